@@ -1,0 +1,29 @@
+"""Errors a user can cause, each with the exit code of the process that meets it."""
+
+from __future__ import annotations
+
+
+class TunerError(Exception):
+    """Work was started and failed. The message is one line: what is wrong, what is allowed, what to do."""
+
+    exit_code = 1
+
+
+class UsageError(TunerError):
+    """The request makes no sense; nothing was started."""
+
+    exit_code = 2
+
+
+class DataError(UsageError):
+    """The data set cannot be used as it is."""
+
+
+class SpaceError(UsageError):
+    """The search space cannot be found, loaded or built."""
+
+
+class Interrupted(TunerError):
+    """The user or the system asked the run to stop; its state is saved."""
+
+    exit_code = 130
