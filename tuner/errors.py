@@ -23,7 +23,7 @@ class SpaceError(UsageError):
     """The search space cannot be found, loaded or built."""
 
 
-class Interrupted(TunerError):
+class InterruptedRunError(TunerError):
     """The user or the system asked the run to stop; its state is saved."""
 
     exit_code = 130

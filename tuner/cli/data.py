@@ -1,0 +1,118 @@
+"""`tuner data`: what is in a data set."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from tuner.cli.options import FormatOption, QuietOption
+from tuner.cli.output import make_table, print_rows, stdout
+
+if TYPE_CHECKING:
+    from tuner.data.audit import Audit
+    from tuner.data.dataset import Dataset
+
+app = typer.Typer(help="Data sets: images in classes.", no_args_is_help=True)
+
+# From here on a property of the files is worth a warning: chance gives 0.5.
+WARN_AUROC = 0.75
+
+
+@app.command("show")
+def show(
+    path: Annotated[str, typer.Argument(help="A folder, a .zip, a .npz, or 'demo'.")],
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the square images; default: as in a search.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
+    form: FormatOption = "table",
+    quiet: QuietOption = False,
+) -> None:
+    """Show counts per split and class, sizes, duplicates, unreadable images and shortcuts."""
+    from tuner.cli.progress import decoding_bar
+    from tuner.data.audit import audit
+    from tuner.data.dataset import load_dataset
+
+    with decoding_bar(quiet) as advance:
+        dataset = load_dataset(path, image_size=image_size, seed=seed, progress=advance)
+    findings = audit(dataset)
+    if form == "table":
+        _print(dataset, findings)
+    elif form == "json":
+        print(json.dumps({**_summary(dataset), **dataclasses.asdict(findings)}, indent=2, ensure_ascii=False))
+    else:
+        print_rows(("split", *dataset.class_names, "images"), _count_rows(findings), form)
+
+
+def _summary(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "fingerprint": dataset.fingerprint,
+        "image_shape": dataset.image_shape,
+        "class_names": dataset.class_names,
+        "positive_class": dataset.positive_class,
+    }
+
+
+def _count_rows(findings: Audit) -> list[dict[str, Any]]:
+    return [
+        {"split": split, **counts, "images": sum(counts.values())}
+        for split, counts in findings.counts.items()
+    ]
+
+
+def _print(dataset: Dataset, findings: Audit) -> None:
+    console = stdout()
+    height, width, channels = dataset.image_shape
+    positive = f"; positive class: {dataset.positive_class}" if dataset.positive_class else ""
+    console.print(
+        Text(
+            f"{dataset.source}: {len(dataset.labels):,} images, {len(dataset.class_names)} classes{positive}",
+            "bold",
+        )
+    )
+    console.print(make_table(("split", *dataset.class_names, "images"), _count_rows(findings)))
+    console.print()
+    sizes = ", ".join(f"{s.width}x{s.height} ({s.num_images:,})" for s in findings.sizes[:3])
+    more = f", {findings.num_sizes - 3} more" if findings.num_sizes > 3 else ""
+    modes = ", ".join(f"{mode} ({count:,})" for mode, count in findings.modes.items())
+    lines = [
+        ("sizes", f"{sizes}{more}; trained on as {width}x{height}x{channels}"),
+        ("modes", modes),
+        ("duplicates", _duplicates(findings)),
+        ("label conflicts", f"{findings.num_conflicts:,}" if findings.num_conflicts else "none"),
+        ("unreadable", _unreadable(findings)),
+    ]
+    for name, text in lines:
+        console.print(Text.assemble((f"{name:<16}", "dim"), text))
+    for shortcut in findings.shortcuts:
+        if shortcut.auroc >= WARN_AUROC:
+            gives_away = (
+                f"{shortcut.feature} alone tells {shortcut.class_name} apart, AUROC {shortcut.auroc:.2f}"
+            )
+            console.print(Text(f"warning: {gives_away}", "yellow"))
+
+
+def _duplicates(findings: Audit) -> str:
+    parts = []
+    for found in findings.duplicates:
+        where = (
+            f"within {found.first_split}"
+            if found.first_split == found.second_split
+            else f"of {found.second_split} also in {found.first_split}"
+        )
+        parts.append(f"{found.num_images:,} {where} (e.g. {' = '.join(found.examples[0])})")
+    return "; ".join(parts) or "none"
+
+
+def _unreadable(findings: Audit) -> str:
+    if not findings.skipped:
+        return "none"
+    shown = "; ".join(f"{image.path} ({image.reason})" for image in findings.skipped[:5])
+    more = f"; and {len(findings.skipped) - 5:,} more" if len(findings.skipped) > 5 else ""
+    return f"{len(findings.skipped):,}: {shown}{more}"

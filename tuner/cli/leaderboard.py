@@ -1,0 +1,91 @@
+"""`tuner leaderboard`: the trials of a run, ranked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
+from tuner.cli.output import format_value, make_table, print_rows, stdout
+from tuner.results.query import RunView, find_run
+from tuner.results.schema import FAILED, HP_PREFIX, RUNNING
+from tuner.results.tables import trial_rows
+
+TOP = 10
+
+
+def leaderboard(
+    run: RunArgument = None,
+    top: Annotated[int, typer.Option(min=1, help="How many trials to show.")] = TOP,
+    form: FormatOption = "table",
+    results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
+) -> None:
+    """Rank the trials of a run by their score."""
+    view = find_run(run, results_dir)
+    if form == "table":
+        print_leaderboard(view, top, stdout())
+    else:
+        columns, rows = trial_rows(view.ranked[:top], view.facts["objective"])
+        print_rows(["rank", *columns], [{"rank": i, **row} for i, row in enumerate(rows, start=1)], form)
+
+
+def print_leaderboard(run: RunView, top: int, console: Console) -> None:
+    """Print the best trials under a headline, and how many there are."""
+    console.print(Text(f"Leaderboard of {run.run_id}", "bold"), soft_wrap=True)
+    console.print(_table(run, top, console))
+    console.print(Text(_counts(run, min(top, len(run.ranked))), "dim"))
+
+
+def _table(run: RunView, top: int, console: Console) -> Table:
+    """The best trials with what a reader compares first; JSON and CSV have every column.
+
+    Where the console has no room for a column for each hyperparameter, they share one.
+    """
+    ranked = run.ranked[:top]
+    rows: list[dict[str, Any]] = [
+        {
+            "": rank,
+            "trial": trial.trial_id,
+            run.facts["objective"]: f"{trial.score:.4f}",
+            "epoch": f"{trial.best_epoch}/{trial.epochs}",
+            "params": _millions(trial.num_params),
+            "seconds": f"{trial.duration_s:.1f}",
+            **{HP_PREFIX + name: format_value(value) for name, value in trial.values.items()},
+            "hyperparameters": " ".join(
+                f"{name}={format_value(value)}" for name, value in trial.values.items()
+            ),
+        }
+        for rank, trial in enumerate(ranked, start=1)
+    ]
+    fixed = ["", "trial", run.facts["objective"], "epoch", "params", "seconds"]
+    names = list(dict.fromkeys(HP_PREFIX + name for trial in ranked for name in trial.values))
+    table = make_table([*fixed, *names], rows)
+    for column in table.columns:
+        name = str(column.header)
+        value = ranked[0].values.get(name.removeprefix(HP_PREFIX)) if ranked else None
+        column.justify = "right" if name in fixed or isinstance(value, int | float) else "left"
+        column.header = name.removeprefix(HP_PREFIX).replace("_", "\n")
+        column.vertical = "bottom"
+    unbounded = console.options.update(max_width=1000)
+    if console.measure(table, options=unbounded).maximum > console.width:
+        table = make_table([*fixed[:4], "hyperparameters"], rows)
+    return table
+
+
+def _counts(run: RunView, shown: int) -> str:
+    failed = sum(trial.status == FAILED for trial in run.trials)
+    running = sum(trial.status == RUNNING for trial in run.trials)
+    parts = [f"{shown} of {len(run.trials)} trials"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"{running} running"] if running else []
+    return ", ".join(parts) + "; epoch = best/trained"
+
+
+def _millions(count: int | None) -> str:
+    if count is None:
+        return ""
+    return f"{count / 1e6:.2f} M" if count >= 10_000 else f"{count:,}"

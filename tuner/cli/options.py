@@ -1,0 +1,39 @@
+"""Command-line options, each declared once; those of a search come from SearchConfig."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tuner.cli.output import Format
+from tuner.config import SearchConfig
+
+RUN = typer.Argument(help="A run: its id or its folder; default: the last one.", show_default=False)
+RunArgument = Annotated[str | None, RUN]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print the listing.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+ResultsDirOption = Annotated[
+    Path, typer.Option("--results-dir", envvar="TUNER_RESULTS_DIR", help="Folder that holds the runs.")
+]
+DEFAULT_RESULTS_DIR = Path(SearchConfig.model_fields["results_dir"].default)
+
+
+def option(field: str, panel: str, short: str | None = None) -> Any:
+    """Return the option of a SearchConfig field: its name, help, default and environment variable.
+
+    The option itself defaults to None, "not given", so that a config file can come in between.
+    """
+    info = SearchConfig.model_fields[field]
+    names = ["--" + field.replace("_", "-"), *([short] if short else [])]
+    if info.default is False:
+        names[0] += f"/--no-{field.replace('_', '-')}"
+    return typer.Option(
+        *names,
+        envvar=f"TUNER_{field.upper()}",
+        help=info.description,
+        show_default=str(info.default) if info.default not in (None, False) else False,
+        show_envvar=False,
+        rich_help_panel=panel,
+    )

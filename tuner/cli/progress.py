@@ -1,0 +1,218 @@
+"""What a search shows while it runs: live on a terminal, a line for each finished rung elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tuner.cli.output import format_seconds, format_value, stderr
+from tuner.config import SearchConfig, split_objective
+from tuner.data.dataset import Dataset
+from tuner.results.query import rank
+from tuner.results.schema import COMPLETED, FAILED, TrialRecord
+from tuner.search.events import Event, Listener, RungEnded, TrialStarted
+from tuner.search.plan import Bracket, Plan
+from tuner.training.trial import EpochDone, StepsDone
+from tuner.workers.protocol import Description
+
+REFRESH_PER_S = 8
+LABEL_WIDTH = 7
+
+
+@contextmanager
+def decoding_bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a function (done, total) that draws a bar; nothing appears unless it is called."""
+    if quiet:
+        yield None
+        return
+    columns = (TextColumn("decoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr(), transient=True) as bar:
+        task = bar.add_task("", total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+
+
+def show_start(
+    config: SearchConfig,
+    plan: Plan,
+    dataset: Dataset,
+    device: str,
+    description: Description,
+    path: Path | None = None,
+) -> None:
+    """Say what will be done, with what, before anything is trained."""
+    counts = {split: sum(classes.values()) for split, classes in dataset.counts().items()}
+    height, width, channels = dataset.image_shape
+    images = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    classes = " / ".join(dataset.class_names)
+    skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
+    lines = {
+        "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
+        "space": f"{config.space}, {_num_hyperparameters(description)} hyperparameters; "
+        f"default model {description.num_params:,} parameters",
+        "device": device + ("" if device.startswith("GPU") else " (no GPU found)"),
+        "plan": f"{config.algorithm}, {plan.trials} trials, at most {plan.epochs} epochs of training",
+        **{
+            f" {i}": _bracket(bracket)
+            for i, bracket in enumerate(plan.brackets, 1)
+            if len(plan.brackets[0].rungs) > 1
+        },
+        **({"run": str(path)} if path else {}),
+    }
+    console = stderr()
+    for name, text in lines.items():
+        console.print(Text.assemble((f"{name:<{LABEL_WIDTH}}", "dim"), text), soft_wrap=True)
+
+
+@contextmanager
+def search_display(
+    plan: Plan, config: SearchConfig, trials: Sequence[TrialRecord], quiet: bool
+) -> Iterator[Listener]:
+    """Yield the listener that shows a search as the occasion allows."""
+    console = stderr()
+    if quiet:
+        yield lambda _: None
+        return
+    state = _State(plan, config, trials)
+    if not console.is_terminal:
+
+        def print_line(event: Event) -> None:
+            state.take(event)
+            if isinstance(event, RungEnded):
+                console.print(Text.assemble(state.position, " ", state.line(event)), soft_wrap=True)
+
+        yield print_line
+        return
+    with Live(get_renderable=state.render, console=console, refresh_per_second=REFRESH_PER_S, transient=True):
+
+        def show(event: Event) -> None:
+            state.take(event)
+            if isinstance(event, RungEnded):
+                console.print(state.line(event), no_wrap=True, overflow="ellipsis", crop=True)
+
+        yield show
+    console.print(state.summary())
+
+
+class _State:
+    """What has happened so far, and how to show it."""
+
+    def __init__(self, plan: Plan, config: SearchConfig, trials: Sequence[TrialRecord]) -> None:
+        self._plan = plan
+        self._objective, self._direction = split_objective(config.objective)
+        self._known = {trial.trial_id for trial in trials}
+        ranked = rank(trials, self._direction)
+        self._best = ranked[0] if ranked else None
+        self._epochs = self._epochs_before = sum(trial.epochs for trial in trials)
+        self._skipped = 0
+        self._current: TrialStarted | None = None
+        self._steps: StepsDone | None = None
+        self._score: float | None = None
+        self._start = time.monotonic()
+
+    @property
+    def position(self) -> str:
+        """Trials begun, of how many."""
+        return f"[{min(len(self._known), self._plan.trials)}/{self._plan.trials}]"
+
+    def take(self, event: Event) -> None:
+        """Note what happened."""
+        if isinstance(event, TrialStarted):
+            self._known.add(event.trial_id)
+            self._current, self._steps, self._score = event, None, None
+        elif isinstance(event, StepsDone):
+            self._steps = event
+        elif isinstance(event, EpochDone):
+            self._epochs += 1
+            self._steps, self._score = None, event.metrics[self._objective]
+        else:
+            self._skipped += event.skipped
+            if event.is_best:
+                self._best = event.trial
+
+    def line(self, event: RungEnded) -> Text:
+        """One finished rung on one line."""
+        trial = event.trial
+        if trial.status == FAILED:
+            return Text(f"{trial.trial_id}  {trial.error}", "red")
+        score = "no score" if trial.score is None else f"{trial.score:.4f}"
+        head = f"{trial.trial_id}  {self._objective} "
+        style = "bold green" if event.is_best else ""
+        return Text.assemble(
+            head,
+            (score, style),
+            f"  epoch {trial.best_epoch}/{trial.epochs}  {format_seconds(trial.duration_s)}  ",
+            ("best so far  " if event.is_best else "", "green"),
+            ("" if trial.status == COMPLETED else f"{trial.status}  ", "yellow"),
+            (_values(trial.values), "dim"),
+        )
+
+    def render(self) -> Group:
+        """The live part: the whole search, the trial under way, the best so far."""
+        share = self._fraction()
+        bars = Table.grid(padding=(0, 1))
+        for _ in range(4):
+            bars.add_column(no_wrap=True)
+        left = "" if not self._remaining_s() else f"{format_seconds(self._remaining_s() or 0)} left"
+        elapsed = format_seconds(time.monotonic() - self._start)
+        trial_count = f"trial {min(len(self._known), self._plan.trials)} of {self._plan.trials}"
+        bars.add_row(
+            trial_count, ProgressBar(1.0, share, width=24), f"{share:4.0%}", f"{elapsed} elapsed  {left}"
+        )
+        rows: list[Any] = [bars]
+        if self._current is not None:
+            current, steps = self._current, self._steps
+            epoch = steps.epoch if steps else current.initial_epoch + 1
+            done, total = (steps.done, steps.total) if steps else (0, 1)
+            score = "" if self._score is None else f"{self._objective} {self._score:.4f}"
+            bars.add_row(
+                f"{current.trial_id} epoch {min(epoch, current.epochs)} of {current.epochs}",
+                ProgressBar(total, done, width=24),
+                f"{done / total:4.0%}",
+                score,
+            )
+        if self._best is not None and self._best.score is not None:
+            best = f"best {self._objective} {self._best.score:.4f}  trial {self._best.trial_id}  "
+            rows.append(
+                Text.assemble(best, (_values(self._best.values), "dim"), no_wrap=True, overflow="ellipsis")
+            )
+        return Group(*rows)
+
+    def summary(self) -> Text:
+        """The last line: what it took."""
+        elapsed = format_seconds(time.monotonic() - self._start)
+        return Text(f"{len(self._known)} trials, {self._epochs} epochs in {elapsed}\n")
+
+    def _fraction(self) -> float:
+        under_way = self._steps.done / self._steps.total if self._steps else 0.0
+        return min(1.0, (self._epochs + self._skipped + under_way) / max(1, self._plan.epochs))
+
+    def _remaining_s(self) -> float | None:
+        done = self._epochs - self._epochs_before
+        if not done:
+            return None
+        left = max(0, self._plan.epochs - self._epochs - self._skipped)
+        return (time.monotonic() - self._start) / done * left
+
+
+def _bracket(bracket: Bracket) -> str:
+    first, *later = bracket.rungs
+    text = f"{first.trials} trials to epoch {first.epochs}"
+    return text + "".join(f", best {rung.trials} to {rung.epochs}" for rung in later)
+
+
+def _values(values: dict[str, Any]) -> str:
+    return " ".join(f"{name}={format_value(value)}" for name, value in values.items())
+
+
+def _num_hyperparameters(description: Description) -> int:
+    return len({parameter["config"]["name"] for parameter in description.hyperparameters["space"]})

@@ -1,0 +1,59 @@
+"""`tuner search`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuner.cli.options import QuietOption, option
+from tuner.config import make_config, read_toml
+
+WHAT, BUDGET, TRAINING, OUTPUT = "What to search", "Budget", "Training", "Output"
+
+
+def search(
+    space: Annotated[str | None, option("space", WHAT)] = None,
+    data: Annotated[str | None, option("data", WHAT)] = None,
+    algorithm: Annotated[str | None, option("algorithm", WHAT)] = None,
+    objective: Annotated[str | None, option("objective", WHAT)] = None,
+    positive: Annotated[str | None, option("positive", WHAT)] = None,
+    max_trials: Annotated[int | None, option("max_trials", BUDGET)] = None,
+    max_epochs: Annotated[int | None, option("max_epochs", BUDGET)] = None,
+    max_time: Annotated[str | None, option("max_time", BUDGET)] = None,
+    factor: Annotated[int | None, option("factor", BUDGET)] = None,
+    max_failures: Annotated[int | None, option("max_failures", BUDGET)] = None,
+    batch_size: Annotated[int | None, option("batch_size", TRAINING)] = None,
+    patience: Annotated[int | None, option("patience", TRAINING)] = None,
+    seed: Annotated[int | None, option("seed", TRAINING)] = None,
+    image_size: Annotated[int | None, option("image_size", TRAINING)] = None,
+    strict: Annotated[bool | None, option("strict", TRAINING)] = None,
+    name: Annotated[str | None, option("name", OUTPUT)] = None,
+    results_dir: Annotated[str | None, option("results_dir", OUTPUT)] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="TOML file with these options as keys.", rich_help_panel=OUTPUT),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan, train nothing.", rich_help_panel=OUTPUT)
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Search for the best model, then show the leaderboard and the winner's confusion matrix.
+
+    Every option can also be a key of the --config file or a variable TUNER_NAME_IN_CAPITALS; an option on the
+    command line wins over the variable, the variable over the file.
+    """
+    given = dict(locals())
+    for other in ("config", "dry_run", "quiet"):
+        del given[other]
+    values = read_toml(config) if config else {}
+    request = make_config({**values, **{key: value for key, value in given.items() if value is not None}})
+
+    from tuner.cli import session
+
+    if dry_run:
+        session.dry_run(request, quiet)
+    else:
+        session.new_search(request, quiet)

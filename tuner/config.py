@@ -1,0 +1,168 @@
+"""The request: what to search, with which budget. Fields, defaults, validation, TOML in and out."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from tuner.errors import UsageError
+
+Direction = Literal["min", "max"]
+
+_DURATION = re.compile(
+    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
+)
+_MINIMIZED = ("loss", "error", "mse", "mae", "brier", "ece", "eer", "hinge", "kl_divergence", "crossentropy")
+_MAXIMIZED = ("accuracy", "acc", "auc", "auroc", "precision", "recall", "f1", "f1_score", "average_precision")
+
+
+def _seconds(value: object) -> object:
+    """Turn "2h", "1h30m", "45s" or a number into seconds."""
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if not value.strip() or match is None:
+        raise ValueError("write a time such as 90s, 45m, 2h or 1h30m")
+    return sum(
+        float(n) * unit for n, unit in zip(match.groups(default="0"), (86400, 3600, 60, 1), strict=True)
+    )
+
+
+def _objective(value: str) -> str:
+    split_objective(value)
+    return value
+
+
+def _run_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+        raise ValueError("use letters, digits, '.', '_' and '-', starting with a letter or digit")
+    return value
+
+
+class SearchConfig(BaseModel):
+    """One search. Each field is the option `--field-name`, the TOML key and the variable TUNER_FIELD_NAME."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    space: str = Field(
+        "sequential", description="Search space: a name, FILE.py, FILE.py:FUNCTION or MODULE:FUNCTION."
+    )
+    data: str = Field(
+        "demo", description="Images in classes: a folder, a .zip, a .npz, or 'demo' (built in)."
+    )
+    algorithm: Literal["hyperband", "random"] = Field(
+        "hyperband", description="How configurations are chosen."
+    )
+    max_trials: int = Field(50, ge=1, description="Distinct configurations to try.")
+    max_epochs: int = Field(10, ge=1, description="Most epochs one trial may train.")
+    factor: int = Field(3, ge=2, description="Hyperband: one trial in FACTOR goes on to the next rung.")
+    objective: Annotated[str, AfterValidator(_objective)] = Field(
+        "val_accuracy",
+        description="Metric that ranks trials; NAME:min or NAME:max where the name does not tell.",
+    )
+    batch_size: int = Field(64, ge=1, description="Images in one training step.")
+    patience: int = Field(
+        3, ge=0, description="Stop a trial after this many epochs without gain; 0 never does."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Drives sampling, weights, shuffling and splits.")
+    max_time: Annotated[float, BeforeValidator(_seconds), Field(gt=0)] | None = Field(
+        None, description="End the search after this long, e.g. 90s, 45m, 2h."
+    )
+    max_failures: int = Field(5, ge=1, description="Stop when this many trials in a row fail.")
+    image_size: int | None = Field(
+        None,
+        ge=8,
+        le=1024,
+        description="Side of the square images trained on; default: the most frequent, at most 64.",
+    )
+    positive: str | None = Field(
+        None, description="Class that precision, recall and AUROC are about (two classes)."
+    )
+    strict: bool = Field(False, description="Refuse a data set with any unreadable image.")
+    name: Annotated[str, AfterValidator(_run_name)] | None = Field(
+        None, description="Name of the run's folder; default: start time, space and data set."
+    )
+    results_dir: str = Field("results", description="Folder that holds the runs.")
+
+
+def split_objective(objective: str) -> tuple[str, Direction]:
+    """Return the metric's name and its direction.
+
+    Raises:
+        ValueError: the name does not tell the direction, or the part behind the colon is not min or max.
+    """
+    name, _, direction = objective.partition(":")
+    if direction in ("min", "max"):
+        return name, "min" if direction == "min" else "max"
+    if direction:
+        raise ValueError(f"the direction '{direction}' is not min or max")
+    base = name.removeprefix("val_")
+    if base in _MAXIMIZED or base.endswith(("accuracy", "_auc")):
+        return name, "max"
+    if base in _MINIMIZED or base.endswith(("loss", "error")):
+        return name, "min"
+    raise ValueError(f"add the direction: '{name}:max' or '{name}:min'")
+
+
+def make_config(values: Mapping[str, Any], origin: str = "") -> SearchConfig:
+    """Validate a request.
+
+    Args:
+        values: Field names and values; text is converted.
+        origin: Where the values come from (a TOML file), for the error.
+
+    Raises:
+        UsageError: an unknown key or a value that is not allowed.
+    """
+    try:
+        return SearchConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError((f"{origin}: " if origin else "") + _explain(first)) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the keys and values of a configuration file.
+
+    Raises:
+        UsageError: no such file, not TOML, an unknown key or a value that is not allowed.
+    """
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read config file '{path}': {error.strerror}. Give a TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"'{path}' is not valid TOML: {error}. Correct the file.") from None
+    make_config(values, origin=str(path))
+    return values
+
+
+def to_toml(config: SearchConfig) -> str:
+    """Return the whole request, defaults included, as TOML; unset optional fields are left out."""
+    values = config.model_dump(exclude_none=True)
+    # A JSON string, number or boolean is the same text in TOML.
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+
+
+def _explain(error: Any) -> str:
+    """One line for one pydantic error."""
+    field = str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        close = get_close_matches(field, SearchConfig.model_fields, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        return f"unknown key '{field}'.{hint} Known: {', '.join(SearchConfig.model_fields)}."
+    option = "--" + field.replace("_", "-")
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "literal_error":
+        allowed = re.findall(r"'([^']*)'", message)
+        close = get_close_matches(str(error["input"]), allowed, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        message = f"allowed: {', '.join(allowed)}.{hint}"
+    return f"{option} {error['input']!r} is not allowed: {message.rstrip('.')}."

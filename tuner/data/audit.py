@@ -1,0 +1,165 @@
+"""What is in a data set that a score would not tell: duplicates, label conflicts, shortcuts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.data import cache
+from tuner.data.dataset import Dataset
+from tuner.data.layout import SPLITS
+from tuner.data.listing import SkippedImage
+from tuner.data.splits import in_conflict
+
+MAX_EXAMPLES = 3
+MAX_SIZES = 10
+
+_SHORTCUTS = {
+    "file size": "file_size",
+    "width": "width",
+    "height": "height",
+    "JPEG tables": "jpeg_tables",
+    "mode": "mode",
+}
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Images with the same pixels, as decoded, within a split (first equals second) or across two."""
+
+    first_split: str
+    second_split: str
+    num_images: int
+    """Within: copies beyond the first of each. Across: images of the second split that the first has too."""
+    examples: tuple[tuple[str, str], ...]
+    """A few pairs of paths."""
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """How well a property of the files alone tells a class from the others."""
+
+    feature: str
+    class_name: str
+    auroc: float
+    """0.5 (not at all) to 1 (perfectly), whichever direction; ties count half."""
+
+
+@dataclass(frozen=True)
+class OriginalSize:
+    """A size of the image files before decoding, in pixels."""
+
+    width: int
+    height: int
+    num_images: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Findings about a data set. Nothing in it was changed because of them."""
+
+    counts: dict[str, dict[str, int]]
+    """split -> class -> number of images"""
+    balance: float
+    """Images of the smallest class for each image of the largest, 0..1."""
+    num_sizes: int
+    sizes: tuple[OriginalSize, ...]
+    """The most frequent original sizes, at most MAX_SIZES."""
+    modes: dict[str, int]
+    """Pillow mode -> number of images, the most frequent first."""
+    duplicates: tuple[Duplicates, ...]
+    """Only those that exist."""
+    num_conflicts: int
+    """Images that another image with the same pixels contradicts: its class is different."""
+    conflict_examples: tuple[tuple[str, str], ...]
+    skipped: tuple[SkippedImage, ...]
+    shortcuts: tuple[Shortcut, ...]
+    """For each feature the class that it gives away most, the strongest feature first."""
+
+
+def audit(dataset: Dataset) -> Audit:
+    """Return the findings about a data set; reads the records of its images, not their pixels."""
+    records = dataset.records
+    totals = np.bincount(dataset.labels, minlength=len(dataset.class_names))
+    sides = np.stack([records["width"], records["height"]], axis=1)
+    sizes, size_counts = np.unique(sides, axis=0, return_counts=True)
+    frequent = np.argsort(-size_counts, kind="stable")[:MAX_SIZES]
+    modes = cache.load_meta(dataset.cache_dir).modes
+    mode_counts = np.bincount(records["mode"], minlength=len(modes))
+    conflicts = np.flatnonzero(in_conflict(dataset.labels, records["pixel_hash"]))
+    return Audit(
+        counts=dataset.counts(),
+        balance=float(totals.min() / totals.max()),
+        num_sizes=len(sizes),
+        sizes=tuple(OriginalSize(int(sizes[i, 0]), int(sizes[i, 1]), int(size_counts[i])) for i in frequent),
+        modes={modes[i]: int(mode_counts[i]) for i in np.argsort(-mode_counts, kind="stable")},
+        duplicates=tuple(_duplicates(dataset)),
+        num_conflicts=len(conflicts),
+        conflict_examples=_conflict_pairs(dataset, conflicts),
+        skipped=dataset.skipped,
+        shortcuts=_shortcuts(dataset),
+    )
+
+
+def auroc(values: npt.NDArray[Any], positive: npt.NDArray[np.bool_]) -> float:
+    """Return the chance that a positive has a higher value than a negative; ties count half. Shapes (n,).
+
+    Source: Mann & Whitney 1947; the statistic U over the number of pairs. Both kinds must occur.
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]  # ties share the mean of their ranks
+    num_positive = np.count_nonzero(positive)
+    num_negative = len(values) - num_positive
+    above = ranks[positive].sum() - num_positive * (num_positive + 1) / 2
+    return float(above / (num_positive * num_negative))
+
+
+def _duplicates(dataset: Dataset) -> Iterator[Duplicates]:
+    hashes = dataset.records["pixel_hash"]
+    for first, second in combinations_with_replacement(SPLITS, 2):
+        in_first, in_second = dataset.splits[first], dataset.splits[second]
+        found, original = np.unique(hashes[in_first], return_index=True)
+        place = np.minimum(np.searchsorted(found, hashes[in_second]), len(found) - 1)
+        same = found[place] == hashes[in_second]
+        copies, originals = in_second[same], in_first[original[place[same]]]
+        if first == second:  # each first copy also finds itself
+            copies, originals = copies[copies != originals], originals[copies != originals]
+        if len(copies):
+            yield Duplicates(first, second, len(copies), _pairs(dataset, originals, copies))
+
+
+def _conflict_pairs(dataset: Dataset, conflicts: npt.NDArray[Any]) -> tuple[tuple[str, str], ...]:
+    """Return a few pairs of images with the same pixels and different classes."""
+    first_of: dict[int, int] = {}
+    pairs = []
+    for index in conflicts.tolist():
+        first = first_of.setdefault(int(dataset.records["pixel_hash"][index]), index)
+        if dataset.labels[first] != dataset.labels[index]:
+            pairs.append((first, index))
+        if len(pairs) == MAX_EXAMPLES:
+            break
+    return tuple((dataset.paths[first], dataset.paths[second]) for first, second in pairs)
+
+
+def _pairs(
+    dataset: Dataset, first: npt.NDArray[Any], second: npt.NDArray[Any]
+) -> tuple[tuple[str, str], ...]:
+    examples = zip(first[:MAX_EXAMPLES].tolist(), second[:MAX_EXAMPLES].tolist(), strict=True)
+    return tuple((dataset.paths[one], dataset.paths[other]) for one, other in examples)
+
+
+def _shortcuts(dataset: Dataset) -> tuple[Shortcut, ...]:
+    found = []
+    for feature, column in _SHORTCUTS.items():
+        strengths = []
+        for label, name in enumerate(dataset.class_names):
+            area = auroc(dataset.records[column], dataset.labels == label)
+            strengths.append(Shortcut(feature, name, max(area, 1 - area)))
+        # Of two classes one gives away the other just as well: then name the positive one.
+        found.append(max(strengths, key=lambda s: (s.auroc, s.class_name == dataset.positive_class)))
+    return tuple(sorted(found, key=lambda shortcut: -shortcut.auroc))

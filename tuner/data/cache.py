@@ -1,0 +1,224 @@
+"""Decoded data sets on disk: one folder each, whole or absent, checked when it is opened."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+from filelock import FileLock
+
+from tuner.data.listing import SkippedImage
+from tuner.errors import DataError
+
+CACHE_VERSION = 1
+"""Raise it when the layout of the folder, or what decoding makes of an image, changes."""
+
+ENVIRONMENT = "TUNER_CACHE_DIR"
+IMAGES, RECORDS, PATHS, META = "images.npy", "records.npy", "paths.txt", "meta.json"
+
+RECORD = np.dtype(
+    [
+        ("label", "<i4"),
+        ("split", "<i4"),  # index into SPLITS, or NO_SPLIT
+        ("width", "<u4"),
+        ("height", "<u4"),
+        ("mode", "<u4"),  # index into Meta.modes
+        ("jpeg_tables", "<u4"),
+        ("file_size", "<i8"),
+        ("pixel_hash", "<u8"),
+    ]
+)
+"""One image: where it belongs, and what its file was like before decoding."""
+
+_SAMPLED_IMAGES = 16
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What is known of a decoded data set as a whole."""
+
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    fingerprint: str
+    modes: tuple[str, ...]
+    skipped: tuple[SkippedImage, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Meta:
+        height, width, channels = map(int, values["image_shape"])
+        return cls(
+            class_names=tuple(values["class_names"]),
+            image_shape=(height, width, channels),
+            fingerprint=str(values["fingerprint"]),
+            modes=tuple(values["modes"]),
+            skipped=tuple(SkippedImage(**skipped) for skipped in values["skipped"]),
+        )
+
+
+def cache_root() -> Path:
+    """Return the folder for all decoded data sets: $TUNER_CACHE_DIR, else the user's cache folder."""
+    if chosen := os.environ.get(ENVIRONMENT):
+        return Path(chosen).expanduser().absolute()
+    return Path(platformdirs.user_cache_dir("kt-search", appauthor=False))
+
+
+def pixel_hash(pixels: npt.NDArray[np.uint8]) -> int:
+    """Return a hash of 64 bits that is the same for the same pixels."""
+    return int.from_bytes(blake2b(pixels.tobytes(), digest_size=8).digest(), "little")
+
+
+def load_images(folder: Path) -> npt.NDArray[np.uint8]:
+    """Map the pixels, read-only, shape (n, height, width, channels)."""
+    images: npt.NDArray[np.uint8] = _load(folder, IMAGES, mmap_mode="r")
+    return images
+
+
+def load_records(folder: Path) -> npt.NDArray[Any]:
+    """Return the records of all images, dtype RECORD, shape (n,), read-only."""
+    records: npt.NDArray[Any] = _load(folder, RECORDS, mmap_mode=None)
+    records.flags.writeable = False
+    return records
+
+
+def load_paths(folder: Path) -> list[str]:
+    """Return the path of each image within its source."""
+    try:
+        return (folder / PATHS).read_text("utf-8").split("\0")
+    except OSError as error:
+        raise _gone(folder) from error
+
+
+def load_meta(folder: Path) -> Meta:
+    """Return what is known of the data set as a whole."""
+    try:
+        return Meta.from_json(json.loads((folder / META).read_text("utf-8"))["meta"])
+    except OSError as error:
+        raise _gone(folder) from error
+
+
+def open_checked(folder: Path) -> Meta | None:
+    """Return the meta data of a cached data set, or None where it is absent or damaged.
+
+    The files other than the pixels are checked in full. Of the pixels the size is checked and a few images,
+    the first and the last among them, so that opening stays a matter of milliseconds.
+    """
+    try:
+        document = json.loads((folder / META).read_text("utf-8"))
+        for name, size in document["sizes"].items():
+            if (folder / name).stat().st_size != size:
+                return None
+        for name, checksum in document["checksums"].items():
+            if _checksum(folder / name) != checksum:
+                return None
+        meta = Meta.from_json(document["meta"])
+        records = load_records(folder)
+        images = load_images(folder)
+        if images.shape != (len(records), *meta.image_shape) or images.dtype != np.uint8:
+            return None
+        for index in np.linspace(0, len(records) - 1, _SAMPLED_IMAGES).astype(int):
+            if pixel_hash(images[index]) != records["pixel_hash"][index]:
+                return None
+    except (OSError, DataError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return meta
+
+
+def save_description(folder: Path, meta: Meta, records: npt.NDArray[Any], paths: Sequence[str]) -> None:
+    """Write all but the pixels, which must be there already."""
+    np.save(folder / RECORDS, records)
+    (folder / PATHS).write_text("\0".join(paths), "utf-8", newline="")
+    document = {
+        "meta": meta.to_json(),
+        "sizes": {name: (folder / name).stat().st_size for name in (IMAGES, RECORDS, PATHS)},
+        "checksums": {name: _checksum(folder / name) for name in (RECORDS, PATHS)},
+    }
+    (folder / META).write_text(json.dumps(document), "utf-8")
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keep other processes from building the same data set meanwhile; waits for one that does.
+
+    Raises:
+        DataError: the cache folder cannot be written to.
+    """
+    with _writable(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{folder}.lock")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `folder` when the block ends without an error.
+
+    To be called within `exclusive`: whatever drafts lie about then were left by a process that was killed.
+
+    Raises:
+        DataError: writing failed, for want of space or another reason.
+    """
+    with _writable(folder.parent):
+        for left_over in folder.parent.glob(f"{folder.name}.*.draft"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".draft", dir=folder.parent))
+        try:
+            yield draft
+            for path in draft.iterdir():
+                _flush_to_disk(path)  # else a power cut could leave the new name with old, empty contents
+            shutil.rmtree(folder, ignore_errors=True)
+            draft.replace(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"cannot write decoded images to {folder} ({error.strerror or error}). "
+            f"It must be a writable folder with space for all of them. "
+            f"Free some space, or set {ENVIRONMENT} to another folder."
+        ) from error
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _checksum(path: Path) -> str:
+    return blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def _load(folder: Path, name: str, mmap_mode: Any) -> Any:
+    try:
+        return np.load(folder / name, mmap_mode=mmap_mode, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _gone(folder) from error
+
+
+def _gone(folder: Path) -> DataError:
+    return DataError(
+        f"the decoded images in {folder} are gone or damaged. They must stay while they are in use. "
+        f"Run the command again: it decodes them anew."
+    )

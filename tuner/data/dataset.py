@@ -1,0 +1,198 @@
+"""A data set as the rest of the program sees it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.data import cache
+from tuner.data.listing import SkippedImage
+from tuner.data.preparation import MAX_SIZE, MIN_SIZE, prepare
+from tuner.data.sources import open_source
+from tuner.data.splits import split_indices
+from tuner.errors import DataError
+
+MAX_SKIPPED_FRACTION = 0.01
+"""With more unreadable images than this the run stops: more likely the copy is bad than the images."""
+
+POSITIVE_WORDS = frozenset({"fake", "ai", "generated", "synthetic"})
+
+_SHOWN_SKIPPED = 3
+# A run of capitals before a capitalised word, a word, a run of capitals: AIGenerated -> AI, Generated.
+_WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images in classes, decoded once, with their splits.
+
+    It pickles small: arrays are mapped from `cache_dir` when first asked for, in each process by itself.
+    """
+
+    name: str
+    """Slug for run ids, of the characters a-z, 0-9 and -."""
+    source: str
+    """Absolute path of the folder or file, or "demo"."""
+    cache_dir: Path
+    seed: int
+    """Seed of the splits."""
+    fingerprint: str
+    """Hash of the content: class names, labels, official splits, pixels. Not of paths, nor of the seed."""
+    class_names: tuple[str, ...]
+    """In alphabetical order; a label is an index into it."""
+    image_shape: tuple[int, int, int]
+    """(height, width, channels)"""
+    positive_class: str | None
+    """Class that precision, recall and AUROC are about; None with more than two classes unless asked for."""
+    skipped: tuple[SkippedImage, ...]
+
+    @cached_property
+    def images(self) -> npt.NDArray[np.uint8]:
+        """Pixels as a read-only memory map, shape (n, height, width, channels)."""
+        return cache.load_images(self.cache_dir)
+
+    @cached_property
+    def records(self) -> npt.NDArray[Any]:
+        """What the audit needs of each image, dtype `cache.RECORD`, shape (n,)."""
+        return cache.load_records(self.cache_dir)
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int32]:
+        """Index of each image's class in `class_names`, shape (n,)."""
+        return _read_only(self.records["label"].astype(np.int32))
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Path of each image within the source, in printable form."""
+        return cache.load_paths(self.cache_dir)
+
+    @cached_property
+    def splits(self) -> Mapping[str, npt.NDArray[np.int64]]:
+        """Sorted indices into `images` of "train", "validation" and "test"."""
+        records = self.records
+        indices = split_indices(
+            records["label"], records["pixel_hash"], records["split"], self.class_names, self.seed
+        )
+        return MappingProxyType({split: _read_only(found) for split, found in indices.items()})
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return the number of images of each class in each split: split -> class -> count."""
+        return {
+            split: dict(
+                zip(
+                    self.class_names,
+                    np.bincount(self.labels[indices], minlength=len(self.class_names)).tolist(),
+                    strict=True,
+                )
+            )
+            for split, indices in self.splits.items()
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the arrays that were mapped: NumPy would pickle the pixels themselves."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def load_dataset(
+    source: str,
+    *,
+    image_size: int | None = None,
+    seed: int = 0,
+    positive: str | None = None,
+    strict: bool = False,
+    channels: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Return the data set at `source`: a folder, a .zip, a .npz, or "demo".
+
+    Args:
+        source: path, or "demo" for the built-in data set.
+        image_size: side of the square that every image becomes, 8..1024 pixels; None takes the most frequent
+            shorter side, at most 64.
+        seed: of the splits that the source does not give, 0 or more.
+        positive: name of the positive class; None takes of two classes the one whose name has the word fake,
+            ai, generated or synthetic in it, else the second.
+        strict: stop at any unreadable image, not only at more than 1 %.
+        channels: 1 or 3; None takes 3 unless every image is grey.
+        progress: called with (done, total) while images are decoded, never when they were decoded before.
+
+    Raises:
+        DataError: the data cannot be used; the message says why and what to do.
+    """
+    _require_bounds(image_size, seed, channels)
+    opened = open_source(source)
+    folder, meta = prepare(opened, image_size, channels, progress)
+    dataset = Dataset(
+        name=re.sub("[^a-z0-9]+", "-", opened.name.lower()).strip("-") or "dataset",
+        source=opened.location,
+        cache_dir=folder,
+        seed=seed,
+        fingerprint=meta.fingerprint,
+        class_names=meta.class_names,
+        image_shape=meta.image_shape,
+        positive_class=_positive_class(meta.class_names, positive),
+        skipped=meta.skipped,
+    )
+    _require_few_skipped(dataset, strict)
+    try:
+        _ = dataset.splits
+    except DataError as error:
+        raise DataError(f"{dataset.source}: {error}") from error
+    return dataset
+
+
+def _require_bounds(image_size: int | None, seed: int, channels: int | None) -> None:
+    if image_size is not None and not MIN_SIZE <= image_size <= MAX_SIZE:
+        raise DataError(
+            f"image size {image_size} is out of bounds. Allowed: {MIN_SIZE} to {MAX_SIZE} pixels. "
+            f"Choose one of these, or none for the size of the images."
+        )
+    if channels not in (None, 1, 3):
+        raise DataError(f"{channels} channels are not possible. Allowed: 1 (grey) or 3 (RGB). Choose one.")
+    if seed < 0:
+        raise DataError(f"seed {seed} is negative. Allowed: 0 or more. Choose another.")
+
+
+def _positive_class(class_names: tuple[str, ...], wanted: str | None) -> str | None:
+    if wanted is not None:
+        if wanted in class_names:
+            return wanted
+        by_lower_case = {name.lower(): name for name in class_names}
+        near = get_close_matches(wanted.lower(), by_lower_case, n=1)
+        hint = f" Did you mean '{by_lower_case[near[0]]}'?" if near else ""
+        raise DataError(
+            f"positive class '{wanted}' is no class of the data.{hint} "
+            f"Allowed: {', '.join(class_names[:20])}{', ...' if len(class_names) > 20 else ''}. Name one."
+        )
+    if len(class_names) != 2:
+        return None
+    named = [name for name in class_names if POSITIVE_WORDS & {word.lower() for word in _WORD.findall(name)}]
+    return named[0] if len(named) == 1 else class_names[1]
+
+
+def _require_few_skipped(dataset: Dataset, strict: bool) -> None:
+    skipped = dataset.skipped
+    total = len(dataset.records) + len(skipped)
+    if not skipped or (not strict and len(skipped) <= MAX_SKIPPED_FRACTION * total):
+        return
+    shown = "; ".join(f"{image.path} ({image.reason})" for image in skipped[:_SHOWN_SKIPPED])
+    more = f"; and {len(skipped) - _SHOWN_SKIPPED:,} more" if len(skipped) > _SHOWN_SKIPPED else ""
+    allowed = "none (strict)" if strict else f"{MAX_SKIPPED_FRACTION:.0%}"
+    raise DataError(
+        f"{dataset.source}: {len(skipped):,} of {total:,} images cannot be used: {shown}{more}. "
+        f"Allowed: {allowed}. Repair them or take them away."
+    )
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    array.flags.writeable = False
+    return array

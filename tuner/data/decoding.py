@@ -1,0 +1,182 @@
+"""From the bytes of an image file to pixels of one size and one number of channels."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tuner.data.listing import Encoded, UnreadableError
+
+MAX_PIXELS = cast(int, Image.MAX_IMAGE_PIXELS)
+"""Images with more pixels are left out: they could take gigabytes. Pillow's own bound, 89 million."""
+
+# Tried in this order, whatever the file is called. Not all that Pillow knows: EPS would start a program.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "MPO")
+_BACKGROUND = 255
+_ORIENTATION_TAG = 0x0112
+_DRAFT_FACTOR = 2
+"""A large JPEG is decoded at a fraction of its size, but no smaller than this many times the wanted size."""
+
+
+class Format(NamedTuple):
+    """What every image is turned into: a square of `size` pixels with 1 (grey) or 3 (RGB) channels."""
+
+    size: int
+    channels: int
+
+
+class Header(NamedTuple):
+    """An image file before decoding. Width and height are as stored, before any EXIF rotation."""
+
+    width: int
+    height: int
+    mode: str
+    jpeg_tables: int
+    """Sum of the JPEG quantisation tables, 0 for other files: the coarser the compression, the higher."""
+
+    @property
+    def is_grey(self) -> bool:
+        return self.mode in ("1", "L", "LA", "La", "F") or self.mode.startswith("I")
+
+
+class Decoded(NamedTuple):
+    """Pixels of shape (size, size, channels) and where they came from."""
+
+    pixels: npt.NDArray[np.uint8]
+    header: Header
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings about odd metadata, and make its warning of huge images an error.
+
+    Enter it once around all decoding: warning filters belong to the process, not to a thread.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def read_header(encoded: Encoded) -> Header:
+    """Return what the file says about the image; decodes no pixels.
+
+    Raises:
+        UnreadableError: it is no image, or has more than MAX_PIXELS.
+    """
+    return _header(_open(encoded))
+
+
+def decode(encoded: Encoded, form: Format) -> Decoded:
+    """Return the pixels of an image in the wanted format.
+
+    EXIF rotation is applied. Transparent pixels are laid on white, as on a page. 16-bit grey is scaled, not
+    clipped. An animation counts as its first frame. Another size is squeezed to the square (Lanczos).
+
+    Raises:
+        UnreadableError: it cannot be decoded in full, or has more than MAX_PIXELS.
+    """
+    image = _open(encoded)
+    header = _header(image)
+    try:
+        if image.format == "JPEG":
+            wanted = _DRAFT_FACTOR * form.size
+            if min(image.size) > wanted:  # only then can a whole fraction be left out
+                image.draft(image.mode, (wanted, wanted))
+        image.load()
+        image = _flatten(_upright(image), "RGB" if form.channels == 3 else "L")
+        if image.size != (form.size, form.size):
+            image = image.resize((form.size, form.size), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        pixels = np.frombuffer(image.tobytes(), np.uint8).reshape(form.size, form.size, form.channels)
+    except UnreadableError:
+        raise
+    except Exception as error:  # a broken file makes Pillow's plug-ins raise almost anything
+        raise UnreadableError(_reason(error)) from error
+    return Decoded(pixels, header)
+
+
+def scale_16_bit(x: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """Scale 0..65535 to 0..255 with rounding: 257 steps make one."""
+    return ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _open(encoded: Encoded) -> Image.Image:
+    if isinstance(encoded, Image.Image):
+        return encoded
+    if not encoded:
+        raise UnreadableError("empty file")
+    try:
+        return Image.open(io.BytesIO(encoded), formats=_formats())
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise UnreadableError(f"more than {MAX_PIXELS:,} pixels") from error
+    except Exception as error:  # see decode
+        raise UnreadableError(_reason(error)) from error
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Return those of _FORMATS that this Pillow has; asking for another would be an error."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _header(image: Image.Image) -> Header:
+    width, height = image.size
+    tables: dict[int, list[int]] = getattr(image, "quantization", None) or {}
+    return Header(width, height, image.mode, sum(map(sum, tables.values())))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Rotate as the EXIF data say. Looking is slow, so a JPEG with neither EXIF nor XMP is not asked."""
+    if image.format == "JPEG" and "exif" not in image.info and "xmp" not in image.info:
+        return image
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # broken metadata are no reason to lose the picture
+        return image
+    return ImageOps.exif_transpose(image) if orientation != 1 else image
+
+
+def _flatten(image: Image.Image, mode: str) -> Image.Image:
+    """Convert any mode to RGB or L."""
+    if image.mode == mode and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _deep_grey_to_8_bit(image)
+    if image.mode in ("RGBA", "LA", "La", "RGBa", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, (_BACKGROUND,) * 4)
+        image = Image.alpha_composite(background, image).convert("RGB")
+    return image.convert(mode) if image.mode != mode else image
+
+
+def _deep_grey_to_8_bit(image: Image.Image) -> Image.Image:
+    """Scale 16-bit integers (0..65535) or floats (0..1, else 0..255) to 8 bits; Pillow would clip them."""
+    values = np.asarray(image)
+    low, high = values.min(), values.max()
+    if image.mode == "F":
+        if not (low >= 0 and high <= 255):
+            raise UnreadableError(f"pixels from {low:g} to {high:g}; 0..1 or 0..255 can be read")
+        return Image.fromarray(np.rint(values * (255 if high <= 1 else 1)).astype(np.uint8))
+    if low < 0 or high > 65535:
+        raise UnreadableError(f"pixels from {low} to {high}; 0..65535 can be read")
+    return Image.fromarray(scale_16_bit(values.astype(np.uint16)))
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words on one line why an image cannot be read."""
+    if isinstance(error, UnidentifiedImageError):  # its text names a memory address
+        return "not an image, or of an unknown format"
+    if isinstance(error, (struct.error, zlib.error, EOFError, IndexError)):
+        return "broken or cut off"
+    return " ".join(str(error).split())[:100] or type(error).__name__

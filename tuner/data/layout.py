@@ -1,0 +1,173 @@
+"""Which split and class each image folder stands for, found from folder names alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tuner.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+ALLOWED = "Allowed: <class>/image files, or train/<class>/... beside test/<class>/..."
+
+
+class Place(NamedTuple):
+    """What a folder stands for; `split` is None where the source gives no splits."""
+
+    split: str | None
+    class_name: str
+
+
+@dataclass
+class _Node:
+    """One folder that holds images, directly or further below."""
+
+    children: dict[str, _Node] = field(default_factory=dict)
+
+    def below(self, prefix: str) -> Iterator[str]:
+        """Yield the path of every folder below this one, itself (`prefix`) included."""
+        yield prefix
+        for name, child in self.children.items():
+            yield from child.below(f"{prefix}/{name}" if prefix else name)
+
+
+def place_folders(folders: Collection[str], location: str) -> dict[str, Place]:
+    """Return the place of each folder, for those that lie in a class.
+
+    `folders` are the folders that hold images directly, as paths with `/` relative to the source ("" is its
+    top). Wrapper folders (a folder whose only content is one folder of folders) may lie above the splits,
+    and again between a split and its classes. A folder above the classes has no place, and no entry.
+
+    Raises:
+        DataError: no classes, one class, splits with different classes, or folders that make no sense
+            together. The message begins with `location`.
+    """
+    root = _Node()
+    for folder in sorted(folders):  # so that messages are the same each time
+        node = root
+        for part in folder.split("/") if folder else ():
+            node = node.children.setdefault(part, _Node())
+    prefix, top = _unwrap("", root)
+    splits = _split_folders(top, location)
+    if not splits:
+        return _places(None, prefix, top, location)
+    places: dict[str, Place] = {}
+    classes: dict[str, set[str]] = {}
+    for split, folder in splits.items():
+        inner_prefix, inner = _unwrap(_join(prefix, folder), top.children[folder])
+        if not inner.children:
+            raise DataError(
+                f"{location}: the split '{folder}' holds no class folders. {ALLOWED}. "
+                f"Put its images into one folder a class, or take '{folder}' away."
+            )
+        classes[split] = set(inner.children)
+        places |= _places(split, inner_prefix, inner, location)
+    _require_same_classes(classes, location)
+    return places
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}/{name}" if prefix else name
+
+
+def _unwrap(prefix: str, node: _Node) -> tuple[str, _Node]:
+    """Go down while there is one folder only and it has folders of its own."""
+    while len(node.children) == 1:
+        ((name, child),) = node.children.items()
+        if not child.children:
+            break
+        prefix, node = _join(prefix, name), child
+    return prefix, node
+
+
+def _split_folders(top: _Node, location: str) -> dict[str, str]:
+    """Return split -> folder name, empty where the folders are classes.
+
+    `train` counts as a split when it has folders itself, or when nothing but splits lies beside it: beside
+    `car` and `boat` it is a class.
+    """
+    found = {name: SPLIT_FOLDERS[name.lower()] for name in top.children if name.lower() in SPLIT_FOLDERS}
+    others = sorted(set(top.children) - set(found))
+    if not found or len(top.children) == 1:
+        return {}
+    train = [name for name, split in found.items() if split == "train"]
+    if others and not any(top.children[name].children for name in train):
+        return {}
+    if not train:
+        raise DataError(
+            f"{location}: has {_names(found)} but no 'train'. {ALLOWED}. "
+            f"Add 'train', or give one of its folders as the data set."
+        )
+    if others:
+        raise DataError(
+            f"{location}: {_names(others)} beside the splits {_names(found)} is no split. "
+            f"Allowed: {', '.join(SPLIT_FOLDERS)}. Move it out or rename it."
+        )
+    splits: dict[str, str] = {}
+    for name, split in found.items():
+        if split in splits:
+            raise DataError(
+                f"{location}: '{splits[split]}' and '{name}' both stand for the {split} split. "
+                f"Allowed is one folder for each split. Merge them or take one away."
+            )
+        splits[split] = name
+    return splits
+
+
+def _places(split: str | None, prefix: str, node: _Node, location: str) -> dict[str, Place]:
+    classes = sorted(node.children)
+    where = f"{location}, {split}" if split else location
+    if not classes:
+        raise DataError(f"{where}: images lie in no class folder. {ALLOWED}. Make one folder for each class.")
+    if len(classes) == 1 and split is None:
+        raise DataError(
+            f"{where}: only one class, '{classes[0]}'. At least two are needed. {ALLOWED}. "
+            f"Add a folder with the other class, or give the folder that holds both."
+        )
+    places = {}
+    for name in classes:
+        child = node.children[name]
+        inner = {SPLIT_FOLDERS.get(folder.lower()) for folder in child.children}
+        if "train" in inner and inner & {"validation", "test"}:
+            raise DataError(
+                f"{where}: splits lie inside '{name}', which would be a class. {ALLOWED}. "
+                f"Give '{name}' itself as the data set, or put the splits above the classes."
+            )
+        for folder in child.below(_join(prefix, name)):
+            places[folder] = Place(split, name)
+    return places
+
+
+def _require_same_classes(classes: dict[str, set[str]], location: str) -> None:
+    everywhere = set().union(*classes.values())
+    if len(everywhere) == 1:
+        raise DataError(
+            f"{location}: only one class, {_names(everywhere)}. At least two are needed. "
+            f"Add the other class to every split."
+        )
+    for split, names in classes.items():
+        if missing := everywhere - names:
+            having = [other for other in classes if missing & classes[other]]
+            raise DataError(
+                f"{location}: {_names(missing)} is a class in {', '.join(having)} but not in {split}. "
+                f"Every split needs the same classes; {split} has {_names(names)}. "
+                f"Rename, add or take away folders until they agree."
+            )
+
+
+def _names(names: Collection[str]) -> str:
+    """Quote up to five names for a message."""
+    shown = sorted(names)[:5]
+    more = len(names) - len(shown)
+    return ", ".join(f"'{name}'" for name in shown) + (f" and {more} more" if more else "")

@@ -1,0 +1,144 @@
+"""The images of a source, each with its class and split, before any of them is decoded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from tuner.data.layout import SPLITS, place_folders
+from tuner.errors import DataError
+
+IMAGE_SUFFIXES = frozenset(
+    ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm", "avif")
+)
+MAX_IMAGE_BYTES = 128 * 2**20
+"""Largest encoded image that is read, in bytes: a bound on memory, far above any photograph."""
+
+NO_SPLIT = -1
+"""In `Listing.splits`: the source says nothing about this image's split."""
+
+# Control characters, line separators and the surrogates that stand for bytes that are not UTF-8: none of them
+# can be printed on one line or written to a UTF-8 file.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+Encoded = bytes | Image.Image
+Reader = Callable[[Any], Encoded]
+
+
+class UnreadableError(Exception):
+    """An image that is left out. The message is the reason, short and without the path."""
+
+
+@dataclass(frozen=True)
+class SkippedImage:
+    """An image file that was left out."""
+
+    path: str
+    reason: str
+
+
+class File(NamedTuple):
+    """An image file of a source: its path to show, its size in bytes, and what its source reads it by."""
+
+    path: str
+    size: int
+    handle: Any
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Images in a fixed order. All sequences have the same length n; arrays have shape (n,)."""
+
+    class_names: tuple[str, ...]
+    paths: Sequence[str]
+    labels: npt.NDArray[np.int32]
+    splits: npt.NDArray[np.int8]
+    """Index into SPLITS, or NO_SPLIT."""
+    file_sizes: npt.NDArray[np.int64]
+    handles: Sequence[Any]
+    open_reader: Callable[[], AbstractContextManager[Reader]]
+    """Opens the source for one thread. It yields a function of a handle, which may raise UnreadableError."""
+    strays: tuple[SkippedImage, ...] = ()
+
+
+class Source(Protocol):
+    """A place that images come from."""
+
+    @property
+    def location(self) -> str:
+        """What the user gave, as an absolute path, or "demo"."""
+
+    @property
+    def name(self) -> str:
+        """Short name of the data set, before it is made a slug."""
+
+    def digest(self) -> str:
+        """Return a hash that changes when the images change; fast, without reading them."""
+
+    def listing(self) -> Listing:
+        """Return all images.
+
+        Raises:
+            DataError: the source cannot be read, is unsafe, or holds no images in classes.
+        """
+
+
+def is_image_path(path: str) -> bool:
+    """Tell an image from other files by its suffix; hidden files and macOS resource forks are none."""
+    return (
+        path.rpartition(".")[2].lower() in IMAGE_SUFFIXES
+        and not path.startswith((".", "__MACOSX/"))
+        and "/." not in path
+        and "/__MACOSX/" not in path
+    )
+
+
+def printable(path: str) -> str:
+    r"""Return the path with what cannot be printed on one line written as \x0a or \udc80."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), path)
+
+
+def arrange(
+    files: list[File], location: str, open_reader: Callable[[], AbstractContextManager[Reader]]
+) -> Listing:
+    """Sort image files by path and find the class and split of each from its folders.
+
+    Images above the class folders become strays: skipped, with that reason.
+
+    Raises:
+        DataError: no images at all, or a layout that `place_folders` refuses.
+    """
+    if not files:
+        raise DataError(
+            f"{location}: no images in it. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}. "
+            f"Give a folder, .zip or .npz with images in class folders."
+        )
+    files = sorted(files, key=lambda file: file.path)
+    folders = [file.path.rpartition("/")[0] for file in files]
+    places = place_folders(set(folders), location)
+    class_names = tuple(sorted({place.class_name for place in places.values()}))
+    kept = [(file, places[folder]) for file, folder in zip(files, folders, strict=True) if folder in places]
+    strays = tuple(
+        SkippedImage(file.path, "not in a class folder")
+        for file, folder in zip(files, folders, strict=True)
+        if folder not in places
+    )
+    label_of = {name: label for label, name in enumerate(class_names)}
+    split_of = {split: index for index, split in enumerate(SPLITS)}
+    return Listing(
+        class_names=class_names,
+        paths=[file.path for file, _ in kept],
+        labels=np.array([label_of[place.class_name] for _, place in kept], np.int32),
+        splits=np.array([split_of.get(place.split or "", NO_SPLIT) for _, place in kept], np.int8),
+        file_sizes=np.array([file.size for file, _ in kept], np.int64),
+        handles=[file.handle for file, _ in kept],
+        open_reader=open_reader,
+        strays=strays,
+    )

@@ -1,0 +1,73 @@
+"""From what the user gave as `--data` to the source it stands for."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+
+from tuner.data.archives import ZipSource
+from tuner.data.arrays import NpzSource
+from tuner.data.folders import FolderSource
+from tuner.data.listing import Source, printable
+from tuner.errors import DataError
+
+DEMO = "demo"
+_ALLOWED = "Allowed: a folder, a .zip, a .npz, or 'demo'"
+
+
+def open_source(reference: str) -> Source:
+    """Return the source that a reference stands for; reads nothing yet.
+
+    `demo` is the built-in data set, also where a folder of that name exists: write `./demo` for the folder.
+
+    Raises:
+        DataError: no such file or folder, or a file that is neither .zip nor .npz.
+    """
+    if reference == DEMO:
+        return _demo()
+    if not reference or "\0" in reference:
+        raise DataError(f"'{printable(reference)}' names no data set. {_ALLOWED}. Give --data.")
+    path = Path(os.path.abspath(Path(reference).expanduser()))  # noqa: PTH100 - keeps links as the user named them
+    if path.is_dir():
+        return FolderSource(path)
+    if not path.exists():
+        raise DataError(_missing(path, reference))
+    if path.suffix.lower() == ".npz":
+        return NpzSource(path)
+    if path.suffix.lower() == ".zip":
+        return ZipSource(path, printable(str(path)))
+    raise DataError(
+        f"{printable(str(path))}: is neither a folder nor a .zip or .npz file. {_ALLOWED}. "
+        f"Unpack it and give the folder."
+    )
+
+
+def _demo() -> Source:
+    archive = files("tuner.data") / "demo.zip"
+    if not isinstance(archive, Path) or not archive.is_file():
+        raise DataError(
+            f"'{DEMO}': this installation lacks the built-in data set. {_ALLOWED}. "
+            f"Install kt-search again, or give your own data."
+        )
+    return ZipSource(archive, DEMO)
+
+
+def _missing(path: Path, reference: str) -> str:
+    """Say which part of a path does not exist and what comes nearest."""
+    parent = path.parent
+    while not parent.is_dir():
+        path, parent = parent, parent.parent
+    try:
+        known = sorted(entry.name for entry in parent.iterdir() if not entry.name.startswith("."))
+    except OSError:
+        known = []
+    # `demo` may stand in for a bare word only.
+    known += [DEMO] if reference == path.name else []
+    near = get_close_matches(path.name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean '{printable(near[0])}'?" if near else f" {_ALLOWED}."
+    return (
+        f"{printable(reference)}: no '{printable(path.name)}' in {printable(str(parent))}.{hint} "
+        f"Correct the path of the data set."
+    )

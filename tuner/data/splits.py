@@ -1,0 +1,104 @@
+"""Train, validation and test split: pure functions of labels, duplicates, official splits and a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.data.layout import SPLITS
+from tuner.data.listing import NO_SPLIT
+from tuner.errors import DataError
+
+VALIDATION_FRACTION = 0.2
+"""Of train where the source has a test split, of all images where it has no splits."""
+TEST_FRACTION = 0.1
+"""Of train where the source has a validation split, of all images where it has no splits."""
+
+TRAIN, VALIDATION, TEST = range(len(SPLITS))
+
+
+def split_indices(
+    labels: npt.NDArray[Any],
+    pixel_hashes: npt.NDArray[Any],
+    official: npt.NDArray[Any],
+    class_names: Sequence[str],
+    seed: int,
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the indices of each split, sorted; together they are all images, each once.
+
+    All arrays have shape (n,) and hold integers; `official` holds indices into SPLITS, or NO_SPLIT. Official
+    splits are kept. What lacks is carved from train, class by class, and images with the same pixels stay
+    together. Those with the same pixels but different classes stay in train, where they distort no score.
+
+    Raises:
+        DataError: a class has too few different images to be in every split.
+    """
+    assignment = np.where(official == NO_SPLIT, TRAIN, official)
+    pool = np.flatnonzero(assignment == TRAIN)
+    lacking = [split for split in (TEST, VALIDATION) if not (official == split).any()]
+    fractions = {TEST: TEST_FRACTION, VALIDATION: VALIDATION_FRACTION}
+    rng = np.random.default_rng(seed)
+    carvable = pool[~in_conflict(labels[pool], pixel_hashes[pool])]
+    for label in range(len(class_names)):
+        of_class = np.count_nonzero(labels[pool] == label)
+        free = carvable[labels[carvable] == label]
+        _, group, sizes = np.unique(pixel_hashes[free], return_inverse=True, return_counts=True)
+        order = rng.permutation(len(sizes))
+        for place, split in enumerate(lacking):
+            target = max(1, int(of_class * fractions[split] + 0.5))
+            taken = order[_fill(sizes[order], target, reserve=len(lacking) - place)]
+            assignment[free[np.isin(group, taken)]] = split
+            order = order[~np.isin(order, taken)]
+    _require_every_class(assignment, labels, class_names)
+    return {name: np.flatnonzero(assignment == split) for split, name in enumerate(SPLITS)}
+
+
+def in_conflict(labels: npt.NDArray[Any], pixel_hashes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Tell for each image whether another one has the same pixels but a different class. Shapes (n,)."""
+    _, group = np.unique(pixel_hashes, return_inverse=True)
+    lowest = np.full(len(labels), np.iinfo(np.int64).max)
+    highest = np.full(len(labels), -1)
+    np.minimum.at(lowest, group, labels)
+    np.maximum.at(highest, group, labels)
+    conflict: npt.NDArray[np.bool_] = lowest[group] != highest[group]
+    return conflict
+
+
+def _fill(sizes: npt.NDArray[Any], target: int, reserve: int) -> npt.NDArray[np.bool_]:
+    """Choose groups in their order while they fit into `target` images; leave `reserve` groups for others.
+
+    Ends with no group left that would still fit, so one that ends short of the target could not have gone on.
+    Where even the smallest group is too large, it alone is chosen: better a split too large than none.
+    """
+    chosen = np.zeros(len(sizes), bool)
+    most = len(sizes) - reserve
+    if most <= 0:
+        return chosen
+    total = number = 0
+    for index, size in enumerate(sizes.tolist()):
+        if number == most or total == target:
+            break
+        if total + size <= target:
+            chosen[index] = True
+            total += size
+            number += 1
+    if not number:
+        chosen[np.argmin(sizes)] = True
+    return chosen
+
+
+def _require_every_class(
+    assignment: npt.NDArray[Any], labels: npt.NDArray[Any], class_names: Sequence[str]
+) -> None:
+    for split, name in enumerate(SPLITS):
+        present = np.bincount(labels[assignment == split], minlength=len(class_names))
+        for label in np.flatnonzero(present == 0):
+            total = np.count_nonzero(labels == label)
+            raise DataError(
+                f"class '{class_names[int(label)]}' has too few different images: "
+                f"{total:,} in all, none left for {name}. "
+                f"Each class needs one or more in each of {', '.join(SPLITS)}. Add images or take it away."
+            )

@@ -1,0 +1,94 @@
+"""Finding runs and reading them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import TunerError, UsageError
+from tuner.results.schema import COMPLETED, FAILED, STORE_FILE, TrialRecord
+from tuner.results.store import Store
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as it stands in its store."""
+
+    path: Path
+    facts: dict[str, Any]
+    trials: tuple[TrialRecord, ...]
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def ranked(self) -> list[TrialRecord]:
+        """Trials with a score, the best first."""
+        return rank(self.trials, self.facts["direction"])
+
+
+def rank(trials: Sequence[TrialRecord], direction: str) -> list[TrialRecord]:
+    """Return the trials that have a score and did not fail, the best first; of equals, the earlier."""
+    sign = -1 if direction == "max" else 1
+    scored = [trial for trial in trials if trial.score is not None and trial.status != FAILED]
+    return sorted(scored, key=lambda trial: (sign * (trial.score or 0.0), trial.trial_id))
+
+
+def runs(results_dir: Path) -> list[RunView]:
+    """All runs in a folder, the last begun at the end."""
+    if not results_dir.is_dir():
+        return []
+    paths = [path for path in results_dir.iterdir() if (path / STORE_FILE).is_file()]
+    return sorted((open_run(path) for path in paths), key=lambda run: (run.facts["started_at"], run.run_id))
+
+
+def find_run(reference: str | None, results_dir: Path) -> RunView:
+    """Return the run given by id, by path, or by nothing: the last one begun.
+
+    Raises:
+        UsageError: there is no such run, or none at all.
+    """
+    if reference is not None:
+        for candidate in (Path(reference), results_dir / reference):
+            if (candidate / STORE_FILE).is_file():
+                return open_run(candidate)
+    found = runs(results_dir)
+    if not found:
+        raise UsageError(f"no runs in '{results_dir}'. Start one with: tuner search")
+    if reference is None:
+        return found[-1]
+    close = get_close_matches(reference, [run.run_id for run in found], n=1, cutoff=0.4)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise UsageError(f"no run '{reference}' in '{results_dir}'.{hint} List them with: tuner runs")
+
+
+def open_run(path: Path) -> RunView:
+    """Read a run.
+
+    Raises:
+        TunerError: its store is missing or damaged.
+    """
+    store = Store(path / STORE_FILE)
+    try:
+        return RunView(path, store.run(), tuple(store.trials()))
+    finally:
+        store.close()
+
+
+def winner(run: RunView) -> TrialRecord:
+    """Return the best trial.
+
+    Raises:
+        TunerError: no trial has a score.
+    """
+    if not run.ranked:
+        failed = sum(trial.status == FAILED for trial in run.trials)
+        done = sum(trial.status == COMPLETED for trial in run.trials)
+        raise TunerError(
+            f"run '{run.run_id}' has no scored trial: {done} completed, {failed} failed. See its errors."
+        )
+    return run.ranked[0]

@@ -1,0 +1,90 @@
+"""Every column and file name of a run, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+STORE_FILE = "run.sqlite"
+TRIALS_FILE = "trials.csv"
+EPOCHS_FILE = "epochs.csv"
+RUN_FILE = "run.json"
+CONFIG_FILE = "config.toml"
+WORKER_LOG = "worker.log"
+CHECKPOINTS = "checkpoints"
+ERRORS = "errors"
+BEST = "best"
+MODEL_FILE = "model.keras"
+HYPERPARAMETERS_FILE = "hyperparameters.json"
+EVALUATION_FILE = "evaluation.json"
+PREDICTIONS_FILE = "predictions.csv"
+CONFUSION_FILE = "confusion_matrix.png"
+
+HP_PREFIX = "hp."
+
+# The columns of trials.csv in their order; then the metrics at the best epoch, by name as Keras logs
+# them; then the hyperparameters behind HP_PREFIX.
+TRIAL_COLUMNS = (
+    "trial_id",
+    "status",
+    "score",
+    "objective",
+    "best_epoch",
+    "epochs",
+    "rung",
+    "bracket",
+    "duration_s",
+    "images_per_s",
+    "num_params",
+    "seed",
+    "started_at",
+    "error",
+)
+EPOCH_COLUMNS = ("trial_id", "rung", "epoch", "metric", "value")
+
+# Keras Tuner's words; STOPPED is a trial cut short by the end of the time.
+RUNNING, COMPLETED, FAILED, STOPPED = "RUNNING", "COMPLETED", "FAILED", "STOPPED"
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One configuration and what is known of it. Epochs count from 1, rungs and brackets from 0.
+
+    `metrics` are those of the best epoch, validation under `val_`; `duration_s` is the worker's time on all
+    rungs; `train_s` the part of it in training steps over `images` images.
+    """
+
+    trial_id: str
+    values: dict[str, Any]
+    status: str
+    bracket: int
+    rung: int
+    seed: int
+    started_at: str
+    score: float | None = None
+    best_epoch: int | None = None
+    epochs: int = 0
+    duration_s: float = 0.0
+    train_s: float = 0.0
+    images: int = 0
+    num_params: int | None = None
+    error: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Training images a second, in training steps alone."""
+        return self.images / self.train_s if self.train_s else None
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One metric of one epoch."""
+
+    trial_id: str
+    rung: int
+    epoch: int
+    metric: str
+    value: float | None

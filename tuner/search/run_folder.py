@@ -1,0 +1,138 @@
+"""The folder of a run: made new, described, locked while a driver works on it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tuner import __version__
+from tuner.config import SearchConfig, split_objective, to_toml
+from tuner.data.dataset import Dataset
+from tuner.errors import UsageError
+from tuner.results.schema import CONFIG_FILE, RUN_FILE, STORE_FILE, WORKER_LOG
+from tuner.results.store import Store
+from tuner.results.tables import replace_text, write_json
+from tuner.search.spaces import label
+from tuner.workers.protocol import Description, Ready
+
+LOCK_FILE = "run.lock"
+
+
+def make_run_folder(config: SearchConfig, dataset: Dataset) -> Path:
+    """Make the folder of a new run: its name, or the time, the space and the data set.
+
+    Raises:
+        UsageError: a run of that name exists, or the results folder cannot be written.
+    """
+    results = Path(config.results_dir)
+    stem = config.name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(label(config.space))}-{dataset.name}"
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        for path in _candidates(results, stem, numbered=config.name is None):
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            (path / WORKER_LOG).touch()
+            return path
+    except OSError as error:
+        raise UsageError(
+            f"cannot write results folder '{results}': {error.strerror}. Choose another with --results-dir."
+        ) from None
+    raise UsageError(
+        f"run '{stem}' exists in '{results}'. Choose another --name; a run is never overwritten."
+    )
+
+
+def discard_if_unstarted(path: Path) -> None:
+    """Remove a run folder in which no search was begun."""
+    if not (path / STORE_FILE).exists():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def begin_run(path: Path, config: SearchConfig, dataset: Dataset, ready: Ready, space: Description) -> Store:
+    """Write what the run is, before anything is trained; return its store."""
+    metric, direction = split_objective(config.objective)
+    facts: dict[str, Any] = {
+        "run_id": path.name,
+        "status": "running",
+        "started_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "space": config.space,
+        "dataset": dataset.name,
+        "algorithm": config.algorithm,
+        "objective": metric,
+        "direction": direction,
+        "config": config.model_dump(),
+        "hyperparameters": space.hyperparameters,
+        "data": {
+            "source": dataset.source,
+            "fingerprint": dataset.fingerprint,
+            "class_names": list(dataset.class_names),
+            "positive_class": dataset.positive_class,
+            "image_shape": list(dataset.image_shape),
+            "counts": dataset.counts(),
+            "skipped": len(dataset.skipped),
+        },
+        "device": ready.device,
+        "versions": {"tuner": __version__, **ready.versions},
+        "git_commit": _git_commit(),
+        "seed": config.seed,
+    }
+    store = Store.create(path / STORE_FILE, facts)
+    replace_text(path / CONFIG_FILE, to_toml(config))
+    write_run_json(path, store)
+    return store
+
+
+def write_run_json(path: Path, store: Store) -> None:
+    """Replace run.json by the facts in the store."""
+    write_json(path / RUN_FILE, store.run())
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other drivers off a run.
+
+    Raises:
+        UsageError: another process works on it.
+    """
+    lock = FileLock(path / LOCK_FILE, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UsageError(
+            f"run '{path.name}' is being worked on by another tuner. Wait for it, or stop it first."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _candidates(results: Path, stem: str, numbered: bool) -> Iterator[Path]:
+    yield results / stem
+    if numbered:  # two runs begun in one second
+        yield from (results / f"{stem}-{number}" for number in range(2, 100))
+
+
+def _slug(text: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-") or "space"
+
+
+def _git_commit() -> str | None:
+    """Commit of the folder that the user works in, where it is a repository."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None

@@ -1,0 +1,162 @@
+"""From a reference to a search space: a name, a file, a module, or a plugin."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from search_spaces import DataSpec
+from tuner.errors import SpaceError
+
+ENTRY_POINT_GROUP = "kt_search.spaces"
+BUILTIN_PACKAGE = "search_spaces"
+
+
+@dataclass(frozen=True)
+class Space:
+    """A search space for one data set, as it travels to worker processes: each imports it for itself."""
+
+    reference: str
+    spec: DataSpec
+
+    def hypermodel(self) -> Any:
+        """Return the `keras_tuner.HyperModel` of this space; imports Keras.
+
+        Raises:
+            SpaceError: the reference leads nowhere.
+        """
+        from tuner.search.hypermodel import SpaceHyperModel
+
+        return SpaceHyperModel(self.reference, self.spec)
+
+
+def check_reference(reference: str) -> None:
+    """Find out what can be found without importing the space.
+
+    Raises:
+        SpaceError: no built-in or plugin has this name, or there is no such file.
+    """
+    target, attribute = _split(reference)
+    if target.endswith(".py"):
+        _existing(Path(target))
+    elif not attribute:
+        _named(target)
+
+
+def builtin_names() -> list[str]:
+    """Names of the spaces that come with the tool, without importing them."""
+    return sorted(
+        module.name for module in pkgutil.iter_modules(_builtin_paths()) if not module.name.startswith("_")
+    )
+
+
+def summary(name: str) -> str:
+    """First docstring line of a built-in space, read without importing Keras."""
+    source = Path(_builtin_paths()[0], f"{name}.py").read_text("utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
+
+
+def label(reference: str) -> str:
+    """A short name for a reference, fit for a folder: 'my_space.py:build_small' gives 'my_space'."""
+    target, _ = _split(reference)
+    return Path(target).stem if target.endswith(".py") else target.rpartition(".")[2]
+
+
+def resolve(reference: str) -> Callable[..., Any]:
+    """Return the build function, or the `keras_tuner.HyperModel` subclass, that a reference stands for.
+
+    Raises:
+        SpaceError: no such name, module, file or function, or the file raises when it is imported.
+    """
+    target, attribute = _split(reference)
+    if target.endswith(".py"):
+        return _attribute(_load_file(Path(target)), attribute, reference)
+    if attribute:
+        return _attribute(_import(target, reference), attribute, reference)
+    plugin = _named(target)
+    if plugin is not None:
+        return plugin.load()  # type: ignore[no-any-return]
+    return _attribute(_import(f"{BUILTIN_PACKAGE}.{target}", reference), "", reference)
+
+
+def _builtin_paths() -> list[str]:
+    spec = importlib.util.find_spec(BUILTIN_PACKAGE)
+    assert spec is not None
+    return list(spec.submodule_search_locations or [])
+
+
+def _split(reference: str) -> tuple[str, str]:
+    target, _, attribute = reference.rpartition(":")
+    if not (target and attribute.isidentifier()):  # no colon, or a Windows drive letter
+        return reference, ""
+    return target, attribute
+
+
+def _named(name: str) -> EntryPoint | None:
+    """The plugin of this name; None for a built-in space."""
+    if name in builtin_names():
+        return None
+    plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    if name in plugins:
+        return plugins[name]
+    if Path(f"{name}.py").is_file():
+        raise SpaceError(f"unknown search space '{name}'. Did you mean the file '{name}.py'?")
+    raise SpaceError(_unknown("search space", name, [*builtin_names(), *plugins]))
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise SpaceError(
+            f"no file '{path}' for the search space. Give a Python file with build(hp) or build(hp, spec)."
+        )
+    return path
+
+
+def _load_file(path: Path) -> ModuleType:
+    _existing(path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    folder = str(path.parent.resolve())
+    if folder not in sys.path:  # a user's space may import its neighbours
+        sys.path.insert(0, folder)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _import(name: str, reference: str) -> ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:  # as `python -m` would
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and not name.startswith(error.name):
+            raise  # the module exists; something it imports does not
+        raise SpaceError(
+            f"no module '{name}' for search space '{reference}'. Give a name, a file or MODULE:FUNCTION."
+        ) from error
+
+
+def _attribute(module: ModuleType, name: str, reference: str) -> Callable[..., Any]:
+    found = getattr(module, name or "build", None)
+    if callable(found):
+        return found  # type: ignore[no-any-return]
+    functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+    raise SpaceError(_unknown(f"function in search space '{reference}':", name or "build", functions))
+
+
+def _unknown(what: str, name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    return f"unknown {what} '{name}'.{hint} Known: {', '.join(sorted(known)) or 'none'}."

@@ -1,0 +1,78 @@
+"""The seam between a trial and its backend: one epoch of training, evaluation, prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from tuner.training.pipeline import EVALUATION_BATCH, chunks
+
+# Called with the images done in this epoch and the mean loss so far; may raise to end the epoch.
+OnStep = Callable[[int, float], None]
+
+
+class Loop(Protocol):
+    """Trains and evaluates one compiled model on images (n, height, width, channels) of type uint8."""
+
+    def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
+        """Train once over the images in this order; return the metrics, averaged over the epoch."""
+
+    def evaluate(self, indices: np.ndarray) -> dict[str, float]:
+        """Return the metrics on these images."""
+
+    def predict(self, indices: np.ndarray) -> np.ndarray:
+        """Return the model's raw output (len(indices), outputs)."""
+
+
+def make_loop(model: Any, images: np.ndarray, labels: np.ndarray) -> Loop:
+    """Return the fastest loop there is for the active Keras backend."""
+    import keras
+
+    if keras.config.backend() == "tensorflow":
+        from tuner.training.loop_tensorflow import TensorFlowLoop
+
+        return TensorFlowLoop(model, images, labels)
+    return KerasLoop(model, images, labels)
+
+
+class KerasLoop:
+    """Works on every backend: Keras' own fit, evaluate and predict over batches of the memory map."""
+
+    def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray) -> None:
+        self._model, self._images, self._labels = model, images, labels
+
+    def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
+        import keras
+
+        def report(batch: int, logs: dict[str, float]) -> None:
+            on_step(min((batch + 1) * batch_size, len(order)), float(logs["loss"]))
+
+        callback = keras.callbacks.LambdaCallback(on_train_batch_end=report)
+        history = self._model.fit(
+            self._batches(order, batch_size), shuffle=False, verbose=0, callbacks=[callback]
+        )
+        return {name: float(values[-1]) for name, values in history.history.items()}
+
+    def evaluate(self, indices: np.ndarray) -> dict[str, float]:
+        logs = self._model.evaluate(self._batches(indices), verbose=0, return_dict=True)
+        return {name: float(value) for name, value in logs.items()}
+
+    def predict(self, indices: np.ndarray) -> np.ndarray:
+        return np.asarray(self._model.predict(self._batches(indices), verbose=0))
+
+    def _batches(self, order: np.ndarray, batch_size: int = EVALUATION_BATCH) -> Any:
+        import keras
+
+        images, labels = self._images, self._labels
+        batches = [row for part in chunks(order, batch_size, len(order)) for row in part]
+
+        class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+            def __len__(self) -> int:
+                return len(batches)
+
+            def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+                return images[batches[index]], labels[batches[index]]
+
+        return Batches()

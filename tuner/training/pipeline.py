@@ -1,0 +1,27 @@
+"""Which images go into which training step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tuner.training.seeds import derive_seed
+
+EVALUATION_BATCH = 512
+
+
+def epoch_order(indices: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+    """Return `indices` shuffled for one epoch; depends on the trial's seed and the epoch alone."""
+    return np.random.default_rng(derive_seed(seed, "shuffle", epoch)).permutation(indices)
+
+
+def chunks(order: np.ndarray, batch_size: int, steps: int) -> list[np.ndarray]:
+    """Cut an order into arrays (steps, batch_size) of whole steps, and one (1, n) for what is left over.
+
+    The last array of whole steps may hold fewer than `steps`.
+    """
+    whole = len(order) // batch_size * batch_size
+    batches = order[:whole].reshape(-1, batch_size)
+    parts = [batches[start : start + steps] for start in range(0, len(batches), steps)]
+    if whole < len(order):
+        parts.append(order[whole:].reshape(1, -1))
+    return parts

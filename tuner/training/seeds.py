@@ -1,0 +1,11 @@
+"""One seed drives all: independent seeds for named purposes."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def derive_seed(*parts: int | str) -> int:
+    """Return a seed in 0..2**31-1 that depends on every part and on their order."""
+    digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1

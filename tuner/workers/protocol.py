@@ -1,0 +1,82 @@
+"""What driver and worker say to each other. Plain values that pickle; nothing here knows how they travel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from tuner.data.dataset import Dataset
+from tuner.training.trial import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
+
+
+class Space(Protocol):
+    """A search space that pickles without its code."""
+
+    def hypermodel(self) -> Any:
+        """Return the `keras_tuner.HyperModel`; called in the worker."""
+
+
+@dataclass(frozen=True)
+class WorkerSetup:
+    """What a worker knows from the start: the space and the data."""
+
+    space: Space
+    dataset: Dataset
+
+
+@dataclass(frozen=True)
+class Describe:
+    """Build the default model, try it on one batch, and tell what there is."""
+
+
+@dataclass(frozen=True)
+class FinishWinner:
+    """Write a trial's best model and predict one split with it."""
+
+    values: dict[str, Any]
+    checkpoint_dir: Path
+    model_path: Path
+    split: str
+
+
+Request = Describe | TrainTask | FinishWinner
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker has loaded its backend and takes requests."""
+
+    device: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Description:
+    """Answer to Describe."""
+
+    hyperparameters: dict[str, Any]  # keras_tuner.HyperParameters.get_config()
+    metrics: tuple[str, ...]  # as they are logged, validation under val_
+    num_params: int
+
+
+@dataclass(frozen=True)
+class WinnerDone:
+    """Answer to FinishWinner: class probabilities (n, num_classes), in the order of the split's indices."""
+
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The request failed; the worker is alive unless `reason` is crash and `traceback` is empty."""
+
+    trial_id: str | None
+    reason: FailureReason
+    message: str
+    traceback: str
+
+
+Event = Ready | Description | StepsDone | EpochDone | RungDone | WinnerDone | Failure

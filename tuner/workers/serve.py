@@ -1,0 +1,114 @@
+"""The inside of a worker: take requests one by one, answer each. Transport is the caller's business."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from tuner.errors import TunerError
+from tuner.training.device import describe_device, quiet_import
+from tuner.training.loop import make_loop
+from tuner.training.trial import (
+    FailureReason,
+    TrainTask,
+    TrialError,
+    build_model,
+    first_line,
+    probabilities,
+    restore_winner,
+    train,
+)
+from tuner.workers.protocol import (
+    Describe,
+    Description,
+    Event,
+    Failure,
+    FinishWinner,
+    Ready,
+    Request,
+    WinnerDone,
+    WorkerSetup,
+)
+
+VERSIONS = ("keras", "keras-tuner", "tensorflow", "jax", "torch", "numpy")
+_OWN = ("tuner.", "keras_tuner.")
+
+
+def announce() -> Ready:
+    """Load the backend and say what this process has."""
+    with quiet_import():
+        import keras  # noqa: F401
+    return Ready(describe_device(), _versions())
+
+
+class Server:
+    """Answers the requests of one driver over one space and one data set."""
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._dataset = setup.dataset
+        self._hypermodel = setup.space.hypermodel()
+
+    def answer(self, request: Request, emit: Callable[[Event], None]) -> Event:
+        """Do what a request asks; failures are answers too."""
+        trial_id = request.trial_id if isinstance(request, TrainTask) else None
+        try:
+            if isinstance(request, Describe):
+                return self._describe()
+            if isinstance(request, TrainTask):
+                return train(request, self._hypermodel, self._dataset, emit)
+            return self._finish(request)
+        except TrialError as error:
+            return Failure(trial_id, error.reason, str(error), _user_traceback(error.__cause__ or error))
+        except TunerError as error:
+            return Failure(trial_id, "build", str(error), "")
+        except MemoryError as error:
+            return Failure(trial_id, "oom", f"out of memory: {first_line(error)}", _user_traceback(error))
+        except Exception as error:
+            reason: FailureReason = "oom" if type(error).__name__ == "ResourceExhaustedError" else "crash"
+            message = f"{type(error).__name__}: {first_line(error)}"
+            return Failure(trial_id, reason, message, _user_traceback(error))
+
+    def _describe(self) -> Description:
+        import keras
+        import keras_tuner as kt
+
+        hp = kt.HyperParameters()
+        model = build_model(self._hypermodel, {}, self._dataset, hp)
+        first = self._dataset.splits["train"][:8]
+        loop = make_loop(model, self._dataset.images[first], self._dataset.labels[first])
+        metrics = loop.evaluate(np.arange(len(first)))
+        num_params = int(model.count_params())
+        keras.utils.clear_session()
+        return Description(hp.get_config(), (*metrics, *(f"val_{name}" for name in metrics)), num_params)
+
+    def _finish(self, request: FinishWinner) -> WinnerDone:
+        dataset = self._dataset
+        model = restore_winner(self._hypermodel, request.values, request.checkpoint_dir, dataset)
+        request.model_path.parent.mkdir(parents=True, exist_ok=True)
+        draft = request.model_path.with_name("draft-" + request.model_path.name)
+        model.save(draft)
+        draft.replace(request.model_path)
+        outputs = make_loop(model, dataset.images, dataset.labels).predict(dataset.splits[request.split])
+        return WinnerDone(probabilities(model, outputs))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in VERSIONS:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _user_traceback(error: BaseException) -> str:
+    """The traceback without our own frames above the space's."""
+    frame = error.__traceback__
+    while (
+        frame is not None and frame.tb_next and frame.tb_frame.f_globals.get("__name__", "").startswith(_OWN)
+    ):
+        frame = frame.tb_next
+    return "".join(traceback.format_exception(type(error), error.with_traceback(frame)))
