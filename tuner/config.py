@@ -72,7 +72,7 @@ class SearchConfig(BaseModel):
         3, ge=0, description="Stop a trial after this many epochs without gain; 0 never does."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Drives sampling, weights, shuffling and splits.")
-    max_time: Annotated[float, BeforeValidator(_seconds), Field(gt=0)] | None = Field(
+    max_time: Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="End the search after this long, e.g. 90s, 45m, 2h."
     )
     max_failures: int = Field(5, ge=1, description="Stop when this many trials in a row fail.")
@@ -147,8 +147,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 def to_toml(config: SearchConfig) -> str:
     """Return the whole request, defaults included, as TOML; unset optional fields are left out."""
     values = config.model_dump(exclude_none=True)
-    # A JSON string, number or boolean is the same text in TOML.
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    # A JSON string, number or boolean is the same text in TOML, but for DEL, which JSON does not escape.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
+    return "".join(lines).replace("\x7f", "\\u007f")
 
 
 def _explain(error: Any) -> str:

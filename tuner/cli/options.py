@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -23,7 +23,8 @@ DEFAULT_RESULTS_DIR = Path(SearchConfig.model_fields["results_dir"].default)
 def option(field: str, panel: str, short: str | None = None) -> Any:
     """Return the option of a SearchConfig field: its name, help, default and environment variable.
 
-    The option itself defaults to None, "not given", so that a config file can come in between.
+    The option itself defaults to None, "not given", so that a config file can come in between, and takes
+    text: SearchConfig converts it, so that an option, a variable and a TOML key fail with the same words.
     """
     info = SearchConfig.model_fields[field]
     names = ["--" + field.replace("_", "-"), *([short] if short else [])]
@@ -33,7 +34,15 @@ def option(field: str, panel: str, short: str | None = None) -> Any:
         *names,
         envvar=f"TUNER_{field.upper()}",
         help=info.description,
+        metavar=_metavar(info.annotation) if info.default is not False else None,
         show_default=str(info.default) if info.default not in (None, False) else False,
         show_envvar=False,
         rich_help_panel=panel,
     )
+
+
+def _metavar(annotation: Any) -> str:
+    """What --help shows for a value of this type."""
+    if get_origin(annotation) is Literal:
+        return "|".join(get_args(annotation))
+    return "NUMBER" if annotation in (int, int | None) else "TEXT"

@@ -31,14 +31,24 @@ LABEL_WIDTH = 7
 
 @contextmanager
 def decoding_bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a function (done, total) that draws a bar; nothing appears unless it is called."""
-    if quiet:
+    """Yield a function (done, total) that draws a bar on a terminal; nothing appears unless it is called."""
+    console = stderr()
+    if quiet or not console.is_terminal:
         yield None
         return
     columns = (TextColumn("decoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr(), transient=True) as bar:
-        task = bar.add_task("", total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task("", total=None)
+
+    def advance(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def show_start(
@@ -69,8 +79,16 @@ def show_start(
         **({"run": str(path)} if path else {}),
     }
     console = stderr()
+    if not console.is_terminal:
+        for name, text in lines.items():
+            console.print(f"{name:<{LABEL_WIDTH}}{text}", markup=False, soft_wrap=True)
+        return
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
     for name, text in lines.items():
-        console.print(Text.assemble((f"{name:<{LABEL_WIDTH}}", "dim"), text), soft_wrap=True)
+        grid.add_row(name, Text(text))
+    console.print(grid)
 
 
 @contextmanager

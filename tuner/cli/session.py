@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces import DataSpec
+from tuner.cli.output import note
 from tuner.cli.progress import decoding_bar, search_display, show_start
 from tuner.cli.review import print_review
 from tuner.config import SearchConfig, split_objective
@@ -93,6 +94,8 @@ def _search(
     try:
         with search_display(make_plan(config), config, store.trials(), quiet) as listener:
             outcome = Search(config, path, store, make_oracle(config, space), pool, listener).run()
+        if outcome.note and not quiet:
+            note(outcome.note)
         evaluate_winner(open_run(path), dataset, pool)
         status = outcome.status
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ SPLIT_FOLDERS = {
     "test": "test",
     "testing": "test",
 }
-ALLOWED = "Allowed: <class>/image files, or train/<class>/... beside test/<class>/..."
+ALLOWED = "Allowed: images in <class> folders, or in train/<class> and test/<class> folders"
 
 
 class Place(NamedTuple):

@@ -52,7 +52,7 @@ def split_indices(
             taken = order[_fill(sizes[order], target, reserve=len(lacking) - place)]
             assignment[free[np.isin(group, taken)]] = split
             order = order[~np.isin(order, taken)]
-    _require_every_class(assignment, labels, class_names)
+    _require_every_class(assignment, labels, pixel_hashes, class_names)
     return {name: np.flatnonzero(assignment == split) for split, name in enumerate(SPLITS)}
 
 
@@ -91,14 +91,19 @@ def _fill(sizes: npt.NDArray[Any], target: int, reserve: int) -> npt.NDArray[np.
 
 
 def _require_every_class(
-    assignment: npt.NDArray[Any], labels: npt.NDArray[Any], class_names: Sequence[str]
+    assignment: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+    pixel_hashes: npt.NDArray[Any],
+    class_names: Sequence[str],
 ) -> None:
     for split, name in enumerate(SPLITS):
         present = np.bincount(labels[assignment == split], minlength=len(class_names))
         for label in np.flatnonzero(present == 0):
-            total = np.count_nonzero(labels == label)
+            of_class = labels == label
+            shared = np.count_nonzero(in_conflict(labels, pixel_hashes) & of_class)
+            conflict = f" ({shared:,} with the same pixels as one of another class)" if shared else ""
             raise DataError(
                 f"class '{class_names[int(label)]}' has too few different images: "
-                f"{total:,} in all, none left for {name}. "
+                f"{np.count_nonzero(of_class):,} in all{conflict}, none left for {name}. "
                 f"Each class needs one or more in each of {', '.join(SPLITS)}. Add images or take it away."
             )

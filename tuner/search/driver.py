@@ -41,10 +41,10 @@ TABLES_EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a search ended: 'completed', 'space exhausted' or 'out of time'."""
+    """How a search ended: 'completed', or as 'space exhausted' or 'out of time', on which `note` says more."""
 
     status: str
-    trials: tuple[TrialRecord, ...]
+    note: str = ""
 
 
 class Search:
@@ -83,10 +83,14 @@ class Search:
                     self._handle(found[1])
         finally:
             self._write_tables()
+        begun = len(self._trials)
         if self._out_of_time:
-            return Outcome("out of time", tuple(self._trials.values()))
-        status = "space exhausted" if self._oracle.exhausted else "completed"
-        return Outcome(status, tuple(self._trials.values()))
+            return Outcome("out of time", f"out of time, {begun} of {self._config.max_trials} trials begun")
+        if self._oracle.exhausted:
+            return Outcome(
+                "space exhausted", f"space exhausted, {begun} of {begun}: there are no more configurations"
+            )
+        return Outcome("completed")
 
     def _restore(self) -> None:
         for trial in self._store.trials():

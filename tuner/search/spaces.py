@@ -141,7 +141,7 @@ def _import(name: str, reference: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name and not name.startswith(error.name):
+        if error.name and name != error.name and not name.startswith(f"{error.name}."):
             raise  # the module exists; something it imports does not
         raise SpaceError(
             f"no module '{name}' for search space '{reference}'. Give a name, a file or MODULE:FUNCTION."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,9 +131,8 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     except TunerError:
         raise
     except Exception as error:
-        raise TrialError(
-            "build", f"the search space raised {type(error).__name__}: {first_line(error)}"
-        ) from error
+        message = f"the search space raised {type(error).__name__}: {first_line(error)}{_place(error)}"
+        raise TrialError("build", message) from error
     if not isinstance(model, keras.Model):
         raise TrialError(
             "build", f"build returned {type(model).__name__}, not a keras.Model. End it with `return model`."
@@ -148,8 +148,20 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
 
 
 def first_line(error: BaseException) -> str:
-    """First line of an error's text."""
-    return (str(error).strip() or "no message").split("\n")[0]
+    """The line of an error's text that tells most: the first, or the last where TensorFlow retells the code."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    return lines[-1 if lines[0].startswith("in user code") else 0].strip()
+
+
+def _place(error: BaseException) -> str:
+    """Where in the user's own code an error comes from, as ' (file, line n)'; empty where there is none."""
+    own = Path(__file__).parents[1]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "site-packages" not in frame.filename and own not in Path(frame.filename).parents
+    ]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def train(

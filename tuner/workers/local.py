@@ -20,6 +20,8 @@ from tuner.training.trial import EpochDone, StepsDone, TrainTask
 from tuner.workers.protocol import Event, Failure, Ready, Request, WorkerSetup
 
 STOP_S = 5.0
+# Characters of a dead worker's output that its trial's error file keeps.
+LOG_TAIL = 8000
 
 
 @dataclass
@@ -132,7 +134,8 @@ class LocalPool:
                 f"a worker process {cause} while it started. Its output is in '{self._log_path}'."
             )
         trial_id = worker.request.trial_id if isinstance(worker.request, TrainTask) else None
-        return Failure(trial_id, "crash", f"the worker process {cause}", "")
+        output = self._log_path.read_text("utf-8", errors="replace")
+        return Failure(trial_id, "crash", f"the worker process {cause}", output[-LOG_TAIL:])
 
 
 def _main(connection: Connection, log_path: str) -> None:

@@ -111,4 +111,4 @@ def _user_traceback(error: BaseException) -> str:
         frame is not None and frame.tb_next and frame.tb_frame.f_globals.get("__name__", "").startswith(_OWN)
     ):
         frame = frame.tb_next
-    return "".join(traceback.format_exception(type(error), error.with_traceback(frame)))
+    return "".join(traceback.format_exception(error.with_traceback(frame)))

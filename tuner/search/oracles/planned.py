@@ -34,8 +34,9 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
     """Keras Tuner's Oracle with a budget that holds.
 
     `max_trials` distinct configurations are laid over the brackets of the plan. A promotion hands out the
-    same trial again, with `tuner/epochs` raised. A rung asks for its number of *completed* trials: where one
-    fails, the next best of the rung before (or a new configuration, in the first rung) takes its place.
+    same trial again, with `tuner/epochs` raised. A rung asks for its number of *completed* trials: one that
+    fails, in whichever rung, counts in none. A new configuration takes its place in the first rung, and the
+    next best of the rung before in each further one.
 
     Nothing is saved here. Proposals depend on the seed, the trial's number and the trials before it, so
     `restore` rebuilds the whole state from the trials on record.
@@ -69,14 +70,10 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         if self._retry_queue:
             trial = self.ongoing_trials[tuner_id] = self._hand_out(self._retry_queue.pop(0))
             return trial
-        for index, bracket in enumerate(self.plan.brackets):
-            for rung in reversed(range(len(bracket.rungs))):
-                if self._open_places(index, bracket, rung) <= 0:
-                    continue
-                trial = self._promote(index, rung) if rung else self._propose(index)
-                if trial is not None:
-                    self.ongoing_trials[tuner_id] = trial
-                    return trial
+        trial = self._next()
+        if trial is not None:
+            self.ongoing_trials[tuner_id] = trial
+            return trial
         status = Status.IDLE if self.ongoing_trials else Status.STOPPED
         return trial_module.Trial(self.get_space(), trial_id="", status=status)
 
@@ -109,6 +106,19 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         places = self._open_places(standing.bracket, bracket, above)
         return trial_id in self._waiting(standing.bracket, standing.rung)[: max(0, places)]
 
+    def _next(self) -> Any:
+        for index, bracket in enumerate(self.plan.brackets):
+            for rung in reversed(range(len(bracket.rungs))):
+                if self._open_places(index, bracket, rung) <= 0:
+                    continue
+                exhausted = self.exhausted
+                trial = self._promote(index, rung) if rung else self._propose(index)
+                if trial is not None:
+                    return trial
+                if self.exhausted and not exhausted:
+                    return self._next()  # later rungs need no longer wait for the first to fill
+        return None
+
     def _open_places(self, index: int, bracket: Bracket, rung: int) -> int:
         running = sum(
             s.bracket == index and s.rung == rung and s.status == Status.RUNNING
@@ -117,20 +127,30 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         return int(bracket.rungs[rung].trials - self._completed(index, rung) - running)
 
     def _completed(self, index: int, rung: int) -> int:
-        """Trials of a bracket that have completed a rung, the promoted ones among them."""
+        """Trials of a bracket that have completed a rung and not failed since, the promoted ones among them."""
         return sum(
-            s.bracket == index and (s.rung > rung or (s.rung == rung and s.status == Status.COMPLETED))
+            s.bracket == index
+            and s.status != Status.FAILED
+            and (s.rung > rung or (s.rung == rung and s.status == Status.COMPLETED))
             for s in self._standings.values()
         )
 
-    def _promote(self, index: int, rung: int) -> Any:
-        """The best trial that waits in the rung below, once that rung is complete."""
-        if self._open_places(index, self.plan.brackets[index], rung - 1) > 0 and not self.exhausted:
-            return None
+    def _settled(self, index: int, rung: int) -> bool:
+        """True where a rung is complete, or nothing is left that could fill it."""
         if any(
-            s.bracket == index and s.rung == rung - 1 and s.status == Status.RUNNING
+            s.bracket == index and s.rung == rung and s.status == Status.RUNNING
             for s in self._standings.values()
         ):
+            return False
+        if self._open_places(index, self.plan.brackets[index], rung) <= 0:
+            return True
+        if rung == 0:
+            return self.exhausted
+        return self._settled(index, rung - 1) and not self._waiting(index, rung - 1)
+
+    def _promote(self, index: int, rung: int) -> Any:
+        """The best trial that waits in the rung below, once that rung is settled."""
+        if not self._settled(index, rung - 1):
             return None
         waiting = self._waiting(index, rung - 1)
         if not waiting:

@@ -1,0 +1,82 @@
+"""Running the command, and tiny images to run it on."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SIDE = 8
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def error_lines(self) -> list[str]:
+        return [line for line in self.stderr.splitlines() if line.strip()]
+
+
+Run = Callable[..., Result]
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "tuner", *map(str, arguments)]
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """The environment of this process, without the variables that change a search."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TUNER_")}
+    return {**kept, "TUNER_CACHE_DIR": str(cache)}
+
+
+def write_images(folder: Path, classes: tuple[str, ...] = ("FAKE", "REAL"), count: int = 60) -> Path:
+    """Noise whose brightness tells the classes apart most of the time, in CIFAKE's layout."""
+    rng = np.random.default_rng(0)
+    for split, share in (("train", 1.0), ("test", 0.5)):
+        for label, name in enumerate(classes):
+            (folder / split / name).mkdir(parents=True)
+            for i in range(int(count * share)):
+                level = rng.normal(100 + 40 * label, 25)
+                pixels = np.clip(rng.normal(level, 40, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"{i:03d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("data") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def tuner(tmp_path: Path, cache: Path) -> Run:
+    """Run `tuner` with arguments, as a process of its own, in an empty folder."""
+
+    def run(*arguments: object, cwd: Path = tmp_path, **variables: str) -> Result:
+        done = subprocess.run(
+            command(*arguments),
+            cwd=cwd,
+            env={**environment(cache), **variables},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return run

@@ -1,0 +1,287 @@
+"""The main job from end to end, on images small enough for a test."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.cli.conftest import Result, Run, command, environment
+
+pytestmark = pytest.mark.training
+
+MAX_TRIALS = 4
+REQUEST = ("--max-trials", MAX_TRIALS, "--max-epochs", 3, "--seed", 7)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> tuple[Result, Path]:
+    """One search with Hyperband: what it printed, and the folder it ran in."""
+    folder = tmp_path_factory.mktemp("work")
+    result = subprocess.run(
+        command("search", "--space", "sequential", "--data", images, "--name", "first", *REQUEST),
+        cwd=folder,
+        env=environment(cache),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return Result(result.returncode, result.stdout, result.stderr), folder
+
+
+@pytest.fixture
+def run(done: tuple[Result, Path]) -> Path:
+    return done[1] / "results" / "first"
+
+
+@pytest.fixture
+def trials(run: Path) -> pd.DataFrame:
+    return pd.read_csv(run / "trials.csv", dtype={"trial_id": str})
+
+
+def test_the_plan_is_said_first_and_kept(done: tuple[Result, Path], trials: pd.DataFrame) -> None:
+    lines = done[0].stderr.splitlines()
+    plan = next(i for i, line in enumerate(lines) if line.startswith("plan"))
+    assert "4 trials, at most 6 epochs" in lines[plan]
+    assert plan < next(i for i, line in enumerate(lines) if line.startswith("[1/4]"))
+    assert len(trials) == MAX_TRIALS
+    assert sorted(trials["epochs"]) == [1, 1, 1, 3]
+
+
+def test_configurations_are_distinct(trials: pd.DataFrame) -> None:
+    hyperparameters = [name for name in trials if str(name).startswith("hp.")]
+    assert len(hyperparameters) == 8
+    assert len(trials[hyperparameters].drop_duplicates()) == MAX_TRIALS
+
+
+def test_the_end_shows_leaderboard_figures_and_confusion_matrix(done: tuple[Result, Path]) -> None:
+    for part in ("Leaderboard of first", "Test split, trial", "at 95 %", "precision", "true \\ predicted"):
+        assert part in done[0].stdout
+    assert "tuner best first --export model.keras" in done[0].stderr
+
+
+def test_no_library_noise_reaches_the_terminal(done: tuple[Result, Path]) -> None:
+    for noise in ("oneDNN", "cuda", "WARNING", "Warning", "tf.function", "absl"):
+        assert noise not in done[0].stderr + done[0].stdout
+
+
+def test_trials_csv_holds_what_a_reviewer_needs(trials: pd.DataFrame) -> None:
+    needed = (
+        "trial_id status score objective best_epoch epochs rung bracket accuracy loss val_accuracy val_loss "
+        "duration_s images_per_s num_params seed started_at error"
+    )
+    assert set(needed.split()) <= set(trials)
+    assert list(trials)[:3] == ["trial_id", "status", "score"]
+    assert (trials["status"] == "COMPLETED").all()
+    assert (trials["score"] == trials["val_accuracy"]).all()
+    assert (trials["objective"] == "val_accuracy").all()
+    assert trials["score"].between(0, 1).all()
+    assert (trials["images_per_s"] > 0).all()
+
+
+def test_epochs_csv_has_every_metric_of_every_epoch(run: Path, trials: pd.DataFrame) -> None:
+    epochs = pd.read_csv(run / "epochs.csv", dtype={"trial_id": str})
+    assert list(epochs) == ["trial_id", "rung", "epoch", "metric", "value"]
+    counted = epochs[epochs["metric"] == "val_accuracy"].groupby("trial_id").size()
+    assert counted.to_dict() == trials.set_index("trial_id")["epochs"].to_dict()
+
+
+def test_the_score_is_that_of_the_best_epoch(run: Path, trials: pd.DataFrame) -> None:
+    epochs = pd.read_csv(run / "epochs.csv", dtype={"trial_id": str})
+    best = epochs[epochs["metric"] == "val_accuracy"].groupby("trial_id")["value"].max()
+    assert best.to_dict() == trials.set_index("trial_id")["score"].to_dict()
+
+
+def test_run_json_says_what_was_run_on_what_with_what(run: Path) -> None:
+    facts = json.loads((run / "run.json").read_text("utf-8"))
+    assert facts["status"] == "completed"
+    assert facts["config"]["max_trials"] == MAX_TRIALS
+    assert facts["data"]["class_names"] == ["FAKE", "REAL"]
+    assert facts["data"]["positive_class"] == "FAKE"
+    assert facts["data"]["counts"]["test"] == {"FAKE": 30, "REAL": 30}
+    assert {"tuner", "keras", "keras-tuner", "tensorflow", "numpy"} <= set(facts["versions"])
+    assert facts["device"]
+    assert facts["seed"] == 7
+
+
+def test_every_test_figure_follows_from_the_predictions(run: Path) -> None:
+    evaluation = json.loads((run / "best" / "evaluation.json").read_text("utf-8"))
+    predictions = pd.read_csv(run / "best" / "predictions.csv")
+    assert len(predictions) == evaluation["images"] == 60
+    assert (predictions["label"] == predictions["predicted"]).mean() == pytest.approx(evaluation["accuracy"])
+    matrix = pd.crosstab(predictions["label"], predictions["predicted"])
+    for row, true in enumerate(evaluation["class_names"]):
+        for column, predicted in enumerate(evaluation["class_names"]):
+            found = matrix.get(predicted, pd.Series(dtype=int)).get(true, 0)
+            assert found == evaluation["confusion_matrix"][row][column]
+
+
+def test_the_winner_is_the_trial_with_the_best_validation_score(run: Path, trials: pd.DataFrame) -> None:
+    evaluation = json.loads((run / "best" / "evaluation.json").read_text("utf-8"))
+    assert trials.set_index("trial_id").loc[evaluation["trial_id"], "score"] == trials["score"].max()
+
+
+def test_the_confusion_matrix_is_a_picture(run: Path) -> None:
+    assert (run / "best" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_exported_model_predicts_raw_pixels_without_this_package(
+    run: Path, done: tuple[Result, Path], images: Path, tmp_path: Path, tuner: Run
+) -> None:
+    result = tuner("best", "first", "--export", tmp_path / "model.keras", cwd=done[1])
+    assert result.code == 0, result.stderr
+    predictions = pd.read_csv(run / "best" / "predictions.csv")
+    code = f"""
+import sys, json
+sys.modules["tuner"] = sys.modules["search_spaces"] = None
+import keras, numpy as np
+from PIL import Image
+paths = json.loads(sys.argv[1])
+pixels = np.stack([np.asarray(Image.open({str(images)!r} + "/" + path)) for path in paths])
+print(json.dumps(keras.models.load_model("model.keras").predict(pixels, verbose=0)[:, 0].tolist()))
+"""
+    paths = json.dumps(predictions["path"].tolist())
+    loaded = subprocess.run(
+        [sys.executable, "-c", code, paths], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    np.testing.assert_allclose(json.loads(loaded.stdout), predictions["p.REAL"], atol=1e-5)
+    beside = json.loads((tmp_path / "model.json").read_text("utf-8"))
+    assert beside["class_names"] == ["FAKE", "REAL"]
+    assert set(beside["hyperparameters"]) == set(
+        json.loads((run / "best" / "hyperparameters.json").read_text("utf-8"))
+    )
+
+
+def test_the_resolved_request_repeats_the_run(
+    run: Path, done: tuple[Result, Path], trials: pd.DataFrame, tuner: Run
+) -> None:
+    result = tuner("search", "--config", run / "config.toml", "--name", "second", "--quiet", cwd=done[1])
+    assert result.code == 0, result.stderr
+    again = pd.read_csv(done[1] / "results" / "second" / "trials.csv", dtype={"trial_id": str})
+    measured = ["duration_s", "images_per_s", "started_at"]
+    pd.testing.assert_frame_equal(trials.drop(columns=measured), again.drop(columns=measured))
+    first, second = (
+        (done[1] / "results" / name / "best" / "predictions.csv") for name in ("first", "second")
+    )
+    assert first.read_text("utf-8") == second.read_text("utf-8")
+
+
+def test_leaderboard_ranks_and_prints_every_column_as_json(done: tuple[Result, Path], tuner: Run) -> None:
+    result = tuner("leaderboard", "first", "--top", 2, "--format", "json", cwd=done[1])
+    rows = json.loads(result.stdout)
+    assert [row["rank"] for row in rows] == [1, 2]
+    assert rows[0]["score"] >= rows[1]["score"]
+    assert "hp.learning_rate" in rows[0]
+
+
+def test_runs_lists_the_run(done: tuple[Result, Path], tuner: Run) -> None:
+    rows = json.loads(tuner("runs", "--format", "json", cwd=done[1]).stdout)
+    first = next(row for row in rows if row["run_id"] == "first")
+    assert first["status"] == "completed"
+    assert first["trials"] == MAX_TRIALS
+
+
+def test_a_run_is_never_overwritten(done: tuple[Result, Path], images: Path, tuner: Run) -> None:
+    result = tuner("search", "--data", images, "--name", "first", cwd=done[1])
+    assert result.code == 2
+    assert "'first' exists" in result.stderr
+
+
+def test_only_the_best_three_keep_their_weights(run: Path, trials: pd.DataFrame) -> None:
+    kept = sorted(path.name for path in (run / "checkpoints").iterdir())
+    ranked = trials.sort_values(["score", "trial_id"], ascending=[False, True])
+    assert kept == sorted(ranked["trial_id"].head(3))
+    assert not list((run / "checkpoints").rglob("state.npz"))
+
+
+def test_a_dry_run_shows_the_plan_and_leaves_nothing(tuner: Run, images: Path, tmp_path: Path) -> None:
+    result = tuner("search", "--data", images, "--dry-run", "--max-trials", 50)
+    assert result.code == 0, result.stderr
+    assert "50 trials, at most 150 epochs" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_random_search_gives_every_trial_all_epochs(tuner: Run, images: Path, tmp_path: Path) -> None:
+    request = ("--algorithm", "random", "--max-trials", 2, "--max-epochs", 2, "--patience", 0)
+    result = tuner("search", "--data", images, *request, "--name", "random", "--quiet")
+    assert result.code == 0
+    assert result.stderr.startswith("\nReview")
+    trials = pd.read_csv(tmp_path / "results" / "random" / "trials.csv")
+    assert trials["epochs"].tolist() == [2, 2]
+
+
+def test_the_time_limit_ends_the_search_with_what_it_has(tuner: Run, images: Path, tmp_path: Path) -> None:
+    result = tuner("search", "--data", images, "--max-trials", 500, "--max-time", "4s", "--name", "short")
+    assert result.code == 0, result.stderr
+    assert (
+        json.loads((tmp_path / "results" / "short" / "run.json").read_text("utf-8"))["status"]
+        == "out of time"
+    )
+    assert "accuracy" in result.stdout
+
+
+def test_a_users_own_space_of_three_classes_works(tuner: Run, tmp_path: Path) -> None:
+    from tests.cli.conftest import write_images
+
+    write_images(tmp_path / "three", classes=("cat", "dog", "owl"), count=30)
+    (tmp_path / "my_space.py").write_text(
+        "import keras\n\n"
+        "def build_small(hp):\n"
+        "    print('built by me')\n"
+        "    model = keras.Sequential([keras.layers.Rescaling(1 / 255), keras.layers.Flatten(),\n"
+        "        keras.layers.Dense(hp.Int('units', 8, 16)), keras.layers.Dense(3, activation='softmax')])\n"
+        "    model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])\n"
+        "    return model\n",
+        encoding="utf-8",
+    )
+    result = tuner(
+        "search",
+        "--space",
+        "my_space.py:build_small",
+        "--data",
+        "three",
+        "--max-trials",
+        2,
+        "--max-epochs",
+        2,
+    )
+    assert result.code == 0, result.stderr
+    assert "built by me" not in result.stdout + result.stderr
+    assert "owl" in result.stdout
+    (run,) = (tmp_path / "results").iterdir()
+    assert run.name.endswith("my-space-three")
+    assert "built by me" in (run / "worker.log").read_text("utf-8")
+
+
+def test_a_space_smaller_than_the_budget_is_searched_to_its_end(
+    tuner: Run, images: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "small.py").write_text(
+        "import keras\n\n"
+        "def build(hp):\n"
+        "    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1, 'sigmoid')])\n"
+        "    rate = hp.Choice('rate', [1e-3, 1e-4])\n"
+        "    model.compile(keras.optimizers.SGD(rate), 'binary_crossentropy', metrics=['accuracy'])\n"
+        "    return model\n",
+        encoding="utf-8",
+    )
+    result = tuner(
+        "search",
+        "--space",
+        "small.py",
+        "--data",
+        images,
+        "--max-trials",
+        9,
+        "--max-epochs",
+        1,
+        "--name",
+        "all",
+    )
+    assert result.code == 0, result.stderr
+    assert "space exhausted, 2 of 2" in result.stderr
+    assert len(pd.read_csv(tmp_path / "results" / "all" / "trials.csv")) == 2

@@ -1,0 +1,48 @@
+"""What all tests share: a cache of their own, no clock on Hypothesis, and a data set of a few pixels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from tuner.data.dataset import Dataset, load_dataset
+
+settings.register_profile("tuner", deadline=None)
+settings.load_profile("tuner")
+
+SIDE = 8
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Decoded data sets of the tests, never among the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        root = tmp_path_factory.mktemp("session-cache")
+        patch.setenv("TUNER_CACHE_DIR", str(root))
+        yield root
+
+
+def write_npz(path: Path, class_names: tuple[str, ...], images_per_class: int) -> Path:
+    """Write a data set without splits; later classes are brighter, so that a net can tell them apart."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(len(class_names)), images_per_class)
+    noise = rng.integers(0, 128, (len(labels), SIDE, SIDE, 3))
+    images = noise + labels[:, None, None, None] * 127 // (len(class_names) - 1)
+    np.savez(path, x=images.astype(np.uint8), y=labels, class_names=np.array(class_names))
+    return path
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Dataset:
+    """Two classes, 120 images of 8x8 pixels."""
+    path = write_npz(tmp_path_factory.mktemp("npz") / "two.npz", ("FAKE", "REAL"), 60)
+    return load_dataset(str(path))
+
+
+@pytest.fixture(scope="session")
+def three_classes(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Dataset:
+    """Three classes, 90 images of 8x8 pixels."""
+    path = write_npz(tmp_path_factory.mktemp("npz") / "three.npz", ("ant", "bee", "cat"), 30)
+    return load_dataset(str(path))

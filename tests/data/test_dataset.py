@@ -1,0 +1,150 @@
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tuner.data.dataset import load_dataset
+from tuner.errors import DataError
+
+from .pictures import SIDE, png, tree, write_folder, write_zip
+
+
+def test_a_data_set_says_what_is_in_it(tmp_path: Path) -> None:
+    files = tree("train/FAKE", "train/REAL", "test/FAKE", "test/REAL")
+    source = write_zip(tmp_path / "My Data_set.zip", files)
+    dataset = load_dataset(str(source))
+    assert dataset.name == "my-data-set"
+    assert dataset.source == str(source)
+    assert dataset.class_names == ("FAKE", "REAL")
+    assert dataset.image_shape == (SIDE, SIDE, 3)
+    assert dataset.skipped == ()
+    assert dataset.images.shape == (40, SIDE, SIDE, 3)
+    assert dataset.images.dtype == np.uint8
+    assert dataset.labels.dtype == np.int32
+    assert dataset.counts() == {
+        "train": {"FAKE": 8, "REAL": 8},
+        "validation": {"FAKE": 2, "REAL": 2},
+        "test": {"FAKE": 10, "REAL": 10},
+    }
+    for path, label in zip(dataset.paths, dataset.labels, strict=True):
+        assert f"/{dataset.class_names[label]}/" in path
+
+
+def test_it_pickles_small_even_after_its_arrays_were_used(tmp_path: Path) -> None:
+    dataset = load_dataset(str(write_folder(tmp_path, tree("a", "b", count=50))))
+    pixels, splits = dataset.images, dataset.splits
+    data = pickle.dumps(dataset)
+    assert len(data) < 2000
+    copy = pickle.loads(data)
+    assert copy == dataset
+    np.testing.assert_array_equal(copy.images, pixels)
+    np.testing.assert_array_equal(copy.splits["test"], splits["test"])
+    np.testing.assert_array_equal(copy.labels, dataset.labels)
+    assert copy.paths == dataset.paths
+
+
+def test_the_seed_changes_the_splits_but_not_the_fingerprint(tmp_path: Path) -> None:
+    source = str(write_folder(tmp_path, tree("a", "b", count=50)))
+    first, second = load_dataset(source, seed=0), load_dataset(source, seed=1)
+    assert first.fingerprint == second.fingerprint
+    assert not np.array_equal(first.splits["test"], second.splits["test"])
+
+
+def test_an_npz_file_is_a_data_set(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (60, 9, 9), np.uint8)
+    np.savez_compressed(tmp_path / "d.npz", x=x, y=np.arange(60) % 3)
+    dataset = load_dataset(str(tmp_path / "d.npz"))
+    assert dataset.image_shape == (9, 9, 1)
+    np.testing.assert_array_equal(dataset.images[..., 0], x)
+    assert dataset.class_names == ("0", "1", "2")
+    assert dataset.paths[59] == "x[59]"
+
+
+@pytest.mark.parametrize(
+    ("names", "positive"),
+    [
+        (("FAKE", "REAL"), "FAKE"),
+        (("AI_generated", "human"), "AI_generated"),
+        (("AIGenerated", "photos"), "AIGenerated"),
+        (("ai", "real"), "ai"),
+        (("Synthetic images", "photos"), "Synthetic images"),
+        (("cats", "dogs"), "dogs"),
+        (("fair", "rain"), "rain"),
+        (("fake_a", "fake_b"), "fake_b"),
+        (("ai", "fake", "real"), None),
+    ],
+)
+def test_the_positive_class_follows_from_the_names(
+    tmp_path: Path, names: tuple[str, ...], positive: str | None
+) -> None:
+    assert load_dataset(str(write_folder(tmp_path, tree(*names, count=4)))).positive_class == positive
+
+
+def test_the_positive_class_can_be_chosen(tmp_path: Path) -> None:
+    source = str(write_folder(tmp_path, tree("FAKE", "REAL")))
+    assert load_dataset(source, positive="REAL").positive_class == "REAL"
+    with pytest.raises(DataError, match=r"'real' is no class of the data. Did you mean 'REAL'\?"):
+        load_dataset(source, positive="real")
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"image_size": 7}, "image size 7 is out of bounds. Allowed: 8 to 1024"),
+        ({"image_size": 1025}, "out of bounds"),
+        ({"channels": 4}, "4 channels are not possible"),
+        ({"seed": -1}, "seed -1 is negative"),
+    ],
+)
+def test_a_request_out_of_bounds_is_refused(request_: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_dataset("demo", **request_)
+
+
+def test_a_few_broken_images_are_listed_and_left_out(tmp_path: Path) -> None:
+    files = tree("a", "b", count=100) | {"a/000.png": b"x", "stray.png": png(999)}
+    source = str(write_folder(tmp_path, files))
+    dataset = load_dataset(source)
+    assert len(dataset.images) == len(dataset.paths) == len(dataset.labels) == 199
+    assert [(skipped.path, skipped.reason) for skipped in dataset.skipped] == [
+        ("stray.png", "not in a class folder"),
+        ("a/000.png", "not an image, or of an unknown format"),
+    ]
+    with pytest.raises(DataError, match=r"2 of 201 images cannot be used: stray.png .*none \(strict\)"):
+        load_dataset(source, strict=True)
+
+
+def test_more_than_one_per_cent_broken_images_stop_the_run(tmp_path: Path) -> None:
+    files = tree("a", "b", count=50) | {f"a/{index:03d}.png": b"" for index in range(5)}
+    with pytest.raises(DataError, match=r"a/000.png \(empty file\); .* and 2 more. Allowed: 1%") as caught:
+        load_dataset(str(write_folder(tmp_path, files)))
+    assert caught.value.exit_code == 2
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no images in it"):
+        load_dataset(str(tmp_path))
+
+
+def test_too_few_images_are_an_error_that_names_the_source(tmp_path: Path) -> None:
+    source = str(write_folder(tmp_path, tree("a", "b", count=2)))
+    with pytest.raises(DataError, match=f"^{source}: class 'a' has too few different images: 2 in all"):
+        load_dataset(source)
+
+
+def test_names_may_hold_spaces_and_any_script(tmp_path: Path) -> None:
+    dataset = load_dataset(str(write_folder(tmp_path / "Größe 图", tree("日本 x", "été", count=4))))
+    assert dataset.class_names == ("été", "日本 x")
+    assert dataset.name == "gr-e"
+
+
+def test_nothing_heavy_is_imported() -> None:
+    code = (
+        "import sys, tuner.data.dataset, tuner.data.audit\n"
+        "assert not {'keras', 'tensorflow', 'sklearn', 'pandas', 'rich'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from tuner.data import sources
+from tuner.data.archives import ZipSource
+from tuner.data.arrays import NpzSource
+from tuner.data.folders import FolderSource
+from tuner.data.sources import open_source
+from tuner.errors import DataError
+
+
+def test_the_kind_of_source_follows_from_the_path(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").touch()
+    (tmp_path / "B.NPZ").touch()
+    assert isinstance(open_source(str(tmp_path)), FolderSource)
+    assert isinstance(open_source(str(tmp_path / "a.zip")), ZipSource)
+    assert isinstance(open_source(str(tmp_path / "B.NPZ")), NpzSource)
+
+
+def test_the_location_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    assert open_source("sub/../sub").location == str(tmp_path / "sub")
+    assert open_source(".").name == tmp_path.name
+
+
+def test_the_demo_is_found_or_its_absence_explained() -> None:
+    if (Path(sources.__file__).parent / "demo.zip").exists():
+        assert open_source("demo").location == "demo"
+    else:
+        with pytest.raises(DataError, match="lacks the built-in data set"):
+            open_source("demo")
+
+
+def test_a_missing_path_suggests_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "cifake.zip").touch()
+    with pytest.raises(DataError, match=r"no 'cifak.zip' in .*Did you mean 'cifake.zip'\?"):
+        open_source(str(tmp_path / "cifak.zip"))
+
+
+def test_a_missing_folder_on_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "datasets").mkdir()
+    with pytest.raises(DataError, match=r"no 'dataset' in .*Did you mean 'datasets'\?"):
+        open_source(str(tmp_path / "dataset" / "cifake" / "train"))
+
+
+def test_a_misspelt_demo_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"Did you mean 'demo'\?"):
+        open_source("dmeo")
+
+
+@pytest.mark.parametrize("name", ["d.tar.xz", "d.txt", "d"])
+def test_another_kind_of_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("x")
+    with pytest.raises(DataError, match=r"neither a folder nor a \.zip or \.npz"):
+        open_source(str(tmp_path / name))
+
+
+def test_an_empty_reference_is_refused() -> None:
+    with pytest.raises(DataError, match="names no data set"):
+        open_source("")

@@ -1,0 +1,19 @@
+"""Records to store and to write."""
+
+from typing import Any
+
+from tuner.results.schema import COMPLETED, TrialRecord
+
+FACTS = {"run_id": "r", "started_at": "2026-01-01T00:00:00+00:00", "direction": "max"}
+
+
+def record(trial_id: str = "0001", **facts: Any) -> TrialRecord:
+    given = {
+        "values": {"units": 32},
+        "status": COMPLETED,
+        "bracket": 0,
+        "rung": 0,
+        "seed": 7,
+        "started_at": "2026-01-01T00:00:00+00:00",
+    }
+    return TrialRecord(trial_id=trial_id, **{**given, **facts})

@@ -1,0 +1,155 @@
+import csv
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from tests.results.records import record
+from tuner.results.schema import FAILED, TRIAL_COLUMNS, EpochRecord
+from tuner.results.tables import csv_text, replace_text, trial_rows, write_epochs, write_json, write_trials
+
+TRIALS = [
+    record(
+        values={"units": 32, "optimizer": "adam", "rate": 1e-4},
+        score=0.75,
+        best_epoch=2,
+        epochs=3,
+        duration_s=1.5,
+        train_s=2.0,
+        images=100,
+        num_params=1234,
+        metrics={"val_accuracy": 0.75, "loss": 0.5, "val_loss": 0.25, "accuracy": 0.5},
+    ),
+    record("0002", values={"units": 64, "optimizer": "sgd", "rate": 1e-3, "momentum": 0.5}, status=FAILED)
+]
+
+
+def header(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return next(csv.reader(file))
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "trials.csv"
+    write_trials(path, TRIALS, "val_accuracy")
+    return path
+
+
+def test_columns_are_the_fixed_ones_then_metrics_then_hyperparameters(path):
+    assert header(path) == [
+        *TRIAL_COLUMNS,
+        *("accuracy", "loss", "val_accuracy", "val_loss"),
+        *("hp.units", "hp.optimizer", "hp.rate", "hp.momentum"),
+    ]
+
+
+def test_the_fixed_columns_are_those_that_users_know():
+    assert TRIAL_COLUMNS[:6] == ("trial_id", "status", "score", "objective", "best_epoch", "epochs")
+
+
+def test_a_search_without_trials_still_has_its_columns(tmp_path):
+    write_trials(tmp_path / "trials.csv", [], "val_accuracy")
+    assert header(tmp_path / "trials.csv") == list(TRIAL_COLUMNS)
+
+
+def test_pandas_reads_numbers_as_numbers(path):
+    kinds = {name: dtype.kind for name, dtype in pd.read_csv(path, dtype={"trial_id": str}).dtypes.items()}
+    assert {name for name, kind in kinds.items() if kind == "f"} >= {"score", "duration_s", "hp.rate", "loss"}
+    assert {name for name, kind in kinds.items() if kind == "i"} >= {"epochs", "rung", "seed", "hp.units"}
+
+
+def test_pandas_reads_back_what_was_written(path):
+    first, second = pd.read_csv(path, dtype={"trial_id": str}).to_dict("records")
+    assert (first["trial_id"], first["status"], first["score"]) == ("0001", "COMPLETED", 0.75)
+    assert (first["objective"], first["images_per_s"], first["hp.rate"]) == ("val_accuracy", 50.0, 1e-4)
+    assert (second["status"], second["hp.optimizer"]) == (FAILED, "sgd")
+
+
+def test_what_a_trial_lacks_stays_empty(path):
+    first, second = pd.read_csv(path).to_dict("records")
+    assert math.isnan(first["hp.momentum"])
+    assert math.isnan(second["score"])
+    assert math.isnan(second["val_accuracy"])
+
+
+def test_a_score_of_zero_is_not_left_empty():
+    _, (row,) = trial_rows([record(score=0.0)], "val_loss")
+    assert row["score"] == 0.0
+
+
+def test_a_hyperparameter_named_like_a_column_collides_with_nothing():
+    _, (row,) = trial_rows([record(values={"score": 3, "val_loss": 4}, score=0.5)], "val_loss")
+    assert (row["score"], row["hp.score"], row["hp.val_loss"]) == (0.5, 3, 4)
+
+
+def test_an_error_of_several_lines_stays_one_cell(tmp_path):
+    error = 'build: a "quoted", comma\nand a second line'
+    write_trials(tmp_path / "trials.csv", [record(error=error)], "val_loss")
+    assert pd.read_csv(tmp_path / "trials.csv")["error"].tolist() == [error]
+
+
+def test_a_row_with_an_unknown_column_is_refused():
+    with pytest.raises(ValueError, match="fields not in fieldnames"):
+        csv_text(["a"], [{"a": 1, "b": 2}])
+
+
+def test_epochs_are_one_row_a_metric(tmp_path):
+    epochs = [EpochRecord("0001", 0, 1, "loss", 0.5), EpochRecord("0001", 1, 2, "loss", None)]
+    write_epochs(tmp_path / "epochs.csv", epochs)
+    assert (tmp_path / "epochs.csv").read_text() == (
+        "trial_id,rung,epoch,metric,value\n0001,0,1,loss,0.5\n0001,1,2,loss,\n"
+    )
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_json_refuses_what_is_no_json(tmp_path, value):
+    """Keras Tuner writes Infinity, which no other reader takes."""
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "run.json", {"loss": value})
+
+
+def test_a_refused_value_leaves_the_old_file(tmp_path):
+    write_json(tmp_path / "run.json", {"loss": 1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "run.json", {"loss": math.nan})
+    assert json.loads((tmp_path / "run.json").read_text()) == {"loss": 1}
+
+
+def test_json_keeps_letters_readable(tmp_path):
+    write_json(tmp_path / "run.json", {"name": "Å"})
+    assert "Å" in (tmp_path / "run.json").read_text("utf-8")
+
+
+def test_nothing_but_the_file_is_left_behind(path):
+    assert [file.name for file in path.parent.iterdir()] == ["trials.csv"]
+
+
+def test_a_folder_that_is_missing_is_made(tmp_path):
+    replace_text(tmp_path / "errors" / "0001.txt", "text")
+    assert (tmp_path / "errors" / "0001.txt").read_text() == "text"
+
+
+@pytest.mark.faults
+def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):
+    """Keras Tuner opens the file and then writes: killed in between, the project cannot be loaded."""
+    path = tmp_path / "trials.csv"
+    code = (
+        "import itertools, sys\nfrom pathlib import Path\nfrom tuner.results.tables import replace_text\n"
+        "for n in itertools.count():\n    replace_text(Path(sys.argv[1]), f'{n}\\n' * 200_000)\n"
+    )
+    for attempt in range(5):
+        path.unlink(missing_ok=True)
+        writer = subprocess.Popen([sys.executable, "-c", code, str(path)])
+        while not path.exists():
+            assert writer.poll() is None
+        time.sleep(0.01 + 0.007 * attempt)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        lines = path.read_text().splitlines()
+        assert (len(lines), len(set(lines))) == (200_000, 1)

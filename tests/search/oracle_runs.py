@@ -1,0 +1,115 @@
+"""Driving an Oracle without training: a score in closed form stands in for the model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras_tuner as kt
+
+from tuner.config import make_config
+from tuner.search.oracles import make_oracle
+from tuner.search.oracles.planned import PlannedOracle, Standing
+
+MAX_STEPS = 10_000
+BEST_UNITS = 320
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rung of one trial, as the Oracle asked for it. `score` is None where it failed."""
+
+    trial_id: str
+    bracket: int
+    rung: int
+    initial_epoch: int
+    epochs: int
+    values: dict[str, Any]
+    score: float | None
+
+
+Score = Callable[[dict[str, Any]], float]
+Fails = Callable[[str, int], bool]
+
+
+def wide_space() -> kt.HyperParameters:
+    """Far more configurations than any test tries, some of them continuous."""
+    hp = kt.HyperParameters()
+    hp.Int("units", 1, 1000)
+    hp.Float("rate", 1e-4, 1e-1, sampling="log")
+    hp.Choice("optimizer", ["adam", "sgd"])
+    with hp.conditional_scope("optimizer", ["sgd"]):
+        hp.Float("momentum", 0.0, 0.75, step=0.25)
+    return hp
+
+
+def small_space() -> kt.HyperParameters:
+    """18 configurations."""
+    hp = kt.HyperParameters()
+    hp.Int("units", 100, 600, step=100)
+    hp.Choice("activation", ["relu", "tanh", "gelu"])
+    return hp
+
+
+def closeness(values: dict[str, Any]) -> float:
+    """Best, 1.0, at 320 units; trials of equal units tie."""
+    return 1.0 - abs(values["units"] - BEST_UNITS) / 1000
+
+
+def never(trial_id: str, rung: int) -> bool:
+    return False
+
+
+def oracle_for(
+    algorithm: str, space: kt.HyperParameters | None = None, **request: Any
+) -> PlannedOracle:
+    config = make_config({"algorithm": algorithm, "max_trials": 30, "max_epochs": 9, **request})
+    return make_oracle(config, space or wide_space())
+
+
+def run_oracle(
+    oracle: PlannedOracle, score: Score = closeness, fails: Fails = never, workers: int = 1
+) -> list[Step]:
+    """Ask and tell until the Oracle stops; of several workers, the one that began last ends first."""
+    steps: list[Step] = []
+    under_way: list[tuple[str, Any]] = []
+    while len(steps) < MAX_STEPS:
+        for worker in {f"worker-{n}" for n in range(workers)} - {name for name, _ in under_way}:
+            trial = oracle.create_trial(worker)
+            if trial.status != "RUNNING":
+                break
+            under_way.append((worker, trial))
+        if not under_way:
+            assert trial.status == "STOPPED", "the Oracle waits for trials, but none is under way"
+            return steps
+        _, trial = under_way.pop()
+        steps.append(_train(trial, score, fails))
+        oracle.end_trial(trial)
+    raise AssertionError("the Oracle does not come to an end")
+
+
+def _train(trial: Any, score: Score, fails: Fails) -> Step:
+    planned = trial.hyperparameters.values
+    values = {name: value for name, value in planned.items() if not name.startswith("tuner/")}
+    failed = fails(trial.trial_id, planned["tuner/round"])
+    trial.status, trial.score = ("FAILED", None) if failed else ("COMPLETED", score(values))
+    return Step(
+        trial_id=trial.trial_id,
+        bracket=planned["tuner/bracket"],
+        rung=planned["tuner/round"],
+        initial_epoch=planned["tuner/initial_epoch"],
+        epochs=planned["tuner/epochs"],
+        values=values,
+        score=trial.score,
+    )
+
+
+def restore_cut(oracle: PlannedOracle, steps: list[Step], ended: int, begun: int) -> None:
+    """Restore what a store holds after `ended` rungs were finished and `begun` were begun."""
+    trials: dict[str, tuple[Step, Standing]] = {}
+    for number, step in enumerate(steps[:begun]):
+        status = "RUNNING" if number >= ended else "FAILED" if step.score is None else "COMPLETED"
+        before = trials[step.trial_id][1].score if step.trial_id in trials else None
+        score = step.score if status == "COMPLETED" else before
+        trials[step.trial_id] = (step, Standing(step.bracket, step.rung, status, score))
+    for trial_id, (step, standing) in sorted(trials.items()):
+        oracle.restore(trial_id, step.values, standing)

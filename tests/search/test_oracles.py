@@ -1,0 +1,322 @@
+"""The contract of every algorithm, present and future, on trials whose score is known in closed form."""
+
+from collections import Counter
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.search.oracle_runs import (
+    closeness,
+    oracle_for,
+    restore_cut,
+    run_oracle,
+    small_space,
+)
+from tuner.config import SearchConfig
+from tuner.search.configurations import key
+from tuner.search.oracles import make_oracle, make_plan
+from tuner.training.seeds import derive_seed
+
+ALGORITHMS = get_args(SearchConfig.model_fields["algorithm"].annotation)
+# Algorithms that walk the space in a fixed order.
+SEEDLESS = {"grid"}
+
+
+@pytest.fixture(params=ALGORITHMS)
+def algorithm(request):
+    return request.param
+
+
+def quota(plan):
+    return {
+        (index, number): rung.trials
+        for index, bracket in enumerate(plan.brackets)
+        for number, rung in enumerate(bracket.rungs)
+    }
+
+
+def completed(steps):
+    """Trials that completed each rung and failed in none."""
+    failed = {step.trial_id for step in steps if step.score is None}
+    return Counter((step.bracket, step.rung) for step in steps if step.trial_id not in failed)
+
+
+def configurations(steps):
+    return [key(step.values) for step in steps if step.rung == 0]
+
+
+def every_fourth(trial_id, rung):
+    return derive_seed("fails", trial_id, rung) % 4 == 0
+
+
+def last_rung(steps, oracle):
+    return [step for step in steps if step.rung == len(oracle.plan.brackets[step.bracket].rungs) - 1]
+
+
+def test_max_trials_is_the_number_of_distinct_configurations(algorithm):
+    """Keras Tuner's Hyperband has no max_trials and tries what its brackets need."""
+    tried = configurations(run_oracle(oracle_for(algorithm, max_trials=30)))
+    assert (len(tried), len(set(tried))) == (30, 30)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_plan_is_kept_to_the_trial_when_nothing_fails(algorithm, workers):
+    oracle = oracle_for(algorithm)
+    assert completed(run_oracle(oracle, workers=workers)) == quota(oracle.plan)
+
+
+def test_the_plan_is_kept_to_the_epoch_when_nothing_fails(algorithm):
+    oracle = oracle_for(algorithm)
+    steps = run_oracle(oracle)
+    assert sum(step.epochs - step.initial_epoch for step in steps) == oracle.plan.epochs
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(2, 4))
+@settings(max_examples=25)
+def test_any_budget_is_kept(max_trials, max_epochs, factor):
+    for algorithm in ALGORITHMS:
+        oracle = oracle_for(algorithm, max_trials=max_trials, max_epochs=max_epochs, factor=factor)
+        assert completed(run_oracle(oracle)) == quota(oracle.plan)
+
+
+def test_a_search_is_not_exhausted_when_its_trials_are_used_up(algorithm):
+    oracle = oracle_for(algorithm)
+    run_oracle(oracle)
+    assert not oracle.exhausted
+
+
+def test_a_finished_search_stays_finished(algorithm):
+    oracle = oracle_for(algorithm)
+    run_oracle(oracle)
+    assert oracle.create_trial("worker-0").status == "STOPPED"
+
+
+def test_each_rung_takes_the_best_of_the_rung_before():
+    oracle = oracle_for("hyperband")
+    steps = run_oracle(oracle, workers=2)
+    for (bracket, rung), places in quota(oracle.plan).items():
+        if rung:
+            below = [step for step in steps if (step.bracket, step.rung) == (bracket, rung - 1)]
+            best = sorted(below, key=lambda step: (-step.score, step.trial_id))[:places]
+            taken = {step.trial_id for step in steps if (step.bracket, step.rung) == (bracket, rung)}
+            assert taken == {step.trial_id for step in best}
+
+
+def test_the_best_trial_of_a_bracket_trains_to_the_end(algorithm):
+    oracle = oracle_for(algorithm)
+    steps = run_oracle(oracle)
+    ended = {step.trial_id for step in last_rung(steps, oracle)}
+    for bracket in range(len(oracle.plan.brackets)):
+        best = max((s for s in steps if (s.bracket, s.rung) == (bracket, 0)), key=lambda s: s.score)
+        assert best.trial_id in ended
+
+
+def test_a_minimized_objective_promotes_the_lowest_score():
+    oracle = oracle_for("hyperband", objective="val_loss")
+    steps = run_oracle(oracle, score=lambda values: 1.0 - closeness(values))
+    first = [step for step in steps if (step.bracket, step.rung) == (0, 0)]
+    best = min(first, key=lambda step: step.score)
+    assert best.trial_id in {step.trial_id for step in last_rung(steps, oracle)}
+
+
+def test_a_promotion_is_the_same_trial_with_more_epochs():
+    """Keras Tuner's promotions are new trials: one configuration shows up to four times in its ranking."""
+    steps = run_oracle(oracle_for("hyperband"))
+    promoted = [step for step in steps if step.rung]
+    first = {step.trial_id: step for step in steps if not step.rung}
+    assert promoted
+    assert all(step.values == first[step.trial_id].values for step in promoted)
+
+
+def test_a_promotion_goes_on_where_the_trial_stood():
+    before = {}
+    for step in run_oracle(oracle_for("hyperband")):
+        assert step.initial_epoch == before.get(step.trial_id, 0)
+        assert step.epochs > step.initial_epoch
+        before[step.trial_id] = step.epochs
+
+
+def test_a_trial_stays_in_the_bracket_it_began_in():
+    """Keras Tuner records the bracket under way, not the trial's."""
+    brackets = {}
+    for step in run_oracle(oracle_for("hyperband"), workers=3):
+        assert brackets.setdefault(step.trial_id, step.bracket) == step.bracket
+
+
+def test_a_rung_is_not_promoted_from_before_it_is_complete():
+    under_way = oracle_for("hyperband", max_trials=9, max_epochs=9)
+    places = under_way.plan.brackets[0].rungs[0].trials
+    trials = [under_way.create_trial(f"worker-{number}") for number in range(places)]
+    for trial in trials[:-1]:
+        trial.status, trial.score = "COMPLETED", 0.5
+        under_way.end_trial(trial)
+    following = under_way.create_trial("worker-0")
+    assert following.status == "IDLE" or following.hyperparameters.values["tuner/round"] == 0
+
+
+def test_failed_trials_do_not_use_up_max_trials(algorithm):
+    """Keras Tuner counts them: of six trials asked for, three completed."""
+    steps = run_oracle(oracle_for(algorithm), fails=every_fourth)
+    failed = {step.trial_id for step in steps if step.score is None}
+    tried = {step.trial_id for step in steps}
+    assert failed
+    assert len(tried - failed) == 30
+
+
+def test_a_failed_trial_does_not_cancel_a_promotion(algorithm):
+    """In Keras Tuner each failure in a rung costs the next rung a trial, without a word."""
+    oracle = oracle_for(algorithm)
+    assert completed(run_oracle(oracle, fails=every_fourth)) == quota(oracle.plan)
+
+
+@given(st.sets(st.tuples(st.integers(1, 40), st.integers(0, 3)), max_size=40), st.integers(1, 3))
+@settings(max_examples=50)
+def test_whatever_fails_every_rung_gets_its_trials(failures, workers):
+    for algorithm in ALGORITHMS:
+        oracle = oracle_for(algorithm, max_trials=12)
+        steps = run_oracle(
+            oracle, fails=lambda trial_id, rung: (int(trial_id), rung) in failures, workers=workers
+        )
+        assert completed(steps) == quota(oracle.plan)
+
+
+def test_the_last_promotion_is_made_up_for_when_it_fails():
+    oracle = oracle_for("hyperband", max_trials=9, max_epochs=9)
+    top = len(oracle.plan.brackets[0].rungs) - 1
+    failures = iter([True])
+    steps = run_oracle(oracle, fails=lambda _, rung: rung == top and next(failures, False))
+    assert completed(steps) == quota(oracle.plan)
+
+
+def test_a_failed_trial_is_not_tried_again(algorithm):
+    steps = run_oracle(oracle_for(algorithm), fails=every_fourth)
+    tried = configurations(steps)
+    assert len(tried) == len(set(tried))
+    for position, step in enumerate(steps):
+        if step.score is None:
+            assert step.trial_id not in {later.trial_id for later in steps[position + 1 :]}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_small_space_is_tried_to_its_last_configuration(algorithm, seed):
+    """Keras Tuner gives up after 20 collisions: of 18 configurations it tries 15 to 18."""
+    oracle = oracle_for(algorithm, small_space(), max_trials=50, seed=seed)
+    tried = configurations(run_oracle(oracle))
+    assert (len(tried), len(set(tried))) == (18, 18)
+    assert oracle.exhausted
+
+
+def test_an_exhausted_space_still_trains_its_best_to_the_end(algorithm):
+    oracle = oracle_for(algorithm, small_space(), max_trials=50)
+    steps = run_oracle(oracle)
+    best = max(steps, key=lambda step: step.score)
+    assert last_rung(steps, oracle)
+    assert best.score in {step.score for step in last_rung(steps, oracle)}
+
+
+def test_an_exhausted_space_fills_each_rung_before_the_next():
+    oracle = oracle_for("hyperband", small_space(), max_trials=50)
+    steps = [step for step in run_oracle(oracle) if step.bracket == 0]
+    rungs = [step.rung for step in steps]
+    assert rungs == sorted(rungs)
+    planned = [rung.trials for rung in oracle.plan.brackets[0].rungs]
+    assert [rungs.count(rung) for rung in range(3)] == [18, planned[1], planned[2]]
+
+
+def test_a_space_exactly_as_large_as_the_budget_is_tried_whole(algorithm):
+    oracle = oracle_for(algorithm, small_space(), max_trials=18)
+    assert len(set(configurations(run_oracle(oracle)))) == 18
+
+
+def test_a_space_in_which_everything_fails_comes_to_an_end(algorithm):
+    steps = run_oracle(oracle_for(algorithm, small_space()), fails=lambda *_: True)
+    assert len(configurations(steps)) == 18
+
+
+def test_the_same_seed_gives_the_same_configurations(algorithm):
+    assert run_oracle(oracle_for(algorithm, seed=7)) == run_oracle(oracle_for(algorithm, seed=7))
+
+
+def test_seed_zero_is_a_seed(algorithm):
+    """Keras Tuner reads seed 0 as "no seed" and draws one at random."""
+    assert run_oracle(oracle_for(algorithm, seed=0)) == run_oracle(oracle_for(algorithm, seed=0))
+
+
+@pytest.mark.parametrize("algorithm", sorted(set(ALGORITHMS) - SEEDLESS))
+def test_another_seed_gives_other_configurations(algorithm):
+    first, second = (configurations(run_oracle(oracle_for(algorithm, seed=seed))) for seed in (0, 1))
+    assert not set(first) & set(second)
+
+
+def test_proposals_do_not_depend_on_the_random_module(algorithm):
+    import random
+
+    random.seed(1)
+    first = configurations(run_oracle(oracle_for(algorithm)))
+    random.seed(2)
+    assert configurations(run_oracle(oracle_for(algorithm))) == first
+
+
+@pytest.mark.parametrize("space", [None, small_space()], ids=["wide", "exhausted"])
+@pytest.mark.parametrize("fails", [lambda *_: False, every_fourth], ids=["sound", "failing"])
+def test_a_search_restored_at_any_event_goes_on_as_if_never_cut(algorithm, space, fails):
+    """Keras Tuner's resume restarts its random state and gives running trials anew from epoch 0."""
+    uncut = run_oracle(oracle_for(algorithm, space, max_trials=20), fails=fails)
+    for ended in range(len(uncut)):
+        for begun in (ended, ended + 1):
+            oracle = oracle_for(algorithm, space, max_trials=20)
+            restore_cut(oracle, uncut, ended, begun)
+            assert run_oracle(oracle, fails=fails) == uncut[ended:], (ended, begun)
+
+
+def test_a_finished_search_restored_proposes_nothing(algorithm):
+    steps = run_oracle(oracle_for(algorithm))
+    oracle = oracle_for(algorithm)
+    restore_cut(oracle, steps, len(steps), len(steps))
+    assert run_oracle(oracle) == []
+
+
+def test_several_running_trials_are_handed_out_again_after_a_restart(algorithm):
+    cut = oracle_for(algorithm)
+    running = [cut.create_trial(f"worker-{number}").trial_id for number in range(3)]
+    steps = run_oracle(oracle_for(algorithm))
+    oracle = oracle_for(algorithm)
+    restore_cut(oracle, steps, 0, 3)
+    assert [oracle.create_trial(f"worker-{number}").trial_id for number in range(3)] == running
+
+
+@pytest.mark.parametrize("space", [None, small_space()], ids=["wide", "exhausted"])
+def test_the_state_of_a_trial_is_kept_while_it_may_be_promoted(algorithm, space):
+    oracle = oracle_for(algorithm, space)
+    dropped = set()
+    while (trial := oracle.create_trial("worker-0")).status == "RUNNING":
+        assert trial.trial_id not in dropped
+        trial.status, trial.score = "COMPLETED", closeness(trial.hyperparameters.values)
+        oracle.end_trial(trial)
+        dropped |= {trial_id for trial_id in oracle.trials if not oracle.may_continue(trial_id)}
+
+
+def test_the_state_of_a_trial_that_trains_is_kept(algorithm):
+    oracle = oracle_for(algorithm)
+    assert oracle.may_continue(oracle.create_trial("worker-0").trial_id)
+
+
+def test_the_state_of_losers_is_given_up(algorithm):
+    oracle = oracle_for(algorithm)
+    steps = run_oracle(oracle)
+    assert not any(oracle.may_continue(step.trial_id) for step in steps)
+
+
+def test_a_flat_search_waits_for_nothing():
+    oracle = oracle_for("random", max_trials=3)
+    statuses = [oracle.create_trial(f"worker-{number}").status for number in range(4)]
+    assert statuses == ["RUNNING"] * 3 + ["IDLE"]
+
+
+def test_the_oracle_follows_the_printed_plan(algorithm):
+    oracle = oracle_for(algorithm)
+    config = SearchConfig(algorithm=algorithm, max_trials=30, max_epochs=9)
+    assert oracle.plan == make_plan(config)
+    assert make_oracle(config, small_space()).plan == make_plan(config)

@@ -1,0 +1,189 @@
+import math
+import string
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tuner.config import SearchConfig, make_config, read_toml, split_objective, to_toml
+from tuner.errors import UsageError
+
+NAMES = st.text(string.ascii_letters + string.digits, min_size=1, max_size=20)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+REQUESTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "space": TEXT,
+        "data": TEXT,
+        "algorithm": st.sampled_from(["hyperband", "random"]),
+        "max_trials": st.integers(1, 10**9),
+        "max_epochs": st.integers(1, 10**9),
+        "factor": st.integers(2, 100),
+        "objective": st.sampled_from(["val_loss", "val_auc", "gain:max"]),
+        "batch_size": st.integers(1, 10**6),
+        "patience": st.integers(0, 10**6),
+        "seed": st.integers(0, 2**31 - 1),
+        "max_time": st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+        "max_failures": st.integers(1, 1000),
+        "image_size": st.integers(8, 1024),
+        "positive": TEXT,
+        "strict": st.booleans(),
+        "name": NAMES,
+        "results_dir": TEXT,
+    },
+)
+
+
+def message(values):
+    with pytest.raises(UsageError) as caught:
+        make_config(values)
+    return str(caught.value)
+
+
+def test_an_empty_request_is_fifty_trials_of_hyperband_on_the_demo_data():
+    config = make_config({})
+    assert (config.space, config.data, config.algorithm) == ("sequential", "demo", "hyperband")
+    assert (config.max_trials, config.max_epochs, config.factor) == (50, 10, 3)
+    assert (config.objective, config.seed, config.max_time) == ("val_accuracy", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("90", 90),
+        ("45m", 2700),
+        ("2h", 7200),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        ("1d", 86400),
+        (" 1h2m3s ", 3723),
+        (12.5, 12.5),
+    ],
+)
+def test_a_time_is_read_in_seconds(text, seconds):
+    assert make_config({"max_time": text}).max_time == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "", "h", "30m1h", "-5m", "2 weeks", "1e3", "nan", "inf"])
+def test_what_is_no_time_is_refused_with_examples(text):
+    assert message({"max_time": text}) == (
+        f"--max-time {text!r} is not allowed: write a time such as 90s, 45m, 2h or 1h30m."
+    )
+
+
+@pytest.mark.parametrize("value", [0, "0s", -1, math.inf, math.nan])
+def test_a_time_is_positive_and_finite(value):
+    assert message({"max_time": value}).startswith(f"--max-time {value!r} is not allowed: ")
+
+
+@pytest.mark.parametrize(
+    ("objective", "direction"),
+    [
+        ("val_accuracy", "max"),
+        ("val_sparse_categorical_accuracy", "max"),
+        ("accuracy", "max"),
+        ("val_auc", "max"),
+        ("val_f1_score", "max"),
+        ("val_loss", "min"),
+        ("val_mean_squared_error", "min"),
+        ("val_brier", "min"),
+    ],
+)
+def test_the_direction_follows_from_a_known_name(objective, direction):
+    """Keras Tuner 1.4.8 minimizes val_f1_score."""
+    assert split_objective(objective) == (objective, direction)
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_a_given_direction_wins_over_the_name(direction):
+    assert split_objective(f"val_accuracy:{direction}") == ("val_accuracy", direction)
+
+
+def test_an_objective_of_unknown_direction_asks_for_it():
+    assert message({"objective": "val_gain"}) == (
+        "--objective 'val_gain' is not allowed: add the direction: 'val_gain:max' or 'val_gain:min'."
+    )
+
+
+def test_a_direction_that_is_none_is_refused():
+    assert "'up' is not min or max" in message({"objective": "val_gain:up"})
+
+
+def test_an_unknown_key_names_the_nearest():
+    assert message({"max_trial": 5}).startswith("unknown key 'max_trial'. Did you mean 'max_trials'? Known: ")
+
+
+def test_an_unknown_key_like_no_other_lists_all():
+    text = message({"xyzzy": 5})
+    assert "Did you mean" not in text
+    assert all(name in text for name in SearchConfig.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"max_trials": 0}, ("--max-trials 0", "greater than or equal to 1")),
+        ({"max_epochs": "many"}, ("--max-epochs 'many'", "integer")),
+        ({"factor": 1}, ("--factor 1", "greater than or equal to 2")),
+        ({"seed": -1}, ("--seed -1", "greater than or equal to 0")),
+        ({"seed": 2**31}, ("--seed 2147483648", "less than 2147483648")),
+        ({"image_size": 4}, ("--image-size 4", "greater than or equal to 8")),
+        ({"algorithm": "hyperbnd"}, ("--algorithm 'hyperbnd'", "random", "Did you mean 'hyperband'?")),
+        ({"name": "../x"}, ("--name '../x'", "letters, digits")),
+    ],
+)
+def test_a_bad_value_is_one_line_with_option_value_and_what_is_allowed(values, parts):
+    text = message(values)
+    assert "\n" not in text
+    assert all(part in text for part in parts)
+
+
+def test_a_request_cannot_be_changed_once_made():
+    with pytest.raises(ValueError, match="frozen"):
+        make_config({}).max_trials = 3  # type: ignore[misc]
+
+
+def test_every_field_has_a_description():
+    assert [name for name, field in SearchConfig.model_fields.items() if not field.description] == []
+
+
+@given(REQUESTS)
+@example({"data": "a\x7f\x00\"\\\n\r\u2028"})  # JSON lets DEL through, TOML does not
+def test_a_request_survives_toml(tmp_path_factory, values):
+    config = make_config(values)
+    path = tmp_path_factory.mktemp("toml") / "config.toml"
+    path.write_bytes(to_toml(config).encode())
+    assert make_config(read_toml(path)) == config
+
+
+def test_an_unset_optional_field_is_left_out_of_toml():
+    assert "max_time" not in to_toml(make_config({}))
+
+
+def test_a_missing_toml_file_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"cannot read config file '.*none\.toml': No such file"):
+        read_toml(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("content", [b"max_trials = ", b"\xff\xfe\x00", b"max_trials = 1\nmax_trials = 2"])
+def test_what_is_not_toml_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"bad\.toml' is not valid TOML: "):
+        read_toml(path)
+
+
+def test_a_bad_value_in_a_file_names_the_file(tmp_path):
+    path = tmp_path / "search.toml"
+    path.write_text("max_trials = 0\n")
+    with pytest.raises(UsageError) as caught:
+        read_toml(path)
+    assert str(caught.value).startswith(f"{path}: --max-trials 0 is not allowed: ")
+
+
+def test_a_file_gives_only_what_it_says(tmp_path):
+    """Flags and variables must be able to tell a default from a value in the file."""
+    path = tmp_path / "search.toml"
+    path.write_text("max_trials = 7\n")
+    assert read_toml(path) == {"max_trials": 7}
