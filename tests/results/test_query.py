@@ -124,6 +124,13 @@ def test_a_damaged_run_asked_for_is_named(results):
         find_run("zebra", results)
 
 
-def test_a_damaged_run_does_not_hide_the_others(results):
-    (results / "zebra" / STORE_FILE).write_bytes(b"")
+@pytest.mark.parametrize("content", [b"", b"garbage" * 1000])
+def test_a_damaged_run_does_not_hide_the_others(results, content):
+    (results / "zebra" / STORE_FILE).write_bytes(content)
     assert find_run(None, results).run_id == "apple"
+
+
+def test_a_run_killed_while_it_was_made_does_not_hide_the_others(results):
+    (results / "cut").mkdir()
+    Store.create(results / "cut" / STORE_FILE, {}).close()
+    assert [run.run_id for run in runs(results)] == ["zebra", "apple"]

@@ -106,14 +106,16 @@ def test_no_two_hyperparameters_share_a_name(build):
 
 def test_every_active_hyperparameter_changes_the_model(build):
     first = declared(build)
-    for start in first.space[0].values:
-        base = with_value(first, first.space[0].name, start)
-        before = fingerprint(build, base)
-        for parameter in base.space:
-            if parameter.name in effective(base, base.values):
-                other = next(v for v in parameter.values if v != base.values[parameter.name])
-                after = fingerprint(build, with_value(base, parameter.name, other))
-                assert after != before, f"{parameter.name} is declared but changes nothing"
+    bases = [first, *(with_value(first, p.name, value) for p in first.space for value in p.values)]
+    waiting = {parameter.name: parameter for parameter in first.space}
+    for base in bases:  # a hyperparameter is tried in the first configuration in which it is active
+        active = waiting.keys() & effective(base, base.values).keys()
+        before = fingerprint(build, base) if active else None
+        for parameter in [waiting.pop(name) for name in sorted(active)]:
+            other = next(v for v in parameter.values if v != base.values[parameter.name])
+            after = fingerprint(build, with_value(base, parameter.name, other))
+            assert after != before, f"{parameter.name} is declared but changes nothing"
+    assert not waiting, f"{sorted(waiting)} are never active"
 
 
 def test_an_inactive_hyperparameter_changes_nothing(build):

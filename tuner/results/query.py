@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -39,11 +40,17 @@ def rank(trials: Sequence[TrialRecord], direction: str) -> list[TrialRecord]:
 
 
 def runs(results_dir: Path) -> list[RunView]:
-    """All runs in a folder, the last begun at the end."""
+    """All runs in a folder that can be read, the last begun at the end."""
     if not results_dir.is_dir():
         return []
-    paths = [path for path in results_dir.iterdir() if (path / STORE_FILE).is_file()]
-    return sorted((open_run(path) for path in paths), key=lambda run: (run.facts["started_at"], run.run_id))
+    found = []
+    for path in results_dir.iterdir():
+        # Of a run killed while it was being made there is nothing to tell.
+        with contextlib.suppress(TunerError):
+            run = open_run(path)
+            if "started_at" in run.facts:
+                found.append(run)
+    return sorted(found, key=lambda run: (run.facts["started_at"], run.run_id))
 
 
 def find_run(reference: str | None, results_dir: Path) -> RunView:

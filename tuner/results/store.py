@@ -167,7 +167,7 @@ class Store:
             metrics.setdefault(trial_id, {})[metric] = value
         columns = [field.name for field in fields(TrialRecord) if field.name not in ("values", "metrics")]
         rows = self._connection.execute(
-            f"SELECT hyperparameters, {', '.join(columns)} FROM trials ORDER BY trial_id"
+            f"SELECT hyperparameters, {', '.join(columns)} FROM trials ORDER BY length(trial_id), trial_id"
         )
         return [
             TrialRecord(
@@ -182,7 +182,7 @@ class Store:
         """Return every metric of every epoch, of one trial or of all, in order."""
         condition, arguments = ("WHERE trial_id = ? ", (trial_id,)) if trial_id else ("", ())
         columns = ", ".join(EPOCH_COLUMNS)
-        query = f"SELECT {columns} FROM epochs {condition}ORDER BY trial_id, epoch, metric"
+        query = f"SELECT {columns} FROM epochs {condition}ORDER BY length(trial_id), trial_id, epoch, metric"
         return [EpochRecord(*row) for row in self._connection.execute(query, arguments)]
 
     @contextmanager

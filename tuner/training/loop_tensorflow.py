@@ -33,8 +33,9 @@ class TensorFlowLoop:
         if model.optimizer is not None:
             model.optimizer.build(model.trainable_variables)
             fuse_updates(model.optimizer)
-        self._train_steps = _graph_loop(model, model.train_step)
-        self._test_steps = _graph_loop(model, model.test_step)
+        _build_metrics(model, *_as_tensors(images[:1], labels[:1]))
+        self._train_steps = _graph_loop(model, model.train_step, images.shape[1:])
+        self._test_steps = _graph_loop(model, model.test_step, images.shape[1:])
         self._predict_batch = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
 
     def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
@@ -135,16 +136,31 @@ def _sgd(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> No
     )
 
 
-def _graph_loop(model: Any, step: Any) -> Any:
+def _build_metrics(model: Any, images: Any, labels: Any) -> None:
+    """Let the metrics make their variables now: a graph that makes variables has to be traced twice."""
+    model.compute_metrics(images, labels, model(images, training=False))
+
+
+def _graph_loop(model: Any, step: Any, image_shape: tuple[int, ...]) -> Any:
     """A graph that runs `step` for each row of an order (steps, batch) and returns the metrics so far."""
 
     def run(images: Any, labels: Any, order: Any) -> Any:
-        for row in tf.range(tf.shape(order)[0]):
+        def body(row: Any) -> Any:
             batch = order[row]
             step((tf.gather(images, batch), tf.gather(labels, batch)))
+            return row + 1
+
+        # Steps depend on each other through the variables, so they must not overlap.
+        tf.while_loop(lambda row: row < tf.shape(order)[0], body, [tf.constant(0)], parallel_iterations=1)
         return model.get_metrics_result()
 
-    return tf.function(run, reduce_retracing=True)
+    signature = [
+        tf.TensorSpec([None, *image_shape], tf.uint8),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([None, None], tf.int32),
+    ]
+    # Keras converts user code by itself, as in its own train function.
+    return tf.function(run, input_signature=signature, autograph=False)
 
 
 def _as_tensors(images: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:

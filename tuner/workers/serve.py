@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import traceback
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -41,7 +42,10 @@ _OWN = ("tuner.", "keras_tuner.")
 def announce() -> Ready:
     """Load the backend and say what this process has."""
     with quiet_import():
-        import keras  # noqa: F401
+        import keras_tuner  # noqa: F401 - and the backend with it
+    # Half a million objects of the libraries stay for ever; the collection after each trial need not visit them.
+    gc.collect()
+    gc.freeze()
     return Ready(describe_device(), _versions())
 
 

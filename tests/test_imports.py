@@ -1,0 +1,113 @@
+"""Imports go one way (design, section 2), and heavy libraries only come when they are needed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted(path for top in ("tuner", "search_spaces") for path in (ROOT / top).rglob("*.py"))
+SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").glob("*.py"))]
+
+# What each part of the program may import of the others.
+BEFORE = {
+    "errors": set(),
+    "config": {"errors"},
+    "data": {"errors", "config"},
+    "training": {"errors", "config", "data"},
+    "workers": {"errors", "config", "data", "training"},
+    "results": {"errors", "config", "data", "training"},
+    "search": {"errors", "config", "data", "training", "workers", "results"},
+    "evaluation": {"errors", "config", "data", "training", "workers", "results", "search"},
+    "cli": {"errors", "config", "data", "training", "workers", "results", "search", "evaluation"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+HEAVY = ("tensorflow", "keras", "keras_tuner", "sklearn", "matplotlib", "pandas", "jax", "torch")
+VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
+MAX_LINES = 320
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def part(path):
+    """The part of the program that a module belongs to: errors, config, data, ..."""
+    names = path.relative_to(ROOT / "tuner").with_suffix("").parts
+    return names[0]
+
+
+def imported(path):
+    """Full names of what a module imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{relative(path)} imports relative to itself"
+            # `from tuner import config` names a part; `from tuner import __version__` does not.
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def parts_imported(path):
+    return {name.split(".")[1] for name in imported(path) if name.startswith("tuner.")} - {"__version__"}
+
+
+def imported_at_start(path):
+    """Top-level packages imported when the module is, not inside its functions or for type checks."""
+    nodes = list(ast.parse(path.read_text("utf-8")).body)
+    names = set()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.Try | ast.With | ast.ClassDef):
+            nodes += node.body
+    return names
+
+
+def test_every_module_of_tuner_has_a_place_in_the_order():
+    assert {part(path) for path in MODULES if path.is_relative_to(ROOT / "tuner")} <= BEFORE.keys()
+
+
+def test_the_order_of_parts_has_no_circle():
+    for name, before in BEFORE.items():
+        assert all(name not in BEFORE[other] for other in before)
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.is_relative_to(ROOT / "tuner")], ids=relative)
+def test_imports_go_one_way(path):
+    own = part(path)
+    assert parts_imported(path) - {own} <= BEFORE[own]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.is_relative_to(ROOT / "search_spaces")], ids=relative)
+def test_search_spaces_never_import_tuner(path):
+    assert not [name for name in imported(path) if name.partition(".")[0] == "tuner"]
+
+
+def test_backend_specific_code_sits_behind_one_seam():
+    users = {relative(path) for path in MODULES if imported_at_start(path) & {"tensorflow", "jax", "torch"}}
+    assert users == {"tuner/training/loop_tensorflow.py"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_no_file_is_long(path):
+    assert len(path.read_text("utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_modules_name_says_what_it_owns(path):
+    assert not VAGUE & {path.stem.strip("_"), *path.relative_to(ROOT).parts[:-1]}
+
+
+def test_the_command_starts_without_heavy_libraries():
+    code = f"import sys\nimport tuner.cli.main\nprint(sorted(set(sys.modules) & {set(HEAVY)!r}))"
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout == "[]\n"
