@@ -35,14 +35,14 @@ def write_npz(path: Path, class_names: tuple[str, ...], images_per_class: int) -
 
 
 @pytest.fixture(scope="session")
-def dataset(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Dataset:
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Two classes, 120 images of 8x8 pixels."""
     path = write_npz(tmp_path_factory.mktemp("npz") / "two.npz", ("FAKE", "REAL"), 60)
     return load_dataset(str(path))
 
 
 @pytest.fixture(scope="session")
-def three_classes(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Dataset:
+def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Three classes, 90 images of 8x8 pixels."""
     path = write_npz(tmp_path_factory.mktemp("npz") / "three.npz", ("ant", "bee", "cat"), 30)
     return load_dataset(str(path))

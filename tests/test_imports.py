@@ -87,7 +87,9 @@ def test_imports_go_one_way(path):
     assert parts_imported(path) - {own} <= BEFORE[own]
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.is_relative_to(ROOT / "search_spaces")], ids=relative)
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.is_relative_to(ROOT / "search_spaces")], ids=relative
+)
 def test_search_spaces_never_import_tuner(path):
     assert not [name for name in imported(path) if name.partition(".")[0] == "tuner"]
 

@@ -1,7 +1,6 @@
 """Running the command, and tiny images to run it on."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from tuner.cli.main import main
 
 SIDE = 8
 
@@ -64,19 +65,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tuner(tmp_path: Path, cache: Path) -> Run:
-    """Run `tuner` with arguments, as a process of its own, in an empty folder."""
+def tuner(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Run `tuner` with arguments in an empty folder; its workers are processes, as always."""
+    for name in [name for name in os.environ if name.startswith("TUNER_")]:
+        monkeypatch.delenv(name)
 
     def run(*arguments: object, cwd: Path = tmp_path, **variables: str) -> Result:
-        done = subprocess.run(
-            command(*arguments),
-            cwd=cwd,
-            env={**environment(cache), **variables},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as exit_:
+            patch.chdir(cwd)
+            patch.setenv("TUNER_CACHE_DIR", str(cache))
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["tuner", *map(str, arguments)])
+            capsys.readouterr()
+            main()
+        out, err = capsys.readouterr()
+        return Result(int(exit_.value.code or 0), out, err)
 
     return run

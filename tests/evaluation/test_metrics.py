@@ -65,7 +65,9 @@ def test_figures_of_two_classes_by_hand():
     assert found["classes"]["FAKE"] == pytest.approx(
         {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "images": 3}
     )
-    assert found["classes"]["REAL"] == pytest.approx({"precision": 0.5, "recall": 0.5, "f1": 0.5, "images": 2})
+    assert found["classes"]["REAL"] == pytest.approx(
+        {"precision": 0.5, "recall": 0.5, "f1": 0.5, "images": 2}
+    )
     # Pairs of a FAKE and a REAL image in the right order: 2 + 2 + 0 of 6.
     assert found["auroc"] == pytest.approx(4 / 6)
 

@@ -25,7 +25,7 @@ TRIALS = [
         num_params=1234,
         metrics={"val_accuracy": 0.75, "loss": 0.5, "val_loss": 0.25, "accuracy": 0.5},
     ),
-    record("0002", values={"units": 64, "optimizer": "sgd", "rate": 1e-3, "momentum": 0.5}, status=FAILED)
+    record("0002", values={"units": 64, "optimizer": "sgd", "rate": 1e-3, "momentum": 0.5}, status=FAILED),
 ]
 
 

@@ -1,25 +1,23 @@
 """The contract of every algorithm, present and future, on trials whose score is known in closed form."""
 
 from collections import Counter
-from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.search.oracle_runs import (
+    ALGORITHMS,
     closeness,
+    every_fourth,
     oracle_for,
-    restore_cut,
     run_oracle,
     small_space,
 )
 from tuner.config import SearchConfig
 from tuner.search.configurations import key
 from tuner.search.oracles import make_oracle, make_plan
-from tuner.training.seeds import derive_seed
 
-ALGORITHMS = get_args(SearchConfig.model_fields["algorithm"].annotation)
 # Algorithms that walk the space in a fixed order.
 SEEDLESS = {"grid"}
 
@@ -45,10 +43,6 @@ def completed(steps):
 
 def configurations(steps):
     return [key(step.values) for step in steps if step.rung == 0]
-
-
-def every_fourth(trial_id, rung):
-    return derive_seed("fails", trial_id, rung) % 4 == 0
 
 
 def last_rung(steps, oracle):
@@ -260,34 +254,6 @@ def test_proposals_do_not_depend_on_the_random_module(algorithm):
 
 
 @pytest.mark.parametrize("space", [None, small_space()], ids=["wide", "exhausted"])
-@pytest.mark.parametrize("fails", [lambda *_: False, every_fourth], ids=["sound", "failing"])
-def test_a_search_restored_at_any_event_goes_on_as_if_never_cut(algorithm, space, fails):
-    """Keras Tuner's resume restarts its random state and gives running trials anew from epoch 0."""
-    uncut = run_oracle(oracle_for(algorithm, space, max_trials=20), fails=fails)
-    for ended in range(len(uncut)):
-        for begun in (ended, ended + 1):
-            oracle = oracle_for(algorithm, space, max_trials=20)
-            restore_cut(oracle, uncut, ended, begun)
-            assert run_oracle(oracle, fails=fails) == uncut[ended:], (ended, begun)
-
-
-def test_a_finished_search_restored_proposes_nothing(algorithm):
-    steps = run_oracle(oracle_for(algorithm))
-    oracle = oracle_for(algorithm)
-    restore_cut(oracle, steps, len(steps), len(steps))
-    assert run_oracle(oracle) == []
-
-
-def test_several_running_trials_are_handed_out_again_after_a_restart(algorithm):
-    cut = oracle_for(algorithm)
-    running = [cut.create_trial(f"worker-{number}").trial_id for number in range(3)]
-    steps = run_oracle(oracle_for(algorithm))
-    oracle = oracle_for(algorithm)
-    restore_cut(oracle, steps, 0, 3)
-    assert [oracle.create_trial(f"worker-{number}").trial_id for number in range(3)] == running
-
-
-@pytest.mark.parametrize("space", [None, small_space()], ids=["wide", "exhausted"])
 def test_the_state_of_a_trial_is_kept_while_it_may_be_promoted(algorithm, space):
     oracle = oracle_for(algorithm, space)
     dropped = set()
@@ -320,3 +286,10 @@ def test_the_oracle_follows_the_printed_plan(algorithm):
     config = SearchConfig(algorithm=algorithm, max_trials=30, max_epochs=9)
     assert oracle.plan == make_plan(config)
     assert make_oracle(config, small_space()).plan == make_plan(config)
+
+
+def test_trials_are_numbered_from_one_without_gaps(algorithm):
+    """Keras Tuner's numbers change their width when max_trials grows: "1" next to "05"."""
+    oracle = oracle_for(algorithm, max_trials=12)
+    run_oracle(oracle)
+    assert list(oracle.trials) == [f"{number:04d}" for number in range(1, 13)]

@@ -74,7 +74,8 @@ def test_a_file_stands_for_its_build(space_file):
     assert resolve(str(space_file))(None) == "build"
 
 
-def test_a_file_may_be_given_relative_to_the_working_folder(space_file):
+@pytest.mark.usefixtures("space_file")
+def test_a_file_may_be_given_relative_to_the_working_folder():
     assert resolve("my_space.py:build")(None) == "build"
 
 
@@ -125,8 +126,9 @@ def test_a_plugin_is_offered_where_its_name_is_nearest(monkeypatch):
     assert "Did you mean 'mixer'?" in error("mixr")
 
 
+@pytest.mark.usefixtures("space_file")
 @pytest.mark.parametrize("find", [resolve, check_reference])
-def test_the_name_of_a_file_without_its_suffix_points_to_the_file(space_file, find):
+def test_the_name_of_a_file_without_its_suffix_points_to_the_file(find):
     assert error("my_space", find) == "unknown search space 'my_space'. Did you mean the file 'my_space.py'?"
 
 

@@ -149,6 +149,19 @@ def save_description(folder: Path, meta: Meta, records: npt.NDArray[Any], paths:
     (folder / META).write_text(json.dumps(document), "utf-8")
 
 
+def keep_file(path: Path, contents: bytes) -> None:
+    """Write a file of the cache, whole or not at all.
+
+    Raises:
+        DataError: the cache folder cannot be written to.
+    """
+    with _writable(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(suffix=".draft", dir=path.parent, delete=False) as draft:
+            draft.write(contents)
+        Path(draft.name).replace(path)
+
+
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
     """Keep other processes from building the same data set meanwhile; waits for one that does.

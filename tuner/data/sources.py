@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 from difflib import get_close_matches
+from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
+from zipfile import is_zipfile
 
+from tuner.data import cache
 from tuner.data.archives import ZipSource
 from tuner.data.arrays import NpzSource
 from tuner.data.folders import FolderSource
@@ -14,6 +18,7 @@ from tuner.data.listing import Source, printable
 from tuner.errors import DataError
 
 DEMO = "demo"
+DEMO_FILE = "demo.zip.xz"
 _ALLOWED = "Allowed: a folder, a .zip, a .npz, or 'demo'"
 
 
@@ -45,13 +50,21 @@ def open_source(reference: str) -> Source:
 
 
 def _demo() -> Source:
-    archive = files("tuner.data") / "demo.zip"
-    if not isinstance(archive, Path) or not archive.is_file():
+    """The built-in zip, unpacked once from its package.
+
+    It ships inside xz: eight thousand small JPEGs are mostly equal headers, which a zip packs one by one.
+    """
+    try:
+        packed = (files("tuner.data") / DEMO_FILE).read_bytes()
+        path = cache.cache_root() / f"{DEMO}-{blake2b(packed, digest_size=8).hexdigest()}" / f"{DEMO}.zip"
+        if not is_zipfile(path):
+            cache.keep_file(path, lzma.decompress(packed))
+    except (OSError, lzma.LZMAError):
         raise DataError(
             f"'{DEMO}': this installation lacks the built-in data set. {_ALLOWED}. "
             f"Install kt-search again, or give your own data."
-        )
-    return ZipSource(archive, DEMO)
+        ) from None
+    return ZipSource(path, DEMO)
 
 
 def _missing(path: Path, reference: str) -> str:

@@ -41,7 +41,7 @@ TABLES_EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a search ended: 'completed', or as 'space exhausted' or 'out of time', on which `note` says more."""
+    """How a search ended: 'completed', or 'space exhausted' or 'out of time', of which `note` says more."""
 
     status: str
     note: str = ""

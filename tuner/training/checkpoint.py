@@ -40,17 +40,17 @@ def restore_state(folder: Path, model: Any) -> Progress:
     """Put a saved state into a freshly built model and return its progress, empty without a usable state."""
     path = folder / STATE_FILE
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        # Opened here, since np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             arrays = dict(saved)
+        note = json.loads(str(arrays["progress"]))
+        values = [(v, arrays[f"model_{i}"]) for i, v in enumerate(_model_variables(model))]
+        model.optimizer.build(model.trainable_variables)
+        values += [(v, arrays[f"optimizer_{i}"]) for i, v in enumerate(model.optimizer.variables)]
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return Progress()
-    note = json.loads(str(arrays.pop("progress")))
-    variables = _model_variables(model)
-    model.optimizer.build(model.trainable_variables)
-    for i, variable in enumerate(variables):
-        variable.assign(arrays[f"model_{i}"])
-    for i, variable in enumerate(model.optimizer.variables):
-        variable.assign(arrays[f"optimizer_{i}"])
+    for variable, value in values:
+        variable.assign(value)
     return Progress(tuple(note["history"]), note["stopped_early"])
 
 

@@ -106,7 +106,7 @@ def fuse_updates(optimizer: Any) -> None:
 
 def _adam(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
     index = optimizer._get_variable_index(variable)
-    step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+    step = keras.ops.cast(optimizer.iterations, "float32") + 1
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
         m=optimizer._momentums[index].value.handle,

@@ -141,14 +141,22 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
         raise TrialError(
             "build", "the model is not compiled with a loss. Call model.compile(optimizer, loss, metrics)."
         )
-    outputs = model.compute_output_shape((None, *dataset.image_shape))[-1]
+    try:
+        shape = model.compute_output_shape((None, *dataset.image_shape))
+    except Exception as error:
+        raise TrialError(
+            "build", f"the model takes no images of shape {dataset.image_shape}: {first_line(error)}"
+        ) from error
+    if isinstance(shape, dict | list):
+        raise TrialError("build", f"the model has {len(shape)} output layers. Give it one.")
+    outputs = shape[-1]
     if outputs != num_classes and not (num_classes == 2 and outputs == 1):
         raise TrialError("build", f"the model has {outputs} outputs for {num_classes} classes.")
     return model
 
 
 def first_line(error: BaseException) -> str:
-    """The line of an error's text that tells most: the first, or the last where TensorFlow retells the code."""
+    """The line of an error's text that tells most: the first, or the last where TensorFlow quotes code."""
     lines = str(error).strip().splitlines() or ["no message"]
     return lines[-1 if lines[0].startswith("in user code") else 0].strip()
 
@@ -229,7 +237,7 @@ def probabilities(model: Any, outputs: np.ndarray) -> np.ndarray:
     outputs = outputs.reshape(len(outputs), -1).astype(np.float64)
     logits = bool(getattr(model.loss, "from_logits", False))
     if outputs.shape[1] == 1:
-        second = 1 / (1 + np.exp(-outputs)) if logits else outputs
+        second = (1 + np.tanh(outputs / 2)) / 2 if logits else outputs
         return np.concatenate([1 - second, second], axis=1)
     if logits:
         outputs = np.exp(outputs - outputs.max(axis=1, keepdims=True))

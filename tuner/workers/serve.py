@@ -36,14 +36,14 @@ from tuner.workers.protocol import (
 )
 
 VERSIONS = ("keras", "keras-tuner", "tensorflow", "jax", "torch", "numpy")
-_OWN = ("tuner.", "keras_tuner.")
+_OWN = ("tuner.", "keras_tuner.", "importlib.")
 
 
 def announce() -> Ready:
     """Load the backend and say what this process has."""
     with quiet_import():
         import keras_tuner  # noqa: F401 - and the backend with it
-    # Half a million objects of the libraries stay for ever; the collection after each trial need not visit them.
+    # Half a million objects of the libraries stay for ever; no later collection need visit them.
     gc.collect()
     gc.freeze()
     return Ready(describe_device(), _versions())

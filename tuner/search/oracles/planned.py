@@ -127,7 +127,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         return int(bracket.rungs[rung].trials - self._completed(index, rung) - running)
 
     def _completed(self, index: int, rung: int) -> int:
-        """Trials of a bracket that have completed a rung and not failed since, the promoted ones among them."""
+        """Trials of a bracket that have completed a rung and not failed since, promoted ones among them."""
         return sum(
             s.bracket == index
             and s.status != Status.FAILED

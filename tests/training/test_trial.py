@@ -1,0 +1,235 @@
+import math
+import time
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from tests.training.models import (
+    LOSS,
+    Hypermodel,
+    assert_same_state,
+    epochs_of,
+    failure_of,
+    run,
+    small,
+    state,
+)
+from tuner.training.checkpoint import BEST_FILE, STATE_FILE
+from tuner.training.loop import make_loop
+from tuner.training.trial import (
+    Objective,
+    StepsDone,
+    probabilities,
+    restore_winner,
+)
+
+pytestmark = pytest.mark.training
+
+RESUMABLE = {
+    "adam": lambda _: small(keras.optimizers.Adam(0.01), dropout=0.5),
+    "momentum": lambda _: small(keras.optimizers.SGD(0.1, momentum=0.9), dropout=0.5),
+    "schedule": lambda _: small(keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(0.1, 50))),
+}
+
+
+def sigmoid(_):
+    return small()
+
+
+def frozen(_):
+    """A model that never gets better."""
+    return small(keras.optimizers.SGD(0.0))
+
+
+@pytest.mark.parametrize("build", RESUMABLE.values(), ids=RESUMABLE)
+def test_training_in_two_parts_gives_the_weights_of_training_at_once_bit_for_bit(dataset, tmp_path, build):
+    run(tmp_path / "parts", build, dataset, epochs=3)
+    run(tmp_path / "parts", build, dataset, epochs=9)
+    run(tmp_path / "once", build, dataset, epochs=9)
+    assert_same_state(tmp_path / "parts", tmp_path / "once")
+
+
+def test_a_trial_cut_off_inside_an_epoch_goes_on_as_if_it_had_not_been(dataset, tmp_path):
+    build = RESUMABLE["adam"]
+    run(tmp_path / "cut", build, dataset, epochs=2)
+    run(tmp_path / "cut", build, dataset, epochs=4, deadline=time.time() - 1)
+    run(tmp_path / "cut", build, dataset, epochs=4)
+    run(tmp_path / "once", build, dataset, epochs=4)
+    assert_same_state(tmp_path / "cut", tmp_path / "once")
+
+
+def test_the_same_seed_gives_the_same_weights(dataset, tmp_path):
+    for folder in ("first", "second"):
+        run(tmp_path / folder, RESUMABLE["adam"], dataset, epochs=2)
+    assert_same_state(tmp_path / "first", tmp_path / "second")
+
+
+def test_another_seed_gives_other_weights(dataset, tmp_path):
+    for seed in (0, 1):
+        run(tmp_path / str(seed), RESUMABLE["adam"], dataset, seed=seed)
+    assert (state(tmp_path / "0")["model_0"] != state(tmp_path / "1")["model_0"]).any()
+
+
+def test_each_epoch_is_reported_with_its_metrics(dataset, tmp_path):
+    _, events = run(tmp_path, sigmoid, dataset, epochs=2, rung=1)
+    epochs = epochs_of(events)
+    assert [(epoch.trial_id, epoch.rung, epoch.epoch) for epoch in epochs] == [
+        ("0001", 1, 1),
+        ("0001", 1, 2),
+    ]
+    assert set(epochs[0].metrics) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+
+
+def test_an_epoch_is_reported_once_its_checkpoint_is_written(dataset, tmp_path):
+    build = Hypermodel(sigmoid)
+    saved = []
+
+    class Watching(list):
+        def append(self, event):
+            if not isinstance(event, StepsDone):
+                saved.append(len(str(state(tmp_path)["progress"]).split("val_loss")) - 1)
+
+    from tuner.training.trial import TrainTask, train
+
+    task = TrainTask("0001", {}, 0, 2, 16, 0, LOSS, 1, tmp_path)
+    train(task, build, dataset, Watching().append)
+    assert saved == [1, 2]
+
+
+def test_the_end_tells_what_was_done(dataset, tmp_path):
+    done, _ = run(tmp_path, sigmoid, dataset, epochs=2)
+    assert (done.epochs, done.images) == (2, 2 * len(dataset.splits["train"]))
+    assert (done.stopped_early, done.timed_out) == (False, False)
+    assert done.num_params == 192 * 8 + 8 + 8 + 1
+
+
+def test_a_rung_that_is_done_already_trains_nothing(dataset, tmp_path):
+    run(tmp_path, sigmoid, dataset, epochs=2)
+    done, events = run(tmp_path, sigmoid, dataset, epochs=2)
+    assert (done.epochs, done.images, events) == (2, 0, [])
+
+
+def test_a_trial_without_gain_stops_when_patience_ends(dataset, tmp_path):
+    done, events = run(tmp_path, frozen, dataset, epochs=9, patience=2)
+    assert (done.epochs, done.stopped_early, len(epochs_of(events))) == (3, True, 3)
+
+
+def test_a_trial_that_stopped_by_itself_stays_stopped_in_the_next_rung(dataset, tmp_path):
+    run(tmp_path, frozen, dataset, epochs=3, patience=2)
+    done, events = run(tmp_path, frozen, dataset, epochs=9, patience=2)
+    assert (done.epochs, done.stopped_early, events) == (3, True, [])
+
+
+def test_without_patience_a_trial_trains_to_the_end(dataset, tmp_path):
+    done, _ = run(tmp_path, frozen, dataset, epochs=5, patience=0)
+    assert (done.epochs, done.stopped_early) == (5, False)
+
+
+def test_patience_counts_over_an_interruption(dataset, tmp_path):
+    run(tmp_path, frozen, dataset, epochs=2, patience=3)
+    done, _ = run(tmp_path, frozen, dataset, epochs=9, patience=3)
+    assert (done.epochs, done.stopped_early) == (4, True)
+
+
+def test_a_loss_that_is_not_finite_fails_the_trial_with_reason_nan(dataset, tmp_path):
+    error = failure_of(lambda _: small(keras.optimizers.SGD(1e30)), dataset, tmp_path, epochs=3)
+    assert error.reason == "nan"
+    assert "epoch 1" in str(error)
+
+
+def test_a_trial_that_became_nan_leaves_no_state_to_go_on_from(dataset, tmp_path):
+    """In Keras Tuner a NaN stays in the mean of all retries."""
+    failure_of(lambda _: small(keras.optimizers.SGD(1e30)), dataset, tmp_path, epochs=3)
+    assert not (tmp_path / STATE_FILE).exists()
+
+
+def test_an_objective_that_is_not_finite_fails_the_trial_with_reason_nan(dataset, tmp_path):
+    def gain(_, outputs):
+        return keras.ops.mean(outputs) * math.nan
+
+    error = failure_of(
+        lambda _: small(metrics=[gain]), dataset, tmp_path, objective=Objective("val_gain", "max")
+    )
+    assert (error.reason, str(error)) == ("nan", "val_gain became nan in epoch 1.")
+
+
+def test_the_deadline_stops_a_trial_inside_an_epoch(dataset, tmp_path):
+    model = Hypermodel(sigmoid)
+    done, events = run(tmp_path, model, dataset, batch_size=1, deadline=time.time() - 1)
+    assert (done.timed_out, done.epochs, events) == (True, 0, [])
+    assert 0 < int(model.built[0].optimizer.iterations) < len(dataset.splits["train"])
+
+
+def test_the_deadline_keeps_the_epochs_before_it(dataset, tmp_path):
+    run(tmp_path, sigmoid, dataset, epochs=2)
+    done, _ = run(tmp_path, sigmoid, dataset, epochs=4, deadline=time.time() - 1)
+    assert (done.timed_out, done.epochs) == (True, 2)
+
+
+def test_the_winner_has_the_weights_of_its_best_epoch_not_of_its_last(dataset, tmp_path):
+    # The loss falls, so that the first epoch is the best where the highest is asked for.
+    highest = Objective("val_loss", "max")
+    _, events = run(tmp_path, sigmoid, dataset, epochs=4, objective=highest)
+    losses = [epoch.metrics["val_loss"] for epoch in epochs_of(events)]
+    assert losses[0] > losses[-1]
+    model = restore_winner(Hypermodel(sigmoid), {}, tmp_path, dataset)
+    figures = make_loop(model, dataset.images, dataset.labels).evaluate(dataset.splits["validation"])
+    assert figures["loss"] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_the_best_weights_are_kept_beside_the_state(dataset, tmp_path):
+    run(tmp_path, sigmoid, dataset)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [BEST_FILE, STATE_FILE]
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "expected"),
+    [
+        (keras.losses.BinaryCrossentropy(), [[0.25]], [[0.75, 0.25]]),
+        (keras.losses.BinaryCrossentropy(from_logits=True), [[math.log(3)]], [[0.25, 0.75]]),
+        (keras.losses.SparseCategoricalCrossentropy(), [[0.5, 0.25, 0.25]], [[0.5, 0.25, 0.25]]),
+        (
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            [[1000.0, 1000.0 + math.log(3), -1000.0]],
+            [[0.25, 0.75, 0.0]],
+        ),
+        ("binary_crossentropy", [[0.25]], [[0.75, 0.25]]),
+    ],
+    ids=["sigmoid", "sigmoid_logits", "softmax", "softmax_logits", "loss_by_name"],
+)
+def test_outputs_become_probabilities(loss, outputs, expected):
+    found = probabilities(SimpleNamespace(loss=loss), np.array(outputs))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("logit", [-1000.0, 1000.0])
+def test_extreme_logits_become_probabilities_without_a_warning(logit):
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    found = probabilities(SimpleNamespace(loss=loss), np.array([[logit]], np.float32))
+    np.testing.assert_allclose(found[0, 1], logit > 0)
+
+
+@pytest.mark.parametrize(
+    ("direction", "value", "than", "better"),
+    [
+        ("max", 0.6, 0.5, True),
+        ("max", 0.5, 0.5, False),
+        ("min", 0.4, 0.5, True),
+        ("min", 0.6, 0.5, False),
+        ("max", 0.0, None, True),
+        ("max", math.nan, None, False),
+        ("max", math.inf, 0.5, False),
+        ("min", -math.inf, 0.5, False),
+    ],
+)
+def test_better_means_finite_and_further_in_the_direction(direction, value, than, better):
+    assert Objective("score", direction).better(value, than) is better
+
+
+def test_the_best_epoch_is_the_first_of_equals_and_never_one_without_a_number():
+    """In Keras Tuner a NaN in the first epoch stays the best for ever."""
+    history = tuple({"score": value} for value in (math.nan, 0.5, 0.75, 0.75))
+    assert Objective("score", "max").best_epoch(history) == 3
+    assert Objective("score", "max").best_epoch(history[:1]) is None
