@@ -73,14 +73,15 @@ def tuner(
         monkeypatch.delenv(name)
 
     def run(*arguments: object, cwd: Path = tmp_path, **variables: str) -> Result:
-        with monkeypatch.context() as patch, pytest.raises(SystemExit) as exit_:
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
             patch.chdir(cwd)
             patch.setenv("TUNER_CACHE_DIR", str(cache))
             for name, value in variables.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["tuner", *map(str, arguments)])
-            capsys.readouterr()
-            main()
+            with pytest.raises(SystemExit) as exit_:
+                main()
         out, err = capsys.readouterr()
         return Result(int(exit_.value.code or 0), out, err)
 

@@ -51,6 +51,17 @@ def decoding_bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
             bar.stop()
 
 
+@contextmanager
+def waiting(text: str, quiet: bool) -> Iterator[None]:
+    """Show on a terminal that something takes its time."""
+    console = stderr()
+    if quiet or not console.is_terminal:
+        yield
+    else:
+        with console.status(Text(f"{text} ...", "dim")):
+            yield
+
+
 def show_start(
     config: SearchConfig,
     plan: Plan,

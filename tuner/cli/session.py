@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from search_spaces import DataSpec
 from tuner.cli.output import note
-from tuner.cli.progress import decoding_bar, search_display, show_start
+from tuner.cli.progress import decoding_bar, search_display, show_start, waiting
 from tuner.cli.review import print_review
 from tuner.config import SearchConfig, split_objective
 from tuner.data.dataset import Dataset, load_dataset
@@ -28,9 +26,10 @@ from tuner.workers.protocol import Describe, Description, Failure, WorkerSetup
 
 def dry_run(config: SearchConfig, quiet: bool) -> None:
     """Check the request as a search would, show its plan, train nothing and leave nothing behind."""
+    check_reference(config.space)
     dataset = _load(config, config.data, quiet)
     with tempfile.TemporaryDirectory() as folder, _pool(config, dataset, Path(folder) / WORKER_LOG) as pool:
-        description = _describe(config, pool)
+        description = _describe(config, pool, quiet)
         show_start(config, make_plan(config), dataset, pool.device().device, description)
 
 
@@ -41,7 +40,7 @@ def new_search(config: SearchConfig, quiet: bool) -> None:
     path = make_run_folder(config, dataset)
     try:
         with locked(path), _pool(config, dataset, path / WORKER_LOG) as pool:
-            description = _describe(config, pool)
+            description = _describe(config, pool, quiet)
             if not quiet:
                 show_start(config, make_plan(config), dataset, pool.device().device, description, path)
             store = begin_run(path, config, dataset, pool.device(), description)
@@ -63,7 +62,7 @@ def continue_search(run: RunView, quiet: bool) -> None:
         if dataset.fingerprint != run.facts["data"]["fingerprint"]:
             raise UsageError(_changed("data", run.facts["data"]["counts"], dataset.counts()))
         with _pool(config, dataset, run.path / WORKER_LOG) as pool:
-            description = _describe(config, pool)
+            description = _describe(config, pool, quiet)
             if description.hyperparameters != run.facts["hyperparameters"]:
                 raise UsageError(
                     _changed(
@@ -121,24 +120,22 @@ def _load(config: SearchConfig, source: str, quiet: bool) -> Dataset:
         )
 
 
-@contextmanager
-def _pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> Iterator[LocalPool]:
+def _pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> LocalPool:
     spec = DataSpec(dataset.image_shape, len(dataset.class_names))
-    with LocalPool(WorkerSetup(Space(config.space, spec), dataset), log_path) as pool:
-        with quiet_import():
-            import keras_tuner  # noqa: F401 - takes seconds, in which the worker loads its own
-
-        yield pool
+    return LocalPool(WorkerSetup(Space(config.space, spec), dataset), log_path)
 
 
-def _describe(config: SearchConfig, pool: LocalPool) -> Description:
+def _describe(config: SearchConfig, pool: LocalPool, quiet: bool) -> Description:
     """Build the default model once, so that a bad request fails before anything is trained.
 
     Raises:
         SpaceError: the space cannot be loaded or built.
         UsageError: the model does not report the objective.
     """
-    answer = pool.ask(Describe())
+    with waiting("loading Keras and the search space", quiet):
+        with quiet_import():
+            import keras_tuner  # noqa: F401 - takes seconds, in which the worker loads its own
+        answer = pool.ask(Describe())
     if isinstance(answer, Failure):
         raise SpaceError(f"search space '{config.space}': {answer.message}")
     assert isinstance(answer, Description)
