@@ -11,7 +11,7 @@ from search_spaces import DataSpec, sequential
 from tuner.errors import SpaceError
 from tuner.search import spaces
 from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.spaces import Space, builtin_names, check_reference, label, resolve, summary
+from tuner.search.spaces import builtin_names, check_reference, label, resolve, summary
 
 SPEC = DataSpec((8, 8, 3), 2)
 
@@ -239,8 +239,3 @@ def test_a_hypermodel_travels_without_the_code_of_its_space(space_file):
     model.build(kt.HyperParameters())
     copy = pickle.loads(pickle.dumps(model))
     assert copy.build(kt.HyperParameters()) == ("build_small", SPEC)
-
-
-def test_a_space_travels_to_workers():
-    space = pickle.loads(pickle.dumps(Space("sequential", SPEC)))
-    assert (space.hypermodel().reference, space.hypermodel().spec) == ("sequential", SPEC)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from search_spaces import DataSpec
 from tuner.data.dataset import load_dataset
-from tuner.search.spaces import Space
+from tuner.search.hypermodel import SpaceHyperModel
 from tuner.training.trial import EpochDone, Objective, TrainTask
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import WorkerSetup
@@ -17,7 +17,7 @@ from tuner.workers.protocol import WorkerSetup
 
 def main(space: str, data: str, log: str) -> None:
     dataset = load_dataset(data)
-    setup = WorkerSetup(Space(space, DataSpec(dataset.image_shape, 2)), dataset)
+    setup = WorkerSetup(SpaceHyperModel(space, DataSpec(dataset.image_shape, 2)), dataset)
     with LocalPool(setup, Path(log)) as pool:
         objective = Objective("val_loss", "min")
         pool.submit(0, TrainTask("0001", {}, 0, 10**6, 16, 0, objective, 1, Path(log).parent / "0001"))

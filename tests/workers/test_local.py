@@ -15,7 +15,7 @@ import pytest
 from search_spaces import DataSpec
 from tests.conftest import write_npz
 from tuner.errors import TunerError
-from tuner.search.spaces import Space
+from tuner.search.hypermodel import SpaceHyperModel
 from tuner.training.checkpoint import STATE_FILE
 from tuner.training.trial import EpochDone, Objective, RungDone, StepsDone, TrainTask
 from tuner.workers.local import LocalPool
@@ -53,7 +53,7 @@ WAIT_S = 60
 def setup_for(folder, dataset, source=SPACE):
     path = folder / "my_space.py"
     path.write_text(source)
-    return WorkerSetup(Space(str(path), DataSpec(dataset.image_shape, 2)), dataset)
+    return WorkerSetup(SpaceHyperModel(str(path), DataSpec(dataset.image_shape, 2)), dataset)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_a_space_that_cannot_be_imported_is_traced_from_its_own_file_on(tmp_path
 def test_a_space_that_is_nowhere_is_a_failure_without_a_traceback(dataset):
     from tuner.workers.serve import Server
 
-    setup = WorkerSetup(Space("sequentail", DataSpec(dataset.image_shape, 2)), dataset)
+    setup = WorkerSetup(SpaceHyperModel("sequentail", DataSpec(dataset.image_shape, 2)), dataset)
     found = Server(setup).answer(Describe(), lambda _: None)
     assert isinstance(found, Failure)
     assert "Did you mean 'sequential'?" in found.message

@@ -16,9 +16,10 @@ from tuner.errors import InterruptedRunError, SpaceError, UsageError
 from tuner.results.query import RunView, open_run
 from tuner.results.schema import STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
+from tuner.search.hypermodel import SpaceHyperModel
 from tuner.search.oracles import make_oracle, make_plan
 from tuner.search.run_folder import begin_run, discard_if_unstarted, locked, make_run_folder, write_run_json
-from tuner.search.spaces import Space, check_reference
+from tuner.search.spaces import check_reference
 from tuner.training.device import quiet_import
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, WorkerSetup
@@ -122,7 +123,7 @@ def _load(config: SearchConfig, source: str, quiet: bool) -> Dataset:
 
 def _pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> LocalPool:
     spec = DataSpec(dataset.image_shape, len(dataset.class_names))
-    return LocalPool(WorkerSetup(Space(config.space, spec), dataset), log_path)
+    return LocalPool(WorkerSetup(SpaceHyperModel(config.space, spec), dataset), log_path)
 
 
 def _describe(config: SearchConfig, pool: LocalPool, quiet: bool) -> Description:

@@ -8,36 +8,16 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from search_spaces import DataSpec
 from tuner.errors import SpaceError
 
 ENTRY_POINT_GROUP = "kt_search.spaces"
 BUILTIN_PACKAGE = "search_spaces"
-
-
-@dataclass(frozen=True)
-class Space:
-    """A search space for one data set, as it travels to worker processes: each imports it for itself."""
-
-    reference: str
-    spec: DataSpec
-
-    def hypermodel(self) -> Any:
-        """Return the `keras_tuner.HyperModel` of this space; imports Keras.
-
-        Raises:
-            SpaceError: the reference leads nowhere.
-        """
-        from tuner.search.hypermodel import SpaceHyperModel
-
-        return SpaceHyperModel(self.reference, self.spec)
 
 
 def check_reference(reference: str) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
-from tuner.training.pipeline import EVALUATION_BATCH, chunks
-
-# Called with the images done in this epoch and the mean loss so far; may raise to end the epoch.
-OnStep = Callable[[int, float], None]
+from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks
 
 
 class Loop(Protocol):

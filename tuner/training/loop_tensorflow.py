@@ -10,8 +10,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from tuner.training.loop import OnStep
-from tuner.training.pipeline import EVALUATION_BATCH, chunks
+from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks
 
 # Long enough that dispatch costs nothing, short enough for a live display and a prompt stop.
 DISPATCH_S = 0.3

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tuner.training.seeds import derive_seed
 
 EVALUATION_BATCH = 512
+
+# Called with the images done in this epoch and the mean loss so far; may raise to end the epoch.
+OnStep = Callable[[int, float], None]
 
 
 def epoch_order(indices: np.ndarray, seed: int, epoch: int) -> np.ndarray:

@@ -12,18 +12,18 @@ from tuner.data.dataset import Dataset
 from tuner.training.trial import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
 
 
-class Space(Protocol):
-    """A search space that pickles without its code."""
+class HyperModel(Protocol):
+    """A search space that pickles; a `keras_tuner.HyperModel` is one."""
 
-    def hypermodel(self) -> Any:
-        """Return the `keras_tuner.HyperModel`; called in the worker."""
+    def build(self, hp: Any) -> Any:
+        """Return a compiled model; called in the worker."""
 
 
 @dataclass(frozen=True)
 class WorkerSetup:
     """What a worker knows from the start: the space and the data."""
 
-    space: Space
+    hypermodel: HyperModel
     dataset: Dataset
 
 

@@ -54,7 +54,7 @@ class Server:
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._dataset = setup.dataset
-        self._hypermodel = setup.space.hypermodel()
+        self._hypermodel = setup.hypermodel
 
     def answer(self, request: Request, emit: Callable[[Event], None]) -> Event:
         """Do what a request asks; failures are answers too."""
