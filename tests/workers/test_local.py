@@ -184,6 +184,15 @@ def test_the_trial_of_a_killed_worker_comes_back_as_crashed_and_a_new_worker_goe
     assert worker_pid() != pid
 
 
+def test_a_worker_that_has_grown_is_replaced_before_its_next_trial(pool, folder, monkeypatch):
+    events(pool, task(folder, "0008"))
+    before = worker_pid()
+    monkeypatch.setattr("tuner.workers.local.MAX_GROWTH_MIB", 0)
+    assert isinstance(events(pool, task(folder, "0009"))[-1], RungDone)
+    assert gone(before)
+    assert worker_pid() != before
+
+
 def test_a_space_that_cannot_be_imported_is_traced_from_its_own_file_on(tmp_path, dataset):
     """No process needed: the inside of a worker answers here."""
     from tuner.workers.serve import Server

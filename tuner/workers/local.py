@@ -14,12 +14,17 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tuner.errors import TunerError
 from tuner.training.device import quiet_environment
 from tuner.training.trial import EpochDone, StepsDone, TrainTask
 from tuner.workers.protocol import Event, Failure, Ready, Request, WorkerSetup
 
 STOP_S = 5.0
+# TensorFlow never frees all that a trial took; a worker that has grown by so much is replaced, which takes
+# seconds, before it starves the machine.
+MAX_GROWTH_MIB = 2048
 # Characters of a dead worker's output that its trial's error file keeps.
 LOG_TAIL = 8000
 
@@ -30,6 +35,24 @@ class _Worker:
     connection: Connection
     request: Request | None = None
     ready: Ready | None = None
+    ready_mib: float = 0.0
+
+    @property
+    def memory_mib(self) -> float:
+        """Resident memory now; 0 for a process that is gone."""
+        try:
+            return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
+        except psutil.NoSuchProcess:
+            return 0.0
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        self.connection.close()
+        self.process.terminate()
+        self.process.join(STOP_S)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
 
 
 class LocalPool:
@@ -51,6 +74,9 @@ class LocalPool:
         """Hand a request to an idle worker; `next_event` brings its answers."""
         worker = self._workers[number]
         assert worker.request is None
+        if worker.ready and worker.memory_mib - worker.ready_mib > MAX_GROWTH_MIB:
+            worker.stop()
+            worker = self._workers[number] = self._start()
         worker.request = request
         with contextlib.suppress(BrokenPipeError):  # its death is read as an event
             worker.connection.send(request)
@@ -75,7 +101,7 @@ class LocalPool:
             self._workers[number] = self._start()
             return number, event
         if isinstance(event, Ready):
-            worker.ready = event
+            worker.ready, worker.ready_mib = event, worker.memory_mib
         elif not isinstance(event, StepsDone | EpochDone):
             worker.request = None
         return number, event
@@ -97,14 +123,7 @@ class LocalPool:
     def close(self) -> None:
         """End all workers, whatever they are doing."""
         for worker in self._workers:
-            worker.connection.close()
-        for worker in self._workers:
-            worker.process.terminate()
-        for worker in self._workers:
-            worker.process.join(STOP_S)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+            worker.stop()
 
     def __enter__(self) -> LocalPool:
         return self
