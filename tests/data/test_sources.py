@@ -25,12 +25,10 @@ def test_the_location_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert open_source(".").name == tmp_path.name
 
 
-def test_the_demo_is_found_or_its_absence_explained() -> None:
-    if (Path(sources.__file__).parent / "demo.zip").exists():
-        assert open_source("demo").location == "demo"
-    else:
-        with pytest.raises(DataError, match="lacks the built-in data set"):
-            open_source("demo")
+def test_a_demo_that_is_not_installed_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "DEMO_FILE", "not-there.zip.xz")
+    with pytest.raises(DataError, match="lacks the built-in data set"):
+        open_source("demo")
 
 
 def test_a_missing_path_suggests_the_nearest_name(tmp_path: Path) -> None:
