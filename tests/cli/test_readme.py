@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Run, environment
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 # What keeps a command short enough for a test; the rest of it stays as shown.
 SMALLER = {"--max-trials 50": "--max-trials 2 --max-epochs 1", "--max-time 2h": "--max-time 2m"}
