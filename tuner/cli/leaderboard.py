@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import format_value, make_table, print_rows, stdout
+from tuner.cli.output import format_value, format_values, make_table, print_rows, stdout
 from tuner.results.query import RunView, find_run
 from tuner.results.schema import FAILED, HP_PREFIX, RUNNING
 from tuner.results.tables import trial_rows
@@ -55,9 +55,7 @@ def _table(run: RunView, top: int, console: Console) -> Table:
             "params": _millions(trial.num_params),
             "seconds": f"{trial.duration_s:.1f}",
             **{HP_PREFIX + name: format_value(value) for name, value in trial.values.items()},
-            "hyperparameters": " ".join(
-                f"{name}={format_value(value)}" for name, value in trial.values.items()
-            ),
+            "hyperparameters": format_values(trial.values),
         }
         for rank, trial in enumerate(ranked, start=1)
     ]

@@ -66,6 +66,11 @@ def format_value(value: Any) -> str:
     return str(value)
 
 
+def format_values(values: dict[str, Any]) -> str:
+    """A configuration on one line."""
+    return " ".join(f"{name}={format_value(value)}" for name, value in values.items())
+
+
 def format_seconds(seconds: float) -> str:
     """A duration for people: 0:07, 12:34, 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)

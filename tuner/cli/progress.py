@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli.output import format_seconds, format_value, stderr
+from tuner.cli.output import format_seconds, format_values, stderr
 from tuner.config import SearchConfig, split_objective
 from tuner.data.dataset import Dataset
 from tuner.results.query import rank
@@ -182,7 +182,7 @@ class _State:
             f"  epoch {trial.best_epoch}/{trial.epochs}  {format_seconds(trial.duration_s)}  ",
             ("best so far  " if event.is_best else "", "green"),
             ("" if trial.status == COMPLETED else f"{trial.status}  ", "yellow"),
-            (_values(trial.values), "dim"),
+            (format_values(trial.values), "dim"),
         )
 
     def render(self) -> Group:
@@ -212,7 +212,9 @@ class _State:
         if self._best is not None and self._best.score is not None:
             best = f"best {self._objective} {self._best.score:.4f}  trial {self._best.trial_id}  "
             rows.append(
-                Text.assemble(best, (_values(self._best.values), "dim"), no_wrap=True, overflow="ellipsis")
+                Text.assemble(
+                    best, (format_values(self._best.values), "dim"), no_wrap=True, overflow="ellipsis"
+                )
             )
         return Group(*rows)
 
@@ -237,10 +239,6 @@ def _bracket(bracket: Bracket) -> str:
     first, *later = bracket.rungs
     text = f"{first.trials} trials to epoch {first.epochs}"
     return text + "".join(f", best {rung.trials} to {rung.epochs}" for rung in later)
-
-
-def _values(values: dict[str, Any]) -> str:
-    return " ".join(f"{name}={format_value(value)}" for name, value in values.items())
 
 
 def _num_hyperparameters(description: Description) -> int:
