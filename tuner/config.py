@@ -10,7 +10,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from tuner.errors import UsageError
 
@@ -19,6 +27,7 @@ Direction = Literal["min", "max"]
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
 )
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?)?", re.IGNORECASE)
 _MINIMIZED = ("loss", "error", "mse", "mae", "brier", "ece", "eer", "hinge", "kl_divergence", "crossentropy")
 _MAXIMIZED = ("accuracy", "acc", "auc", "auroc", "precision", "recall", "f1", "f1_score", "average_precision")
 
@@ -35,6 +44,21 @@ def _seconds(value: object) -> object:
     )
 
 
+def _mebibytes(value: object) -> object:
+    """Turn "4GiB", "4g", "500MB" or a number of MiB into MiB."""
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("write a size such as 4GiB, 500MB or 2048 (MiB)")
+    number, unit, binary = match.groups()
+    if unit is None:
+        return float(number)
+    # "4g" is what people write for GiB; only "4GB" spelt out is decimal.
+    base = 1000 if value.strip().lower().endswith("b") and not binary else 1024
+    return float(number) * base ** ("kmgt".index(unit.lower()) + 1) / 2**20
+
+
 def _objective(value: str) -> str:
     split_objective(value)
     return value
@@ -44,6 +68,10 @@ def _run_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
         raise ValueError("use letters, digits, '.', '_' and '-', starting with a letter or digit")
     return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
+Mebibytes = Annotated[float, BeforeValidator(_mebibytes), Field(ge=256, allow_inf_nan=False)]
 
 
 class SearchConfig(BaseModel):
@@ -57,8 +85,18 @@ class SearchConfig(BaseModel):
     data: str = Field(
         "demo", description="Images in classes: a folder, a .zip, a .npz, or 'demo' (built in)."
     )
-    algorithm: Literal["hyperband", "random"] = Field(
-        "hyperband", description="How configurations are chosen."
+    algorithm: Literal["hyperband", "random", "grid", "bayesian", "tpe"] = Field(
+        "hyperband", description="How configurations are chosen and how long each may train."
+    )
+    sampler: Literal["random", "bayesian", "tpe"] = Field(
+        "random", description="Hyperband: how new configurations are chosen."
+    )
+    include: tuple[str, ...] = Field(
+        (), description="Try this configuration first: NAME=VALUE,...; the rest are defaults. Repeatable."
+    )
+    warm_start: str | None = Field(
+        None,
+        description="Try the best configurations of this trials.csv first, for half of the trials at most.",
     )
     max_trials: int = Field(50, ge=1, description="Distinct configurations to try.")
     max_epochs: int = Field(10, ge=1, description="Most epochs one trial may train.")
@@ -72,10 +110,19 @@ class SearchConfig(BaseModel):
         3, ge=0, description="Stop a trial after this many epochs without gain; 0 never does."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Drives sampling, weights, shuffling and splits.")
-    max_time: Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="End the search after this long, e.g. 90s, 45m, 2h."
+    max_epochs_total: int | None = Field(
+        None, ge=1, description="End the search after so many epochs of training in all."
+    )
+    max_time: Seconds | None = Field(None, description="End the search after this long, e.g. 90s, 45m, 2h.")
+    trial_timeout: Seconds | None = Field(
+        None, description="A trial that trains longer than this, all rungs together, has failed."
     )
     max_failures: int = Field(5, ge=1, description="Stop when this many trials in a row fail.")
+    workers: int = Field(1, ge=1, le=256, description="Trials that train at the same time.")
+    worker_memory: Mebibytes | None = Field(
+        None,
+        description="Most resident memory of one worker, e.g. 4GiB; default: its share of the machine's.",
+    )
     image_size: int | None = Field(
         None,
         ge=8,
@@ -90,6 +137,15 @@ class SearchConfig(BaseModel):
         None, description="Name of the run's folder; default: start time, space and data set."
     )
     results_dir: str = Field("results", description="Folder that holds the runs.")
+
+    @model_validator(mode="after")
+    def _sampler_is_hyperbands(self) -> SearchConfig:
+        if self.sampler != "random" and self.algorithm != "hyperband":
+            raise ValueError(
+                f"--sampler {self.sampler} goes with --algorithm hyperband; "
+                f"'{self.algorithm}' chooses configurations itself"
+            )
+        return self
 
 
 def split_objective(objective: str) -> tuple[str, Direction]:
@@ -154,6 +210,8 @@ def to_toml(config: SearchConfig) -> str:
 
 def _explain(error: Any) -> str:
     """One line for one pydantic error."""
+    if not error["loc"]:
+        return f"{error['msg'].removeprefix('Value error, ')}."
     field = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
         close = get_close_matches(field, SearchConfig.model_fields, n=1)

@@ -1,6 +1,6 @@
 """Driving an Oracle without training: a score in closed form stands in for the model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -12,8 +12,14 @@ from tuner.search.oracles.planned import PlannedOracle, Standing
 from tuner.training.seeds import derive_seed
 
 ALGORITHMS = get_args(SearchConfig.model_fields["algorithm"].annotation)
+SAMPLERS = get_args(SearchConfig.model_fields["sampler"].annotation)
+# Every way to search: the algorithms, and Hyperband with each of the other samplers.
+SEARCHES = (*ALGORITHMS, *(f"hyperband/{sampler}" for sampler in SAMPLERS if sampler != "random"))
+MODEL_BASED = tuple(name for name in SEARCHES if name.endswith(("bayesian", "tpe")))
+# With nine epochs, enough for each bracket of Hyperband, and for each model to be asked.
+TRIALS = 18
 MAX_STEPS = 10_000
-BEST_UNITS = 320
+BEST_UNITS, BEST_SCORE = 320, 1.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def small_space() -> kt.HyperParameters:
 def closeness(values: dict[str, Any]) -> float:
     """Best, 1.0, at 320 units; trials of equal units tie."""
     units: int = values["units"]
-    return 1.0 - abs(units - BEST_UNITS) / 1000
+    return BEST_SCORE - abs(units - BEST_UNITS) / 1000
 
 
 def never(trial_id: str, rung: int) -> bool:  # noqa: ARG001
@@ -66,9 +72,19 @@ def every_fourth(trial_id: str, rung: int) -> bool:
     return derive_seed("fails", trial_id, rung) % 4 == 0
 
 
-def oracle_for(algorithm: str, space: kt.HyperParameters | None = None, **request: Any) -> PlannedOracle:
-    config = make_config({"algorithm": algorithm, "max_trials": 30, "max_epochs": 9, **request})
-    return make_oracle(config, space or wide_space())
+def config_for(search: str, **request: Any) -> SearchConfig:
+    algorithm, _, sampler = search.partition("/")
+    chosen = {"algorithm": algorithm, "sampler": sampler or "random"}
+    return make_config({**chosen, "max_trials": TRIALS, "max_epochs": 9, **request})
+
+
+def oracle_for(
+    search: str,
+    space: kt.HyperParameters | None = None,
+    initial: Sequence[dict[str, Any]] = (),
+    **request: Any,
+) -> PlannedOracle:
+    return make_oracle(config_for(search, **request), space or wide_space(), initial)
 
 
 def run_oracle(
@@ -113,8 +129,8 @@ def restore_cut(oracle: PlannedOracle, steps: list[Step], ended: int, begun: int
     trials: dict[str, tuple[Step, Standing]] = {}
     for number, step in enumerate(steps[:begun]):
         status = "RUNNING" if number >= ended else "FAILED" if step.score is None else "COMPLETED"
-        before = trials[step.trial_id][1].score if step.trial_id in trials else None
-        score = step.score if status == "COMPLETED" else before
+        # A store has the best score of a running trial, epochs of the unfinished rung included.
+        score = {"RUNNING": BEST_SCORE + 1, "COMPLETED": step.score}.get(status)
         trials[step.trial_id] = (step, Standing(step.bracket, step.rung, status, score))
     for trial_id, (step, standing) in sorted(trials.items()):
         oracle.restore(trial_id, step.values, standing)

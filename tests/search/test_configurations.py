@@ -1,7 +1,16 @@
 import keras_tuner as kt
 import pytest
 
-from tuner.search.configurations import effective, enumerate_space, key, size_at_most
+from search_spaces import DataSpec, sequential
+from tuner.search.configurations import (
+    all_values,
+    draw,
+    effective,
+    enumerate_space,
+    key,
+    nearest,
+    space_size,
+)
 
 
 def layered():
@@ -16,6 +25,37 @@ def layered():
             with hp.conditional_scope("depth", list(range(layer, 3))):
                 hp.Int(f"units_{layer}", 10, 30, step=10)
     return hp
+
+
+def two_branches():
+    """One name, another range in each branch."""
+    hp = kt.HyperParameters()
+    hp.Choice("kind", ["a", "b"])
+    with hp.conditional_scope("kind", ["a"]):
+        hp.Int("n", 1, 2)
+    with hp.conditional_scope("kind", ["b"]):
+        hp.Int("n", 10, 12)
+    return hp
+
+
+def every_type():
+    """One hyperparameter of each type, step and sampling."""
+    hp = kt.HyperParameters()
+    hp.Int("int", -3, 8)
+    hp.Int("int_step", 20, 105, step=20)
+    hp.Int("int_log", 1, 9, sampling="log")
+    hp.Int("int_log_step", 4, 70, step=2, sampling="log")
+    hp.Float("float_step", 0.0, 0.5, step=0.1)
+    hp.Float("float_log_step", 1e-4, 1e-1, step=10, sampling="log")
+    hp.Float("float_reverse_step", 1.0, 100.0, step=10, sampling="reverse_log")
+    hp.Choice("word", ["relu", "tanh"])
+    hp.Choice("number", [1e-3, 5e-4])
+    hp.Boolean("flag")
+    hp.Fixed("fixed", 7)
+    return hp
+
+
+EVERY_TYPE = {parameter.name: parameter for parameter in every_type().space}
 
 
 def test_effective_values_leave_out_inactive_hyperparameters():
@@ -60,24 +100,42 @@ def test_a_listing_holds_effective_values_only():
 
 
 def test_a_name_used_in_two_branches_takes_the_values_of_the_active_one():
+    assert [values["n"] for values in enumerate_space(two_branches())] == [1, 2, 10, 11, 12]
+
+
+def test_the_size_of_a_conditional_space_is_exact():
+    assert space_size(layered()) == 14
+
+
+def test_the_size_of_a_space_with_shared_names_is_exact():
+    assert space_size(two_branches()) == len(list(enumerate_space(two_branches()))) == 5
+
+
+def test_the_size_of_the_reference_space_is_36000():
     hp = kt.HyperParameters()
-    hp.Choice("kind", ["a", "b"])
-    with hp.conditional_scope("kind", ["a"]):
-        hp.Int("n", 1, 2)
-    with hp.conditional_scope("kind", ["b"]):
-        hp.Int("n", 10, 12)
-    assert [values["n"] for values in enumerate_space(hp)] == [1, 2, 10, 11, 12]
+    sequential.build(hp, DataSpec((8, 8, 3), 2))
+    assert space_size(hp) == 36_000
 
 
-@pytest.mark.parametrize(("limit", "fits"), [(13, False), (14, True), (15, True)])
-def test_the_size_of_a_conditional_space_is_exact(limit, fits):
-    assert size_at_most(layered(), limit) is fits
-
-
-def test_a_continuous_range_is_larger_than_any_limit():
+def test_a_continuous_range_has_no_size():
     hp = kt.HyperParameters()
     hp.Float("rate", 1e-4, 1e-1, sampling="log")
-    assert not size_at_most(hp, 10**9)
+    assert space_size(hp) is None
+
+
+def test_a_huge_space_is_counted_without_being_walked():
+    hp = kt.HyperParameters()
+    for number in range(12):
+        hp.Int(f"units_{number}", 1, 1000)
+    assert space_size(hp) == 1000**12
+
+
+def test_conditions_too_many_to_count_leave_the_size_open():
+    hp = kt.HyperParameters()
+    for number in range(2):
+        hp.Int(f"depth_{number}", 1, 1000)
+        hp.Int(f"units_{number}", 1, 5, parent_name=f"depth_{number}", parent_values=[1])
+    assert space_size(hp) is None
 
 
 def test_a_continuous_range_cannot_be_listed():
@@ -90,14 +148,32 @@ def test_a_continuous_range_cannot_be_listed():
 def test_a_stepped_float_can_be_listed():
     hp = kt.HyperParameters()
     hp.Float("rate", 0.0, 0.5, step=0.25)
-    assert size_at_most(hp, 3)
+    assert list(enumerate_space(hp)) == [{"rate": 0.0}, {"rate": 0.25}, {"rate": 0.5}]
 
 
-def test_a_huge_space_is_not_walked_to_its_end():
-    hp = kt.HyperParameters()
-    for number in range(12):
-        hp.Int(f"units_{number}", 1, 1000)
-    assert not size_at_most(hp, 100)
+@pytest.mark.parametrize("name", EVERY_TYPE)
+def test_the_values_listed_are_those_that_keras_tuner_draws(name):
+    parameter = EVERY_TYPE[name]
+    drawn = {parameter.random_sample(seed) for seed in range(400)}
+    listed = list(all_values(parameter))
+    assert drawn == set(listed)
+    assert {type(value) for value in listed} == {type(value) for value in drawn}
+
+
+def test_a_stepped_float_ends_where_keras_tuner_ends_it():
+    """By floating-point division, 0 to 0.5 in steps of 0.1 has five values: 0.5 is never drawn."""
+    assert list(all_values(EVERY_TYPE["float_step"])) == [0.0, 0.1, 0.2, 0.30000000000000004, 0.4]
+
+
+def test_drawn_values_lie_in_the_space():
+    space = layered()
+    listed = [key(values) for values in enumerate_space(space)]
+    assert {key(draw(space, seed)) for seed in range(300)} == set(listed)
+
+
+@pytest.mark.parametrize(("number", "position"), [(-5, 0), (24, 0), (31, 1), (60, 2), (999, 4)])
+def test_the_nearest_value_is_found(number, position):
+    assert nearest(range(20, 101, 20), number) == position
 
 
 def test_a_space_without_hyperparameters_has_one_configuration():

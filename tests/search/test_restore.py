@@ -1,31 +1,40 @@
 """A search cut off at any moment goes on as if it had not been."""
 
+import keras_tuner as kt
 import pytest
 
 from tests.search.oracle_runs import (
-    ALGORITHMS,
+    MODEL_BASED,
+    SEARCHES,
     every_fourth,
     never,
     oracle_for,
     restore_cut,
     run_oracle,
-    small_space,
 )
 
 
-@pytest.fixture(params=ALGORITHMS)
+@pytest.fixture(params=SEARCHES)
 def algorithm(request):
     return request.param
 
 
-@pytest.mark.parametrize("space", [None, small_space()], ids=["wide", "exhausted"])
+def twelve_configurations():
+    hp = kt.HyperParameters()
+    hp.Int("units", 100, 400, step=100)
+    hp.Choice("activation", ["relu", "tanh", "gelu"])
+    return hp
+
+
+@pytest.mark.parametrize("space", [None, twelve_configurations()], ids=["wide", "exhausted"])
 @pytest.mark.parametrize("fails", [never, every_fourth], ids=["sound", "failing"])
 def test_a_search_restored_at_any_event_goes_on_as_if_never_cut(algorithm, space, fails):
     """Keras Tuner's resume restarts its random state and gives running trials anew from epoch 0."""
-    uncut = run_oracle(oracle_for(algorithm, space, max_trials=20), fails=fails)
-    for ended in range(len(uncut)):
+    max_trials, every = (14, 3) if algorithm in MODEL_BASED else (20, 1)
+    uncut = run_oracle(oracle_for(algorithm, space, max_trials=max_trials), fails=fails)
+    for ended in range(0, len(uncut), every):
         for begun in (ended, ended + 1):
-            oracle = oracle_for(algorithm, space, max_trials=20)
+            oracle = oracle_for(algorithm, space, max_trials=max_trials)
             restore_cut(oracle, uncut, ended, begun)
             assert run_oracle(oracle, fails=fails) == uncut[ended:], (ended, begun)
 

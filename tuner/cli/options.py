@@ -30,12 +30,13 @@ def option(field: str, panel: str, short: str | None = None) -> Any:
     names = ["--" + field.replace("_", "-"), *([short] if short else [])]
     if info.default is False:
         names[0] += f"/--no-{field.replace('_', '-')}"
+    shown = info.default not in (None, False, ())
     return typer.Option(
         *names,
         envvar=f"TUNER_{field.upper()}",
         help=info.description,
         metavar=_metavar(info.annotation) if info.default is not False else None,
-        show_default=str(info.default) if info.default not in (None, False) else False,
+        show_default=str(info.default) if shown else False,
         show_envvar=False,
         rich_help_panel=panel,
     )

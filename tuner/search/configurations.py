@@ -3,20 +3,60 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator
+import random
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras_tuner as kt
 
 Values = dict[str, Any]
 
+# A space is not counted where its conditions allow more combinations of their parents than this.
+MAX_COUNTED = 10_000
+
+
+def walk(space: kt.HyperParameters, choose: Callable[[Any], Any]) -> Values:
+    """Return the values that `choose` gives to the active hyperparameters, in the order of declaration.
+
+    Which ones are active depends on the values chosen before. Of hyperparameters that share a name, the first
+    active one counts.
+    """
+    values: Values = {}
+    for parameter in space.space:
+        if parameter.name not in values and is_active(parameter, values):
+            values[parameter.name] = choose(parameter)
+    return values
+
+
+def is_active(parameter: Any, values: Values) -> bool:
+    """True where the values of its parents give the hyperparameter an effect."""
+    return all(condition.is_active(values) for condition in parameter.conditions)
+
 
 def effective(space: kt.HyperParameters, values: Values) -> Values:
     """Return the values of active hyperparameters only: two configurations that agree in these are one."""
-    hp = space.copy()
-    hp.values = dict(values)
-    return {p.name: values[p.name] for p in hp.space if p.name in values and hp.is_active(p)}
+    missing = object()
+    found = walk(space, lambda parameter: values.get(parameter.name, missing))
+    return {name: value for name, value in found.items() if value is not missing}
+
+
+def active_values(space: kt.HyperParameters, values: Values) -> list[tuple[Any, Any]]:
+    """Return the active hyperparameters, each with its value or, where that is missing, its default."""
+    found = []
+
+    def note(parameter: Any) -> Any:
+        found.append((parameter, values.get(parameter.name, parameter.default)))
+        return found[-1][1]
+
+    walk(space, note)
+    return found
+
+
+def draw(space: kt.HyperParameters, seed: int) -> Values:
+    """Draw each active hyperparameter from its own distribution, as Keras Tuner does."""
+    rng = random.Random(seed)
+    return walk(space, lambda parameter: parameter.random_sample(rng.getrandbits(32)))
 
 
 def key(values: Values) -> str:
@@ -24,46 +64,83 @@ def key(values: Values) -> str:
     return json.dumps(values, sort_keys=True, default=str)
 
 
-def enumerate_space(space: kt.HyperParameters) -> Iterator[Values]:
-    """Yield every effective configuration, in the order of declaration.
+def all_values(parameter: Any) -> Sequence[Any]:
+    """Return every value that Keras Tuner can draw, in ascending order or that of a Choice.
+
+    A Float with a step has the values that Keras Tuner gives it. By floating-point division these may end
+    one step below the upper bound: 0 to 0.5 in steps of 0.1 ends at 0.4.
+
+    Raises:
+        ValueError: the hyperparameter is continuous.
+    """
+    types = kt.engine.hyperparameters
+    if isinstance(parameter, types.Int):
+        if parameter.step is None or parameter.sampling == "linear":
+            return range(parameter.min_value, parameter.max_value + 1, parameter.step or 1)
+        # Keras Tuner lists these as floats and draws them as integers.
+        return sorted(int(value) for value in parameter.values)
+    if isinstance(parameter, types.Float):
+        if parameter.step is None:
+            raise ValueError(f"'{parameter.name}' is continuous.")
+        return sorted(parameter.values)
+    return list(parameter.values)
+
+
+def nearest(values: Sequence[Any], number: float) -> int:
+    """Return the position of the value nearest to a number, in ascending values."""
+    above = min(bisect_left(values, number), len(values) - 1)
+    return above if above == 0 or values[above] - number < number - values[above - 1] else above - 1
+
+
+def enumerate_space(
+    space: kt.HyperParameters, values_of: Callable[[Any], Sequence[Any]] = all_values
+) -> Iterator[Values]:
+    """Yield every effective configuration, in the order of declaration: the last value changes fastest.
 
     Raises:
         ValueError: a hyperparameter has infinitely many values.
     """
-    partial = kt.HyperParameters()
-    partial.values = {}
+    choices = [(parameter, values_of(parameter)) for parameter in space.space]
+    partial: Values = {}
 
     def extend(position: int) -> Iterator[Values]:
-        if position == len(space.space):
-            yield dict(partial.values)
+        if position == len(choices):
+            yield dict(partial)
             return
-        parameter = space.space[position]
-        if not partial.is_active(parameter) or parameter.name in partial.values:
+        parameter, values = choices[position]
+        if parameter.name in partial or not is_active(parameter, partial):
             yield from extend(position + 1)
             return
-        for value in _values(parameter):
-            partial.values[parameter.name] = value
+        for value in values:
+            partial[parameter.name] = value
             yield from extend(position + 1)
-            del partial.values[parameter.name]
+        del partial[parameter.name]
 
     return extend(0)
 
 
-def size_at_most(space: kt.HyperParameters, limit: int) -> bool:
-    """True where the space has at most `limit` configurations; looks at no more than that many."""
-    if any(math.isinf(_count(parameter)) for parameter in space.space):
-        return False
-    return all(number < limit for number, _ in enumerate(enumerate_space(space)))
+def space_size(space: kt.HyperParameters) -> int | None:
+    """Return the number of effective configurations, without a look at each.
 
-
-def _count(parameter: Any) -> float:
-    try:
-        return len(_values(parameter))
-    except ValueError:
-        return math.inf
-
-
-def _values(parameter: Any) -> list[Any]:
-    if isinstance(parameter, kt.engine.hyperparameters.Float) and parameter.step is None:
-        raise ValueError(f"'{parameter.name}' is continuous.")
-    return list(parameter.values)
+    None where a hyperparameter is continuous, or where the conditions are too many to be counted at once.
+    """
+    parents = {condition.name for parameter in space.space for condition in parameter.conditions}
+    # What the parents may be, and how many configurations have them so.
+    cases: list[tuple[Values, int]] = [({}, 1)]
+    for parameter in space.space:
+        try:
+            values = all_values(parameter)
+        except ValueError:
+            return None
+        following = []
+        for partial, number in cases:
+            if parameter.name in partial or not is_active(parameter, partial):
+                following.append((partial, number))
+            elif parameter.name not in parents:
+                following.append(({**partial, parameter.name: None}, number * len(values)))
+            elif len(following) + len(values) > MAX_COUNTED:
+                return None
+            else:
+                following += [({**partial, parameter.name: value}, number) for value in values]
+        cases = following
+    return sum(number for _, number in cases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tuner.config import SearchConfig, split_objective
@@ -11,6 +12,7 @@ from tuner.training.trial import Objective
 if TYPE_CHECKING:
     import keras_tuner as kt
 
+    from tuner.search.configurations import Values
     from tuner.search.oracles.planned import PlannedOracle
 
 
@@ -21,10 +23,33 @@ def make_plan(config: SearchConfig) -> Plan:
     return flat_plan(config.max_trials, config.max_epochs)
 
 
-def make_oracle(config: SearchConfig, space: kt.HyperParameters) -> PlannedOracle:
-    """Return the Oracle that a request asks for. Hyperband samples at random, as in its paper."""
+def make_oracle(
+    config: SearchConfig, space: kt.HyperParameters, initial: Sequence[Values] = ()
+) -> PlannedOracle:
+    """Return the Oracle that a request asks for: a plan and a sampler.
+
+    Args:
+        initial: Configurations to try before any is sampled, in this order.
+    """
+    sampler = config.sampler if config.algorithm == "hyperband" else config.algorithm
+    objective = Objective(*split_objective(config.objective))
+    return _oracle_class(sampler)(objective, make_plan(config), space, config.seed, initial)
+
+
+def _oracle_class(sampler: str) -> type[PlannedOracle]:
+    # Each import may bring a library that the others do not need.
+    if sampler == "grid":
+        from tuner.search.oracles.grid import GridSearchOracle
+
+        return GridSearchOracle
+    if sampler == "bayesian":
+        from tuner.search.oracles.bayesian import BayesianOracle
+
+        return BayesianOracle
+    if sampler == "tpe":
+        from tuner.search.oracles.tpe import TPEOracle
+
+        return TPEOracle
     from tuner.search.oracles.random import RandomSearchOracle
 
-    return RandomSearchOracle(
-        Objective(*split_objective(config.objective)), make_plan(config), space, config.seed
-    )
+    return RandomSearchOracle

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine import trial as trial_module
 
-from tuner.search.configurations import Values, effective, enumerate_space, key, size_at_most
-from tuner.search.plan import Bracket, Plan
+from tuner.search.configurations import Values, draw, effective, enumerate_space, key, space_size
+from tuner.search.plan import Plan
 from tuner.training.seeds import derive_seed
 from tuner.training.trial import Objective
 
@@ -20,14 +24,27 @@ MAX_COLLISIONS = 100
 MAX_LISTED = 100_000
 
 
-@dataclass
+@dataclass(frozen=True)
 class Standing:
-    """Where a trial stands in its bracket. `score` is that of its last finished rung."""
+    """Where a trial stands in its bracket. `score` is that of its last finished rung, none while it runs."""
 
     bracket: int
     rung: int
     status: str
     score: float | None = None
+
+
+@dataclass
+class _RungCount:
+    """The trials of one rung, counted.
+
+    `completed` holds those that have completed it and not failed since, promoted ones among them; `waiting`
+    those not promoted from it, the best first, as a score of which less is better and the trial's number.
+    """
+
+    running: int = 0
+    completed: int = 0
+    waiting: list[tuple[float, int]] = field(default_factory=list)
 
 
 class PlannedOracle(kt.Oracle):  # type: ignore[misc]
@@ -40,10 +57,18 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
 
     Nothing is saved here. Proposals depend on the seed, the trial's number and the trials before it, so
     `restore` rebuilds the whole state from the trials on record.
+
+    Args:
+        initial: Configurations to try first, in this order.
     """
 
     def __init__(
-        self, objective: Objective, plan: Plan, hyperparameters: kt.HyperParameters, seed: int
+        self,
+        objective: Objective,
+        plan: Plan,
+        hyperparameters: kt.HyperParameters,
+        seed: int,
+        initial: Sequence[Values] = (),
     ) -> None:
         super().__init__(
             objective=kt.Objective(objective.name, objective.direction),
@@ -54,12 +79,24 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self.verbose = 0
         self.plan = plan
         self.exhausted = False
+        self._initial = iter(initial)
         self._standings: dict[str, Standing] = {}
+        self._counts = [[_RungCount() for _ in bracket.rungs] for bracket in plan.brackets]
         self._tried: set[str] = set()
+        self._untried: list[Values] | None = None
 
-    def sample(self, number: int, attempt: int) -> Values:
-        """Propose values for trial `number`, from 1; a proposal tried before asks for the next attempt."""
+    def samples(self, number: int) -> Iterator[Values]:
+        """Yield the algorithm's proposals for trial `number`, from 1; after them, chance takes over."""
         raise NotImplementedError
+
+    def candidates(self, number: int) -> Iterator[Values]:
+        """Yield values for trial `number` until one is new; no more of them means that none is left."""
+        yield from self.samples(number)
+        for attempt in range(MAX_COLLISIONS):
+            yield draw(self.hyperparameters, derive_seed(self.seed, "sample", number, attempt))
+        untried = self._list_untried()
+        if untried:
+            yield untried[derive_seed(self.seed, number) % len(untried)]
 
     def create_trial(self, tuner_id: str) -> Any:
         """Return the trial to train next.
@@ -67,24 +104,26 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         Its status is RUNNING; or IDLE, where a rung waits for trials under way; or STOPPED, at the end.
         Its values hold `tuner/epochs`, `tuner/initial_epoch`, `tuner/bracket` and `tuner/round` (the rung).
         """
-        if self._retry_queue:
-            trial = self.ongoing_trials[tuner_id] = self._hand_out(self._retry_queue.pop(0))
-            return trial
-        trial = self._next()
-        if trial is not None:
-            self.ongoing_trials[tuner_id] = trial
+        trial_id = self._retry_queue.pop(0) if self._retry_queue else self._next()
+        if trial_id is not None:
+            trial = self.ongoing_trials[tuner_id] = self._hand_out(trial_id)
             return trial
         status = Status.IDLE if self.ongoing_trials else Status.STOPPED
-        return trial_module.Trial(self.get_space(), trial_id="", status=status)
+        return trial_module.Trial(self._space_with({}), trial_id="", status=status)
 
     def end_trial(self, trial: Any) -> None:
         """Take note of a finished rung: `trial.status` COMPLETED with a score, or FAILED."""
-        standing = self._standings[trial.trial_id]
-        standing.status = trial.status
-        standing.score = trial.score if trial.status == Status.COMPLETED else None
-        for tuner_id, ongoing in list(self.ongoing_trials.items()):
-            if ongoing.trial_id == trial.trial_id:
-                del self.ongoing_trials[tuner_id]
+        score = trial.score if trial.status == Status.COMPLETED else None
+        self._set(trial.trial_id, replace(self._standings[trial.trial_id], status=trial.status, score=score))
+        self._release(trial.trial_id)
+
+    def retry(self, trial_id: str) -> None:
+        """Hand out a trial that runs or has failed again, in its rung, before any other."""
+        self._release(trial_id)
+        if trial_id not in self._retry_queue:
+            standing = self._standings[trial_id]
+            self._set(trial_id, replace(standing, status=Status.RUNNING, score=None))
+            self._retry_queue.append(trial_id)
 
     def restore(self, trial_id: str, values: Values, standing: Standing) -> None:
         """Add a trial on record; call once for each, in the order of their numbers.
@@ -93,83 +132,57 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         """
         self._add(trial_id, values, standing)
         if standing.status == Status.RUNNING:
-            self._retry_queue.append(trial_id)
+            self.retry(trial_id)
 
     def may_continue(self, trial_id: str) -> bool:
         """True while the trial trains, or is among those that the next rung would take as things stand."""
         standing = self._standings[trial_id]
         if standing.status == Status.RUNNING:
             return True
-        bracket, above = self.plan.brackets[standing.bracket], standing.rung + 1
-        if above == len(bracket.rungs):
+        above = standing.rung + 1
+        if standing.score is None or above == len(self.plan.brackets[standing.bracket].rungs):
             return False
-        places = self._open_places(standing.bracket, bracket, above)
-        return trial_id in self._waiting(standing.bracket, standing.rung)[: max(0, places)]
+        waiting = self._counts[standing.bracket][standing.rung].waiting
+        place = bisect_left(waiting, self._rank(trial_id, standing.score))
+        return place < self._open_places(standing.bracket, above)
 
-    def _next(self) -> Any:
+    def _next(self) -> str | None:
         for index, bracket in enumerate(self.plan.brackets):
             for rung in reversed(range(len(bracket.rungs))):
-                if self._open_places(index, bracket, rung) <= 0:
+                if self._open_places(index, rung) <= 0:
                     continue
                 exhausted = self.exhausted
-                trial = self._promote(index, rung) if rung else self._propose(index)
-                if trial is not None:
-                    return trial
+                trial_id = self._promote(index, rung) if rung else self._propose(index)
+                if trial_id is not None:
+                    return trial_id
                 if self.exhausted and not exhausted:
                     return self._next()  # later rungs need no longer wait for the first to fill
         return None
 
-    def _open_places(self, index: int, bracket: Bracket, rung: int) -> int:
-        running = sum(
-            s.bracket == index and s.rung == rung and s.status == Status.RUNNING
-            for s in self._standings.values()
-        )
-        return int(bracket.rungs[rung].trials - self._completed(index, rung) - running)
-
-    def _completed(self, index: int, rung: int) -> int:
-        """Trials of a bracket that have completed a rung and not failed since, promoted ones among them."""
-        return sum(
-            s.bracket == index
-            and s.status != Status.FAILED
-            and (s.rung > rung or (s.rung == rung and s.status == Status.COMPLETED))
-            for s in self._standings.values()
-        )
+    def _open_places(self, index: int, rung: int) -> int:
+        count = self._counts[index][rung]
+        return self.plan.brackets[index].rungs[rung].trials - count.completed - count.running
 
     def _settled(self, index: int, rung: int) -> bool:
         """True where a rung is complete, or nothing is left that could fill it."""
-        if any(
-            s.bracket == index and s.rung == rung and s.status == Status.RUNNING
-            for s in self._standings.values()
-        ):
+        if self._counts[index][rung].running:
             return False
-        if self._open_places(index, self.plan.brackets[index], rung) <= 0:
+        if self._open_places(index, rung) <= 0:
             return True
         if rung == 0:
             return self.exhausted
-        return self._settled(index, rung - 1) and not self._waiting(index, rung - 1)
+        return self._settled(index, rung - 1) and not self._counts[index][rung - 1].waiting
 
-    def _promote(self, index: int, rung: int) -> Any:
+    def _promote(self, index: int, rung: int) -> str | None:
         """The best trial that waits in the rung below, once that rung is settled."""
-        if not self._settled(index, rung - 1):
+        waiting = self._counts[index][rung - 1].waiting
+        if not waiting or not self._settled(index, rung - 1):
             return None
-        waiting = self._waiting(index, rung - 1)
-        if not waiting:
-            return None
-        standing = self._standings[waiting[0]]
-        standing.rung, standing.status = rung, Status.RUNNING
-        return self._hand_out(waiting[0])
+        trial_id = _trial_id(waiting[0][1])
+        self._set(trial_id, Standing(index, rung, Status.RUNNING))
+        return trial_id
 
-    def _waiting(self, index: int, rung: int) -> list[str]:
-        """Trials that have completed a rung and were not promoted from it, the best first."""
-        sign = -1 if self.objective.direction == "max" else 1
-        waiting = [
-            (sign * s.score, trial_id)
-            for trial_id, s in self._standings.items()
-            if s.bracket == index and s.rung == rung and s.status == Status.COMPLETED and s.score is not None
-        ]
-        return [trial_id for _, trial_id in sorted(waiting)]
-
-    def _propose(self, index: int) -> Any:
+    def _propose(self, index: int) -> str | None:
         if self.exhausted:
             return None
         number = len(self.trials) + 1
@@ -177,27 +190,72 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         if values is None:
             self.exhausted = True
             return None
-        trial_id = f"{number:04d}"
-        self._add(trial_id, values, Standing(index, 0, Status.RUNNING))
-        return self._hand_out(trial_id)
+        self._add(_trial_id(number), values, Standing(index, 0, Status.RUNNING))
+        return _trial_id(number)
 
     def _distinct(self, number: int) -> Values | None:
         """Values of a configuration not yet tried, None where there is none left."""
-        for attempt in range(MAX_COLLISIONS):
-            values = effective(self.hyperparameters, self.sample(number, attempt))
+        for candidate in chain(self._initial, self.candidates(number)):
+            values = effective(self.hyperparameters, candidate)
             if key(values) not in self._tried:
                 return values
-        if not size_at_most(self.hyperparameters, MAX_LISTED):
-            return None
-        left = [v for v in enumerate_space(self.hyperparameters) if key(v) not in self._tried]
-        return left[derive_seed(self.seed, number) % len(left)] if left else None
+        return None
+
+    def _list_untried(self) -> list[Values]:
+        """What is left of the space, in its order; nothing where it is too large to list."""
+        if self._untried is None:
+            size = space_size(self.hyperparameters)
+            listed = size is not None and size <= MAX_LISTED
+            self._untried = list(enumerate_space(self.hyperparameters)) if listed else []
+        self._untried = [values for values in self._untried if key(values) not in self._tried]
+        return self._untried
 
     def _add(self, trial_id: str, values: Values, standing: Standing) -> None:
-        hp = self.get_space()
-        hp.values = dict(values)
-        self.trials[trial_id] = trial_module.Trial(hp, trial_id=trial_id, status=standing.status)
-        self._standings[trial_id] = standing
+        self.trials[trial_id] = trial_module.Trial(
+            self._space_with(values), trial_id=trial_id, status=standing.status
+        )
         self._tried.add(key(values))
+        self._set(trial_id, standing)
+
+    def _set(self, trial_id: str, standing: Standing) -> None:
+        """Change where a trial stands, and with it the counts of the rungs."""
+        before = self._standings.get(trial_id)
+        if before is not None:
+            self._count(trial_id, before, -1)
+        self._standings[trial_id] = standing
+        self._count(trial_id, standing, 1)
+
+    def _count(self, trial_id: str, standing: Standing, by: int) -> None:
+        if standing.status == Status.FAILED:
+            return
+        counts = self._counts[standing.bracket]
+        for below in counts[: standing.rung]:
+            below.completed += by
+        here = counts[standing.rung]
+        if standing.status == Status.RUNNING:
+            here.running += by
+        elif standing.status == Status.COMPLETED:
+            here.completed += by
+            if standing.score is not None:
+                rank = self._rank(trial_id, standing.score)
+                if by > 0:
+                    insort(here.waiting, rank)
+                else:
+                    del here.waiting[bisect_left(here.waiting, rank)]
+
+    def _rank(self, trial_id: str, score: float) -> tuple[float, int]:
+        return (-score if self.objective.direction == "max" else score, int(trial_id))
+
+    def _release(self, trial_id: str) -> None:
+        for tuner_id, ongoing in list(self.ongoing_trials.items()):
+            if ongoing.trial_id == trial_id:
+                del self.ongoing_trials[tuner_id]
+
+    def _space_with(self, values: Values) -> kt.HyperParameters:
+        # A deep copy for each trial is what most of the time of a proposal would go into.
+        hp = copy.copy(self.hyperparameters)
+        hp.values = dict(values)
+        return hp
 
     def _hand_out(self, trial_id: str) -> Any:
         trial, standing = self.trials[trial_id], self._standings[trial_id]
@@ -210,3 +268,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
             "tuner/round": standing.rung,
         }
         return trial
+
+
+def _trial_id(number: int) -> str:
+    return f"{number:04d}"
