@@ -1,6 +1,9 @@
+import gc
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.training.models import small
 from tuner.training import loop_tensorflow
@@ -150,3 +153,32 @@ def test_predictions_keep_the_order_asked_for(dataset):
     loop = make_loop(small(), dataset.images, dataset.labels)
     indices = dataset.splits["test"]
     np.testing.assert_allclose(loop.predict(indices[::-1]), loop.predict(indices)[::-1], rtol=1e-5)
+
+
+def test_training_leaves_no_graph_behind(dataset):
+    def graphs():
+        gc.collect()
+        return sum(isinstance(thing, tf.Graph) for thing in gc.get_objects())
+
+    def build():
+        model = small()
+        model.layers[2].activation = keras.activations.silu
+        return model
+
+    train_epochs(TensorFlowLoop, dataset, build)
+    before = graphs()
+    train_epochs(TensorFlowLoop, dataset, build)
+    assert graphs() == before
+
+
+def test_a_gradient_is_found_as_long_as_its_graph_lives(dataset):
+    own = tf.function(tf.nn.silu)
+
+    def build():
+        model = small()
+        model.layers[2].activation = own
+        return model
+
+    for _ in range(2):
+        logs, _ = train_epochs(TensorFlowLoop, dataset, build)
+        assert np.isfinite(logs[0]["loss"])

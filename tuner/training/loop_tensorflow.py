@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import weakref
 from typing import Any
 
 import keras
 import numpy as np
 import psutil
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks
 
@@ -35,7 +37,9 @@ class TensorFlowLoop:
         _build_metrics(model, *_as_tensors(images[:1], labels[:1]))
         self._train_steps = _graph_loop(model, model.train_step, images.shape[1:])
         self._test_steps = _graph_loop(model, model.test_step, images.shape[1:])
-        self._predict_batch = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
+        self._predict_batch = tf.function(
+            lambda images: model(images, training=False), reduce_retracing=True, autograph=False
+        )
 
     def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
         self._model.reset_metrics()
@@ -77,6 +81,25 @@ class TensorFlowLoop:
         """Choose the steps of the next dispatch from the pace of the last; tracing never counts as slow."""
         per_step = max(seconds / steps, 1e-6)
         self._steps = int(np.clip(DISPATCH_S / per_step, FIRST_STEPS, 4 * self._steps))
+
+
+class _Gradients(dict[str, Any]):
+    """TensorFlow's registry of gradients, in which a custom gradient lives as long as its graph.
+
+    As TensorFlow keeps it, the gradient stays for ever and holds the whole graph that it was traced in.
+    That is the training graph of every trial, since Keras' optimizers apply one, as do activations such
+    as `silu`.
+    """
+
+    def __setitem__(self, name: str, entry: dict[str, Any]) -> None:
+        if name.startswith("CustomGradient-"):
+            gradient = entry["type"]
+            tf.compat.v1.add_to_collection("custom_gradients", gradient)
+            entry = {**entry, "type": weakref.proxy(gradient, lambda _: self.pop(name, None))}
+        super().__setitem__(name, entry)
+
+
+ops.gradient_registry._registry = _Gradients(ops.gradient_registry._registry)
 
 
 def fuse_updates(optimizer: Any) -> None:
@@ -158,7 +181,7 @@ def _graph_loop(model: Any, step: Any, image_shape: tuple[int, ...]) -> Any:
         tf.TensorSpec([None], tf.int32),
         tf.TensorSpec([None, None], tf.int32),
     ]
-    # Keras converts user code by itself, as in its own train function.
+    # As in Keras' own train function, Python control flow in layers is not turned into that of a graph.
     return tf.function(run, input_signature=signature, autograph=False)
 
 
