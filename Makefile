@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-slow lint wheel clean
+KILLS ?= 200
+
+.PHONY: demo test test-slow test-faults lint wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tuner search --space sequential --max-trials 50
@@ -15,6 +17,10 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m ""
+
+# Kills real searches at random moments and compares them with one that nobody killed; half an hour or more.
+test-faults: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults.killing --kills $(KILLS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -11,17 +11,19 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(path for top in ("tuner", "search_spaces") for path in (ROOT / top).rglob("*.py"))
 SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").glob("*.py"))]
 
+BASE = ("errors", "config", "files")
 # What each part of the program may import of the others.
 BEFORE = {
     "errors": set(),
     "config": {"errors"},
-    "data": {"errors", "config"},
-    "training": {"errors", "config", "data"},
-    "workers": {"errors", "config", "data", "training"},
-    "results": {"errors", "config", "data", "training"},
-    "search": {"errors", "config", "data", "training", "workers", "results"},
-    "evaluation": {"errors", "config", "data", "training", "workers", "results", "search"},
-    "cli": {"errors", "config", "data", "training", "workers", "results", "search", "evaluation"},
+    "files": {"errors"},
+    "data": {*BASE},
+    "training": {*BASE, "data"},
+    "workers": {*BASE, "data", "training"},
+    "results": {*BASE, "data", "training"},
+    "search": {*BASE, "data", "training", "workers", "results"},
+    "evaluation": {*BASE, "data", "training", "workers", "results", "search"},
+    "cli": {*BASE, "data", "training", "workers", "results", "search", "evaluation"},
     "__main__": {"cli"},
     "__init__": set(),
 }

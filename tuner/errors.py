@@ -23,6 +23,10 @@ class SpaceError(UsageError):
     """The search space cannot be found, loaded or built."""
 
 
+class StorageError(TunerError):
+    """A file of a run cannot be written or read: no trial is to blame, none can go on before that."""
+
+
 class InterruptedRunError(TunerError):
     """The user or the system asked the run to stop; its state is saved."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tuner.cli.main import main
+from tuner.cli import main
 
 SIDE = 8
 
@@ -80,9 +80,8 @@ def tuner(
             for name, value in variables.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["tuner", *map(str, arguments)])
-            with pytest.raises(SystemExit) as exit_:
-                main()
+            code = main.run()
         out, err = capsys.readouterr()
-        return Result(int(exit_.value.code or 0), out, err)
+        return Result(code, out, err)
 
     return run

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tuner.results.schema import COMPLETED, TrialRecord
+from tuner.results.store import Store
 
 FACTS = {"run_id": "r", "started_at": "2026-01-01T00:00:00+00:00", "direction": "max"}
 
@@ -14,6 +15,12 @@ def record(trial_id: str = "0001", **facts: Any) -> TrialRecord:
         "bracket": 0,
         "rung": 0,
         "seed": 7,
+        "batch_size": 64,
         "started_at": "2026-01-01T00:00:00+00:00",
     }
     return TrialRecord(trial_id=trial_id, **{**given, **facts})
+
+
+def epoch(store: Store, *facts: Any) -> None:
+    """Record an epoch of one second and 50 images."""
+    store.record_epoch(*facts, duration_s=1.0, train_s=0.5, images=50)

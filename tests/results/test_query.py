@@ -1,6 +1,6 @@
 import pytest
 
-from tests.results.records import FACTS, record
+from tests.results.records import FACTS, epoch, record
 from tuner.errors import TunerError, UsageError
 from tuner.results.query import find_run, open_run, rank, runs, winner
 from tuner.results.schema import FAILED, RUNNING, STORE_FILE
@@ -16,8 +16,8 @@ def make_run(results, name, started_at="2026-01-01T00:00:00+00:00", scores=()):
         if score is None:
             store.fail(f"{number:04d}", 0, "nan: no number")
         else:
-            store.record_epoch(f"{number:04d}", 0, 1, {"val_accuracy": score}, score)
-            store.finish_rung(f"{number:04d}", 0, "COMPLETED", 1, 1.0, 1.0, 1)
+            epoch(store, f"{number:04d}", 0, 1, {"val_accuracy": score}, score)
+            store.finish_rung(f"{number:04d}", 0, "COMPLETED", 1, 1.0)
     store.close()
     return path
 

@@ -3,9 +3,8 @@ import sqlite3
 
 import pytest
 
-from tests.results.records import FACTS, record
-from tuner.errors import TunerError
-from tuner.results.schema import COMPLETED, FAILED, RUNNING, EpochRecord
+from tests.results.records import FACTS, epoch, record
+from tuner.results.schema import COMPLETED, FAILED, RUNNING, STOPPED, EpochRecord
 from tuner.results.store import Store
 
 
@@ -26,9 +25,8 @@ def only(store):
     return trial
 
 
-def finish(store, trial_id="0001", rung=0, **changes):
-    facts = {"num_params": 100, "duration_s": 2.0, "train_s": 1.0, "images": 50, **changes}
-    store.finish_rung(trial_id, rung, COMPLETED, **facts)
+def finish(store, trial_id="0001", rung=0):
+    store.finish_rung(trial_id, rung, COMPLETED, num_params=100, overhead_s=0.25)
 
 
 def test_facts_are_read_back(store):
@@ -49,7 +47,7 @@ def test_a_begun_trial_is_running_and_has_no_score(store):
 
 def test_an_epoch_counts_at_once(store):
     store.start_rung(record())
-    store.record_epoch("0001", 0, 1, {"loss": 0.5, "val_accuracy": 0.75}, 0.75)
+    epoch(store, "0001", 0, 1, {"loss": 0.5, "val_accuracy": 0.75}, 0.75)
     trial = only(store)
     assert (trial.epochs, trial.best_epoch, trial.score) == (1, 1, 0.75)
     assert trial.metrics == {"loss": 0.5, "val_accuracy": 0.75}
@@ -57,8 +55,8 @@ def test_an_epoch_counts_at_once(store):
 
 def test_an_epoch_that_is_not_the_best_leaves_score_and_metrics(store):
     store.start_rung(record())
-    store.record_epoch("0001", 0, 1, {"val_accuracy": 0.75}, 0.75)
-    store.record_epoch("0001", 0, 2, {"val_accuracy": 0.5}, None)
+    epoch(store, "0001", 0, 1, {"val_accuracy": 0.75}, 0.75)
+    epoch(store, "0001", 0, 2, {"val_accuracy": 0.5}, None)
     trial = only(store)
     assert (trial.epochs, trial.best_epoch, trial.score) == (2, 1, 0.75)
     assert trial.metrics == {"val_accuracy": 0.75}
@@ -67,17 +65,17 @@ def test_an_epoch_that_is_not_the_best_leaves_score_and_metrics(store):
 def test_an_epoch_recorded_again_replaces_the_first_record(store):
     """A worker that died after the record trains the epoch again."""
     store.start_rung(record())
-    store.record_epoch("0001", 0, 1, {"val_accuracy": 0.5}, 0.5)
-    store.record_epoch("0001", 1, 1, {"val_accuracy": 0.75}, 0.75)
+    epoch(store, "0001", 0, 1, {"val_accuracy": 0.5}, 0.5)
+    epoch(store, "0001", 1, 1, {"val_accuracy": 0.75}, 0.75)
     assert store.epochs() == [EpochRecord("0001", 1, 1, "val_accuracy", 0.75)]
 
 
 def test_epochs_come_in_the_order_of_trials_epochs_and_metrics(store):
     for trial_id in ("0002", "0001"):
         store.start_rung(record(trial_id))
-        for epoch in (1, 2):
-            store.record_epoch(trial_id, 0, epoch, {"loss": 0.5, "acc": 0.5}, None)
-    order = [(epoch.trial_id, epoch.epoch, epoch.metric) for epoch in store.epochs()]
+        for number in (1, 2):
+            epoch(store, trial_id, 0, number, {"loss": 0.5, "acc": 0.5}, None)
+    order = [(each.trial_id, each.epoch, each.metric) for each in store.epochs()]
     assert order == sorted(order)
     assert len(order) == 8
 
@@ -85,31 +83,61 @@ def test_epochs_come_in_the_order_of_trials_epochs_and_metrics(store):
 def test_the_epochs_of_one_trial_can_be_asked_for(store):
     for trial_id in ("0001", "0002"):
         store.start_rung(record(trial_id))
-        store.record_epoch(trial_id, 0, 1, {"loss": 0.5}, None)
-    assert [epoch.trial_id for epoch in store.epochs("0002")] == ["0002"]
+        epoch(store, trial_id, 0, 1, {"loss": 0.5}, None)
+    assert [each.trial_id for each in store.epochs("0002")] == ["0002"]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_metric_that_is_not_finite_becomes_null(store, value):
     store.start_rung(record())
-    store.record_epoch("0001", 0, 1, {"loss": value, "val_accuracy": 0.5}, 0.5)
-    assert [epoch.value for epoch in store.epochs()] == [None, 0.5]
+    epoch(store, "0001", 0, 1, {"loss": value, "val_accuracy": 0.5}, 0.5)
+    assert [each.value for each in store.epochs()] == [None, 0.5]
     assert only(store).metrics == {"val_accuracy": 0.5}
 
 
-def test_a_finished_rung_adds_time_and_images_to_those_before(store):
+def test_epochs_and_rungs_add_their_time_and_images_to_those_before(store):
     store.start_rung(record())
+    epoch(store, "0001", 0, 1, {"loss": 0.5}, None)
     finish(store)
     store.start_rung(record(rung=1))
+    epoch(store, "0001", 1, 2, {"loss": 0.5}, None)
     finish(store, rung=1)
     trial = only(store)
     assert (trial.status, trial.rung, trial.num_params) == (COMPLETED, 1, 100)
-    assert (trial.duration_s, trial.train_s, trial.images) == (4.0, 2.0, 100)
+    assert (trial.duration_s, trial.train_s, trial.images) == (2.5, 1.0, 100)
+
+
+def test_attempts_count_until_an_epoch_is_finished(store):
+    for _ in range(3):
+        store.start_rung(record())
+    assert only(store).attempts == 3
+    epoch(store, "0001", 0, 1, {"loss": 0.5}, None)
+    assert only(store).attempts == 0
+
+
+def test_a_trial_cut_short_keeps_what_it_has(store):
+    store.start_rung(record())
+    epoch(store, "0001", 0, 1, {"val_accuracy": 0.75}, 0.75)
+    store.start_rung(record())
+    store.stop("0001")
+    trial = only(store)
+    assert (trial.status, trial.attempts, trial.epochs, trial.score) == (STOPPED, 0, 1, 0.75)
+
+
+def test_a_trial_that_begins_again_forgets_its_epochs_and_not_its_time(store):
+    store.start_rung(record())
+    epoch(store, "0001", 0, 1, {"val_accuracy": 0.75}, 0.75)
+    store.fail("0001", 0, "oom: too large")
+    store.restart("0001", 32)
+    trial = only(store)
+    assert (trial.status, trial.batch_size, trial.error) == (STOPPED, 32, "")
+    assert (trial.epochs, trial.score, trial.best_epoch, store.epochs()) == (0, None, None, [])
+    assert trial.duration_s == 1.0
 
 
 def test_a_promotion_keeps_what_is_known_of_the_trial(store):
     store.start_rung(record())
-    store.record_epoch("0001", 0, 1, {"val_accuracy": 0.75}, 0.75)
+    epoch(store, "0001", 0, 1, {"val_accuracy": 0.75}, 0.75)
     finish(store)
     store.start_rung(record(rung=1, values={"units": 99}, seed=99))
     trial = only(store)
@@ -119,10 +147,10 @@ def test_a_promotion_keeps_what_is_known_of_the_trial(store):
 
 def test_each_rung_keeps_the_score_it_ended_with(store, path):
     store.start_rung(record())
-    store.record_epoch("0001", 0, 1, {"val_accuracy": 0.5}, 0.5)
+    epoch(store, "0001", 0, 1, {"val_accuracy": 0.5}, 0.5)
     finish(store)
     store.start_rung(record(rung=1))
-    store.record_epoch("0001", 1, 2, {"val_accuracy": 0.75}, 0.75)
+    epoch(store, "0001", 1, 2, {"val_accuracy": 0.75}, 0.75)
     finish(store, rung=1)
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT rung, status, score FROM rungs ORDER BY rung").fetchall()
@@ -144,7 +172,7 @@ def test_trials_come_in_the_order_of_their_numbers(store):
 
 def test_everything_is_there_after_reopening(store, path):
     store.start_rung(record())
-    store.record_epoch("0001", 0, 1, {"loss": 0.5}, 0.5)
+    epoch(store, "0001", 0, 1, {"loss": 0.5}, 0.5)
     finish(store)
     before = (store.run(), store.trials(), store.epochs())
     store.close()
@@ -157,7 +185,7 @@ def test_an_event_that_fails_half_way_leaves_nothing(store):
     store.start_rung(record())
     too_large = 2**70  # for SQLite; the metric before it is inserted by then
     with pytest.raises(OverflowError):
-        store.record_epoch("0001", 0, 1, {"accuracy": 0.5, "loss": too_large}, 0.5)
+        epoch(store, "0001", 0, 1, {"accuracy": 0.5, "loss": too_large}, 0.5)
     assert store.epochs() == []
     assert only(store).epochs == 0
 
@@ -178,72 +206,3 @@ def test_the_store_can_be_written_after_a_failed_event(store):
         store.set_run({"good": 1, "bad": object()})
     store.set_run({"status": "completed"})
     assert store.run()["status"] == "completed"
-
-
-def test_a_store_that_is_locked_says_what_to_do(store, path):
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    store._connection.execute("PRAGMA busy_timeout = 1")
-    with pytest.raises(TunerError, match=r"cannot write '.*run\.sqlite': database is locked"):
-        store.set_run({"status": "completed"})
-    other.close()
-
-
-def test_a_reader_sees_a_run_under_way(store, path):
-    store.start_rung(record())
-    reader = Store(path)
-    store.start_rung(record("0002"))
-    assert len(reader.trials()) == 2
-    reader.close()
-
-
-def test_an_epoch_of_a_trial_never_begun_is_refused(store):
-    with pytest.raises(sqlite3.IntegrityError):
-        store.record_epoch("0009", 0, 1, {"loss": 0.5}, None)
-
-
-def test_a_missing_store_is_named(tmp_path):
-    with pytest.raises(TunerError, match=r"no run store at '.*none\.sqlite'"):
-        Store(tmp_path / "none.sqlite")
-
-
-def test_looking_for_a_missing_store_does_not_make_one(tmp_path):
-    with pytest.raises(TunerError):
-        Store(tmp_path / "none.sqlite")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"not a database, but long enough to look at" * 50], ids=["empty", "garbage"]
-)
-def test_a_damaged_store_is_named(path, content):
-    """Keras Tuner's own files, when cut to nothing, end in a JSONDecodeError."""
-    path.write_bytes(content)
-    with pytest.raises(TunerError, match=r"run\.sqlite'"):
-        Store(path)
-
-
-def test_a_store_cut_short_is_named(store, path):
-    for number in range(200):
-        store.start_rung(record(f"{number:04d}", values={"name": "x" * 200}))
-    store.close()
-    path.write_bytes(path.read_bytes()[:8192])
-    with pytest.raises(TunerError, match=r"run\.sqlite'"):
-        Store(path).trials()
-
-
-def test_a_store_of_another_version_is_refused(store, path):
-    store.close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 999")
-    connection.close()
-    with pytest.raises(TunerError, match=r"run\.sqlite' has store version 999; this tuner reads version 1"):
-        Store(path)
-
-
-def test_a_database_of_another_program_is_refused(path):
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE songs (title TEXT)")
-    connection.close()
-    with pytest.raises(TunerError, match="store version 0"):
-        Store(path)

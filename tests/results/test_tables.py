@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from tests.results.records import record
+from tuner.files import replace_text
 from tuner.results.schema import FAILED, TRIAL_COLUMNS, EpochRecord
-from tuner.results.tables import csv_text, replace_text, trial_rows, write_epochs, write_json, write_trials
+from tuner.results.tables import csv_text, trial_rows, write_epochs, write_json, write_trials
 
 TRIALS = [
     record(
@@ -140,7 +141,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):
     """Keras Tuner opens the file and then writes: killed in between, the project cannot be loaded."""
     path = tmp_path / "trials.csv"
     code = (
-        "import itertools, sys\nfrom pathlib import Path\nfrom tuner.results.tables import replace_text\n"
+        "import itertools, sys\nfrom pathlib import Path\nfrom tuner.files import replace_text\n"
         "for n in itertools.count():\n    replace_text(Path(sys.argv[1]), f'{n}\\n' * 200_000)\n"
     )
     for attempt in range(5):

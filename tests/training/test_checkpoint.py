@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from tests.training.models import assert_same_state, run, small, state
+from tuner.errors import StorageError
+from tuner.files import DRAFT_PREFIX
 from tuner.training.checkpoint import (
     BEST_FILE,
     STATE_FILE,
+    Epoch,
     Progress,
     load_best,
     restore_state,
@@ -14,7 +17,10 @@ from tuner.training.checkpoint import (
 
 pytestmark = pytest.mark.training
 
-PROGRESS = Progress(({"loss": 0.1, "val_loss": 1 / 3}, {"loss": 0.05, "val_loss": 0.3}), stopped_early=True)
+PROGRESS = Progress(
+    (Epoch({"loss": 0.1, "val_loss": 1 / 3}, 2.5, 2 / 3), Epoch({"loss": 0.05, "val_loss": 0.3}, 2.0, 1.0)),
+    stopped_early=True,
+)
 
 
 def trainable(**options):
@@ -126,8 +132,18 @@ def test_the_best_weights_come_back_without_the_optimizer(tmp_path):
 
 
 def test_missing_best_weights_are_an_error(tmp_path):
-    with pytest.raises(OSError, match=BEST_FILE):
+    with pytest.raises(StorageError, match=rf"cannot read '.*{BEST_FILE}'.*tuner doctor"):
         load_best(tmp_path, trainable())
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and then nothing"], ids=["empty", "cut"])
+def test_damaged_best_weights_are_an_error_and_leave_the_model_as_it_was(tmp_path, content):
+    (tmp_path / BEST_FILE).write_bytes(content)
+    model = trainable()
+    before = weights(model)
+    with pytest.raises(StorageError, match=BEST_FILE):
+        load_best(tmp_path, model)
+    assert_equal(weights(model), before)
 
 
 def test_no_draft_is_left_behind(tmp_path):
@@ -138,5 +154,5 @@ def test_no_draft_is_left_behind(tmp_path):
 
 def test_a_draft_left_by_a_dead_process_is_not_read(tmp_path):
     save_state(tmp_path, trainable(), PROGRESS)
-    (tmp_path / f"{STATE_FILE}.draft").write_bytes(b"half a state")
+    (tmp_path / f"{DRAFT_PREFIX}{STATE_FILE}").write_bytes(b"half a state")
     assert restore_state(tmp_path, trainable()) == PROGRESS

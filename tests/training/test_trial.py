@@ -16,7 +16,7 @@ from tests.training.models import (
     small,
     state,
 )
-from tuner.training.checkpoint import BEST_FILE, STATE_FILE
+from tuner.training.checkpoint import BEST_FILE, STATE_FILE, Epoch
 from tuner.training.loop import make_loop
 from tuner.training.trial import (
     Objective,
@@ -99,16 +99,27 @@ def test_an_epoch_is_reported_once_its_checkpoint_is_written(dataset, tmp_path):
 
 
 def test_the_end_tells_what_was_done(dataset, tmp_path):
-    done, _ = run(tmp_path, sigmoid, dataset, epochs=2)
-    assert (done.epochs, done.images) == (2, 2 * len(dataset.splits["train"]))
+    done, events = run(tmp_path, sigmoid, dataset, epochs=2)
+    assert done.epochs == 2
+    assert [epoch.images for epoch in epochs_of(events)] == [len(dataset.splits["train"])] * 2
     assert (done.stopped_early, done.timed_out) == (False, False)
     assert done.num_params == 192 * 8 + 8 + 8 + 1
 
 
 def test_a_rung_that_is_done_already_trains_nothing(dataset, tmp_path):
     run(tmp_path, sigmoid, dataset, epochs=2)
-    done, events = run(tmp_path, sigmoid, dataset, epochs=2)
-    assert (done.epochs, done.images, events) == (2, 0, [])
+    done, events = run(tmp_path, sigmoid, dataset, epochs=2, epochs_reported=2)
+    assert (done.epochs, events) == (2, [])
+
+
+def test_epochs_that_were_saved_but_never_heard_of_are_reported_and_not_trained_again(dataset, tmp_path):
+    """The driver died between the checkpoint and the record of it."""
+    _, before = run(tmp_path, sigmoid, dataset, epochs=3)
+    saved = state(tmp_path)
+    done, events = run(tmp_path, sigmoid, dataset, epochs=3, epochs_reported=1)
+    assert done.epochs == 3
+    assert events == epochs_of(before)[1:]
+    np.testing.assert_array_equal(state(tmp_path)["model_0"], saved["model_0"])
 
 
 def test_a_trial_without_gain_stops_when_patience_ends(dataset, tmp_path):
@@ -118,7 +129,7 @@ def test_a_trial_without_gain_stops_when_patience_ends(dataset, tmp_path):
 
 def test_a_trial_that_stopped_by_itself_stays_stopped_in_the_next_rung(dataset, tmp_path):
     run(tmp_path, frozen, dataset, epochs=3, patience=2)
-    done, events = run(tmp_path, frozen, dataset, epochs=9, patience=2)
+    done, events = run(tmp_path, frozen, dataset, epochs=9, patience=2, epochs_reported=3)
     assert (done.epochs, done.stopped_early, events) == (3, True, [])
 
 
@@ -230,6 +241,6 @@ def test_better_means_finite_and_further_in_the_direction(direction, value, than
 
 def test_the_best_epoch_is_the_first_of_equals_and_never_one_without_a_number():
     """In Keras Tuner a NaN in the first epoch stays the best for ever."""
-    history = tuple({"score": value} for value in (math.nan, 0.5, 0.75, 0.75))
+    history = tuple(Epoch({"score": value}, 1.0, 1.0) for value in (math.nan, 0.5, 0.75, 0.75))
     assert Objective("score", "max").best_epoch(history) == 3
     assert Objective("score", "max").best_epoch(history[:1]) is None

@@ -15,6 +15,7 @@ from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import format_value, note, stdout
 from tuner.cli.review import evaluation_view, load_evaluation
 from tuner.errors import TunerError, UsageError
+from tuner.files import replacing
 from tuner.results.query import RunView, find_run
 from tuner.results.schema import BEST, MODEL_FILE, TrialRecord
 from tuner.results.tables import write_json
@@ -83,11 +84,9 @@ def _table(run: RunView, trial: TrialRecord) -> Table:
 def _export(run: RunView, trial: TrialRecord, evaluation: dict[str, Any], target: Path) -> None:
     """Copy the model, with its classes and hyperparameters beside it as JSON."""
     source = run.path / BEST / MODEL_FILE
-    draft = target.with_name(target.name + ".draft")
-    try:
+    if not source.is_file():
+        raise TunerError(f"'{source}' is gone. Make it again with: tuner resume {run.run_id}")
+    with replacing(target) as draft:
         shutil.copyfile(source, draft)
-        draft.replace(target)
-        write_json(target.with_suffix(".json"), _facts(run, trial, evaluation))
-    except OSError as error:
-        raise TunerError(f"cannot write '{target}' from '{source}': {error.strerror}.") from None
+    write_json(target.with_suffix(".json"), _facts(run, trial, evaluation))
     note(f"Exported   {target} ({target.stat().st_size / 1e6:.1f} MB) and {target.with_suffix('.json')}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
 
 from tuner import __version__
-from tuner.cli import best, data, leaderboard, resume, runs, search, spaces
+from tuner.cli import best, data, doctor, leaderboard, resume, retry, runs, search, spaces
 from tuner.cli.output import stderr
 from tuner.errors import TunerError
 
@@ -22,9 +24,11 @@ app = typer.Typer(
 )
 app.command("search")(search.search)
 app.command("resume")(resume.resume)
+app.command("retry")(retry.retry)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("best")(best.best)
 app.command("runs")(runs.runs)
+app.command("doctor")(doctor.doctor)
 app.add_typer(spaces.app, name="spaces")
 app.add_typer(data.app, name="data")
 
@@ -46,8 +50,16 @@ def root(
 
 def main() -> NoReturn:
     """Entry point of the console script."""
-    # Terminated politely, a search saves its state just as on Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    code = run()
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+    # TensorFlow takes over a second to tear down what the system frees at once.
+    os._exit(code)
+
+
+def run() -> int:
+    """Run the command that the arguments name; return its exit code."""
+    _catch_signals()
     try:
         code = app(standalone_mode=False)
     except TunerError as error:
@@ -58,7 +70,31 @@ def main() -> NoReturn:
         code = _report("interrupted.", 130)
     except BrokenPipeError:
         code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
+
+
+def _catch_signals() -> None:
+    """Asked to stop, by Ctrl-C, politely, or by a terminal that closes, a search saves its state.
+
+    Asked again, it ends at once: all that it has done is in the store, and workers end with the driver.
+    """
+
+    def leave(number: int, frame: object) -> NoReturn:  # noqa: ARG001
+        os._exit(130)
+
+    def interrupt(number: int, frame: object) -> NoReturn:  # noqa: ARG001
+        for each in caught:
+            signal.signal(each, leave)
+        raise KeyboardInterrupt
+
+    # `nohup` and shells that start a command in the background let it ignore some of them.
+    caught = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    ]
+    for number in caught:
+        signal.signal(number, interrupt)
 
 
 def _report(message: str, code: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,10 @@ def show_start(
     skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
-        "space": f"{config.space}, {_num_hyperparameters(description)} hyperparameters; "
+        "space": f"{config.space}, {_extent(description)}; "
         f"default model {description.num_params:,} parameters",
         "device": device + ("" if device.startswith("GPU") else " (no GPU found)"),
-        "plan": f"{config.algorithm}, {plan.trials} trials, at most {plan.epochs} epochs of training",
+        "plan": _plan(config, plan),
         **{
             f" {i}": _bracket(bracket)
             for i, bracket in enumerate(plan.brackets, 1)
@@ -132,6 +133,16 @@ def search_display(
     console.print(state.summary())
 
 
+@dataclass
+class _UnderWay:
+    """A trial that trains: its epoch, from 1, the share of it that is done, and its last score."""
+
+    started: TrialStarted
+    epoch: int
+    share: float = 0.0
+    score: float | None = None
+
+
 class _State:
     """What has happened so far, and how to show it."""
 
@@ -143,9 +154,7 @@ class _State:
         self._best = ranked[0] if ranked else None
         self._epochs = self._epochs_before = sum(trial.epochs for trial in trials)
         self._skipped = 0
-        self._current: TrialStarted | None = None
-        self._steps: StepsDone | None = None
-        self._score: float | None = None
+        self._under_way: dict[str, _UnderWay] = {}
         self._start = time.monotonic()
 
     @property
@@ -157,13 +166,17 @@ class _State:
         """Note what happened."""
         if isinstance(event, TrialStarted):
             self._known.add(event.trial_id)
-            self._current, self._steps, self._score = event, None, None
+            self._under_way[event.trial_id] = _UnderWay(event, event.initial_epoch + 1)
         elif isinstance(event, StepsDone):
-            self._steps = event
+            trial = self._under_way[event.trial_id]
+            trial.epoch, trial.share = event.epoch, event.done / event.total
         elif isinstance(event, EpochDone):
             self._epochs += 1
-            self._steps, self._score = None, event.metrics[self._objective]
+            trial = self._under_way[event.trial_id]
+            trial.epoch, trial.share = event.epoch + 1, 0.0
+            trial.score = event.metrics[self._objective]
         else:
+            self._under_way.pop(event.trial.trial_id, None)
             self._skipped += event.skipped
             if event.is_best:
                 self._best = event.trial
@@ -198,16 +211,13 @@ class _State:
             trial_count, ProgressBar(1.0, share, width=24), f"{share:4.0%}", f"{elapsed} elapsed  {left}"
         )
         rows: list[Any] = [bars]
-        if self._current is not None:
-            current, steps = self._current, self._steps
-            epoch = steps.epoch if steps else current.initial_epoch + 1
-            done, total = (steps.done, steps.total) if steps else (0, 1)
-            score = "" if self._score is None else f"{self._objective} {self._score:.4f}"
+        for trial in list(self._under_way.values()):
+            epochs = trial.started.epochs
             bars.add_row(
-                f"{current.trial_id} epoch {min(epoch, current.epochs)} of {current.epochs}",
-                ProgressBar(total, done, width=24),
-                f"{done / total:4.0%}",
-                score,
+                f"{trial.started.trial_id} epoch {min(trial.epoch, epochs)} of {epochs}",
+                ProgressBar(1.0, trial.share, width=24),
+                f"{trial.share:4.0%}",
+                "" if trial.score is None else f"{self._objective} {trial.score:.4f}",
             )
         if self._best is not None and self._best.score is not None:
             best = f"best {self._objective} {self._best.score:.4f}  trial {self._best.trial_id}  "
@@ -224,7 +234,7 @@ class _State:
         return Text(f"{len(self._known)} trials, {self._epochs} epochs in {elapsed}\n")
 
     def _fraction(self) -> float:
-        under_way = self._steps.done / self._steps.total if self._steps else 0.0
+        under_way = sum(trial.share for trial in list(self._under_way.values()))
         return min(1.0, (self._epochs + self._skipped + under_way) / max(1, self._plan.epochs))
 
     def _remaining_s(self) -> float | None:
@@ -235,11 +245,25 @@ class _State:
         return (time.monotonic() - self._start) / done * left
 
 
+def _plan(config: SearchConfig, plan: Plan) -> str:
+    epochs = min(plan.epochs, config.max_epochs_total or plan.epochs)
+    sampler = f" with {config.sampler}" if config.sampler != "random" else ""
+    workers = f", {config.workers} at a time" if config.workers > 1 else ""
+    return f"{config.algorithm}{sampler}, {plan.trials} trials{workers}, at most {epochs} epochs of training"
+
+
 def _bracket(bracket: Bracket) -> str:
     first, *later = bracket.rungs
     text = f"{first.trials} trials to epoch {first.epochs}"
     return text + "".join(f", best {rung.trials} to {rung.epochs}" for rung in later)
 
 
-def _num_hyperparameters(description: Description) -> int:
-    return len({parameter["config"]["name"] for parameter in description.hyperparameters["space"]})
+def _extent(description: Description) -> str:
+    import keras_tuner as kt
+
+    from tuner.search.configurations import space_size
+
+    space = kt.HyperParameters.from_config(description.hyperparameters)
+    size = space_size(space)
+    text = f"{len({parameter.name for parameter in space.space})} hyperparameters"
+    return text if size is None else f"{text}, {size:,} configurations"

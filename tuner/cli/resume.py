@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
-from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption, RunArgument
+from pathlib import Path
+from typing import Annotated
+
+from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption, RunArgument, option
 from tuner.results.query import find_run
+
+CHANGES = "Changes to the request; the budget counts from the run's beginning"
+
+MaxTime = Annotated[str | None, option("max_time", CHANGES)]
+MaxEpochsTotal = Annotated[str | None, option("max_epochs_total", CHANGES)]
+TrialTimeout = Annotated[str | None, option("trial_timeout", CHANGES)]
+MaxFailures = Annotated[str | None, option("max_failures", CHANGES)]
+Workers = Annotated[str | None, option("workers", CHANGES)]
+WorkerMemory = Annotated[str | None, option("worker_memory", CHANGES)]
 
 
 def resume(
-    run: RunArgument = None, quiet: QuietOption = False, results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR
+    run: RunArgument = None,
+    max_time: MaxTime = None,
+    max_epochs_total: MaxEpochsTotal = None,
+    trial_timeout: TrialTimeout = None,
+    max_failures: MaxFailures = None,
+    workers: Workers = None,
+    worker_memory: WorkerMemory = None,
+    quiet: QuietOption = False,
+    results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
     """Continue an interrupted run where it stands; a finished one is shown."""
+    changes = {
+        "max_time": max_time,
+        "max_epochs_total": max_epochs_total,
+        "trial_timeout": trial_timeout,
+        "max_failures": max_failures,
+        "workers": workers,
+        "worker_memory": worker_memory,
+    }
+    continue_run(run, results_dir, changes, retry=False, quiet=quiet)
+
+
+def continue_run(
+    run: str | None, results_dir: Path, changes: dict[str, str | None], *, retry: bool, quiet: bool
+) -> None:
+    """Find a run and take it up, with the changes that are given."""
     view = find_run(run, results_dir)
+    given = {name: value for name, value in changes.items() if value is not None}
 
     from tuner.cli import session
 
-    session.continue_search(view, quiet)
+    session.continue_search(view, given, retry, quiet)

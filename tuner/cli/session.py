@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,23 @@ from search_spaces import DataSpec
 from tuner.cli.output import note
 from tuner.cli.progress import decoding_bar, search_display, show_start, waiting
 from tuner.cli.review import print_review
-from tuner.config import SearchConfig, split_objective
+from tuner.config import SearchConfig, make_config, split_objective
 from tuner.data.dataset import Dataset, load_dataset
-from tuner.errors import InterruptedRunError, SpaceError, UsageError
-from tuner.results.query import RunView, open_run
-from tuner.results.schema import STORE_FILE, WORKER_LOG
+from tuner.errors import InterruptedRunError, SpaceError, StorageError, UsageError
+from tuner.results.query import RunView, open_run, reference
+from tuner.results.schema import FAILED, STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
 from tuner.search.hypermodel import SpaceHyperModel
+from tuner.search.identity import check_data, check_space
 from tuner.search.oracles import make_oracle, make_plan
-from tuner.search.run_folder import begin_run, discard_if_unstarted, locked, make_run_folder, write_run_json
+from tuner.search.run_folder import (
+    begin_run,
+    discard_if_unstarted,
+    locked,
+    make_run_folder,
+    record_config,
+    write_run_json,
+)
 from tuner.search.spaces import check_reference
 from tuner.training.device import quiet_import
 from tuner.workers.local import LocalPool
@@ -31,6 +40,7 @@ def dry_run(config: SearchConfig, quiet: bool) -> None:
     dataset = _load(config, config.data, quiet)
     with tempfile.TemporaryDirectory() as folder, _pool(config, dataset, Path(folder) / WORKER_LOG) as pool:
         description = _describe(config, pool, quiet)
+        _initial(config, description, quiet)
         show_start(config, make_plan(config), dataset, pool.device().device, description)
 
 
@@ -42,40 +52,41 @@ def new_search(config: SearchConfig, quiet: bool) -> None:
     try:
         with locked(path), _pool(config, dataset, path / WORKER_LOG) as pool:
             description = _describe(config, pool, quiet)
+            initial = _initial(config, description, quiet)
             if not quiet:
                 show_start(config, make_plan(config), dataset, pool.device().device, description, path)
-            store = begin_run(path, config, dataset, pool.device(), description)
+            store = begin_run(path, config, dataset, pool.device(), description, initial)
             _search(config, path, store, dataset, pool, quiet)
     finally:
         discard_if_unstarted(path)
     print_review(open_run(path))
 
 
-def continue_search(run: RunView, quiet: bool) -> None:
+def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: bool) -> None:
     """Take up a run where it stands.
+
+    Args:
+        changes: Fields of the request to replace; none of those that decide what is tried.
+        retry: Let trials that failed begin again.
 
     Raises:
         UsageError: the data or the space are not those that the run was begun with, or it is under way.
     """
     with locked(run.path):
-        config = SearchConfig.model_validate(run.facts["config"])
+        config = make_config({**run.facts["config"], **changes})
         dataset = _load(config, run.facts["data"]["source"], quiet)
-        if dataset.fingerprint != run.facts["data"]["fingerprint"]:
-            raise UsageError(_changed("data", run.facts["data"]["counts"], dataset.counts()))
+        check_data(run.facts, dataset)
         with _pool(config, dataset, run.path / WORKER_LOG) as pool:
             description = _describe(config, pool, quiet)
-            if description.hyperparameters != run.facts["hyperparameters"]:
-                raise UsageError(
-                    _changed(
-                        "search space",
-                        _names(run.facts["hyperparameters"]),
-                        _names(description.hyperparameters),
-                    )
-                )
+            check_space(run.facts, description)
             if not quiet:
                 show_start(config, make_plan(config), dataset, pool.device().device, description, run.path)
             store = Store(run.path / STORE_FILE)
-            store.set_run({"status": "running"})
+            record_config(run.path, store, config)
+            if retry:
+                for trial in run.trials:
+                    if trial.status == FAILED:
+                        store.restart(trial.trial_id, config.batch_size)
             _search(config, run.path, store, dataset, pool, quiet)
     print_review(open_run(run.path))
 
@@ -89,11 +100,13 @@ def _search(
     from tuner.evaluation.winner import evaluate_winner
     from tuner.search.driver import Search
 
-    space = kt.HyperParameters.from_config(store.run()["hyperparameters"])
+    facts = store.run()
+    space = kt.HyperParameters.from_config(facts["hyperparameters"])
+    oracle = make_oracle(config, space, facts.get("initial", []))
     status = "failed"
     try:
         with search_display(make_plan(config), config, store.trials(), quiet) as listener:
-            outcome = Search(config, path, store, make_oracle(config, space), pool, listener).run()
+            outcome = Search(config, path, store, oracle, pool, listener).run()
         if outcome.note and not quiet:
             note(outcome.note)
         evaluate_winner(open_run(path), dataset, pool)
@@ -101,11 +114,13 @@ def _search(
     except KeyboardInterrupt:
         status = "interrupted"
         raise InterruptedRunError(
-            f"interrupted; the run is saved. Continue with: tuner resume {path.name}"
+            f"interrupted; the run is saved. Continue with: tuner resume {reference(path)}"
         ) from None
     finally:
-        store.set_run({"status": status})
-        write_run_json(path, store)
+        # Where the storage fails, that error is on its way to the user already.
+        with suppress(StorageError):
+            store.set_run({"status": status})
+            write_run_json(path, store)
         store.close()
 
 
@@ -123,7 +138,8 @@ def _load(config: SearchConfig, source: str, quiet: bool) -> Dataset:
 
 def _pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> LocalPool:
     spec = DataSpec(dataset.image_shape, len(dataset.class_names))
-    return LocalPool(WorkerSetup(SpaceHyperModel(config.space, spec), dataset), log_path)
+    setup = WorkerSetup(SpaceHyperModel(config.space, spec), dataset)
+    return LocalPool(setup, log_path, config.workers, config.worker_memory)
 
 
 def _describe(config: SearchConfig, pool: LocalPool, quiet: bool) -> Description:
@@ -149,12 +165,13 @@ def _describe(config: SearchConfig, pool: LocalPool, quiet: bool) -> Description
     return answer
 
 
-def _names(hyperparameters: dict[str, Any]) -> list[str]:
-    return [parameter["config"]["name"] for parameter in hyperparameters["space"]]
+def _initial(config: SearchConfig, description: Description, quiet: bool) -> list[dict[str, Any]]:
+    """The configurations that the user wants tried first."""
+    import keras_tuner as kt
 
+    from tuner.search.initial import initial_configurations
 
-def _changed(what: str, before: object, now: object) -> str:
-    return (
-        f"the {what} changed since the run was begun: it was {before}, it is {now}. "
-        "Restore it, or start a new search."
-    )
+    found = initial_configurations(config, kt.HyperParameters.from_config(description.hyperparameters))
+    if found.left_out and not quiet:
+        note(f"{found.left_out} rows of '{config.warm_start}' lie outside this space and are left out")
+    return list(found.configurations)

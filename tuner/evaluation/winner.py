@@ -11,6 +11,7 @@ from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
 from tuner.evaluation.confusion import write_confusion_png
 from tuner.evaluation.metrics import evaluate, predicted_classes
+from tuner.files import replace_text
 from tuner.results.query import RunView, winner
 from tuner.results.schema import (
     BEST,
@@ -21,7 +22,7 @@ from tuner.results.schema import (
     MODEL_FILE,
     PREDICTIONS_FILE,
 )
-from tuner.results.tables import csv_text, replace_text, write_json
+from tuner.results.tables import csv_text, write_json
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Failure, FinishWinner, WinnerDone
 

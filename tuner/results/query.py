@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import TunerError, UsageError
-from tuner.results.schema import COMPLETED, FAILED, STORE_FILE, TrialRecord
+from tuner.results.schema import BACKUP_FILE, COMPLETED, FAILED, STORE_FILE, TrialRecord
 from tuner.results.store import Store
 
 
@@ -30,6 +30,11 @@ class RunView:
     def ranked(self) -> list[TrialRecord]:
         """Trials with a score, the best first."""
         return rank(self.trials, self.facts["direction"])
+
+
+def reference(path: Path) -> str:
+    """Return what to type for a run: its name, or its folder where that is not in ./results."""
+    return path.name if path.parent == Path("results") else str(path)
 
 
 def rank(trials: Sequence[TrialRecord], direction: str) -> list[TrialRecord]:
@@ -61,7 +66,7 @@ def find_run(reference: str | None, results_dir: Path) -> RunView:
     """
     if reference is not None:
         for candidate in (Path(reference), results_dir / reference):
-            if (candidate / STORE_FILE).is_file():
+            if _is_run(candidate):
                 return open_run(candidate)
     found = runs(results_dir)
     if not found:
@@ -71,6 +76,37 @@ def find_run(reference: str | None, results_dir: Path) -> RunView:
     close = get_close_matches(reference, [run.run_id for run in found], n=1, cutoff=0.4)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     raise UsageError(f"no run '{reference}' in '{results_dir}'.{hint} List them with: tuner runs")
+
+
+def find_folder(reference: str | None, results_dir: Path) -> Path:
+    """Return the folder of a run, which may be damaged; by default that of the run last worked on.
+
+    Raises:
+        UsageError: there is no such run, or none at all.
+    """
+    if reference is None:
+        folders = _folders(results_dir)
+        if not folders:
+            raise UsageError(f"no runs in '{results_dir}'. Start one with: tuner search")
+        return max(folders, key=lambda path: path.stat().st_mtime)
+    for candidate in (Path(reference), results_dir / reference):
+        if _is_run(candidate):
+            return candidate
+    return find_run(reference, results_dir).path
+
+
+def damaged_runs(results_dir: Path) -> list[Path]:
+    """Folders of runs that cannot be read."""
+    readable = {run.path for run in runs(results_dir)}
+    return [path for path in _folders(results_dir) if path not in readable]
+
+
+def _folders(results_dir: Path) -> list[Path]:
+    return sorted(path for path in results_dir.iterdir() if _is_run(path)) if results_dir.is_dir() else []
+
+
+def _is_run(path: Path) -> bool:
+    return any((path / name).is_file() for name in (STORE_FILE, BACKUP_FILE))
 
 
 def open_run(path: Path) -> RunView:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 STORE_FILE = "run.sqlite"
+BACKUP_FILE = "run.sqlite.bak"
 TRIALS_FILE = "trials.csv"
 EPOCHS_FILE = "epochs.csv"
 RUN_FILE = "run.json"
@@ -38,6 +39,7 @@ TRIAL_COLUMNS = (
     "duration_s",
     "images_per_s",
     "num_params",
+    "batch_size",
     "seed",
     "started_at",
     "error",
@@ -53,7 +55,8 @@ class TrialRecord:
     """One configuration and what is known of it. Epochs count from 1, rungs and brackets from 0.
 
     `metrics` are those of the best epoch, validation under `val_`; `duration_s` is the worker's time on all
-    rungs; `train_s` the part of it in training steps over `images` images.
+    rungs; `train_s` the part of it in training steps over `images` images. `attempts` counts how often the
+    epoch under way was begun; a trial that ends its process each time must not be begun for ever.
     """
 
     trial_id: str
@@ -62,6 +65,7 @@ class TrialRecord:
     bracket: int
     rung: int
     seed: int
+    batch_size: int
     started_at: str
     score: float | None = None
     best_epoch: int | None = None
@@ -70,6 +74,7 @@ class TrialRecord:
     train_s: float = 0.0
     images: int = 0
     num_params: int | None = None
+    attempts: int = 0
     error: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tuner.errors import TunerError
+from tuner.errors import StorageError
+from tuner.files import replacing
 from tuner.results.schema import (
+    BACKUP_FILE,
     EPOCH_COLUMNS,
     FAILED,
     RUNNING,
     SCHEMA_VERSION,
+    STOPPED,
     EpochRecord,
     TrialRecord,
 )
@@ -25,8 +29,9 @@ _SCHEMA = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE trials (
     trial_id TEXT PRIMARY KEY, hyperparameters TEXT NOT NULL, status TEXT NOT NULL,
-    bracket INTEGER NOT NULL, rung INTEGER NOT NULL, seed INTEGER NOT NULL, started_at TEXT NOT NULL,
-    score REAL, best_epoch INTEGER, epochs INTEGER NOT NULL, duration_s REAL NOT NULL,
+    bracket INTEGER NOT NULL, rung INTEGER NOT NULL, seed INTEGER NOT NULL, batch_size INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, started_at TEXT NOT NULL, score REAL,
+    best_epoch INTEGER, epochs INTEGER NOT NULL, duration_s REAL NOT NULL,
     train_s REAL NOT NULL, images INTEGER NOT NULL, num_params INTEGER, error TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE rungs (
@@ -38,28 +43,36 @@ CREATE TABLE epochs (
     rung INTEGER NOT NULL, value REAL, PRIMARY KEY (trial_id, epoch, metric)
 ) WITHOUT ROWID;
 """
+# What brings a store of version N to version N + 1. Runs of version 1 all trained with the batch size of
+# their request.
+_MIGRATIONS = {
+    1: """
+ALTER TABLE trials ADD COLUMN batch_size INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trials ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+UPDATE trials SET batch_size = (SELECT json_extract(value, '$.batch_size') FROM run WHERE key = 'config');
+"""
+}
 
 
 class Store:
-    """Opens the store of a run; `create` makes a new one.
+    """Opens the store of a run; `create` makes a new one. One of an older version is brought up to date.
 
     Raises:
-        TunerError: the file is missing, is no run store, or is of another version.
+        StorageError: the file is missing, damaged, or of a newer version.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        if not path.is_file() or not path.stat().st_size:
-            raise TunerError(f"no run store at '{path}', or it is empty. Give the folder of a run.")
+        if not path.is_file():
+            raise damaged(path, "it is missing")
+        if not path.stat().st_size:
+            raise damaged(path, "it is empty")
         self._connection = _connect(path)
         try:
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            self._migrate()
         except sqlite3.DatabaseError as error:
-            raise TunerError(f"'{path}' is not a readable run store: {error}.") from None
-        if version != SCHEMA_VERSION:
-            raise TunerError(
-                f"'{path}' has store version {version}; this tuner reads version {SCHEMA_VERSION}."
-            )
+            self._connection.close()
+            raise damaged(path, str(error)) from None
 
     @classmethod
     def create(cls, path: Path, run: dict[str, Any]) -> Store:
@@ -74,6 +87,22 @@ class Store:
     def close(self) -> None:
         self._connection.close()
 
+    def back_up(self) -> None:
+        """Copy the store beside itself, whole or not at all.
+
+        Raises:
+            StorageError: the copy cannot be written.
+        """
+        with replacing(self._path.with_name(BACKUP_FILE)) as draft:
+            draft.unlink(missing_ok=True)
+            copy = sqlite3.connect(draft)
+            try:
+                self._connection.backup(copy)
+            except sqlite3.DatabaseError as error:
+                raise OSError(str(error)) from None
+            finally:
+                copy.close()
+
     def set_run(self, facts: dict[str, Any]) -> None:
         """Add or replace facts of the run."""
         with self._event() as cursor:
@@ -83,16 +112,16 @@ class Store:
 
     def run(self) -> dict[str, Any]:
         """Return the facts of the run."""
-        return {
-            key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM run")
-        }
+        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM run")}
 
     def start_rung(self, trial: TrialRecord) -> None:
         """A trial begins its first rung, a further one, or is begun again after an interruption."""
         with self._event() as cursor:
             cursor.execute(
-                "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, 0, 0, 0, 0, NULL, '') "
-                "ON CONFLICT (trial_id) DO UPDATE SET status = excluded.status, rung = excluded.rung",
+                "INSERT INTO trials (trial_id, hyperparameters, status, bracket, rung, seed, batch_size, "
+                "attempts, started_at, epochs, duration_s, train_s, images, error) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, 0, 0, 0, '') ON CONFLICT (trial_id) DO UPDATE SET "
+                "status = excluded.status, rung = excluded.rung, attempts = attempts + 1",
                 (
                     trial.trial_id,
                     json.dumps(trial.values),
@@ -100,6 +129,7 @@ class Store:
                     trial.bracket,
                     trial.rung,
                     trial.seed,
+                    trial.batch_size,
                     trial.started_at,
                 ),
             )
@@ -108,37 +138,44 @@ class Store:
             )
 
     def record_epoch(
-        self, trial_id: str, rung: int, epoch: int, metrics: dict[str, float], best_score: float | None
+        self,
+        trial_id: str,
+        rung: int,
+        epoch: int,
+        metrics: dict[str, float],
+        best_score: float | None,
+        *,
+        duration_s: float,
+        train_s: float,
+        images: int,
     ) -> None:
-        """A trial finished an epoch; `best_score` is given where it is the trial's best so far."""
+        """A trial finished an epoch; `best_score` is given where it is the trial's best so far.
+
+        Times and images are added to those before.
+        """
         with self._event() as cursor:
             cursor.executemany(
                 "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)",
                 [(trial_id, epoch, name, rung, _finite(value)) for name, value in metrics.items()],
             )
-            cursor.execute("UPDATE trials SET epochs = ? WHERE trial_id = ?", (epoch, trial_id))
+            cursor.execute(
+                "UPDATE trials SET epochs = ?, attempts = 0, duration_s = duration_s + ?, "
+                "train_s = train_s + ?, images = images + ? WHERE trial_id = ?",
+                (epoch, duration_s, train_s, images, trial_id),
+            )
             if best_score is not None:
                 cursor.execute(
                     "UPDATE trials SET best_epoch = ?, score = ? WHERE trial_id = ?",
                     (epoch, best_score, trial_id),
                 )
 
-    def finish_rung(
-        self,
-        trial_id: str,
-        rung: int,
-        status: str,
-        num_params: int,
-        duration_s: float,
-        train_s: float,
-        images: int,
-    ) -> None:
-        """A trial has finished its rung, or was stopped in it; times and images are added to those before."""
+    def finish_rung(self, trial_id: str, rung: int, status: str, num_params: int, overhead_s: float) -> None:
+        """A trial has finished its rung, or was stopped in it; time outside epochs is added to its own."""
         with self._event() as cursor:
             cursor.execute(
-                "UPDATE trials SET status = ?, num_params = ?, duration_s = duration_s + ?, "
-                "train_s = train_s + ?, images = images + ? WHERE trial_id = ?",
-                (status, num_params, duration_s, train_s, images, trial_id),
+                "UPDATE trials SET status = ?, num_params = ?, attempts = 0, duration_s = duration_s + ? "
+                "WHERE trial_id = ?",
+                (status, num_params, overhead_s, trial_id),
             )
             cursor.execute(
                 "UPDATE rungs SET status = ?, score = (SELECT score FROM trials WHERE trial_id = ?) "
@@ -156,6 +193,23 @@ class Store:
                 "UPDATE rungs SET status = ? WHERE trial_id = ? AND rung = ?", (FAILED, trial_id, rung)
             )
 
+    def stop(self, trial_id: str) -> None:
+        """A trial was cut short, through no fault of its own; it goes on when the run does."""
+        with self._event() as cursor:
+            cursor.execute(
+                "UPDATE trials SET status = ?, attempts = 0 WHERE trial_id = ?", (STOPPED, trial_id)
+            )
+
+    def restart(self, trial_id: str, batch_size: int) -> None:
+        """A trial is to begin again at epoch 0: what it has learnt is forgotten, the time it took is not."""
+        with self._event() as cursor:
+            cursor.execute(
+                "UPDATE trials SET status = ?, batch_size = ?, attempts = 0, score = NULL, "
+                "best_epoch = NULL, epochs = 0, error = '' WHERE trial_id = ?",
+                (STOPPED, batch_size, trial_id),
+            )
+            cursor.execute("DELETE FROM epochs WHERE trial_id = ?", (trial_id,))
+
     def trials(self) -> list[TrialRecord]:
         """Return all trials in the order of their numbers, with the metrics of their best epochs."""
         metrics: dict[str, dict[str, float]] = {}
@@ -163,10 +217,10 @@ class Store:
             "SELECT trial_id, metric, value FROM epochs JOIN trials USING (trial_id) "
             "WHERE epoch = best_epoch AND value IS NOT NULL"
         )
-        for trial_id, metric, value in self._connection.execute(best):
+        for trial_id, metric, value in self._rows(best):
             metrics.setdefault(trial_id, {})[metric] = value
         columns = [field.name for field in fields(TrialRecord) if field.name not in ("values", "metrics")]
-        rows = self._connection.execute(
+        rows = self._rows(
             f"SELECT hyperparameters, {', '.join(columns)} FROM trials ORDER BY length(trial_id), trial_id"
         )
         return [
@@ -183,7 +237,7 @@ class Store:
         condition, arguments = ("WHERE trial_id = ? ", (trial_id,)) if trial_id else ("", ())
         columns = ", ".join(EPOCH_COLUMNS)
         query = f"SELECT {columns} FROM epochs {condition}ORDER BY length(trial_id), trial_id, epoch, metric"
-        return [EpochRecord(*row) for row in self._connection.execute(query, arguments)]
+        return [EpochRecord(*row) for row in self._rows(query, arguments)]
 
     @contextmanager
     def _event(self) -> Iterator[sqlite3.Cursor]:
@@ -191,19 +245,48 @@ class Store:
         try:
             with self._connection as connection:
                 yield connection.cursor()
+        except sqlite3.IntegrityError:
+            raise  # a defect of the caller
         except sqlite3.OperationalError as error:
-            raise TunerError(
-                f"cannot write '{self._path}': {error}. Free space or permissions, then resume."
+            raise StorageError(
+                f"cannot write '{self._path}': {error}. Free space or permissions, then go on."
             ) from None
+        except sqlite3.DatabaseError as error:
+            raise damaged(self._path, str(error)) from None
+
+    def _rows(self, query: str, arguments: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(query, arguments).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise damaged(self._path, str(error)) from None
+
+    def _migrate(self) -> None:
+        version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'trials'").fetchone():
+            raise damaged(self._path, "it holds no trials")
+        if version > SCHEMA_VERSION:
+            raise StorageError(
+                f"'{self._path}' has store version {version}; this tuner knows {SCHEMA_VERSION}. Update it."
+            )
+        for old in range(version, SCHEMA_VERSION):
+            script = f"BEGIN; {_MIGRATIONS[old]} PRAGMA user_version = {old + 1}; COMMIT;"
+            self._connection.executescript(script)
+
+
+def damaged(path: Path, how: str) -> StorageError:
+    """The error for a store that cannot be read."""
+    return StorageError(f"'{path}' is damaged: {how}. Repair it with: tuner doctor {path.parent}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     try:
+        if not os.access(path.parent, os.W_OK):  # a run on a read-only disk can still be looked at
+            return sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
         connection = sqlite3.connect(path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.DatabaseError as error:
-        raise TunerError(f"'{path}' is not a readable run store: {error}.") from None
+        raise damaged(path, str(error)) from None
     return connection
 
 

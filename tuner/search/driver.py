@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tuner.config import SearchConfig
-from tuner.errors import TunerError
-from tuner.results.query import rank
+from tuner.errors import StorageError, TunerError
+from tuner.files import replace_text
+from tuner.results.query import rank, reference
 from tuner.results.schema import (
-    CHECKPOINTS,
     COMPLETED,
     EPOCHS_FILE,
     ERRORS,
@@ -24,24 +24,28 @@ from tuner.results.schema import (
     TrialRecord,
 )
 from tuner.results.store import Store
-from tuner.results.tables import replace_text, write_epochs, write_trials
+from tuner.results.tables import write_epochs, write_trials
+from tuner.search.budget import Budget
+from tuner.search.checkpoints import Checkpoints
 from tuner.search.events import Listener, RungEnded, TrialStarted
 from tuner.search.oracles.planned import PlannedOracle, Standing
-from tuner.training.checkpoint import STATE_FILE
 from tuner.training.seeds import derive_seed
-from tuner.training.trial import EpochDone, Objective, RungDone, StepsDone, TrainTask
+from tuner.training.trial import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
 from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Failure
+from tuner.workers.protocol import Failure, Halt, Lost
 
 # Trials whose best weights stay on disk, in case the winner is deposed by a later look.
 KEEP_BEST = 3
-# The CSV files are rewritten at most this often; the store has every event at once.
+# The CSV files and the backup are rewritten at most this often; the store has every event at once.
 TABLES_EVERY_S = 1.0
+# So often is an epoch begun whose process was killed from outside each time. A trial that brings down the
+# machine would else do so at each resume.
+MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a search ended: 'completed', or 'space exhausted' or 'out of time', of which `note` says more."""
+    """How a search ended: completed, space exhausted, out of time, or out of epochs; `note` says more."""
 
     status: str
     note: str = ""
@@ -63,29 +67,39 @@ class Search:
         self._oracle, self._pool, self._listener = oracle, pool, listener
         self._objective = Objective(oracle.objective.name, oracle.objective.direction)
         self._trials: dict[str, TrialRecord] = {}
-        self._checkpointed: set[str] = set()
+        self._checkpoints = Checkpoints(run_path)
         self._failures_in_a_row = 0
         self._tables_at = 0.0
-        self._deadline = time.time() + config.max_time if config.max_time else None
-        self._out_of_time = False
         self._restore()
+        spent_epochs = sum(trial.epochs for trial in self._trials.values())
+        self._budget = Budget(config, store.run().get("spent_s", 0.0), spent_epochs)
 
     def run(self) -> Outcome:
-        """Search to the end of the plan, the space or the time.
+        """Search to the end of the plan, the space or the budget.
 
         Raises:
-            TunerError: too many trials in a row failed, or the store cannot be written.
+            TunerError: too many trials in a row failed.
+            StorageError: the store, a table or a checkpoint cannot be written.
         """
         try:
             while self._submit() or self._oracle.ongoing_trials:
                 found = self._pool.next_event()
                 if found is not None:
                     self._handle(found[1])
-        finally:
-            self._write_tables()
+        except BaseException:
+            with suppress(StorageError):
+                self._let_go()
+                self._write_tables()
+            raise
+        self._write_tables()
+        return self._outcome()
+
+    def _outcome(self) -> Outcome:
         begun = len(self._trials)
-        if self._out_of_time:
-            return Outcome("out of time", f"out of time, {begun} of {self._config.max_trials} trials begun")
+        # A budget that ended with the plan cut nothing off; the trial asked for here is never begun.
+        if self._budget.exceeded and self._oracle.create_trial("worker-0").status == RUNNING:
+            status = f"out of {self._budget.exceeded}"
+            return Outcome(status, f"{status}, {begun} of {self._config.max_trials} trials begun")
         if self._oracle.exhausted:
             return Outcome(
                 "space exhausted", f"space exhausted, {begun} of {begun}: there are no more configurations"
@@ -94,60 +108,60 @@ class Search:
 
     def _restore(self) -> None:
         for trial in self._store.trials():
+            if trial.status == RUNNING and trial.attempts >= MAX_ATTEMPTS:
+                trial = self._fail(trial, "crash", _killed_too_often(trial.attempts))
             # A trial that was cut short goes on; its checkpoint knows how far it came.
             status = RUNNING if trial.status == STOPPED else trial.status
             self._oracle.restore(
                 trial.trial_id, trial.values, Standing(trial.bracket, trial.rung, status, trial.score)
             )
             self._trials[trial.trial_id] = trial
-        if (self._path / CHECKPOINTS).is_dir():
-            self._checkpointed = {path.name for path in (self._path / CHECKPOINTS).iterdir()}
 
     def _submit(self) -> bool:
         """Give every idle worker a trial; False where nothing was given out."""
         given = False
         for worker in self._pool.idle():
-            if self._deadline is not None and time.time() >= self._deadline:
-                self._out_of_time = True
+            if not self._budget.allows():
                 break
             trial = self._oracle.create_trial(f"worker-{worker}")
             if trial.status != RUNNING:
                 break
-            self._pool.submit(worker, self._begin(trial.trial_id, trial.hyperparameters.values))
+            task = self._begin(trial.trial_id, trial.hyperparameters.values)
+            self._pool.submit(worker, task, self._budget.limit_s(self._trials[trial.trial_id].duration_s))
             given = True
         return given
 
     def _begin(self, trial_id: str, values: dict[str, object]) -> TrainTask:
-        planned = {name: values[f"tuner/{name}"] for name in ("bracket", "round", "initial_epoch", "epochs")}
+        planned = {name: int(str(values[f"tuner/{name}"])) for name in ("bracket", "round", "epochs")}
         record = self._trials.get(trial_id) or TrialRecord(
             trial_id=trial_id,
             values={name: value for name, value in values.items() if not name.startswith("tuner/")},
             status=RUNNING,
-            bracket=int(str(planned["bracket"])),
+            bracket=planned["bracket"],
             rung=0,
             seed=derive_seed(self._config.seed, "trial", int(trial_id)),
+            batch_size=self._config.batch_size,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        record = replace(record, status=RUNNING, rung=int(str(planned["round"])))
+        record = replace(record, status=RUNNING, rung=planned["round"], attempts=record.attempts + 1)
         self._trials[trial_id] = record
-        self._checkpointed.add(trial_id)
         self._store.start_rung(record)
-        epochs = int(str(planned["epochs"]))
-        initial_epoch = max(int(str(planned["initial_epoch"])), record.epochs)
+        epochs = self._budget.grant(trial_id, record.epochs, planned["epochs"])
         self._listener(
-            TrialStarted(trial_id, record.bracket, record.rung, initial_epoch, epochs, record.values)
+            TrialStarted(trial_id, record.bracket, record.rung, record.epochs, epochs, record.values)
         )
         return TrainTask(
             trial_id=trial_id,
             values=record.values,
             rung=record.rung,
             epochs=epochs,
-            batch_size=self._config.batch_size,
+            batch_size=record.batch_size,
             patience=self._config.patience,
             objective=self._objective,
             seed=record.seed,
-            checkpoint_dir=self._checkpoint(trial_id),
-            deadline=self._deadline,
+            checkpoint_dir=self._checkpoints.folder(trial_id),
+            epochs_reported=record.epochs,
+            deadline=self._budget.deadline,
         )
 
     def _handle(self, event: object) -> None:
@@ -159,92 +173,142 @@ class Search:
         elif isinstance(event, RungDone):
             self._on_rung(event)
         elif isinstance(event, Failure) and event.trial_id is not None:
-            self._on_failure(event)
+            self._on_failure(self._trials[event.trial_id], event)
+        elif isinstance(event, Lost) and event.trial_id is not None:
+            self._on_lost(self._trials[event.trial_id])
+        elif isinstance(event, Halt):
+            raise StorageError(event.message)
 
     def _on_epoch(self, event: EpochDone) -> None:
         trial = self._trials[event.trial_id]
         value = event.metrics[self._objective.name]
         is_best = self._objective.better(value, trial.score)
         self._store.record_epoch(
-            event.trial_id, event.rung, event.epoch, event.metrics, value if is_best else None
-        )
-        if is_best:
-            trial = replace(trial, score=value, best_epoch=event.epoch, metrics=event.metrics)
-        self._trials[event.trial_id] = replace(trial, epochs=event.epoch)
-
-    def _on_rung(self, event: RungDone) -> None:
-        status = STOPPED if event.timed_out else COMPLETED
-        self._store.finish_rung(
             event.trial_id,
             event.rung,
-            status,
-            event.num_params,
-            event.duration_s,
-            event.train_s,
-            event.images,
+            event.epoch,
+            event.metrics,
+            value if is_best else None,
+            duration_s=event.duration_s,
+            train_s=event.train_s,
+            images=event.images,
         )
-        trial = self._trials[event.trial_id]
-        trial = replace(
+        self._store.set_run({"spent_s": self._budget.spent_s})
+        self._budget.spend_epoch(event.trial_id)
+        if is_best:
+            trial = replace(trial, score=value, best_epoch=event.epoch, metrics=event.metrics)
+        self._trials[event.trial_id] = replace(
             trial,
-            status=status,
-            num_params=event.num_params,
+            epochs=event.epoch,
+            attempts=0,
             duration_s=trial.duration_s + event.duration_s,
             train_s=trial.train_s + event.train_s,
             images=trial.images + event.images,
         )
-        self._failures_in_a_row = 0
-        self._end_rung(trial, event.epochs)
 
-    def _on_failure(self, event: Failure) -> None:
-        assert event.trial_id is not None
+    def _on_rung(self, event: RungDone) -> None:
         trial = self._trials[event.trial_id]
-        error = f"{event.reason}: {event.message}"
-        if event.traceback:
-            replace_text(self._path / ERRORS / f"{event.trial_id}.txt", event.traceback)
-        self._store.fail(event.trial_id, trial.rung, error)
+        planned = self._planned_epochs(event.trial_id)
+        status = COMPLETED if event.stopped_early or event.epochs >= planned else STOPPED
+        self._store.finish_rung(event.trial_id, event.rung, status, event.num_params, event.overhead_s)
+        self._failures_in_a_row = 0
+        self._end_rung(
+            replace(
+                trial,
+                status=status,
+                num_params=event.num_params,
+                attempts=0,
+                duration_s=trial.duration_s + event.overhead_s,
+            )
+        )
+
+    def _on_failure(self, trial: TrialRecord, event: Failure) -> None:
+        if event.reason == "timeout" and self._budget.out_of_time:
+            self._store.stop(trial.trial_id)
+            self._end_rung(replace(trial, status=STOPPED, attempts=0))
+            return
+        if event.reason == "oom" and trial.batch_size == self._config.batch_size > 1:
+            self._begin_again(trial, trial.batch_size // 2)
+            return
+        failed = self._fail(trial, event.reason, event.message, event.traceback)
         self._failures_in_a_row += 1
-        self._end_rung(replace(trial, status=FAILED, error=error), trial.epochs)
+        self._end_rung(failed)
         if self._failures_in_a_row >= self._config.max_failures:
             raise TunerError(self._too_many_failures())
 
-    def _end_rung(self, trial: TrialRecord, epochs: int) -> None:
+    def _on_lost(self, trial: TrialRecord) -> None:
+        """The worker was killed from outside: the trial is not to blame, unless that happens each time."""
+        self._budget.settle(trial.trial_id)
+        if trial.attempts < MAX_ATTEMPTS:
+            self._oracle.retry(trial.trial_id)
+        else:
+            self._end_rung(self._fail(trial, "crash", _killed_too_often(trial.attempts)))
+
+    def _begin_again(self, trial: TrialRecord, batch_size: int) -> None:
+        """Let a trial that ran out of memory start anew with smaller batches."""
+        # The checkpoint goes first: a kill in between must not leave one of the larger batches behind.
+        self._checkpoints.drop(trial.trial_id)
+        self._store.restart(trial.trial_id, batch_size)
+        self._budget.settle(trial.trial_id)
+        self._trials[trial.trial_id] = replace(
+            trial, batch_size=batch_size, attempts=0, score=None, best_epoch=None, epochs=0, metrics={}
+        )
+        self._oracle.retry(trial.trial_id)
+
+    def _fail(
+        self, trial: TrialRecord, reason: FailureReason, message: str, traceback: str = ""
+    ) -> TrialRecord:
+        """Put a failure on record and return the trial as it then is."""
+        error = f"{reason}: {message}"
+        if traceback:
+            replace_text(self._path / ERRORS / f"{trial.trial_id}.txt", traceback)
+        self._store.fail(trial.trial_id, trial.rung, error)
+        return replace(trial, status=FAILED, error=error)
+
+    def _end_rung(self, trial: TrialRecord) -> None:
         """Tell the Oracle, tidy up, tell the listener."""
         self._trials[trial.trial_id] = trial
-        oracle_trial = self._oracle.trials[trial.trial_id]
-        planned = int(oracle_trial.hyperparameters.values["tuner/epochs"])
-        oracle_trial.status, oracle_trial.score = trial.status, trial.score
-        self._oracle.end_trial(oracle_trial)
+        self._budget.settle(trial.trial_id)
+        if trial.status == STOPPED:
+            self._oracle.retry(trial.trial_id)
+        else:
+            oracle_trial = self._oracle.trials[trial.trial_id]
+            oracle_trial.status, oracle_trial.score = trial.status, trial.score
+            self._oracle.end_trial(oracle_trial)
         best = rank(list(self._trials.values()), self._objective.direction)
-        self._prune([record.trial_id for record in best[:KEEP_BEST]])
+        self._checkpoints.prune([record.trial_id for record in best[:KEEP_BEST]], self._oracle.may_continue)
         if time.monotonic() - self._tables_at > TABLES_EVERY_S:
             self._write_tables()
         is_best = bool(best) and best[0].trial_id == trial.trial_id
-        self._listener(RungEnded(trial, planned - epochs, is_best))
+        self._listener(RungEnded(trial, self._planned_epochs(trial.trial_id) - trial.epochs, is_best))
 
-    def _prune(self, best: list[str]) -> None:
-        """Delete what no later step needs: the state of losers, and all but the best weights."""
-        for trial_id in sorted(self._checkpointed):
-            if self._oracle.may_continue(trial_id):
-                continue
-            if trial_id in best:
-                (self._checkpoint(trial_id) / STATE_FILE).unlink(missing_ok=True)
-            else:
-                shutil.rmtree(self._checkpoint(trial_id), ignore_errors=True)
-                self._checkpointed.discard(trial_id)
+    def _let_go(self) -> None:
+        """Put on record that trials under way were cut short by no fault of theirs."""
+        for trial_id, trial in self._trials.items():
+            if trial.status == RUNNING:
+                self._store.stop(trial_id)
+                self._trials[trial_id] = replace(trial, status=STOPPED, attempts=0)
 
-    def _checkpoint(self, trial_id: str) -> Path:
-        return self._path / CHECKPOINTS / trial_id
+    def _planned_epochs(self, trial_id: str) -> int:
+        return int(self._oracle.trials[trial_id].hyperparameters.values["tuner/epochs"])
 
     def _write_tables(self) -> None:
         self._tables_at = time.monotonic()
         write_trials(self._path / TRIALS_FILE, list(self._trials.values()), self._objective.name)
         write_epochs(self._path / EPOCHS_FILE, self._store.epochs())
+        self._store.back_up()
 
     def _too_many_failures(self) -> str:
         failed = [trial for trial in self._trials.values() if trial.status == FAILED]
         reasons = Counter(trial.error.partition(":")[0] for trial in failed)
         counted = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
+        last = failed[-1].error.rstrip(".")
         return (
-            f"{self._failures_in_a_row} trials in a row failed ({counted}); the last: {failed[-1].error} "
-            f"See '{self._path / ERRORS}', or allow more with --max-failures."
+            f"{self._failures_in_a_row} trials in a row failed ({counted}); the last: {last}. "
+            f"See '{self._path / ERRORS}', allow more with --max-failures, or run them again with: "
+            f"tuner retry {reference(self._path)}"
         )
+
+
+def _killed_too_often(attempts: int) -> str:
+    return f"its process was killed {attempts} times before it finished an epoch."

@@ -16,10 +16,11 @@ from filelock import FileLock, Timeout
 from tuner import __version__
 from tuner.config import SearchConfig, split_objective, to_toml
 from tuner.data.dataset import Dataset
-from tuner.errors import UsageError
+from tuner.errors import StorageError, UsageError
+from tuner.files import replace_text
 from tuner.results.schema import CONFIG_FILE, RUN_FILE, STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
-from tuner.results.tables import replace_text, write_json
+from tuner.results.tables import write_json
 from tuner.search.spaces import label
 from tuner.workers.protocol import Description, Ready
 
@@ -58,20 +59,31 @@ def discard_if_unstarted(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def begin_run(path: Path, config: SearchConfig, dataset: Dataset, ready: Ready, space: Description) -> Store:
-    """Write what the run is, before anything is trained; return its store."""
+def begin_run(
+    path: Path,
+    config: SearchConfig,
+    dataset: Dataset,
+    ready: Ready,
+    space: Description,
+    initial: list[dict[str, Any]],
+) -> Store:
+    """Write what the run is, before anything is trained; return its store.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
     metric, direction = split_objective(config.objective)
     facts: dict[str, Any] = {
         "run_id": path.name,
-        "status": "running",
         "started_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "space": config.space,
         "dataset": dataset.name,
         "algorithm": config.algorithm,
         "objective": metric,
         "direction": direction,
-        "config": config.model_dump(),
         "hyperparameters": space.hyperparameters,
+        "default_num_params": space.num_params,
+        "initial": initial,
         "data": {
             "source": dataset.source,
             "fingerprint": dataset.fingerprint,
@@ -87,9 +99,20 @@ def begin_run(path: Path, config: SearchConfig, dataset: Dataset, ready: Ready, 
         "seed": config.seed,
     }
     store = Store.create(path / STORE_FILE, facts)
+    record_config(path, store, config)
+    return store
+
+
+def record_config(path: Path, store: Store, config: SearchConfig) -> None:
+    """Note that a search with this request begins, or goes on.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    store.set_run({"config": config.model_dump(mode="json"), "status": "running"})
     replace_text(path / CONFIG_FILE, to_toml(config))
     write_run_json(path, store)
-    return store
+    store.back_up()
 
 
 def write_run_json(path: Path, store: Store) -> None:
@@ -103,6 +126,7 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises:
         UsageError: another process works on it.
+        StorageError: the folder cannot be written.
     """
     lock = FileLock(path / LOCK_FILE, timeout=0)
     try:
@@ -110,6 +134,10 @@ def locked(path: Path) -> Iterator[None]:
     except Timeout:
         raise UsageError(
             f"run '{path.name}' is being worked on by another tuner. Wait for it, or stop it first."
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot write run folder '{path}': {error.strerror}. Free space or permissions, then go on."
         ) from None
     try:
         yield

@@ -5,12 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import subprocess
 from collections.abc import Iterator
+
+# Set where unset before a backend is imported: no noise, GPU memory as needed.
+_QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+}
 
 
 @contextlib.contextmanager
 def quiet_import() -> Iterator[None]:
     """Import a backend without the notes that its C++ part writes to stderr before it can be told not to."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     saved = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
@@ -23,14 +34,42 @@ def quiet_import() -> Iterator[None]:
         os.close(null)
 
 
-def quiet_environment() -> dict[str, str]:
-    """Variables to set, where unset, before a backend is imported: no noise, GPU memory as needed."""
-    return {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_ENABLE_ONEDNN_OPTS": "1",
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    }
+def share_of_machine(number: int, workers: int) -> dict[str, str]:
+    """Return the environment of worker `number` of several: its threads and its GPU.
+
+    TensorFlow, OpenMP (PyTorch) and XLA (JAX) read the threads from variables of their own; those that are
+    set stay. A single worker has the whole machine.
+    """
+    if workers == 1:
+        return {}
+    threads = str(max(1, num_cores() // workers))
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NPROC")
+    share = {name: threads for name in names if name not in os.environ}
+    gpus = _visible_gpus()
+    return share | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {})
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _visible_gpus() -> list[str]:
+    """Names by which CUDA_VISIBLE_DEVICES knows the GPUs that this process may use."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip()]
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return listed.stdout.split()
 
 
 def describe_device() -> str:
@@ -40,9 +79,7 @@ def describe_device() -> str:
     names = _GPU_NAMES[keras.config.backend()]()
     if names:
         return f"GPU {names[0]}" + (f" (first of {len(names)})" if len(names) > 1 else "")
-    return (
-        f"CPU, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
-    )
+    return f"CPU, {num_cores()} cores"
 
 
 def _tensorflow_gpus() -> list[str]:

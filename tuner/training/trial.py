@@ -15,7 +15,15 @@ import numpy as np
 from tuner.config import Direction
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
-from tuner.training.checkpoint import Metrics, Progress, load_best, restore_state, save_best, save_state
+from tuner.training.checkpoint import (
+    Epoch,
+    Metrics,
+    Progress,
+    load_best,
+    restore_state,
+    save_best,
+    save_state,
+)
 from tuner.training.loop import Loop, make_loop
 from tuner.training.pipeline import epoch_order
 
@@ -35,19 +43,22 @@ class Objective:
             return False
         return than is None or (value > than if self.direction == "max" else value < than)
 
-    def best_epoch(self, history: tuple[Metrics, ...]) -> int | None:
+    def best_epoch(self, history: tuple[Epoch, ...]) -> int | None:
         """Number, from 1, of the first epoch with the best value; None where no value is finite."""
         best: int | None = None
-        for epoch, metrics in enumerate(history, start=1):
-            than = None if best is None else history[best - 1][self.name]
-            if self.better(metrics[self.name], than):
-                best = epoch
+        for number, epoch in enumerate(history, start=1):
+            than = None if best is None else history[best - 1].metrics[self.name]
+            if self.better(epoch.metrics[self.name], than):
+                best = number
         return best
 
 
 @dataclass(frozen=True)
 class TrainTask:
-    """Train one trial until it has `epochs` epochs behind it, from where its checkpoint stands."""
+    """Train one trial until it has `epochs` epochs behind it, from where its checkpoint stands.
+
+    `epochs_reported` are known to the driver; a checkpoint may be ahead of them, never behind unless damaged.
+    """
 
     trial_id: str
     values: dict[str, Any]
@@ -58,6 +69,7 @@ class TrainTask:
     objective: Objective
     seed: int
     checkpoint_dir: Path
+    epochs_reported: int = 0
     deadline: float | None = None  # time.time() after which no step is begun
 
 
@@ -73,18 +85,26 @@ class StepsDone:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """One finished epoch, its metrics with validation under `val_`; the checkpoint holds it already."""
+    """One finished epoch, its metrics with validation under `val_`; the checkpoint holds it already.
+
+    `duration_s` is the time of the whole epoch, `train_s` that of its training steps over `images` images.
+    """
 
     trial_id: str
     rung: int
     epoch: int
     metrics: Metrics
     duration_s: float
+    train_s: float
+    images: int
 
 
 @dataclass(frozen=True)
 class RungDone:
-    """A trial has what its rung asked for, stopped by itself, or ran into the deadline."""
+    """A trial has what its rung asked for, stopped by itself, or ran into the deadline.
+
+    `overhead_s` is time that went into no finished epoch: build, trace, an epoch that the deadline cut off.
+    """
 
     trial_id: str
     rung: int
@@ -92,9 +112,7 @@ class RungDone:
     stopped_early: bool
     timed_out: bool
     num_params: int
-    duration_s: float
-    train_s: float
-    images: int
+    overhead_s: float
 
 
 class TrialError(Exception):
@@ -131,6 +149,8 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     except TunerError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         message = f"the search space raised {type(error).__name__}: {first_line(error)}{_place(error)}"
         raise TrialError("build", message) from error
     if not isinstance(model, keras.Model):
@@ -142,7 +162,8 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
             "build", "the model is not compiled with a loss. Call model.compile(optimizer, loss, metrics)."
         )
     try:
-        shape = model.compute_output_shape((None, *dataset.image_shape))
+        inputs = keras.KerasTensor((None, *dataset.image_shape), "uint8")
+        shape = keras.tree.map_structure(lambda output: output.shape, model.compute_output_spec(inputs))
     except Exception as error:
         raise TrialError(
             "build", f"the model takes no images of shape {dataset.image_shape}: {first_line(error)}"
@@ -153,6 +174,16 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     if outputs != num_classes and not (num_classes == 2 and outputs == 1):
         raise TrialError("build", f"the model has {outputs} outputs for {num_classes} classes.")
     return model
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for what Python, TensorFlow, PyTorch and JAX raise when memory, of host or device, runs out."""
+    name = type(error).__name__
+    return (
+        isinstance(error, MemoryError)
+        or name in ("ResourceExhaustedError", "OutOfMemoryError")
+        or (name in ("XlaRuntimeError", "JaxRuntimeError") and "RESOURCE_EXHAUSTED" in str(error))
+    )
 
 
 def first_line(error: BaseException) -> str:
@@ -191,8 +222,21 @@ def train(
     model = build_model(hypermodel, task.values, dataset)
     progress = restore_state(task.checkpoint_dir, model)
     loop = make_loop(model, dataset.images, dataset.labels)
-    train_s, images = 0.0, 0
-    timed_out = False
+    num_images = len(dataset.splits["train"])
+
+    def report(epoch: int) -> float:
+        done = progress.history[epoch - 1]
+        emit(
+            EpochDone(
+                task.trial_id, task.rung, epoch, done.metrics, done.duration_s, done.train_s, num_images
+            )
+        )
+        return done.duration_s
+
+    # Epochs that were saved, but of which the driver never heard.
+    for epoch in range(task.epochs_reported + 1, progress.epochs + 1):
+        report(epoch)
+    in_epochs_s, timed_out = 0.0, False
     while progress.epochs < task.epochs and not progress.stopped_early:
         epoch = progress.epochs + 1
         epoch_start = time.perf_counter()
@@ -201,14 +245,13 @@ def train(
         except _DeadlineError:
             timed_out = True
             break
-        train_s += time.perf_counter() - epoch_start
-        images += len(dataset.splits["train"])
+        train_s = time.perf_counter() - epoch_start
         metrics |= {f"val_{k}": v for k, v in loop.evaluate(dataset.splits["validation"]).items()}
-        progress = _after_epoch(task, progress, metrics)
+        progress = _after_epoch(task, progress, Epoch(metrics, time.perf_counter() - epoch_start, train_s))
         if task.objective.best_epoch(progress.history) == epoch:
             save_best(task.checkpoint_dir, model)
         save_state(task.checkpoint_dir, model, progress)
-        emit(EpochDone(task.trial_id, task.rung, epoch, metrics, time.perf_counter() - epoch_start))
+        in_epochs_s += report(epoch)
     return RungDone(
         trial_id=task.trial_id,
         rung=task.rung,
@@ -216,9 +259,7 @@ def train(
         stopped_early=progress.stopped_early,
         timed_out=timed_out,
         num_params=int(model.count_params()),
-        duration_s=time.perf_counter() - start,
-        train_s=train_s,
-        images=images,
+        overhead_s=time.perf_counter() - start - in_epochs_s,
     )
 
 
@@ -259,11 +300,10 @@ def _train_epoch(
     return loop.train_epoch(order, task.batch_size, on_step)
 
 
-def _after_epoch(task: TrainTask, progress: Progress, metrics: Metrics) -> Progress:
-    history = (*progress.history, metrics)
-    if not math.isfinite(metrics[task.objective.name]):
-        raise TrialError(
-            "nan", f"{task.objective.name} became {metrics[task.objective.name]} in epoch {len(history)}."
-        )
+def _after_epoch(task: TrainTask, progress: Progress, epoch: Epoch) -> Progress:
+    history = (*progress.history, epoch)
+    value = epoch.metrics[task.objective.name]
+    if not math.isfinite(value):
+        raise TrialError("nan", f"{task.objective.name} became {value} in epoch {len(history)}.")
     waited = len(history) - (task.objective.best_epoch(history) or 0)
     return Progress(history, stopped_early=bool(task.patience) and waited >= task.patience)

@@ -1,4 +1,4 @@
-"""Warm child processes on this machine, replaced when they die."""
+"""Warm child processes on this machine, replaced when they die, hang or outgrow their memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import queue
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,20 @@ from typing import Any
 import psutil
 
 from tuner.errors import TunerError
-from tuner.training.device import quiet_environment
+from tuner.training.device import share_of_machine
 from tuner.training.trial import EpochDone, StepsDone, TrainTask
-from tuner.workers.protocol import Event, Failure, Ready, Request, WorkerSetup
+from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
 
 STOP_S = 5.0
-# TensorFlow never frees all that a trial took; a worker that has grown by so much is replaced, which takes
-# seconds, before it starves the machine.
+# How often the memory and the time of busy workers are looked at.
+WATCH_S = 0.2
+# Backends keep some of the most memory that they ever took; a worker that has grown by so much is replaced,
+# which takes seconds, before it starves the machine.
 MAX_GROWTH_MIB = 2048
+# Of the machine's memory, what all workers together may take where no limit is given.
+MEMORY_SHARE = 0.9
+# So many workers in a row that do not live to load their backend are no accident.
+MAX_STILLBORN = 3
 # Characters of a dead worker's output that its trial's error file keeps.
 LOG_TAIL = 8000
 
@@ -36,6 +43,11 @@ class _Worker:
     request: Request | None = None
     ready: Ready | None = None
     ready_mib: float = 0.0
+    limit_s: float | None = None
+    busy_since: float = 0.0
+    oom_kills: int = field(default_factory=lambda: _oom_kills())
+    worn: bool = False
+    verdict: Failure | None = None
 
     @property
     def memory_mib(self) -> float:
@@ -44,6 +56,15 @@ class _Worker:
             return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
         except psutil.NoSuchProcess:
             return 0.0
+
+    @property
+    def trial_id(self) -> str | None:
+        return self.request.trial_id if isinstance(self.request, TrainTask) else None
+
+    def condemn(self, reason: Any, message: str) -> None:
+        """Kill the process; its request has failed for this reason."""
+        self.verdict = Failure(self.trial_id, reason, message, "")
+        self.process.kill()
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -56,63 +77,67 @@ class _Worker:
 
 
 class LocalPool:
-    """A fixed number of worker processes, numbered from 0.
+    """A fixed number of worker processes, numbered from 0, among which the machine is divided.
 
     Workers load their backend while the driver does other things, write whatever the libraries print to
     `log_path`, leave Ctrl-C to the driver, and end themselves when the driver is gone.
     """
 
-    def __init__(self, setup: WorkerSetup, log_path: Path, size: int = 1) -> None:
-        self._setup, self._log_path = setup, log_path
-        self._workers = [self._start() for _ in range(size)]
+    def __init__(
+        self, setup: WorkerSetup, log_path: Path, size: int = 1, memory_mib: float | None = None
+    ) -> None:
+        self._setup, self._log_path, self._size = setup, log_path, size
+        total_mib = psutil.virtual_memory().total / 2**20
+        self._memory_mib = memory_mib or MEMORY_SHARE * total_mib / size
+        self._stillborn = 0
+        self._workers = [self._start(number) for number in range(size)]
 
     def idle(self) -> list[int]:
         """Numbers of the workers that wait for a request."""
         return [number for number, worker in enumerate(self._workers) if worker.request is None]
 
-    def submit(self, number: int, request: Request) -> None:
-        """Hand a request to an idle worker; `next_event` brings its answers."""
+    def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
+        """Hand a request to an idle worker; `next_event` brings its answers.
+
+        A worker that is still busy after `limit_s` seconds, its start not counted, is killed, and its
+        request has failed with reason 'timeout'.
+        """
         worker = self._workers[number]
         assert worker.request is None
-        if worker.ready and worker.memory_mib - worker.ready_mib > MAX_GROWTH_MIB:
+        grown = worker.ready is not None and worker.memory_mib - worker.ready_mib > MAX_GROWTH_MIB
+        if worker.worn or grown:
             worker.stop()
-            worker = self._workers[number] = self._start()
-        worker.request = request
+            worker = self._workers[number] = self._start(number)
+        worker.request, worker.limit_s, worker.busy_since = request, limit_s, time.monotonic()
         with contextlib.suppress(BrokenPipeError):  # its death is read as an event
             worker.connection.send(request)
 
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
         """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence.
 
-        A worker that dies answers its request with a Failure and is replaced.
+        A worker that dies is replaced, and answers its request: with Lost where someone else ended it, with a
+        Failure where it ended itself, or was killed for its memory or time.
 
         Raises:
-            TunerError: a worker dies before it could load its backend.
+            TunerError: workers die before they can load their backend.
         """
-        found = wait([worker.connection for worker in self._workers], timeout)
-        if not found:
-            return None
-        number = next(i for i, worker in enumerate(self._workers) if worker.connection is found[0])
-        worker = self._workers[number]
-        try:
-            event: Event = worker.connection.recv()
-        except (EOFError, ConnectionResetError):
-            event = self._bury(worker)
-            self._workers[number] = self._start()
-            return number, event
-        if isinstance(event, Ready):
-            worker.ready, worker.ready_mib = event, worker.memory_mib
-        elif not isinstance(event, StepsDone | EpochDone):
-            worker.request = None
-        return number, event
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            found = wait([worker.connection for worker in self._workers], WATCH_S)
+            self._watch()
+            if found:
+                number = next(i for i, worker in enumerate(self._workers) if worker.connection is found[0])
+                return number, self._receive(number)
+            if end is not None and time.monotonic() >= end:
+                return None
 
     def ask(self, request: Request) -> Event:
         """Let worker 0 do one request to its end and return the answer; all workers must be idle."""
-        self.submit(0, request)
         while True:
-            found = self.next_event()
-            if found is not None and not isinstance(found[1], Ready):
-                return found[1]
+            self.submit(0, request)
+            answer = self._answer()
+            if not isinstance(answer, Lost):
+                return answer
 
     def device(self) -> Ready:
         """Wait until worker 0 has loaded its backend; return what it says of itself."""
@@ -131,38 +156,95 @@ class LocalPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self) -> _Worker:
+    def _start(self, number: int) -> _Worker:
         context = multiprocessing.get_context("spawn")
-        for name, value in quiet_environment().items():
-            os.environ.setdefault(name, value)
         ours, theirs = context.Pipe()
-        process = context.Process(target=_main, args=(theirs, str(self._log_path)), daemon=True)
+        environment = share_of_machine(number, self._size)
+        process = context.Process(target=_main, args=(theirs, str(self._log_path), environment), daemon=True)
         process.start()
         theirs.close()
-        ours.send(self._setup)
+        with contextlib.suppress(BrokenPipeError):  # its death is read as an event
+            ours.send(self._setup)
         return _Worker(process, ours)
 
-    def _bury(self, worker: _Worker) -> Failure:
-        worker.process.join(STOP_S)
+    def _receive(self, number: int) -> Event:
+        worker = self._workers[number]
+        try:
+            event: Event = worker.connection.recv()
+        except (EOFError, OSError):
+            worker.process.join(STOP_S)
+            self._workers[number] = self._start(number)
+            return self._obituary(worker)
+        if isinstance(event, Ready):
+            worker.ready, worker.ready_mib, worker.busy_since = event, worker.memory_mib, time.monotonic()
+            self._stillborn = 0
+        elif not isinstance(event, StepsDone | EpochDone):
+            worker.request = None
+            # After an allocation that failed, a device may stay too fragmented for what came before.
+            worker.worn = isinstance(event, Failure) and event.reason == "oom"
+        return event
+
+    def _watch(self) -> None:
+        """Kill workers that take more memory or time than they may."""
+        for worker in self._workers:
+            if worker.request is None or worker.ready is None or worker.verdict is not None:
+                continue
+            if (memory_mib := worker.memory_mib) > self._memory_mib:
+                worker.condemn(
+                    "oom",
+                    f"the worker took {memory_mib:,.0f} MiB of memory, of {self._memory_mib:,.0f} allowed.",
+                )
+            elif worker.limit_s is not None and time.monotonic() - worker.busy_since > worker.limit_s:
+                worker.condemn("timeout", f"the worker was still busy after {worker.limit_s:,.0f} s.")
+
+    def _answer(self) -> Event:
+        while True:
+            found = self.next_event()
+            assert found is not None
+            if not isinstance(found[1], Ready) and found[0] == 0:
+                return found[1]
+
+    def _obituary(self, worker: _Worker) -> Failure | Lost:
+        """What a worker that died would have answered."""
         code = worker.process.exitcode
-        cause = (
-            f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"exited with code {code}"
-        )
+        by_signal = signal.Signals(-code) if code is not None and code < 0 else None
+        cause = f"was killed by {by_signal.name}" if by_signal else f"exited with code {code}"
         if worker.ready is None:
-            raise TunerError(
-                f"a worker process {cause} while it started. Its output is in '{self._log_path}'."
-            )
-        trial_id = worker.request.trial_id if isinstance(worker.request, TrainTask) else None
+            self._stillborn += 1
+            if self._stillborn >= MAX_STILLBORN:
+                raise TunerError(
+                    f"{MAX_STILLBORN} worker processes in a row ended while they started, the last one "
+                    f"{cause}. Their output is in '{self._log_path}'."
+                )
+        if worker.request is None:
+            return Lost(None, f"the worker process {cause}")
+        if worker.verdict is not None:
+            return worker.verdict
+        if by_signal == signal.SIGKILL and _oom_kills() > worker.oom_kills:
+            return Failure(worker.trial_id, "oom", "the system ran out of memory and killed the worker.", "")
+        if by_signal in (signal.SIGKILL, signal.SIGTERM) or worker.ready is None:
+            return Lost(worker.trial_id, f"the worker process {cause}")
         output = self._log_path.read_text("utf-8", errors="replace")
-        return Failure(trial_id, "crash", f"the worker process {cause}", output[-LOG_TAIL:])
+        return Failure(worker.trial_id, "crash", f"the worker process {cause}", output[-LOG_TAIL:])
 
 
-def _main(connection: Connection, log_path: str) -> None:
+def _oom_kills() -> int:
+    """Processes that the kernel has killed for want of memory since it started; 0 where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def _main(connection: Connection, log_path: str, environment: dict[str, str]) -> None:
     """Life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    os.environ |= environment
     from tuner.workers.serve import Server, announce
 
     setup: WorkerSetup = connection.recv()

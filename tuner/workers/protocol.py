@@ -71,7 +71,7 @@ class WinnerDone:
 
 @dataclass(frozen=True)
 class Failure:
-    """The request failed; the worker is alive unless `reason` is crash and `traceback` is empty."""
+    """The request failed, for a reason of its own."""
 
     trial_id: str | None
     reason: FailureReason
@@ -79,4 +79,19 @@ class Failure:
     traceback: str
 
 
-Event = Ready | Description | StepsDone | EpochDone | RungDone | WinnerDone | Failure
+@dataclass(frozen=True)
+class Lost:
+    """The worker was ended from outside; what it was asked can go on elsewhere, from its checkpoint."""
+
+    trial_id: str | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Nothing is wrong with the request, but no request can be done: the storage is full, say."""
+
+    message: str
+
+
+Event = Ready | Description | StepsDone | EpochDone | RungDone | WinnerDone | Failure | Lost | Halt

@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from tuner.errors import TunerError
+from tuner.errors import StorageError, TunerError
+from tuner.files import replacing
 from tuner.training.device import describe_device, quiet_import
 from tuner.training.loop import make_loop
 from tuner.training.trial import (
@@ -19,6 +20,7 @@ from tuner.training.trial import (
     TrialError,
     build_model,
     first_line,
+    is_out_of_memory,
     probabilities,
     restore_winner,
     train,
@@ -29,6 +31,7 @@ from tuner.workers.protocol import (
     Event,
     Failure,
     FinishWinner,
+    Halt,
     Ready,
     Request,
     WinnerDone,
@@ -67,12 +70,12 @@ class Server:
             return self._finish(request)
         except TrialError as error:
             return Failure(trial_id, error.reason, str(error), _user_traceback(error.__cause__ or error))
+        except StorageError as error:
+            return Halt(str(error))
         except TunerError as error:
             return Failure(trial_id, "build", str(error), "")
-        except MemoryError as error:
-            return Failure(trial_id, "oom", f"out of memory: {first_line(error)}", _user_traceback(error))
         except Exception as error:
-            reason: FailureReason = "oom" if type(error).__name__ == "ResourceExhaustedError" else "crash"
+            reason: FailureReason = "oom" if is_out_of_memory(error) else "crash"
             message = f"{type(error).__name__}: {first_line(error)}"
             return Failure(trial_id, reason, message, _user_traceback(error))
 
@@ -92,10 +95,8 @@ class Server:
     def _finish(self, request: FinishWinner) -> WinnerDone:
         dataset = self._dataset
         model = restore_winner(self._hypermodel, request.values, request.checkpoint_dir, dataset)
-        request.model_path.parent.mkdir(parents=True, exist_ok=True)
-        draft = request.model_path.with_name("draft-" + request.model_path.name)
-        model.save(draft)
-        draft.replace(request.model_path)
+        with replacing(request.model_path) as draft:
+            model.save(draft)
         outputs = make_loop(model, dataset.images, dataset.labels).predict(dataset.splits[request.split])
         return WinnerDone(probabilities(model, outputs))
 

@@ -1,0 +1,137 @@
+"""The file of the store: shared, damaged, of another version, backed up."""
+
+import sqlite3
+
+import pytest
+
+from tests.results.records import FACTS, epoch, record
+from tuner.errors import TunerError
+from tuner.results.schema import BACKUP_FILE
+from tuner.results.store import Store
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.sqlite"
+
+
+@pytest.fixture
+def store(path):
+    store = Store.create(path, FACTS)
+    yield store
+    store.close()
+
+
+def test_a_store_that_is_locked_says_what_to_do(store, path):
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    store._connection.execute("PRAGMA busy_timeout = 1")
+    with pytest.raises(TunerError, match=r"cannot write '.*run\.sqlite': database is locked"):
+        store.set_run({"status": "completed"})
+    other.close()
+
+
+def test_a_reader_sees_a_run_under_way(store, path):
+    store.start_rung(record())
+    reader = Store(path)
+    store.start_rung(record("0002"))
+    assert len(reader.trials()) == 2
+    reader.close()
+
+
+def test_an_epoch_of_a_trial_never_begun_is_refused(store):
+    with pytest.raises(sqlite3.IntegrityError):
+        epoch(store, "0009", 0, 1, {"loss": 0.5}, None)
+
+
+def test_a_missing_store_is_named(tmp_path):
+    with pytest.raises(TunerError, match=r"'.*none\.sqlite' is damaged: it is missing"):
+        Store(tmp_path / "none.sqlite")
+
+
+def test_looking_for_a_missing_store_does_not_make_one(tmp_path):
+    with pytest.raises(TunerError):
+        Store(tmp_path / "none.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a database, but long enough to look at" * 50], ids=["empty", "garbage"]
+)
+def test_a_damaged_store_is_named(path, content):
+    """Keras Tuner's own files, when cut to nothing, end in a JSONDecodeError."""
+    path.write_bytes(content)
+    with pytest.raises(TunerError, match=r"run\.sqlite'"):
+        Store(path)
+
+
+def test_a_store_cut_short_is_named(store, path):
+    for number in range(200):
+        store.start_rung(record(f"{number:04d}", values={"name": "x" * 200}))
+    store.close()
+    path.write_bytes(path.read_bytes()[:8192])
+    with pytest.raises(TunerError, match=r"run\.sqlite'"):
+        Store(path).trials()
+
+
+def test_a_store_of_another_version_is_refused(store, path):
+    store.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(TunerError, match=r"run\.sqlite' has store version 999; this tuner knows 2"):
+        Store(path)
+
+
+def test_a_database_of_another_program_is_refused(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+    connection.close()
+    with pytest.raises(TunerError, match="it holds no trials"):
+        Store(path)
+
+
+VERSION_1 = """
+CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE trials (
+    trial_id TEXT PRIMARY KEY, hyperparameters TEXT NOT NULL, status TEXT NOT NULL,
+    bracket INTEGER NOT NULL, rung INTEGER NOT NULL, seed INTEGER NOT NULL, started_at TEXT NOT NULL,
+    score REAL, best_epoch INTEGER, epochs INTEGER NOT NULL, duration_s REAL NOT NULL,
+    train_s REAL NOT NULL, images INTEGER NOT NULL, num_params INTEGER, error TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE rungs (
+    trial_id TEXT NOT NULL REFERENCES trials, rung INTEGER NOT NULL, status TEXT NOT NULL, score REAL,
+    PRIMARY KEY (trial_id, rung)
+) WITHOUT ROWID;
+CREATE TABLE epochs (
+    trial_id TEXT NOT NULL REFERENCES trials, epoch INTEGER NOT NULL, metric TEXT NOT NULL,
+    rung INTEGER NOT NULL, value REAL, PRIMARY KEY (trial_id, epoch, metric)
+) WITHOUT ROWID;
+INSERT INTO run VALUES ('config', '{"batch_size": 32}');
+INSERT INTO trials VALUES ('0001', '{"units": 32}', 'COMPLETED', 0, 1, 7, '2026-01-01', 0.5, 2, 3, 4.0, 3.0,
+    90, 100, '');
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_store_of_an_older_version_is_brought_up_to_date(path):
+    """An upgrade of Keras Tuner can leave projects that cannot be loaded."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(VERSION_1)
+    connection.close()
+    for _ in range(2):
+        store = Store(path)
+        trial = store.trials()[0]
+        assert (trial.batch_size, trial.attempts, trial.values, trial.score) == (32, 0, {"units": 32}, 0.5)
+        store.start_rung(record("0002"))
+        store.close()
+
+
+def test_a_backup_holds_what_the_store_holds(store, path):
+    store.start_rung(record())
+    store.back_up()
+    store.start_rung(record("0002"))
+    store.back_up()
+    copy = Store(path.with_name(BACKUP_FILE))
+    assert (copy.run(), copy.trials()) == (store.run(), store.trials())
+    copy.close()

@@ -1,0 +1,154 @@
+"""What can go wrong with the files of a run, and what can be done about it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuner.errors import StorageError
+from tuner.files import DRAFT_PREFIX, replacing
+from tuner.results.schema import (
+    BACKUP_FILE,
+    BEST,
+    CHECKPOINTS,
+    EPOCHS_FILE,
+    EVALUATION_FILE,
+    FAILED,
+    MODEL_FILE,
+    RUN_FILE,
+    STORE_FILE,
+    TRIALS_FILE,
+)
+from tuner.results.store import Store
+from tuner.results.tables import write_epochs, write_json, write_trials
+from tuner.training.checkpoint import BEST_FILE, STATE_FILE, is_readable
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: `status` is 'ok', 'repaired' or 'damaged'; `note` says what was done."""
+
+    checked: str
+    status: str
+    note: str = ""
+
+
+def repair_run(path: Path) -> list[Finding]:
+    """Check all files of a run and mend what can be mended; nobody else may work on it meanwhile.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    store_finding = _repair_store(path / STORE_FILE)
+    if store_finding.status == "damaged":
+        return [store_finding]
+    store = Store(path / STORE_FILE)
+    try:
+        findings = [
+            store_finding,
+            _remove_drafts(path),
+            *_repair_checkpoints(path, store),
+            _rewrite_tables(path, store),
+            _check_best(path),
+        ]
+        store.back_up()
+    finally:
+        store.close()
+    return findings
+
+
+def _repair_store(path: Path) -> Finding:
+    fault = _fault(path)
+    if fault is None:
+        return Finding(STORE_FILE, "ok")
+    backup = path.with_name(BACKUP_FILE)
+    if _fault(backup) is not None:
+        return Finding(
+            STORE_FILE,
+            "damaged",
+            f"{fault}; and there is no sound {BACKUP_FILE}. What {TRIALS_FILE} holds can start a new search: "
+            f"tuner search --warm-start {path.with_name(TRIALS_FILE)}",
+        )
+    for suffix in ("", "-wal", "-shm"):
+        damaged = path.with_name(path.name + suffix)
+        if damaged.exists():
+            damaged.replace(path.with_name(f"damaged-{damaged.name}"))
+    with replacing(path) as draft:
+        shutil.copyfile(backup, draft)
+    return Finding(
+        STORE_FILE, "repaired", f"{fault}; restored from {BACKUP_FILE}, the old file is damaged-{STORE_FILE}"
+    )
+
+
+def _fault(path: Path) -> str | None:
+    """What is wrong with a store; None if nothing is."""
+    if not path.is_file():
+        return "it is missing"
+    try:
+        Store(path).close()
+        connection = sqlite3.connect(path)
+        try:
+            verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        finally:
+            connection.close()
+    except StorageError as error:
+        return str(error).removeprefix(f"'{path}' is damaged: ").partition(". Repair")[0]
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if verdict == "ok" else str(verdict)
+
+
+def _remove_drafts(path: Path) -> Finding:
+    drafts = [draft for draft in path.rglob(f"{DRAFT_PREFIX}*") if draft.is_file()]
+    for draft in drafts:
+        draft.unlink()
+    return Finding(
+        "unfinished files", "repaired" if drafts else "ok", f"{len(drafts)} removed" if drafts else ""
+    )
+
+
+def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:
+    """Let trials whose checkpoint is damaged begin again; they come out as they did before."""
+    findings = []
+    for trial in store.trials():
+        folder = path / CHECKPOINTS / trial.trial_id
+        damaged = [
+            name
+            for name in (STATE_FILE, BEST_FILE)
+            if (folder / name).exists() and not is_readable(folder / name)
+        ]
+        if not damaged or trial.status == FAILED:
+            continue
+        shutil.rmtree(folder)
+        store.restart(trial.trial_id, trial.batch_size)
+        findings.append(
+            Finding(
+                f"checkpoint of trial {trial.trial_id}",
+                "repaired",
+                f"{' and '.join(damaged)} damaged; tuner resume will train the trial again",
+            )
+        )
+    return findings or [Finding("checkpoints", "ok")]
+
+
+def _rewrite_tables(path: Path, store: Store) -> Finding:
+    facts = store.run()
+    write_trials(path / TRIALS_FILE, store.trials(), facts["objective"])
+    write_epochs(path / EPOCHS_FILE, store.epochs())
+    write_json(path / RUN_FILE, facts)
+    return Finding("tables", "ok", "written anew from the store")
+
+
+def _check_best(path: Path) -> Finding:
+    missing = [
+        name
+        for name in (MODEL_FILE, EVALUATION_FILE)
+        if not (path / BEST / name).is_file() or not (path / BEST / name).stat().st_size
+    ]
+    if (path / BEST).is_dir() and missing:
+        return Finding(
+            "best model", "damaged", f"{', '.join(missing)} missing; tuner resume makes them again"
+        )
+    return Finding("best model", "ok", "" if (path / BEST).is_dir() else "none yet")

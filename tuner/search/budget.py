@@ -1,0 +1,81 @@
+"""What a search may still spend: time and epochs."""
+
+from __future__ import annotations
+
+import time
+
+from tuner.config import SearchConfig
+
+# A worker looks at the clock after each dispatch of steps; one that has not done so this long after the end
+# of the time hangs.
+GRACE_S = 10.0
+
+
+class Budget:
+    """Keeps the account of one run, over all its interruptions.
+
+    Args:
+        spent_s: Seconds that the run has taken before.
+        spent_epochs: Epochs trained before.
+    """
+
+    def __init__(self, config: SearchConfig, spent_s: float, spent_epochs: int) -> None:
+        self._trial_timeout = config.trial_timeout
+        self._max_epochs = config.max_epochs_total
+        self._spent_before, self._started = spent_s, time.time()
+        self._spent_epochs = spent_epochs
+        self._granted: dict[str, int] = {}
+        self.exceeded: str | None = None
+        """'time' or 'epochs' once a trial was refused for it."""
+        self.deadline = None if config.max_time is None else self._started + config.max_time - spent_s
+        """time.time() after which no step is begun."""
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds that the run has taken so far."""
+        return self._spent_before + time.time() - self._started
+
+    @property
+    def out_of_time(self) -> bool:
+        return self.deadline is not None and time.time() >= self.deadline
+
+    def allows(self) -> bool:
+        """True where another trial may begin or go on."""
+        if self.out_of_time:
+            self.exceeded = "time"
+        elif self._left() <= 0:
+            # Trials under way may stop early and leave some of theirs.
+            self.exceeded = None if self._granted else "epochs"
+        else:
+            self.exceeded = None
+            return True
+        return False
+
+    def grant(self, trial_id: str, done: int, planned: int) -> int:
+        """Set epochs aside for a trial that has `done` some; return how many it may have in all."""
+        granted = int(min(planned - done, self._left()))
+        self._granted[trial_id] = granted
+        return done + granted
+
+    def spend_epoch(self, trial_id: str) -> None:
+        """A trial used one of its epochs."""
+        self._spent_epochs += 1
+        self._granted[trial_id] -= 1
+
+    def settle(self, trial_id: str) -> None:
+        """A trial needs what is left of its epochs no more."""
+        self._granted.pop(trial_id, None)
+
+    def limit_s(self, trained_s: float) -> float | None:
+        """Seconds after which a worker is to be killed whose trial has trained for `trained_s` before."""
+        limits = []
+        if self._trial_timeout is not None:
+            limits.append(max(0.0, self._trial_timeout - trained_s))
+        if self.deadline is not None:
+            limits.append(self.deadline - time.time() + GRACE_S)
+        return min(limits, default=None)
+
+    def _left(self) -> float:
+        if self._max_epochs is None:
+            return float("inf")
+        return self._max_epochs - self._spent_epochs - sum(self._granted.values())

@@ -1,0 +1,38 @@
+"""The checkpoints of a run: which are still needed, and the end of those that are not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from tuner.results.schema import CHECKPOINTS
+from tuner.training.checkpoint import STATE_FILE
+
+
+class Checkpoints:
+    """A folder for each trial that has one."""
+
+    def __init__(self, run_path: Path) -> None:
+        self._path = run_path / CHECKPOINTS
+        self._present = {path.name for path in self._path.iterdir()} if self._path.is_dir() else set()
+
+    def folder(self, trial_id: str) -> Path:
+        """Return the folder that a trial may fill."""
+        self._present.add(trial_id)
+        return self._path / trial_id
+
+    def drop(self, trial_id: str) -> None:
+        """Delete all that there is of a trial."""
+        shutil.rmtree(self._path / trial_id, ignore_errors=True)
+        self._present.discard(trial_id)
+
+    def prune(self, best: Collection[str], may_continue: Callable[[str], bool]) -> None:
+        """Delete what no later step needs: the state of losers, and all but the weights of the best."""
+        for trial_id in sorted(self._present):
+            if may_continue(trial_id):
+                continue
+            if trial_id in best:
+                (self._path / trial_id / STATE_FILE).unlink(missing_ok=True)
+            else:
+                self.drop(trial_id)

@@ -1,0 +1,66 @@
+"""Whether a run that is taken up still has the data and the space that it was begun with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuner.data.dataset import Dataset
+from tuner.errors import UsageError
+from tuner.workers.protocol import Description
+
+
+def check_data(facts: dict[str, Any], dataset: Dataset) -> None:
+    """Compare the data set with that of the run.
+
+    Raises:
+        UsageError: they differ; it says in what.
+    """
+    if dataset.fingerprint != facts["data"]["fingerprint"]:
+        before, now = facts["data"]["counts"], dataset.counts()
+        how = f"the counts were {before}, they are {now}" if before != now else "some images are others"
+        raise _changed("data", how)
+
+
+def check_space(facts: dict[str, Any], space: Description) -> None:
+    """Compare the search space with that of the run.
+
+    Raises:
+        UsageError: they differ; it says in what.
+    """
+    before, now = _parameters(facts["hyperparameters"]), _parameters(space.hyperparameters)
+    differences = [f"'{name}' is gone" for name in before if name not in now]
+    differences += [f"'{name}' is new" for name in now if name not in before]
+    for name in before:
+        if name in now and before[name] != now[name]:
+            differences.append(f"'{name}' {_difference(before[name], now[name])}")
+    num_params = facts.get("default_num_params", space.num_params)
+    if not differences and num_params != space.num_params:
+        differences = [f"the default model had {num_params:,} parameters, it has {space.num_params:,}"]
+    if differences:
+        raise _changed("search space", "; ".join(differences))
+
+
+def _parameters(hyperparameters: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Each hyperparameter as it is declared, several times where conditions ask for it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for parameter in hyperparameters["space"]:
+        found.setdefault(parameter["config"]["name"], []).append(parameter["config"])
+    return found
+
+
+def _difference(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> str:
+    if len(before) != len(now):
+        return f"was declared {len(before)} times, it is {len(now)} times"
+    changes = [
+        f"{key} {old.get(key)}, now {new.get(key)}"
+        for old, new in zip(before, now, strict=True)
+        for key in {**old, **new}
+        if old.get(key) != new.get(key)
+    ]
+    return "had " + " and ".join(changes)
+
+
+def _changed(what: str, how: str) -> UsageError:
+    return UsageError(
+        f"the {what} changed since the run was begun: {how}. Restore it, or start a new search."
+    )
