@@ -1,5 +1,6 @@
 """What all tests share: a cache of their own, no clock on Hypothesis, and a data set of a few pixels."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,15 @@ settings.register_profile("tuner", deadline=None)
 settings.load_profile("tuner")
 
 SIDE = 8
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell does that starts tests in the background: their children would ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+heed_interrupts()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
+from tests.conftest import heed_interrupts
 from tuner.results.schema import COMPLETED, STORE_FILE
 from tuner.results.store import Store
 
@@ -248,7 +249,9 @@ def _strike(
         process.send_signal(signal.SIGINT)
         process.wait(WAIT_S)
         took_s = time.monotonic() - start
-        tally.slow_interrupts += took_s > INTERRUPT_S
+        if took_s > INTERRUPT_S:
+            tally.slow_interrupts += 1
+            print(f"{took_s:.1f} s to stop, code {process.returncode}", file=sys.stderr)
         tally.slowest_interrupt_s = max(tally.slowest_interrupt_s, took_s)
     if target != "worker":
         process.wait(WAIT_S)
@@ -286,6 +289,7 @@ def _images_per_epoch(run: Path) -> int:
 def kill_searches(folder: Path, kills: int, seed: int = 0, kills_per_search: int = 20) -> Tally:
     """Kill searches until `kills` kills were dealt."""
     rng, tally = random.Random(seed), Tally()
+    heed_interrupts()
     arena = Arena(folder)
     while (left := kills - tally.kills.total()) > 0:
         number = tally.runs

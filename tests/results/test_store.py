@@ -124,7 +124,7 @@ def test_a_trial_cut_short_keeps_what_it_has(store):
     assert (trial.status, trial.attempts, trial.epochs, trial.score) == (STOPPED, 0, 1, 0.75)
 
 
-def test_a_trial_that_begins_again_forgets_its_epochs_and_not_its_time(store):
+def test_a_trial_that_begins_again_forgets_all_that_came_of_it(store):
     store.start_rung(record())
     epoch(store, "0001", 0, 1, {"val_accuracy": 0.75}, 0.75)
     store.fail("0001", 0, "oom: too large")
@@ -132,7 +132,7 @@ def test_a_trial_that_begins_again_forgets_its_epochs_and_not_its_time(store):
     trial = only(store)
     assert (trial.status, trial.batch_size, trial.error) == (STOPPED, 32, "")
     assert (trial.epochs, trial.score, trial.best_epoch, store.epochs()) == (0, None, None, [])
-    assert trial.duration_s == 1.0
+    assert (trial.duration_s, trial.train_s, trial.images) == (0, 0, 0)
 
 
 def test_a_promotion_keeps_what_is_known_of_the_trial(store):

@@ -296,3 +296,15 @@ def test_trials_are_numbered_from_one_without_gaps(algorithm):
     oracle = oracle_for(algorithm, max_trials=12)
     run_oracle(oracle)
     assert list(oracle.trials) == [f"{number:04d}" for number in range(1, 13)]
+
+
+@pytest.mark.parametrize("name", ["random", "grid", "hyperband"])
+def test_the_number_of_workers_changes_neither_configurations_nor_promotions(name):
+    one, four = (
+        {
+            (step.trial_id, step.rung, key(step.values))
+            for step in run_oracle(oracle_for(name), workers=workers)
+        }
+        for workers in (1, 4)
+    )
+    assert one == four

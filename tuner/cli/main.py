@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from typing import Annotated, NoReturn
 
@@ -14,6 +15,9 @@ from tuner import __version__
 from tuner.cli import best, data, doctor, leaderboard, resume, retry, runs, search, spaces
 from tuner.cli.output import stderr
 from tuner.errors import TunerError
+
+# From the first request to stop to the last moment to do so.
+LEAVE_S = 4.0
 
 app = typer.Typer(
     name="tuner",
@@ -76,15 +80,20 @@ def run() -> int:
 def _catch_signals() -> None:
     """Asked to stop, by Ctrl-C, politely, or by a terminal that closes, a search saves its state.
 
-    Asked again, it ends at once: all that it has done is in the store, and workers end with the driver.
+    Asked again, or after some seconds, it ends at once: all that it has done is in the store, and workers end
+    with the driver.
     """
 
-    def leave(number: int, frame: object) -> NoReturn:  # noqa: ARG001
+    def leave(*_: object) -> NoReturn:
         os._exit(130)
 
-    def interrupt(number: int, frame: object) -> NoReturn:  # noqa: ARG001
+    def interrupt(*_: object) -> NoReturn:
         for each in caught:
             signal.signal(each, leave)
+        # The exception may land where a library swallows it.
+        deadline = threading.Timer(LEAVE_S, leave)
+        deadline.daemon = True
+        deadline.start()
         raise KeyboardInterrupt
 
     # `nohup` and shells that start a command in the background let it ignore some of them.

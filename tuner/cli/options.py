@@ -30,7 +30,7 @@ def option(field: str, panel: str, short: str | None = None) -> Any:
     names = ["--" + field.replace("_", "-"), *([short] if short else [])]
     if info.default is False:
         names[0] += f"/--no-{field.replace('_', '-')}"
-    shown = info.default not in (None, False, ())
+    shown = info.default is not None and info.default is not False and info.default != ()
     return typer.Option(
         *names,
         envvar=f"TUNER_{field.upper()}",

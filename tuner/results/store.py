@@ -201,27 +201,37 @@ class Store:
             )
 
     def restart(self, trial_id: str, batch_size: int) -> None:
-        """A trial is to begin again at epoch 0: what it has learnt is forgotten, the time it took is not."""
+        """A trial is to begin again at epoch 0: all that came of it so far is forgotten."""
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, batch_size = ?, attempts = 0, score = NULL, "
-                "best_epoch = NULL, epochs = 0, error = '' WHERE trial_id = ?",
+                "best_epoch = NULL, epochs = 0, duration_s = 0, train_s = 0, images = 0, error = '' "
+                "WHERE trial_id = ?",
                 (STOPPED, batch_size, trial_id),
             )
             cursor.execute("DELETE FROM epochs WHERE trial_id = ?", (trial_id,))
 
+    def trial(self, trial_id: str) -> TrialRecord:
+        """Return one trial, with the metrics of its best epoch."""
+        return self._trials("WHERE trial_id = ?", (trial_id,))[0]
+
     def trials(self) -> list[TrialRecord]:
         """Return all trials in the order of their numbers, with the metrics of their best epochs."""
+        return self._trials("", ())
+
+    def _trials(self, condition: str, arguments: tuple[str, ...]) -> list[TrialRecord]:
         metrics: dict[str, dict[str, float]] = {}
         best = (
-            "SELECT trial_id, metric, value FROM epochs JOIN trials USING (trial_id) "
-            "WHERE epoch = best_epoch AND value IS NOT NULL"
+            f"SELECT trial_id, metric, value FROM (SELECT * FROM trials {condition}) JOIN epochs "
+            "USING (trial_id) WHERE epoch = best_epoch AND value IS NOT NULL"
         )
-        for trial_id, metric, value in self._rows(best):
+        for trial_id, metric, value in self._rows(best, arguments):
             metrics.setdefault(trial_id, {})[metric] = value
         columns = [field.name for field in fields(TrialRecord) if field.name not in ("values", "metrics")]
         rows = self._rows(
-            f"SELECT hyperparameters, {', '.join(columns)} FROM trials ORDER BY length(trial_id), trial_id"
+            f"SELECT hyperparameters, {', '.join(columns)} FROM trials {condition} "
+            "ORDER BY length(trial_id), trial_id",
+            arguments,
         )
         return [
             TrialRecord(

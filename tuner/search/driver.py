@@ -91,6 +91,7 @@ class Search:
                 self._let_go()
                 self._write_tables()
             raise
+        self._let_go()
         self._write_tables()
         return self._outcome()
 
@@ -143,9 +144,8 @@ class Search:
             batch_size=self._config.batch_size,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        record = replace(record, status=RUNNING, rung=planned["round"], attempts=record.attempts + 1)
-        self._trials[trial_id] = record
-        self._store.start_rung(record)
+        self._store.start_rung(replace(record, rung=planned["round"]))
+        record = self._reread(trial_id)
         epochs = self._budget.grant(trial_id, record.epochs, planned["epochs"])
         self._listener(
             TrialStarted(trial_id, record.bracket, record.rung, record.epochs, epochs, record.values)
@@ -180,9 +180,8 @@ class Search:
             raise StorageError(event.message)
 
     def _on_epoch(self, event: EpochDone) -> None:
-        trial = self._trials[event.trial_id]
         value = event.metrics[self._objective.name]
-        is_best = self._objective.better(value, trial.score)
+        is_best = self._objective.better(value, self._trials[event.trial_id].score)
         self._store.record_epoch(
             event.trial_id,
             event.rung,
@@ -195,37 +194,19 @@ class Search:
         )
         self._store.set_run({"spent_s": self._budget.spent_s})
         self._budget.spend_epoch(event.trial_id)
-        if is_best:
-            trial = replace(trial, score=value, best_epoch=event.epoch, metrics=event.metrics)
-        self._trials[event.trial_id] = replace(
-            trial,
-            epochs=event.epoch,
-            attempts=0,
-            duration_s=trial.duration_s + event.duration_s,
-            train_s=trial.train_s + event.train_s,
-            images=trial.images + event.images,
-        )
+        self._reread(event.trial_id)
 
     def _on_rung(self, event: RungDone) -> None:
-        trial = self._trials[event.trial_id]
-        planned = self._planned_epochs(event.trial_id)
-        status = COMPLETED if event.stopped_early or event.epochs >= planned else STOPPED
+        done = event.stopped_early or event.epochs >= self._planned_epochs(event.trial_id)
+        status = COMPLETED if done else STOPPED
         self._store.finish_rung(event.trial_id, event.rung, status, event.num_params, event.overhead_s)
         self._failures_in_a_row = 0
-        self._end_rung(
-            replace(
-                trial,
-                status=status,
-                num_params=event.num_params,
-                attempts=0,
-                duration_s=trial.duration_s + event.overhead_s,
-            )
-        )
+        self._end_rung(self._reread(event.trial_id))
 
     def _on_failure(self, trial: TrialRecord, event: Failure) -> None:
         if event.reason == "timeout" and self._budget.out_of_time:
             self._store.stop(trial.trial_id)
-            self._end_rung(replace(trial, status=STOPPED, attempts=0))
+            self._end_rung(self._reread(trial.trial_id))
             return
         if event.reason == "oom" and trial.batch_size == self._config.batch_size > 1:
             self._begin_again(trial, trial.batch_size // 2)
@@ -250,9 +231,7 @@ class Search:
         self._checkpoints.drop(trial.trial_id)
         self._store.restart(trial.trial_id, batch_size)
         self._budget.settle(trial.trial_id)
-        self._trials[trial.trial_id] = replace(
-            trial, batch_size=batch_size, attempts=0, score=None, best_epoch=None, epochs=0, metrics={}
-        )
+        self._reread(trial.trial_id)
         self._oracle.retry(trial.trial_id)
 
     def _fail(
@@ -263,11 +242,10 @@ class Search:
         if traceback:
             replace_text(self._path / ERRORS / f"{trial.trial_id}.txt", traceback)
         self._store.fail(trial.trial_id, trial.rung, error)
-        return replace(trial, status=FAILED, error=error)
+        return self._reread(trial.trial_id)
 
     def _end_rung(self, trial: TrialRecord) -> None:
         """Tell the Oracle, tidy up, tell the listener."""
-        self._trials[trial.trial_id] = trial
         self._budget.settle(trial.trial_id)
         if trial.status == STOPPED:
             self._oracle.retry(trial.trial_id)
@@ -284,10 +262,15 @@ class Search:
 
     def _let_go(self) -> None:
         """Put on record that trials under way were cut short by no fault of theirs."""
-        for trial_id, trial in self._trials.items():
+        for trial_id, trial in list(self._trials.items()):
             if trial.status == RUNNING:
                 self._store.stop(trial_id)
-                self._trials[trial_id] = replace(trial, status=STOPPED, attempts=0)
+                self._reread(trial_id)
+
+    def _reread(self, trial_id: str) -> TrialRecord:
+        """Return a trial as it is on record, after an event that changed it."""
+        trial = self._trials[trial_id] = self._store.trial(trial_id)
+        return trial
 
     def _planned_epochs(self, trial_id: str) -> int:
         return int(self._oracle.trials[trial_id].hyperparameters.values["tuner/epochs"])
