@@ -121,6 +121,7 @@ def _search(
         with suppress(StorageError):
             store.set_run({"status": status})
             write_run_json(path, store)
+            store.back_up()
         store.close()
 
 
