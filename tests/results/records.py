@@ -23,4 +23,4 @@ def record(trial_id: str = "0001", **facts: Any) -> TrialRecord:
 
 def epoch(store: Store, *facts: Any) -> None:
     """Record an epoch of one second and 50 images."""
-    store.record_epoch(*facts, duration_s=1.0, train_s=0.5, images=50)
+    store.record_epoch(*facts, duration_s=1.0, train_s=0.5, images=50, spent_s=9.0)

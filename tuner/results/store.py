@@ -148,10 +148,11 @@ class Store:
         duration_s: float,
         train_s: float,
         images: int,
+        spent_s: float,
     ) -> None:
         """A trial finished an epoch; `best_score` is given where it is the trial's best so far.
 
-        Times and images are added to those before.
+        Times and images are added to those before; `spent_s` is what the whole run has taken by now.
         """
         with self._event() as cursor:
             cursor.executemany(
@@ -163,6 +164,7 @@ class Store:
                 "train_s = train_s + ?, images = images + ? WHERE trial_id = ?",
                 (epoch, duration_s, train_s, images, trial_id),
             )
+            cursor.execute("INSERT OR REPLACE INTO run VALUES ('spent_s', ?)", (json.dumps(spent_s),))
             if best_score is not None:
                 cursor.execute(
                     "UPDATE trials SET best_epoch = ?, score = ? WHERE trial_id = ?",

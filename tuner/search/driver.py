@@ -191,8 +191,8 @@ class Search:
             duration_s=event.duration_s,
             train_s=event.train_s,
             images=event.images,
+            spent_s=self._budget.spent_s,
         )
-        self._store.set_run({"spent_s": self._budget.spent_s})
         self._budget.spend_epoch(event.trial_id)
         self._reread(event.trial_id)
 
