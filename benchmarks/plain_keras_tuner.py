@@ -46,6 +46,7 @@ def main(folder: Path) -> None:
         images, labels = data["x"], data["y"]
     order = np.random.default_rng(0).permutation(len(labels))
     train, validation = order[: len(order) * 7 // 10], order[len(order) * 7 // 10 :]
+    keras.utils.set_random_seed(1)  # or no two of its searches would come out the same
     shape = SimpleNamespace(image_shape=images.shape[1:], num_classes=2)
     tuner = LoggedHyperband(
         lambda hp: space.build(hp, shape),
