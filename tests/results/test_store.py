@@ -8,18 +8,6 @@ from tuner.results.schema import COMPLETED, FAILED, RUNNING, STOPPED, EpochRecor
 from tuner.results.store import Store
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "run.sqlite"
-
-
-@pytest.fixture
-def store(path):
-    store = Store.create(path, FACTS)
-    yield store
-    store.close()
-
-
 def only(store):
     (trial,) = store.trials()
     return trial

@@ -4,22 +4,10 @@ import sqlite3
 
 import pytest
 
-from tests.results.records import FACTS, epoch, record
+from tests.results.records import epoch, record
 from tuner.errors import TunerError
 from tuner.results.schema import BACKUP_FILE
 from tuner.results.store import Store
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "run.sqlite"
-
-
-@pytest.fixture
-def store(path):
-    store = Store.create(path, FACTS)
-    yield store
-    store.close()
 
 
 def test_a_store_that_is_locked_says_what_to_do(store, path):

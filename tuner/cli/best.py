@@ -16,7 +16,7 @@ from tuner.cli.output import format_value, note, stdout
 from tuner.cli.review import evaluation_view, load_evaluation
 from tuner.errors import TunerError, UsageError
 from tuner.files import replacing
-from tuner.results.query import RunView, find_run
+from tuner.results.query import RunView, find_run, reference
 from tuner.results.schema import BEST, MODEL_FILE, TrialRecord
 from tuner.results.tables import write_json
 
@@ -85,7 +85,7 @@ def _export(run: RunView, trial: TrialRecord, evaluation: dict[str, Any], target
     """Copy the model, with its classes and hyperparameters beside it as JSON."""
     source = run.path / BEST / MODEL_FILE
     if not source.is_file():
-        raise TunerError(f"'{source}' is gone. Make it again with: tuner resume {run.run_id}")
+        raise TunerError(f"'{source}' is gone. Make it again with: tuner resume {reference(run.path)}")
     with replacing(target) as draft:
         shutil.copyfile(source, draft)
     write_json(target.with_suffix(".json"), _facts(run, trial, evaluation))

@@ -54,6 +54,7 @@ def root(
 
 def main() -> NoReturn:
     """Entry point of the console script."""
+    _catch_signals()
     code = run()
     with suppress(BrokenPipeError):
         sys.stdout.flush()
@@ -63,7 +64,6 @@ def main() -> NoReturn:
 
 def run() -> int:
     """Run the command that the arguments name; return its exit code."""
-    _catch_signals()
     try:
         code = app(standalone_mode=False)
     except TunerError as error:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tuner.files import replacing
+
 
 def write_confusion_png(path: Path, evaluation: dict[str, Any], title: str) -> None:
     """Draw counts and row percentages; the colour is the share of the true class."""
@@ -45,5 +47,5 @@ def write_confusion_png(path: Path, evaluation: dict[str, Any], title: str) -> N
     bar.outline.set_visible(False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(buffer.getvalue())
+    with replacing(path) as draft:
+        draft.write_bytes(buffer.getvalue())

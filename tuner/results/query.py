@@ -64,10 +64,9 @@ def find_run(reference: str | None, results_dir: Path) -> RunView:
     Raises:
         UsageError: there is no such run, or none at all.
     """
-    if reference is not None:
-        for candidate in (Path(reference), results_dir / reference):
-            if _is_run(candidate):
-                return open_run(candidate)
+    named = _named(reference, results_dir)
+    if named is not None:
+        return open_run(named)
     found = runs(results_dir)
     if not found:
         raise UsageError(f"no runs in '{results_dir}'. Start one with: tuner search")
@@ -89,16 +88,19 @@ def find_folder(reference: str | None, results_dir: Path) -> Path:
         if not folders:
             raise UsageError(f"no runs in '{results_dir}'. Start one with: tuner search")
         return max(folders, key=lambda path: path.stat().st_mtime)
-    for candidate in (Path(reference), results_dir / reference):
-        if _is_run(candidate):
-            return candidate
-    return find_run(reference, results_dir).path
+    return _named(reference, results_dir) or find_run(reference, results_dir).path
 
 
-def damaged_runs(results_dir: Path) -> list[Path]:
-    """Folders of runs that cannot be read."""
-    readable = {run.path for run in runs(results_dir)}
-    return [path for path in _folders(results_dir) if path not in readable]
+def damaged_runs(results_dir: Path, readable: Sequence[RunView]) -> list[Path]:
+    """Folders of runs that are not among those that could be read."""
+    known = {run.path for run in readable}
+    return [path for path in _folders(results_dir) if path not in known]
+
+
+def _named(reference: str | None, results_dir: Path) -> Path | None:
+    """The folder that a path or an id stands for, None where there is no such run."""
+    candidates = (Path(reference), results_dir / reference) if reference is not None else ()
+    return next((path for path in candidates if _is_run(path)), None)
 
 
 def _folders(results_dir: Path) -> list[Path]:

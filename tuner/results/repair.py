@@ -121,7 +121,6 @@ def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:
         ]
         if not damaged or trial.status == FAILED:
             continue
-        shutil.rmtree(folder)
         store.restart(trial.trial_id, trial.batch_size)
         findings.append(
             Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tuner.errors import StorageError
 from tuner.files import replacing
 from tuner.results.schema import (
     BACKUP_FILE,
+    CHECKPOINTS,
     EPOCH_COLUMNS,
     FAILED,
     RUNNING,
@@ -203,7 +205,9 @@ class Store:
             )
 
     def restart(self, trial_id: str, batch_size: int) -> None:
-        """A trial is to begin again at epoch 0: all that came of it so far is forgotten."""
+        """A trial is to begin again at epoch 0: all that came of it is forgotten, its checkpoint too."""
+        # That goes first: a kill in between must not leave a checkpoint that the record does not know.
+        shutil.rmtree(self._path.parent / CHECKPOINTS / trial_id, ignore_errors=True)
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, batch_size = ?, attempts = 0, score = NULL, "

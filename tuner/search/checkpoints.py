@@ -22,11 +22,6 @@ class Checkpoints:
         self._present.add(trial_id)
         return self._path / trial_id
 
-    def drop(self, trial_id: str) -> None:
-        """Delete all that there is of a trial."""
-        shutil.rmtree(self._path / trial_id, ignore_errors=True)
-        self._present.discard(trial_id)
-
     def prune(self, best: Collection[str], may_continue: Callable[[str], bool]) -> None:
         """Delete what no later step needs: the state of losers, and all but the weights of the best."""
         for trial_id in sorted(self._present):
@@ -35,4 +30,5 @@ class Checkpoints:
             if trial_id in best:
                 (self._path / trial_id / STATE_FILE).unlink(missing_ok=True)
             else:
-                self.drop(trial_id)
+                shutil.rmtree(self._path / trial_id, ignore_errors=True)
+                self._present.discard(trial_id)

@@ -27,6 +27,7 @@ from tuner.results.store import Store
 from tuner.results.tables import write_epochs, write_trials
 from tuner.search.budget import Budget
 from tuner.search.checkpoints import Checkpoints
+from tuner.search.configurations import Values
 from tuner.search.events import Listener, RungEnded, TrialStarted
 from tuner.search.oracles.planned import PlannedOracle, Standing
 from tuner.training.seeds import derive_seed
@@ -132,8 +133,8 @@ class Search:
             given = True
         return given
 
-    def _begin(self, trial_id: str, values: dict[str, object]) -> TrainTask:
-        planned = {name: int(str(values[f"tuner/{name}"])) for name in ("bracket", "round", "epochs")}
+    def _begin(self, trial_id: str, values: Values) -> TrainTask:
+        planned = {name: values[f"tuner/{name}"] for name in ("bracket", "round", "epochs")}
         record = self._trials.get(trial_id) or TrialRecord(
             trial_id=trial_id,
             values={name: value for name, value in values.items() if not name.startswith("tuner/")},
@@ -227,8 +228,6 @@ class Search:
 
     def _begin_again(self, trial: TrialRecord, batch_size: int) -> None:
         """Let a trial that ran out of memory start anew with smaller batches."""
-        # The checkpoint goes first: a kill in between must not leave one of the larger batches behind.
-        self._checkpoints.drop(trial.trial_id)
         self._store.restart(trial.trial_id, batch_size)
         self._budget.settle(trial.trial_id)
         self._reread(trial.trial_id)

@@ -19,7 +19,7 @@ import psutil
 
 from tuner.errors import TunerError
 from tuner.training.device import share_of_machine
-from tuner.training.trial import EpochDone, StepsDone, TrainTask
+from tuner.training.trial import EpochDone, FailureReason, StepsDone, TrainTask
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
 
 STOP_S = 5.0
@@ -36,6 +36,15 @@ MAX_STILLBORN = 3
 LOG_TAIL = 8000
 
 
+def _oom_kills() -> int:
+    """Processes that the kernel has killed for want of memory since it started; 0 where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
 @dataclass
 class _Worker:
     process: Any
@@ -45,7 +54,7 @@ class _Worker:
     ready_mib: float = 0.0
     limit_s: float | None = None
     busy_since: float = 0.0
-    oom_kills: int = field(default_factory=lambda: _oom_kills())
+    oom_kills: int = field(default_factory=_oom_kills)
     worn: bool = False
     verdict: Failure | None = None
 
@@ -61,7 +70,7 @@ class _Worker:
     def trial_id(self) -> str | None:
         return self.request.trial_id if isinstance(self.request, TrainTask) else None
 
-    def condemn(self, reason: Any, message: str) -> None:
+    def condemn(self, reason: FailureReason, message: str) -> None:
         """Kill the process; its request has failed for this reason."""
         self.verdict = Failure(self.trial_id, reason, message, "")
         self.process.kill()
@@ -226,15 +235,6 @@ class LocalPool:
             return Lost(worker.trial_id, f"the worker process {cause}")
         output = self._log_path.read_text("utf-8", errors="replace")
         return Failure(worker.trial_id, "crash", f"the worker process {cause}", output[-LOG_TAIL:])
-
-
-def _oom_kills() -> int:
-    """Processes that the kernel has killed for want of memory since it started; 0 where it does not tell."""
-    try:
-        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 def _main(connection: Connection, log_path: str, environment: dict[str, str]) -> None:
