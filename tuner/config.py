@@ -88,8 +88,8 @@ class SearchConfig(BaseModel):
     algorithm: Literal["hyperband", "random", "grid", "bayesian", "tpe"] = Field(
         "hyperband", description="How configurations are chosen and how long each may train."
     )
-    sampler: Literal["random", "bayesian", "tpe"] = Field(
-        "random", description="Hyperband: how new configurations are chosen."
+    sampler: Literal["tpe", "random", "bayesian"] = Field(
+        "tpe", description="Hyperband: how new configurations are chosen."
     )
     include: tuple[str, ...] = Field(
         (), description="Try this configuration first: NAME=VALUE,...; the rest are defaults. Repeatable."
@@ -110,6 +110,10 @@ class SearchConfig(BaseModel):
         3, ge=0, description="Stop a trial after this many epochs without gain; 0 never does."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Drives sampling, weights, shuffling and splits.")
+    fidelity: Literal["epochs", "data"] = Field(
+        "epochs",
+        description="Hyperband: lower rungs train for fewer epochs, or in more of them on part of the data.",
+    )
     max_epochs_total: int | None = Field(
         None, ge=1, description="End the search after so many epochs of training in all."
     )
@@ -122,6 +126,16 @@ class SearchConfig(BaseModel):
     worker_memory: Mebibytes | None = Field(
         None,
         description="Most resident memory of one worker, e.g. 4GiB; default: its share of the machine's.",
+    )
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "auto", description="Of the arithmetic; auto: mixed on GPUs that gain by it."
+    )
+    xla: Literal["auto", "on", "off"] = Field(
+        "auto", description="TensorFlow: compile training steps with XLA; auto: where it was measured to pay."
+    )
+    reuse: bool = Field(
+        True,
+        description="Take what earlier runs in the same results folder know instead of training it again.",
     )
     image_size: int | None = Field(
         None,
@@ -139,12 +153,13 @@ class SearchConfig(BaseModel):
     results_dir: str = Field("results", description="Folder that holds the runs.")
 
     @model_validator(mode="after")
-    def _sampler_is_hyperbands(self) -> SearchConfig:
-        if self.sampler != "random" and self.algorithm != "hyperband":
-            raise ValueError(
-                f"--sampler {self.sampler} goes with --algorithm hyperband; "
-                f"'{self.algorithm}' chooses configurations itself"
-            )
+    def _options_of_hyperband(self) -> SearchConfig:
+        for name, why in (("sampler", "chooses configurations itself"), ("fidelity", "has no lower rungs")):
+            value = getattr(self, name)
+            if self.algorithm != "hyperband" and value != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"--{name} {value} goes with --algorithm hyperband; '{self.algorithm}' {why}"
+                )
         return self
 
 

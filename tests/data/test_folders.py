@@ -52,6 +52,13 @@ def test_pipes_and_dangling_links_are_unreadable_and_block_nothing(tmp_path: Pat
             read(FolderSource(tmp_path), path)
 
 
+def test_hidden_files_and_resource_forks_are_left_out(tmp_path: Path) -> None:
+    files = tree("a", "b", count=1)
+    hidden = tree("__MACOSX/a", "a/__MACOSX", ".cache", "a/.thumbnails", count=1)
+    write_folder(tmp_path, {**files, **hidden, "a/._000.png": b""})
+    assert FolderSource(tmp_path).listing().paths == sorted(files)
+
+
 def test_the_digest_changes_with_any_image_and_with_nothing_else(tmp_path: Path) -> None:
     write_folder(tmp_path, tree("a", "b", count=2))
     before = FolderSource(tmp_path).digest()

@@ -4,6 +4,7 @@ from typing import Any
 
 from tuner.results.schema import COMPLETED, TrialRecord
 from tuner.results.store import Store
+from tuner.training.checkpoint import Epoch
 
 FACTS = {"run_id": "r", "started_at": "2026-01-01T00:00:00+00:00", "direction": "max"}
 
@@ -21,6 +22,8 @@ def record(trial_id: str = "0001", **facts: Any) -> TrialRecord:
     return TrialRecord(trial_id=trial_id, **{**given, **facts})
 
 
-def epoch(store: Store, *facts: Any) -> None:
+def epoch(
+    store: Store, trial_id: str, rung: int, number: int, metrics: dict[str, float], best: float | None
+) -> None:
     """Record an epoch of one second and 50 images."""
-    store.record_epoch(*facts, duration_s=1.0, train_s=0.5, images=50, spent_s=9.0)
+    store.record_epoch(trial_id, rung, number, Epoch(metrics, 1.0, 0.5, 50), best, {"spent_s": 9.0})

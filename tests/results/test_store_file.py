@@ -67,7 +67,7 @@ def test_a_store_of_another_version_is_refused(store, path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 999")
     connection.close()
-    with pytest.raises(TunerError, match=r"run\.sqlite' has store version 999; this tuner knows 2"):
+    with pytest.raises(TunerError, match=r"run\.sqlite' has store version 999; this tuner knows 3"):
         Store(path)
 
 

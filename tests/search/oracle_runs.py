@@ -74,7 +74,9 @@ def every_fourth(trial_id: str, rung: int) -> bool:
 
 def config_for(search: str, **request: Any) -> SearchConfig:
     algorithm, _, sampler = search.partition("/")
-    chosen = {"algorithm": algorithm, "sampler": sampler or "random"}
+    chosen = {"algorithm": algorithm}
+    if sampler or algorithm == "hyperband":
+        chosen["sampler"] = sampler or "random"
     return make_config({**chosen, "max_trials": TRIALS, "max_epochs": 9, **request})
 
 

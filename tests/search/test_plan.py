@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.search.plan import Bracket, Plan, Rung, flat_plan, hyperband_plan
+from tuner.search.plan import Bracket, Plan, Rung, flat_plan, hyperband_plan, on_parts_of_the_data
 
 BUDGETS = (st.integers(1, 400), st.integers(1, 300), st.integers(2, 6))
 
@@ -13,7 +13,8 @@ def rungs(plan):
 
 def test_fifty_trials_of_ten_epochs_are_laid_as_documented():
     plan = hyperband_plan(50, 10, 3)
-    assert rungs(plan) == [[(42, 1), (14, 3), (4, 10)], [(5, 3), (1, 10)], [(3, 10)]]
+    widest = [(9, 1), (3, 3), (1, 10)]
+    assert rungs(plan) == [widest, widest, widest, [(15, 1), (5, 3), (1, 10)], [(5, 3), (1, 10)], [(3, 10)]]
 
 
 def test_fifty_trials_of_ten_epochs_cost_150_epochs():
@@ -69,9 +70,36 @@ def test_no_rung_is_empty(max_trials, max_epochs, factor):
 
 
 @given(*BUDGETS)
-def test_no_two_brackets_start_alike(max_trials, max_epochs, factor):
+def test_the_widest_brackets_come_first_and_only_they_are_laid_several_times(max_trials, max_epochs, factor):
     starts = [bracket.rungs[0].epochs for bracket in hyperband_plan(max_trials, max_epochs, factor).brackets]
-    assert starts == sorted(set(starts))
+    narrower = [start for start in starts if start != starts[0]]
+    assert starts == sorted(starts)
+    assert narrower == sorted(set(narrower))
+
+
+@given(*BUDGETS)
+def test_data_for_epochs_costs_about_as_many_passes(max_trials, max_epochs, factor):
+    plan = hyperband_plan(max_trials, max_epochs, factor)
+    on_parts = on_parts_of_the_data(plan)
+    assert on_parts.trials == plan.trials
+    trained = sum(rung.trials for bracket in plan.brackets for rung in bracket.rungs)
+    assert abs(on_parts.passes - plan.passes) <= trained  # epochs are whole
+
+
+def test_lower_rungs_on_part_of_the_data_train_as_many_images():
+    plan = on_parts_of_the_data(Plan((Bracket((Rung(9, 1), Rung(3, 3), Rung(1, 9))),)))
+    assert plan.brackets[0].rungs == (Rung(9, 9, 1 / 9), Rung(3, 15, 1 / 3), Rung(1, 21, 1.0))
+
+
+@given(*BUDGETS)
+def test_every_rung_on_part_of_the_data_trains_longer_and_on_more_than_the_one_before(
+    max_trials, max_epochs, factor
+):
+    for bracket in on_parts_of_the_data(hyperband_plan(max_trials, max_epochs, factor)).brackets:
+        for key in ("epochs", "data_share"):
+            values = [getattr(rung, key) for rung in bracket.rungs]
+            assert values == sorted(set(values))
+        assert bracket.rungs[-1].data_share == 1
 
 
 @given(*BUDGETS)

@@ -237,5 +237,5 @@ def test_optuna_says_nothing(caplog, capsys):
 def test_a_sampler_of_hyperbands_own_is_refused_elsewhere():
     from tuner.errors import UsageError
 
-    with pytest.raises(UsageError, match="--sampler tpe goes with --algorithm hyperband"):
-        config_for("random/tpe")
+    with pytest.raises(UsageError, match="--sampler bayesian goes with --algorithm hyperband"):
+        config_for("random/bayesian")

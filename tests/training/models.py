@@ -13,7 +13,8 @@ from keras import layers
 from tests.conftest import SIDE
 from tuner.data.dataset import Dataset
 from tuner.training.checkpoint import STATE_FILE
-from tuner.training.trial import EpochDone, Objective, RungDone, StepsDone, TrainTask, TrialError, train
+from tuner.training.task import EpochDone, Objective, RungDone, StepsDone, TrainTask, TrialError
+from tuner.training.trial import train
 
 ACCURACY = Objective("val_accuracy", "max")
 LOSS = Objective("val_loss", "min")
@@ -64,9 +65,10 @@ def run(
         "seed": 1,
     }
     events: list[StepsDone | EpochDone] = []
+    warm = changes.pop("warm", None)
     task = TrainTask(epochs=epochs, checkpoint_dir=folder, **{**facts, **changes})
     hypermodel = build if isinstance(build, Hypermodel) else Hypermodel(build)
-    return train(task, hypermodel, dataset, events.append), events
+    return train(task, hypermodel, dataset, events.append, warm), events
 
 
 def failure_of(build: Any, dataset: Dataset, folder: Path, **changes: Any) -> TrialError:
@@ -90,7 +92,7 @@ def assert_same_state(first: Path, second: Path) -> None:
     """Bit for bit, but for the seconds that it took."""
     left, right = state(first), state(second)
     assert left.keys() == right.keys()
-    history, other = (json.loads(str(arrays.pop("progress")))["history"] for arrays in (left, right))
+    history, other = (json.loads(str(arrays.pop("history"))) for arrays in (left, right))
     assert [epoch["metrics"] for epoch in history] == [epoch["metrics"] for epoch in other]
     for name in left:
         np.testing.assert_array_equal(left[name], right[name], err_msg=name)

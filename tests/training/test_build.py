@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 
 from tests.training.models import Hypermodel, failure_of, run, small
-from tuner.training.trial import build_model
+from tuner.training.build import build_model
 
 pytestmark = pytest.mark.training
 

@@ -8,18 +8,18 @@ from tuner.training.checkpoint import (
     BEST_FILE,
     STATE_FILE,
     Epoch,
-    Progress,
     load_best,
+    read_history,
     restore_state,
-    save_best,
-    save_state,
+    save,
+    take_snapshot,
 )
 
 pytestmark = pytest.mark.training
 
-PROGRESS = Progress(
-    (Epoch({"loss": 0.1, "val_loss": 1 / 3}, 2.5, 2 / 3), Epoch({"loss": 0.05, "val_loss": 0.3}, 2.0, 1.0)),
-    stopped_early=True,
+HISTORY = (
+    Epoch({"loss": 0.1, "val_loss": 1 / 3}, 2.5, 2 / 3, 50),
+    Epoch({"loss": 0.05, "val_loss": 0.3}, 2.0, 1.0, 50),
 )
 
 
@@ -28,6 +28,14 @@ def trainable(**options):
     model = small(**options)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def save_state(folder, model):
+    save(folder, take_snapshot(model, HISTORY), is_best=False)
+
+
+def save_best(folder, model):
+    save(folder, take_snapshot(model, HISTORY), is_best=True)
 
 
 def weights(model):
@@ -39,14 +47,15 @@ def assert_equal(first, second):
         np.testing.assert_array_equal(left, right)
 
 
-def test_progress_comes_back_to_the_last_digit(tmp_path):
-    save_state(tmp_path, trainable(), PROGRESS)
-    assert restore_state(tmp_path, trainable()) == PROGRESS
+def test_the_epochs_come_back_to_the_last_digit(tmp_path):
+    save_state(tmp_path, trainable())
+    assert restore_state(tmp_path, trainable()) == HISTORY
+    assert read_history(tmp_path) == HISTORY
 
 
 def test_weights_come_back(tmp_path):
     model, other = trainable(), trainable()
-    save_state(tmp_path, model, PROGRESS)
+    save_state(tmp_path, model)
     restore_state(tmp_path, other)
     assert_equal(weights(model), weights(other))
 
@@ -66,51 +75,51 @@ def test_the_optimizer_comes_back(dataset, tmp_path):
 def test_random_states_come_back(tmp_path):
     model, other = trainable(dropout=0.5), trainable(dropout=0.5)
     model(np.zeros((1, 8, 8, 3)), training=True)
-    save_state(tmp_path, model, PROGRESS)
+    save_state(tmp_path, model)
     restore_state(tmp_path, other)
     seeds = [v.numpy() for v in model.variables if "seed" in v.path]
     assert seeds
     assert_equal(seeds, [v.numpy() for v in other.variables if "seed" in v.path])
 
 
-def test_without_a_state_there_is_no_progress(tmp_path):
+def test_without_a_state_there_are_no_epochs(tmp_path):
     model = trainable()
     before = weights(model)
-    assert restore_state(tmp_path, model) == Progress()
+    assert restore_state(tmp_path, model) == ()
     assert_equal(weights(model), before)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
 def test_a_state_cut_short_is_none(tmp_path, share):
-    save_state(tmp_path, trainable(), PROGRESS)
+    save_state(tmp_path, trainable())
     path = tmp_path / STATE_FILE
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    assert restore_state(tmp_path, trainable()) == Progress()
+    assert restore_state(tmp_path, trainable()) == ()
 
 
 @pytest.mark.parametrize("content", [b"garbage", b"PK\x03\x04garbage", b"\x80\x04garbage"])
 def test_a_state_of_garbage_is_none(tmp_path, content):
     (tmp_path / STATE_FILE).write_bytes(content)
-    assert restore_state(tmp_path, trainable()) == Progress()
+    assert restore_state(tmp_path, trainable()) == ()
 
 
 def test_a_state_with_a_flipped_byte_is_none(tmp_path):
-    save_state(tmp_path, trainable(), PROGRESS)
+    save_state(tmp_path, trainable())
     content = bytearray((tmp_path / STATE_FILE).read_bytes())
     content[2000] ^= 0xFF
     (tmp_path / STATE_FILE).write_bytes(content)
-    assert restore_state(tmp_path, trainable()) == Progress()
+    assert restore_state(tmp_path, trainable()) == ()
 
 
-@pytest.mark.parametrize("missing", ["progress", "model_0", "optimizer_3"])
+@pytest.mark.parametrize("missing", ["history", "model_0", "optimizer_3"])
 def test_a_state_that_lacks_a_part_is_none(tmp_path, missing):
-    save_state(tmp_path, trainable(), PROGRESS)
+    save_state(tmp_path, trainable())
     arrays = state(tmp_path)
     del arrays[missing]
     np.savez(tmp_path / STATE_FILE, **arrays)
     model = trainable()
     before = weights(model)
-    assert restore_state(tmp_path, model) == Progress()
+    assert restore_state(tmp_path, model) == ()
     assert_equal(weights(model), before)
 
 
@@ -147,12 +156,12 @@ def test_damaged_best_weights_are_an_error_and_leave_the_model_as_it_was(tmp_pat
 
 
 def test_no_draft_is_left_behind(tmp_path):
-    save_state(tmp_path, trainable(), PROGRESS)
+    save_state(tmp_path, trainable())
     save_best(tmp_path, trainable())
     assert sorted(path.name for path in tmp_path.iterdir()) == [BEST_FILE, STATE_FILE]
 
 
 def test_a_draft_left_by_a_dead_process_is_not_read(tmp_path):
-    save_state(tmp_path, trainable(), PROGRESS)
+    save_state(tmp_path, trainable())
     (tmp_path / f"{DRAFT_PREFIX}{STATE_FILE}").write_bytes(b"half a state")
-    assert restore_state(tmp_path, trainable()) == PROGRESS
+    assert restore_state(tmp_path, trainable()) == HISTORY

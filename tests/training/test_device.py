@@ -1,8 +1,10 @@
 """How several workers share one machine."""
 
+import os
+
 import pytest
 
-from tuner.training.device import num_cores, share_of_machine
+from tuner.training.device import num_cores, quiet_import, share_of_machine
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NPROC")
 
@@ -33,3 +35,17 @@ def test_each_worker_has_a_gpu_of_its_own_as_far_as_they_go(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
     found = [share_of_machine(number, 3)["CUDA_VISIBLE_DEVICES"] for number in range(3)]
     assert found == ["3", "7", "3"]
+
+
+def test_what_jax_compiles_is_kept_in_the_users_cache(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "environ", {"TUNER_CACHE_DIR": str(tmp_path)})
+    with quiet_import():
+        pass
+    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(tmp_path / "jax")
+
+
+def test_a_cache_of_jax_that_the_user_has_named_stays(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"JAX_COMPILATION_CACHE_DIR": "mine"})
+    with quiet_import():
+        pass
+    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "mine"

@@ -16,14 +16,11 @@ from tests.training.models import (
     small,
     state,
 )
+from tuner.training.build import probabilities
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, Epoch
 from tuner.training.loop import make_loop
-from tuner.training.trial import (
-    Objective,
-    StepsDone,
-    probabilities,
-    restore_winner,
-)
+from tuner.training.task import Objective, StepsDone
+from tuner.training.trial import restore_winner
 
 pytestmark = pytest.mark.training
 
@@ -75,11 +72,11 @@ def test_another_seed_gives_other_weights(dataset, tmp_path):
 def test_each_epoch_is_reported_with_its_metrics(dataset, tmp_path):
     _, events = run(tmp_path, sigmoid, dataset, epochs=2, rung=1)
     epochs = epochs_of(events)
-    assert [(epoch.trial_id, epoch.rung, epoch.epoch) for epoch in epochs] == [
+    assert [(epoch.trial_id, epoch.rung, epoch.number) for epoch in epochs] == [
         ("0001", 1, 1),
         ("0001", 1, 2),
     ]
-    assert set(epochs[0].metrics) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert set(epochs[0].epoch.metrics) == {"loss", "accuracy", "val_loss", "val_accuracy"}
 
 
 def test_an_epoch_is_reported_once_its_checkpoint_is_written(dataset, tmp_path):
@@ -89,9 +86,10 @@ def test_an_epoch_is_reported_once_its_checkpoint_is_written(dataset, tmp_path):
     class Watching(list):
         def append(self, event):
             if not isinstance(event, StepsDone):
-                saved.append(len(str(state(tmp_path)["progress"]).split("val_loss")) - 1)
+                saved.append(len(str(state(tmp_path)["history"]).split("val_loss")) - 1)
 
-    from tuner.training.trial import TrainTask, train
+    from tuner.training.task import TrainTask
+    from tuner.training.trial import train
 
     task = TrainTask("0001", {}, 0, 2, 16, 0, LOSS, 1, tmp_path)
     train(task, build, dataset, Watching().append)
@@ -101,7 +99,7 @@ def test_an_epoch_is_reported_once_its_checkpoint_is_written(dataset, tmp_path):
 def test_the_end_tells_what_was_done(dataset, tmp_path):
     done, events = run(tmp_path, sigmoid, dataset, epochs=2)
     assert done.epochs == 2
-    assert [epoch.images for epoch in epochs_of(events)] == [len(dataset.splits["train"])] * 2
+    assert [done.epoch.images for done in epochs_of(events)] == [len(dataset.splits["train"])] * 2
     assert (done.stopped_early, done.timed_out) == (False, False)
     assert done.num_params == 192 * 8 + 8 + 8 + 1
 
@@ -145,14 +143,14 @@ def test_patience_counts_over_an_interruption(dataset, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_fails_the_trial_with_reason_nan(dataset, tmp_path):
-    error = failure_of(lambda _: small(keras.optimizers.SGD(1e30)), dataset, tmp_path, epochs=3)
+    error = failure_of(lambda _: small(keras.optimizers.SGD(math.nan)), dataset, tmp_path, epochs=3)
     assert error.reason == "nan"
     assert "epoch 1" in str(error)
 
 
 def test_a_trial_that_became_nan_leaves_no_state_to_go_on_from(dataset, tmp_path):
     """In Keras Tuner a NaN stays in the mean of all retries."""
-    failure_of(lambda _: small(keras.optimizers.SGD(1e30)), dataset, tmp_path, epochs=3)
+    failure_of(lambda _: small(keras.optimizers.SGD(math.nan)), dataset, tmp_path, epochs=3)
     assert not (tmp_path / STATE_FILE).exists()
 
 
@@ -183,7 +181,7 @@ def test_the_winner_has_the_weights_of_its_best_epoch_not_of_its_last(dataset, t
     # The loss falls, so that the first epoch is the best where the highest is asked for.
     highest = Objective("val_loss", "max")
     _, events = run(tmp_path, sigmoid, dataset, epochs=4, objective=highest)
-    losses = [epoch.metrics["val_loss"] for epoch in epochs_of(events)]
+    losses = [done.epoch.metrics["val_loss"] for done in epochs_of(events)]
     assert losses[0] > losses[-1]
     model = restore_winner(Hypermodel(sigmoid), {}, tmp_path, dataset)
     figures = make_loop(model, dataset.images, dataset.labels).evaluate(dataset.splits["validation"])
@@ -241,6 +239,6 @@ def test_better_means_finite_and_further_in_the_direction(direction, value, than
 
 def test_the_best_epoch_is_the_first_of_equals_and_never_one_without_a_number():
     """In Keras Tuner a NaN in the first epoch stays the best for ever."""
-    history = tuple(Epoch({"score": value}, 1.0, 1.0) for value in (math.nan, 0.5, 0.75, 0.75))
+    history = tuple(Epoch({"score": value}, 1.0, 1.0, 1) for value in (math.nan, 0.5, 0.75, 0.75))
     assert Objective("score", "max").best_epoch(history) == 3
     assert Objective("score", "max").best_epoch(history[:1]) is None

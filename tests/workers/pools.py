@@ -7,7 +7,7 @@ import psutil
 
 from search_spaces import DataSpec
 from tuner.search.hypermodel import SpaceHyperModel
-from tuner.training.trial import EpochDone, Objective, StepsDone, TrainTask
+from tuner.training.task import EpochDone, Objective, StepsDone, TrainTask
 from tuner.workers.protocol import Ready, WorkerSetup
 
 SPACE = """

@@ -14,7 +14,7 @@ from tests.conftest import write_npz
 from tests.workers.pools import SPACE, answer, events, gone, setup_for, task, worker_pid
 from tuner.errors import TunerError
 from tuner.training.checkpoint import STATE_FILE
-from tuner.training.trial import EpochDone, RungDone
+from tuner.training.task import EpochDone, RungDone
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Failure, Lost, Ready
 

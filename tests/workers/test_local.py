@@ -8,9 +8,11 @@ import pytest
 from search_spaces import DataSpec
 from tests.workers.pools import events, setup_for, task, worker_pid
 from tuner.search.hypermodel import SpaceHyperModel
-from tuner.training.trial import EpochDone, RungDone, StepsDone
+from tuner.training.task import EpochDone, RungDone, StepsDone
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, FinishWinner, Halt, WinnerDone, WorkerSetup
+
+DESCRIBE = Describe("auto", "auto", batch_size=16, images=100)
 
 pytestmark = [pytest.mark.training, pytest.mark.faults]
 
@@ -24,7 +26,7 @@ def test_a_worker_says_where_it_computes_and_with_which_versions(pool):
 
 
 def test_a_worker_describes_the_space(pool):
-    found = pool.ask(Describe())
+    found = pool.ask(DESCRIBE)
     assert isinstance(found, Description)
     names = [p["config"]["name"] for p in found.hyperparameters["space"]]
     assert (names[0], names[-2:]) == ("broken", ["units", "optimizer"])
@@ -51,7 +53,7 @@ def test_a_worker_finishes_the_winner(pool, folder, dataset):
 
 
 def test_what_a_space_prints_goes_to_the_log_and_not_to_stdout(pool, log, capfd):
-    pool.ask(Describe())
+    pool.ask(DESCRIBE)
     assert capfd.readouterr() == ("", "")
     assert "printed by the space" in log.read_text()
 
@@ -109,7 +111,7 @@ def test_a_space_that_cannot_be_imported_is_traced_from_its_own_file_on(tmp_path
     from tuner.workers.serve import Server
 
     setup = setup_for(tmp_path, dataset, RAISES_AT_IMPORT)
-    found = Server(setup).answer(Describe(), lambda _: None)
+    found = Server(setup).answer(DESCRIBE, lambda _: None)
     assert isinstance(found, Failure)
     assert (found.reason, "not even imported" in found.message) == ("build", True)
     assert found.traceback.splitlines()[1].startswith(f'  File "{tmp_path / "my_space.py"}"')
@@ -119,7 +121,7 @@ def test_a_space_that_is_nowhere_is_a_failure_without_a_traceback(dataset):
     from tuner.workers.serve import Server
 
     setup = WorkerSetup(SpaceHyperModel("sequentail", DataSpec(dataset.image_shape, 2)), dataset)
-    found = Server(setup).answer(Describe(), lambda _: None)
+    found = Server(setup).answer(DESCRIBE, lambda _: None)
     assert isinstance(found, Failure)
     assert "Did you mean 'sequential'?" in found.message
     assert found.traceback == ""

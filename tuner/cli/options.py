@@ -28,14 +28,15 @@ def option(field: str, panel: str, short: str | None = None) -> Any:
     """
     info = SearchConfig.model_fields[field]
     names = ["--" + field.replace("_", "-"), *([short] if short else [])]
-    if info.default is False:
+    is_flag = isinstance(info.default, bool)
+    if is_flag:
         names[0] += f"/--no-{field.replace('_', '-')}"
-    shown = info.default is not None and info.default is not False and info.default != ()
+    shown = not is_flag and info.default is not None and info.default != ()
     return typer.Option(
         *names,
         envvar=f"TUNER_{field.upper()}",
         help=info.description,
-        metavar=_metavar(info.annotation) if info.default is not False else None,
+        metavar=None if is_flag else _metavar(info.annotation),
         show_default=str(info.default) if shown else False,
         show_envvar=False,
         rich_help_panel=panel,

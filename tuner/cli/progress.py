@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.live import Live
@@ -21,10 +21,15 @@ from tuner.config import SearchConfig, split_objective
 from tuner.data.dataset import Dataset
 from tuner.results.query import rank
 from tuner.results.schema import COMPLETED, FAILED, TrialRecord
-from tuner.search.events import Event, Listener, RungEnded, TrialStarted
-from tuner.search.plan import Bracket, Plan
-from tuner.training.trial import EpochDone, StepsDone
+from tuner.search.events import Event, Listener, RungEnded, Tally, TrialStarted
+from tuner.search.oracles import make_plan
+from tuner.search.plan import Bracket, Plan, Rung
+from tuner.training.compute import DEFAULT_COMPUTE, Compute
+from tuner.training.task import EpochDone, StepsDone
 from tuner.workers.protocol import Description
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
 
 REFRESH_PER_S = 8
 LABEL_WIDTH = 7
@@ -65,13 +70,19 @@ def waiting(text: str, quiet: bool) -> Iterator[None]:
 
 def show_start(
     config: SearchConfig,
-    plan: Plan,
     dataset: Dataset,
     device: str,
     description: Description,
     path: Path | None = None,
 ) -> None:
     """Say what will be done, with what, before anything is trained."""
+    import keras_tuner as kt
+
+    from tuner.search.configurations import space_size
+
+    space = kt.HyperParameters.from_config(description.hyperparameters)
+    size = space_size(space)
+    plan = make_plan(config, size)
     counts = {split: sum(classes.values()) for split, classes in dataset.counts().items()}
     height, width, channels = dataset.image_shape
     images = ", ".join(f"{split} {count:,}" for split, count in counts.items())
@@ -79,9 +90,9 @@ def show_start(
     skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
-        "space": f"{config.space}, {_extent(description)}; "
+        "space": f"{config.space}, {_extent(space, size)}; "
         f"default model {description.num_params:,} parameters",
-        "device": device + ("" if device.startswith("GPU") else " (no GPU found)"),
+        "device": _device(device, description.compute),
         "plan": _plan(config, plan),
         **{
             f" {i}": _bracket(bracket)
@@ -103,16 +114,36 @@ def show_start(
     console.print(grid)
 
 
+def show_speed(tally: Tally, workers: int, elapsed_s: float) -> None:
+    """Say how fast a search was, and how much of its time did not go into training."""
+    lines = []
+    if tally.known_epochs:
+        lines.append(f"{tally.known_epochs:,} epochs were known from earlier runs")
+    if tally.train_s:
+        outside = max(0.0, 1 - tally.epochs_s / (workers * elapsed_s))
+        lines.append(
+            f"{tally.images / tally.train_s:,.0f} images/s in training steps; {outside:.1%} of "
+            f"{format_seconds(elapsed_s)} outside training and validation"
+        )
+    for line in lines:
+        stderr().print(Text(line, "dim"), soft_wrap=True)
+
+
 @contextmanager
 def search_display(
-    plan: Plan, config: SearchConfig, trials: Sequence[TrialRecord], quiet: bool
+    plan: Plan, num_images: int, config: SearchConfig, trials: Sequence[TrialRecord], quiet: bool
 ) -> Iterator[Listener]:
-    """Yield the listener that shows a search as the occasion allows."""
+    """Yield the listener that shows a search as the occasion allows.
+
+    Args:
+        num_images: All training images, which one epoch on all of the data sees.
+        trials: Those on record already.
+    """
     console = stderr()
     if quiet:
         yield lambda _: None
         return
-    state = _State(plan, config, trials)
+    state = _State(plan, num_images, config, trials)
     if not console.is_terminal:
 
         def print_line(event: Event) -> None:
@@ -146,14 +177,18 @@ class _UnderWay:
 class _State:
     """What has happened so far, and how to show it."""
 
-    def __init__(self, plan: Plan, config: SearchConfig, trials: Sequence[TrialRecord]) -> None:
-        self._plan = plan
+    def __init__(
+        self, plan: Plan, num_images: int, config: SearchConfig, trials: Sequence[TrialRecord]
+    ) -> None:
+        self._plan, self._num_images = plan, num_images
         self._objective, self._direction = split_objective(config.objective)
         self._known = {trial.trial_id for trial in trials}
         ranked = rank(trials, self._direction)
         self._best = ranked[0] if ranked else None
-        self._epochs = self._epochs_before = sum(trial.epochs for trial in trials)
-        self._skipped = 0
+        self._epochs = sum(trial.epochs for trial in trials)
+        # In passes over all of the data.
+        self._done = self._done_before = sum(trial.images for trial in trials) / num_images
+        self._skipped = 0.0
         self._under_way: dict[str, _UnderWay] = {}
         self._start = time.monotonic()
 
@@ -172,12 +207,14 @@ class _State:
             trial.epoch, trial.share = event.epoch, event.done / event.total
         elif isinstance(event, EpochDone):
             self._epochs += 1
+            self._done += event.epoch.images / self._num_images
             trial = self._under_way[event.trial_id]
-            trial.epoch, trial.share = event.epoch + 1, 0.0
-            trial.score = event.metrics[self._objective]
+            if trial.epoch <= event.number:  # else its next epoch has begun already
+                trial.epoch, trial.share = event.number + 1, 0.0
+            trial.score = event.epoch.metrics[self._objective]
         else:
             self._under_way.pop(event.trial.trial_id, None)
-            self._skipped += event.skipped
+            self._skipped += event.skipped * self._data_share(event.trial.bracket, event.trial.rung)
             if event.is_best:
                 self._best = event.trial
 
@@ -234,36 +271,50 @@ class _State:
         return Text(f"{len(self._known)} trials, {self._epochs} epochs in {elapsed}\n")
 
     def _fraction(self) -> float:
-        under_way = sum(trial.share for trial in list(self._under_way.values()))
-        return min(1.0, (self._epochs + self._skipped + under_way) / max(1, self._plan.epochs))
+        under_way = sum(
+            trial.share * self._data_share(trial.started.bracket, trial.started.rung)
+            for trial in list(self._under_way.values())
+        )
+        return min(1.0, (self._done + self._skipped + under_way) / self._plan.passes)
 
     def _remaining_s(self) -> float | None:
-        done = self._epochs - self._epochs_before
+        done = self._done - self._done_before
         if not done:
             return None
-        left = max(0, self._plan.epochs - self._epochs - self._skipped)
+        left = max(0.0, self._plan.passes - self._done - self._skipped)
         return (time.monotonic() - self._start) / done * left
+
+    def _data_share(self, bracket: int, rung: int) -> float:
+        return self._plan.brackets[bracket].rungs[rung].data_share
+
+
+def _device(device: str, compute: Compute) -> str:
+    text = device if device.startswith("GPU") else f"{device} (no GPU found)"
+    return (
+        text
+        + (f", {compute.precision}" if compute != DEFAULT_COMPUTE else "")
+        + (", XLA" if compute.xla else "")
+    )
 
 
 def _plan(config: SearchConfig, plan: Plan) -> str:
     epochs = min(plan.epochs, config.max_epochs_total or plan.epochs)
-    sampler = f" with {config.sampler}" if config.sampler != "random" else ""
+    sampler = f" with {config.sampler}" if config.algorithm == "hyperband" else ""
     workers = f", {config.workers} at a time" if config.workers > 1 else ""
     return f"{config.algorithm}{sampler}, {plan.trials} trials{workers}, at most {epochs} epochs of training"
 
 
 def _bracket(bracket: Bracket) -> str:
-    first, *later = bracket.rungs
-    text = f"{first.trials} trials to epoch {first.epochs}"
-    return text + "".join(f", best {rung.trials} to {rung.epochs}" for rung in later)
+    first, *later = (f"{rung.epochs}{_part(rung)}" for rung in bracket.rungs)
+    text = f"{bracket.trials} trials to epoch {first}"
+    trials = (rung.trials for rung in bracket.rungs[1:])
+    return text + "".join(f", best {n} to {to}" for n, to in zip(trials, later, strict=True))
 
 
-def _extent(description: Description) -> str:
-    import keras_tuner as kt
+def _part(rung: Rung) -> str:
+    return "" if rung.data_share == 1 else f" on {rung.data_share:.0%} of the data"
 
-    from tuner.search.configurations import space_size
 
-    space = kt.HyperParameters.from_config(description.hyperparameters)
-    size = space_size(space)
+def _extent(space: kt.HyperParameters, size: int | None) -> str:
     text = f"{len({parameter.name for parameter in space.space})} hyperparameters"
     return text if size is None else f"{text}, {size:,} configurations"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from search_spaces import DataSpec
 from tuner.cli.output import note
-from tuner.cli.progress import decoding_bar, search_display, show_start, waiting
+from tuner.cli.progress import decoding_bar, search_display, show_speed, show_start, waiting
 from tuner.cli.review import print_review
 from tuner.config import SearchConfig, make_config, split_objective
 from tuner.data.dataset import Dataset, load_dataset
@@ -18,7 +19,7 @@ from tuner.results.query import RunView, open_run, reference
 from tuner.results.schema import FAILED, STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
 from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.identity import check_data, check_space
+from tuner.search.identity import check_conditions, check_data, check_space
 from tuner.search.oracles import make_oracle, make_plan
 from tuner.search.run_folder import (
     begin_run,
@@ -39,24 +40,25 @@ def dry_run(config: SearchConfig, quiet: bool) -> None:
     check_reference(config.space)
     dataset = _load(config, config.data, quiet)
     with tempfile.TemporaryDirectory() as folder, _pool(config, dataset, Path(folder) / WORKER_LOG) as pool:
-        description = _describe(config, pool, quiet)
+        description = _describe(config, dataset, pool, quiet)
         _initial(config, description, quiet)
-        show_start(config, make_plan(config), dataset, pool.device().device, description)
+        show_start(config, dataset, pool.device().device, description)
 
 
 def new_search(config: SearchConfig, quiet: bool) -> None:
     """Run a search from its beginning to the review of its winner."""
+    started = time.monotonic()
     check_reference(config.space)
     dataset = _load(config, config.data, quiet)
     path = make_run_folder(config, dataset)
     try:
         with locked(path), _pool(config, dataset, path / WORKER_LOG) as pool:
-            description = _describe(config, pool, quiet)
+            description = _describe(config, dataset, pool, quiet)
             initial = _initial(config, description, quiet)
             if not quiet:
-                show_start(config, make_plan(config), dataset, pool.device().device, description, path)
+                show_start(config, dataset, pool.device().device, description, path)
             store = begin_run(path, config, dataset, pool.device(), description, initial)
-            _search(config, path, store, dataset, pool, quiet)
+            _search(config, path, store, dataset, pool, quiet, started)
     finally:
         discard_if_unstarted(path)
     print_review(open_run(path))
@@ -72,27 +74,35 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
     Raises:
         UsageError: the data or the space are not those that the run was begun with, or it is under way.
     """
+    started = time.monotonic()
     with locked(run.path):
         config = make_config({**run.facts["config"], **changes})
         dataset = _load(config, run.facts["data"]["source"], quiet)
         check_data(run.facts, dataset)
         with _pool(config, dataset, run.path / WORKER_LOG) as pool:
-            description = _describe(config, pool, quiet)
+            description = _describe(config, dataset, pool, quiet)
             check_space(run.facts, description)
             if not quiet:
-                show_start(config, make_plan(config), dataset, pool.device().device, description, run.path)
+                show_start(config, dataset, pool.device().device, description, run.path)
             store = Store(run.path / STORE_FILE)
             record_config(run.path, store, config)
+            check_conditions(store, config, dataset, pool.device(), description)
             if retry:
                 for trial in run.trials:
                     if trial.status == FAILED:
                         store.restart(trial.trial_id, config.batch_size)
-            _search(config, run.path, store, dataset, pool, quiet)
+            _search(config, run.path, store, dataset, pool, quiet, started)
     print_review(open_run(run.path))
 
 
 def _search(
-    config: SearchConfig, path: Path, store: Store, dataset: Dataset, pool: LocalPool, quiet: bool
+    config: SearchConfig,
+    path: Path,
+    store: Store,
+    dataset: Dataset,
+    pool: LocalPool,
+    quiet: bool,
+    started: float,
 ) -> None:
     """Search, then look at the test split once, for the winner."""
     import keras_tuner as kt
@@ -105,12 +115,17 @@ def _search(
     oracle = make_oracle(config, space, facts.get("initial", []))
     status = "failed"
     try:
-        with search_display(make_plan(config), config, store.trials(), quiet) as listener:
-            outcome = Search(config, path, store, oracle, pool, listener).run()
+        with search_display(
+            oracle.plan, len(dataset.splits["train"]), config, store.trials(), quiet
+        ) as listener:
+            search = Search(config, path, store, oracle, pool, listener)
+            outcome = search.run()
         if outcome.note and not quiet:
             note(outcome.note)
         evaluate_winner(open_run(path), dataset, pool)
         status = outcome.status
+        if not quiet:
+            show_speed(search.tally, config.workers, time.monotonic() - started)
     except KeyboardInterrupt:
         status = "interrupted"
         raise InterruptedRunError(
@@ -143,7 +158,7 @@ def _pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> LocalPool:
     return LocalPool(setup, log_path, config.workers, config.worker_memory)
 
 
-def _describe(config: SearchConfig, pool: LocalPool, quiet: bool) -> Description:
+def _describe(config: SearchConfig, dataset: Dataset, pool: LocalPool, quiet: bool) -> Description:
     """Build the default model once, so that a bad request fails before anything is trained.
 
     Raises:
@@ -153,7 +168,7 @@ def _describe(config: SearchConfig, pool: LocalPool, quiet: bool) -> Description
     with waiting("loading Keras and the search space", quiet):
         with quiet_import():
             import keras_tuner  # noqa: F401 - takes seconds, in which the worker loads its own
-        answer = pool.ask(Describe())
+        answer = pool.ask(Describe(config.precision, config.xla, config.batch_size, _images(config, dataset)))
     if isinstance(answer, Failure):
         raise SpaceError(f"search space '{config.space}': {answer.message}")
     assert isinstance(answer, Description)
@@ -164,6 +179,12 @@ def _describe(config: SearchConfig, pool: LocalPool, quiet: bool) -> Description
             "Choose one with --objective."
         )
     return answer
+
+
+def _images(config: SearchConfig, dataset: Dataset) -> float:
+    """Images that a trial of this search trains on, on average, if the space is large enough."""
+    plan = make_plan(config)
+    return len(dataset.splits["train"]) * plan.passes / plan.trials
 
 
 def _initial(config: SearchConfig, description: Description, quiet: bool) -> list[dict[str, Any]]:

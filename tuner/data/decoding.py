@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tuner.data import jpegs
 from tuner.data.listing import Encoded, UnreadableError
 
 MAX_PIXELS = cast(int, Image.MAX_IMAGE_PIXELS)
@@ -26,6 +27,7 @@ _BACKGROUND = 255
 _ORIENTATION_TAG = 0x0112
 _DRAFT_FACTOR = 2
 """A large JPEG is decoded at a fraction of its size, but no smaller than this many times the wanted size."""
+_MAX_SIGNATURES = 64
 
 
 class Format(NamedTuple):
@@ -54,6 +56,10 @@ class Decoded(NamedTuple):
 
     pixels: npt.NDArray[np.uint8]
     header: Header
+
+
+# Headers of ordinary JPEGs by their signatures; bounded, for where each file has one of its own.
+_ordinary: dict[bytes, Header] = {}
 
 
 @contextmanager
@@ -86,15 +92,10 @@ def decode(encoded: Encoded, form: Format) -> Decoded:
     Raises:
         UnreadableError: it cannot be decoded in full, or has more than MAX_PIXELS.
     """
-    image = _open(encoded)
-    header = _header(image)
+    signature = jpegs.signature(encoded) if isinstance(encoded, bytes) else None
     try:
-        if image.format == "JPEG":
-            wanted = _DRAFT_FACTOR * form.size
-            if min(image.size) > wanted:  # only then can a whole fraction be left out
-                image.draft(image.mode, (wanted, wanted))
-        image.load()
-        image = _flatten(_upright(image), "RGB" if form.channels == 3 else "L")
+        image, header = _load_ordinary(encoded, signature, form) or _load(encoded, signature, form)
+        image = _flatten(image, "RGB" if form.channels == 3 else "L")
         if image.size != (form.size, form.size):
             image = image.resize((form.size, form.size), Image.Resampling.LANCZOS, reducing_gap=3.0)
         pixels = np.frombuffer(image.tobytes(), np.uint8).reshape(form.size, form.size, form.channels)
@@ -108,6 +109,33 @@ def decode(encoded: Encoded, form: Format) -> Decoded:
 def scale_16_bit(x: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     """Scale 0..65535 to 0..255 with rounding: 257 steps make one."""
     return ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _load_ordinary(
+    encoded: Encoded, signature: bytes | None, form: Format
+) -> tuple[Image.Image, Header] | None:
+    """Return a JPEG like one that was read before; None where there was none, or it is broken."""
+    header = _ordinary.get(signature) if signature else None
+    if header is None or not isinstance(encoded, bytes) or _is_reduced(header, form):
+        return None
+    image = jpegs.decode_ordinary(encoded, header.mode, (header.width, header.height))
+    return (image, header) if image else None
+
+
+def _load(encoded: Encoded, signature: bytes | None, form: Format) -> tuple[Image.Image, Header]:
+    image = _open(encoded)
+    header = _header(image)
+    if image.format == "JPEG" and _is_reduced(header, form):
+        image.draft(image.mode, (_DRAFT_FACTOR * form.size,) * 2)
+    image.load()
+    if signature and len(_ordinary) < _MAX_SIGNATURES and jpegs.is_ordinary(image):
+        _ordinary[signature] = header
+    return _upright(image), header
+
+
+def _is_reduced(header: Header, form: Format) -> bool:
+    """Tell whether a JPEG is so large that a whole fraction of it can be left out."""
+    return min(header.width, header.height) > _DRAFT_FACTOR * form.size
 
 
 def _open(encoded: Encoded) -> Image.Image:

@@ -26,6 +26,8 @@ from tuner.errors import DataError
 NOT_A_FILE = -1
 """Size of what has an image's name but is no regular file: a pipe, a device, a dangling link."""
 
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+
 
 @dataclass(frozen=True)
 class FolderSource:
@@ -43,10 +45,8 @@ class FolderSource:
 
     def digest(self) -> str:
         """Return a hash of the relative path, size and modification time of every image file."""
-        hasher = blake2b(digest_size=16)
-        for path, size, modified_ns in self._found:
-            hasher.update(f"{path}\0{size}\0{modified_ns}\n".encode("utf-8", "surrogateescape"))
-        return hasher.hexdigest()
+        lines = "".join([f"{path}\0{size}\0{modified_ns}\n" for path, size, modified_ns in self._found])
+        return blake2b(lines.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     def listing(self) -> Listing:
         root = os.fspath(self.path)
@@ -101,7 +101,10 @@ def _read(handle: tuple[str, int]) -> bytes:
     if size > MAX_IMAGE_BYTES:
         raise UnreadableError(f"{size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - called once an image; Path costs as much
-            return file.read(size)  # no more, even where the file grew since it was listed
+        descriptor = os.open(path, _READ_FLAGS)  # a file object costs twice as much, once an image
+        try:
+            return os.read(descriptor, size)  # no more, even where the file grew since it was listed
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise UnreadableError(error.strerror or "cannot be read") from error

@@ -102,6 +102,8 @@ def is_image_path(path: str) -> bool:
 
 def printable(path: str) -> str:
     r"""Return the path with what cannot be printed on one line written as \x0a or \udc80."""
+    if path.isprintable():
+        return path
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 STORE_FILE = "run.sqlite"
 BACKUP_FILE = "run.sqlite.bak"
@@ -34,6 +34,7 @@ TRIAL_COLUMNS = (
     "objective",
     "best_epoch",
     "epochs",
+    "known_epochs",
     "rung",
     "bracket",
     "duration_s",
@@ -57,6 +58,7 @@ class TrialRecord:
     `metrics` are those of the best epoch, validation under `val_`; `duration_s` is the worker's time on all
     rungs; `train_s` the part of it in training steps over `images` images. `attempts` counts how often the
     epoch under way was begun; a trial that ends its process each time must not be begun for ever.
+    `known_epochs` counts the epochs that were taken from an earlier run.
     """
 
     trial_id: str
@@ -75,6 +77,7 @@ class TrialRecord:
     images: int = 0
     num_params: int | None = None
     attempts: int = 0
+    known_epochs: int = 0
     error: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
 

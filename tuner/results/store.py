@@ -26,34 +26,8 @@ from tuner.results.schema import (
     EpochRecord,
     TrialRecord,
 )
-
-_SCHEMA = """
-CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE trials (
-    trial_id TEXT PRIMARY KEY, hyperparameters TEXT NOT NULL, status TEXT NOT NULL,
-    bracket INTEGER NOT NULL, rung INTEGER NOT NULL, seed INTEGER NOT NULL, batch_size INTEGER NOT NULL,
-    attempts INTEGER NOT NULL, started_at TEXT NOT NULL, score REAL,
-    best_epoch INTEGER, epochs INTEGER NOT NULL, duration_s REAL NOT NULL,
-    train_s REAL NOT NULL, images INTEGER NOT NULL, num_params INTEGER, error TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE rungs (
-    trial_id TEXT NOT NULL REFERENCES trials, rung INTEGER NOT NULL, status TEXT NOT NULL, score REAL,
-    PRIMARY KEY (trial_id, rung)
-) WITHOUT ROWID;
-CREATE TABLE epochs (
-    trial_id TEXT NOT NULL REFERENCES trials, epoch INTEGER NOT NULL, metric TEXT NOT NULL,
-    rung INTEGER NOT NULL, value REAL, PRIMARY KEY (trial_id, epoch, metric)
-) WITHOUT ROWID;
-"""
-# What brings a store of version N to version N + 1. Runs of version 1 all trained with the batch size of
-# their request.
-_MIGRATIONS = {
-    1: """
-ALTER TABLE trials ADD COLUMN batch_size INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE trials ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
-UPDATE trials SET batch_size = (SELECT json_extract(value, '$.batch_size') FROM run WHERE key = 'config');
-"""
-}
+from tuner.results.store_layout import MIGRATIONS, SCHEMA_SQL
+from tuner.training.checkpoint import Epoch
 
 
 class Store:
@@ -80,7 +54,7 @@ class Store:
     def create(cls, path: Path, run: dict[str, Any]) -> Store:
         """Make the store of a new run with its facts (values that JSON can hold)."""
         connection = _connect(path)
-        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        connection.executescript(f"BEGIN; {SCHEMA_SQL} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         connection.close()
         store = cls(path)
         store.set_run(run)
@@ -108,9 +82,7 @@ class Store:
     def set_run(self, facts: dict[str, Any]) -> None:
         """Add or replace facts of the run."""
         with self._event() as cursor:
-            cursor.executemany(
-                "INSERT OR REPLACE INTO run VALUES (?, ?)", [(k, json.dumps(v)) for k, v in facts.items()]
-            )
+            _set_run(cursor, facts)
 
     def run(self) -> dict[str, Any]:
         """Return the facts of the run."""
@@ -121,8 +93,8 @@ class Store:
         with self._event() as cursor:
             cursor.execute(
                 "INSERT INTO trials (trial_id, hyperparameters, status, bracket, rung, seed, batch_size, "
-                "attempts, started_at, epochs, duration_s, train_s, images, error) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, 0, 0, 0, '') ON CONFLICT (trial_id) DO UPDATE SET "
+                "attempts, started_at, epochs, duration_s, train_s, images, error, known_epochs) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, 0, 0, 0, '', 0) ON CONFLICT (trial_id) DO UPDATE SET "
                 "status = excluded.status, rung = excluded.rung, attempts = attempts + 1",
                 (
                     trial.trial_id,
@@ -143,34 +115,41 @@ class Store:
         self,
         trial_id: str,
         rung: int,
-        epoch: int,
-        metrics: dict[str, float],
+        number: int,
+        epoch: Epoch,
         best_score: float | None,
-        *,
-        duration_s: float,
-        train_s: float,
-        images: int,
-        spent_s: float,
+        run: dict[str, float],
+        known: bool = False,
     ) -> None:
         """A trial finished an epoch; `best_score` is given where it is the trial's best so far.
 
-        Times and images are added to those before; `spent_s` is what the whole run has taken by now.
+        Its times and images are added to those before.
+
+        Args:
+            run: Facts of the run as they are by now; `spent_s` is what it has taken.
+            known: The epoch was trained in an earlier run.
         """
         with self._event() as cursor:
             cursor.executemany(
                 "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)",
-                [(trial_id, epoch, name, rung, _finite(value)) for name, value in metrics.items()],
+                [(trial_id, number, name, rung, _finite(value)) for name, value in epoch.metrics.items()],
+            )
+            cost = (epoch.duration_s, epoch.train_s, epoch.images)
+            cursor.execute(
+                "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?, ?, ?)",
+                (trial_id, number, *cost, run["spent_s"]),
             )
             cursor.execute(
                 "UPDATE trials SET epochs = ?, attempts = 0, duration_s = duration_s + ?, "
-                "train_s = train_s + ?, images = images + ? WHERE trial_id = ?",
-                (epoch, duration_s, train_s, images, trial_id),
+                "train_s = train_s + ?, images = images + ?, known_epochs = known_epochs + ? "
+                "WHERE trial_id = ?",
+                (number, *cost, known, trial_id),
             )
-            cursor.execute("INSERT OR REPLACE INTO run VALUES ('spent_s', ?)", (json.dumps(spent_s),))
+            _set_run(cursor, run)
             if best_score is not None:
                 cursor.execute(
                     "UPDATE trials SET best_epoch = ?, score = ? WHERE trial_id = ?",
-                    (epoch, best_score, trial_id),
+                    (number, best_score, trial_id),
                 )
 
     def finish_rung(self, trial_id: str, rung: int, status: str, num_params: int, overhead_s: float) -> None:
@@ -211,11 +190,13 @@ class Store:
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, batch_size = ?, attempts = 0, score = NULL, "
-                "best_epoch = NULL, epochs = 0, duration_s = 0, train_s = 0, images = 0, error = '' "
+                "best_epoch = NULL, epochs = 0, duration_s = 0, train_s = 0, images = 0, error = '', "
+                "known_epochs = 0 "
                 "WHERE trial_id = ?",
                 (STOPPED, batch_size, trial_id),
             )
-            cursor.execute("DELETE FROM epochs WHERE trial_id = ?", (trial_id,))
+            for table in ("epochs", "costs"):
+                cursor.execute(f"DELETE FROM {table} WHERE trial_id = ?", (trial_id,))
 
     def trial(self, trial_id: str) -> TrialRecord:
         """Return one trial, with the metrics of its best epoch."""
@@ -255,6 +236,15 @@ class Store:
         query = f"SELECT {columns} FROM epochs {condition}ORDER BY length(trial_id), trial_id, epoch, metric"
         return [EpochRecord(*row) for row in self._rows(query, arguments)]
 
+    def history(self, trial_id: str) -> tuple[Epoch, ...]:
+        """Return the finished epochs of a trial, from the first on; a value that was not finite is NaN."""
+        metrics: dict[int, dict[str, float]] = {}
+        for record in self.epochs(trial_id):
+            value = math.nan if record.value is None else record.value
+            metrics.setdefault(record.epoch, {})[record.metric] = value
+        query = "SELECT epoch, duration_s, train_s, images FROM costs WHERE trial_id = ? ORDER BY epoch"
+        return tuple(Epoch(metrics[number], *cost) for number, *cost in self._rows(query, (trial_id,)))
+
     @contextmanager
     def _event(self) -> Iterator[sqlite3.Cursor]:
         """One transaction: whole or not at all."""
@@ -285,7 +275,7 @@ class Store:
                 f"'{self._path}' has store version {version}; this tuner knows {SCHEMA_VERSION}. Update it."
             )
         for old in range(version, SCHEMA_VERSION):
-            script = f"BEGIN; {_MIGRATIONS[old]} PRAGMA user_version = {old + 1}; COMMIT;"
+            script = f"BEGIN; {MIGRATIONS[old]} PRAGMA user_version = {old + 1}; COMMIT;"
             self._connection.executescript(script)
 
 
@@ -304,6 +294,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         raise damaged(path, str(error)) from None
     return connection
+
+
+def _set_run(cursor: sqlite3.Cursor, facts: dict[str, Any]) -> None:
+    rows = [(key, json.dumps(value)) for key, value in facts.items()]
+    cursor.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", rows)
 
 
 def _finite(value: float) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from tuner.results.schema import CHECKPOINTS
-from tuner.training.checkpoint import STATE_FILE
+from tuner.training.checkpoint import BEST_FILE, STATE_FILE
 
 
 class Checkpoints:
@@ -21,6 +21,10 @@ class Checkpoints:
         """Return the folder that a trial may fill."""
         self._present.add(trial_id)
         return self._path / trial_id
+
+    def has_weights(self, trial_id: str) -> bool:
+        """True where the weights of a trial's best epoch are kept."""
+        return (self._path / trial_id / BEST_FILE).is_file()
 
     def prune(self, best: Collection[str], may_continue: Callable[[str], bool]) -> None:
         """Delete what no later step needs: the state of losers, and all but the weights of the best."""

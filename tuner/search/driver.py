@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,33 +10,32 @@ from pathlib import Path
 from tuner.config import SearchConfig
 from tuner.errors import StorageError, TunerError
 from tuner.files import replace_text
-from tuner.results.query import rank, reference
 from tuner.results.schema import (
     COMPLETED,
-    EPOCHS_FILE,
     ERRORS,
-    FAILED,
     RUNNING,
     STOPPED,
-    TRIALS_FILE,
     TrialRecord,
 )
 from tuner.results.store import Store
-from tuner.results.tables import write_epochs, write_trials
 from tuner.search.budget import Budget
 from tuner.search.checkpoints import Checkpoints
-from tuner.search.configurations import Values
-from tuner.search.events import Listener, RungEnded, TrialStarted
+from tuner.search.configurations import Values, key
+from tuner.search.events import Listener, RungEnded, Tally, TrialStarted
+from tuner.search.failures import killed_too_often, too_many
+from tuner.search.identity import CONDITIONS
+from tuner.search.known import KnownTrials
+from tuner.search.leaders import Leaders
 from tuner.search.oracles.planned import PlannedOracle, Standing
+from tuner.search.outputs import Outputs
+from tuner.training.compute import Compute
 from tuner.training.seeds import derive_seed
-from tuner.training.trial import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
+from tuner.training.task import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Failure, Halt, Lost
 
 # Trials whose best weights stay on disk, in case the winner is deposed by a later look.
 KEEP_BEST = 3
-# The CSV files and the backup are rewritten at most this often; the store has every event at once.
-TABLES_EVERY_S = 1.0
 # So often is an epoch begun whose process was killed from outside each time. A trial that brings down the
 # machine would else do so at each resume.
 MAX_ATTEMPTS = 5
@@ -69,11 +66,17 @@ class Search:
         self._objective = Objective(oracle.objective.name, oracle.objective.direction)
         self._trials: dict[str, TrialRecord] = {}
         self._checkpoints = Checkpoints(run_path)
+        self._outputs = Outputs(run_path, store, self._trials, self._objective.name)
+        self.tally = Tally()
         self._failures_in_a_row = 0
-        self._tables_at = 0.0
         self._restore()
+        self._leaders = Leaders(self._trials, self._objective.direction, KEEP_BEST)
+        facts = store.run()
+        self._compute = Compute(**facts.get("compute", {}))
+        self._known = KnownTrials(run_path, facts.get(CONDITIONS) if config.reuse else None, self._objective)
+        self._epochs_s_before = facts.get("epochs_s", 0.0)
         spent_epochs = sum(trial.epochs for trial in self._trials.values())
-        self._budget = Budget(config, store.run().get("spent_s", 0.0), spent_epochs)
+        self._budget = Budget(config, facts.get("spent_s", 0.0), spent_epochs)
 
     def run(self) -> Outcome:
         """Search to the end of the plan, the space or the budget.
@@ -87,13 +90,14 @@ class Search:
                 found = self._pool.next_event()
                 if found is not None:
                     self._handle(found[1])
+            self._train_winner_again()
         except BaseException:
             with suppress(StorageError):
                 self._let_go()
-                self._write_tables()
+                self._outputs.write()
             raise
         self._let_go()
-        self._write_tables()
+        self._outputs.write()
         return self._outcome()
 
     def _outcome(self) -> Outcome:
@@ -102,7 +106,7 @@ class Search:
         if self._budget.exceeded and self._oracle.create_trial("worker-0").status == RUNNING:
             status = f"out of {self._budget.exceeded}"
             return Outcome(status, f"{status}, {begun} of {self._config.max_trials} trials begun")
-        if self._oracle.exhausted:
+        if self._oracle.exhausted or self._oracle.plan.trials < self._config.max_trials:
             return Outcome(
                 "space exhausted", f"space exhausted, {begun} of {begun}: there are no more configurations"
             )
@@ -111,7 +115,7 @@ class Search:
     def _restore(self) -> None:
         for trial in self._store.trials():
             if trial.status == RUNNING and trial.attempts >= MAX_ATTEMPTS:
-                trial = self._fail(trial, "crash", _killed_too_often(trial.attempts))
+                trial = self._fail(trial, "crash", killed_too_often(trial.attempts))
             # A trial that was cut short goes on; its checkpoint knows how far it came.
             status = RUNNING if trial.status == STOPPED else trial.status
             self._oracle.restore(
@@ -123,25 +127,59 @@ class Search:
         """Give every idle worker a trial; False where nothing was given out."""
         given = False
         for worker in self._pool.idle():
-            if not self._budget.allows():
+            task = self._next_task(worker)
+            if task is None:
                 break
+            self._pool.submit(worker, task, self._budget.limit_s(self._trials[task.trial_id].duration_s))
+            given = True
+        return given
+
+    def _next_task(self, worker: int) -> TrainTask | None:
+        """The next that has to be trained; what is known of trials is put on record on the way."""
+        while self._budget.allows():
             trial = self._oracle.create_trial(f"worker-{worker}")
             if trial.status != RUNNING:
                 break
             task = self._begin(trial.trial_id, trial.hyperparameters.values)
-            self._pool.submit(worker, task, self._budget.limit_s(self._trials[trial.trial_id].duration_s))
-            given = True
-        return given
+            epochs, remaining = self._known.take(task, self._trials[task.trial_id])
+            for epoch in epochs:
+                self._record(epoch, known=True)
+            if isinstance(remaining, TrainTask):
+                return remaining
+            self._on_rung(remaining)
+        return None
+
+    def _train_winner_again(self) -> None:
+        """Make the weights of a winner that is known from an earlier run, where that did not keep them."""
+        best = next(iter(self._leaders.trials), None)
+        if best is None or not best.known_epochs or self._checkpoints.has_weights(best.trial_id):
+            return
+        task = self._task(best, best.epochs)
+        self._listener(TrialStarted(task.trial_id, best.bracket, best.rung, 0, best.epochs, best.values))
+        self._pool.submit(self._pool.idle()[0], replace(task, deadline=None))
+        while True:
+            found = self._pool.next_event()
+            event = found[1] if found is not None else None
+            if isinstance(event, StepsDone):
+                self._listener(event)
+            elif isinstance(event, RungDone):
+                return
+            elif isinstance(event, Failure | Lost | Halt):
+                raise TunerError(
+                    f"the best trial, {best.trial_id}, cannot be trained again: {event.message}."
+                )
 
     def _begin(self, trial_id: str, values: Values) -> TrainTask:
         planned = {name: values[f"tuner/{name}"] for name in ("bracket", "round", "epochs")}
+        effective = {name: value for name, value in values.items() if not name.startswith("tuner/")}
         record = self._trials.get(trial_id) or TrialRecord(
             trial_id=trial_id,
-            values={name: value for name, value in values.items() if not name.startswith("tuner/")},
+            values=effective,
             status=RUNNING,
             bracket=planned["bracket"],
             rung=0,
-            seed=derive_seed(self._config.seed, "trial", int(trial_id)),
+            # The same configuration comes out the same, whichever trial it is.
+            seed=derive_seed(self._config.seed, "trial", key(effective)),
             batch_size=self._config.batch_size,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -151,8 +189,11 @@ class Search:
         self._listener(
             TrialStarted(trial_id, record.bracket, record.rung, record.epochs, epochs, record.values)
         )
+        return self._task(record, epochs)
+
+    def _task(self, record: TrialRecord, epochs: int) -> TrainTask:
         return TrainTask(
-            trial_id=trial_id,
+            trial_id=record.trial_id,
             values=record.values,
             rung=record.rung,
             epochs=epochs,
@@ -160,17 +201,18 @@ class Search:
             patience=self._config.patience,
             objective=self._objective,
             seed=record.seed,
-            checkpoint_dir=self._checkpoints.folder(trial_id),
+            checkpoint_dir=self._checkpoints.folder(record.trial_id),
             epochs_reported=record.epochs,
             deadline=self._budget.deadline,
+            data_share=self._oracle.plan.brackets[record.bracket].rungs[record.rung].data_share,
+            compute=self._compute,
         )
 
     def _handle(self, event: object) -> None:
         if isinstance(event, StepsDone):
             self._listener(event)
         elif isinstance(event, EpochDone):
-            self._on_epoch(event)
-            self._listener(event)
+            self._record(event)
         elif isinstance(event, RungDone):
             self._on_rung(event)
         elif isinstance(event, Failure) and event.trial_id is not None:
@@ -180,22 +222,23 @@ class Search:
         elif isinstance(event, Halt):
             raise StorageError(event.message)
 
-    def _on_epoch(self, event: EpochDone) -> None:
-        value = event.metrics[self._objective.name]
+    def _record(self, event: EpochDone, known: bool = False) -> None:
+        """Put an epoch on record that was trained just now, or in an earlier run."""
+        value = event.epoch.metrics[self._objective.name]
         is_best = self._objective.better(value, self._trials[event.trial_id].score)
+        self.tally.add(event.epoch, known)
         self._store.record_epoch(
             event.trial_id,
             event.rung,
+            event.number,
             event.epoch,
-            event.metrics,
             value if is_best else None,
-            duration_s=event.duration_s,
-            train_s=event.train_s,
-            images=event.images,
-            spent_s=self._budget.spent_s,
+            {"spent_s": self._budget.spent_s, "epochs_s": self._epochs_s_before + self.tally.epochs_s},
+            known,
         )
         self._budget.spend_epoch(event.trial_id)
         self._reread(event.trial_id)
+        self._listener(event)
 
     def _on_rung(self, event: RungDone) -> None:
         done = event.stopped_early or event.epochs >= self._planned_epochs(event.trial_id)
@@ -216,7 +259,7 @@ class Search:
         self._failures_in_a_row += 1
         self._end_rung(failed)
         if self._failures_in_a_row >= self._config.max_failures:
-            raise TunerError(self._too_many_failures())
+            raise TunerError(too_many(self._trials.values(), self._failures_in_a_row, self._path))
 
     def _on_lost(self, trial: TrialRecord) -> None:
         """The worker was killed from outside: the trial is not to blame, unless that happens each time."""
@@ -224,7 +267,7 @@ class Search:
         if trial.attempts < MAX_ATTEMPTS:
             self._oracle.retry(trial.trial_id)
         else:
-            self._end_rung(self._fail(trial, "crash", _killed_too_often(trial.attempts)))
+            self._end_rung(self._fail(trial, "crash", killed_too_often(trial.attempts)))
 
     def _begin_again(self, trial: TrialRecord, batch_size: int) -> None:
         """Let a trial that ran out of memory start anew with smaller batches."""
@@ -252,11 +295,11 @@ class Search:
             oracle_trial = self._oracle.trials[trial.trial_id]
             oracle_trial.status, oracle_trial.score = trial.status, trial.score
             self._oracle.end_trial(oracle_trial)
-        best = rank(list(self._trials.values()), self._objective.direction)
-        self._checkpoints.prune([record.trial_id for record in best[:KEEP_BEST]], self._oracle.may_continue)
-        if time.monotonic() - self._tables_at > TABLES_EVERY_S:
-            self._write_tables()
-        is_best = bool(best) and best[0].trial_id == trial.trial_id
+        self._leaders.update(trial)
+        best = [record.trial_id for record in self._leaders.trials]
+        self._checkpoints.prune(best, self._oracle.may_continue)
+        self._outputs.refresh()
+        is_best = best[:1] == [trial.trial_id]
         self._listener(RungEnded(trial, self._planned_epochs(trial.trial_id) - trial.epochs, is_best))
 
     def _let_go(self) -> None:
@@ -273,24 +316,3 @@ class Search:
 
     def _planned_epochs(self, trial_id: str) -> int:
         return int(self._oracle.trials[trial_id].hyperparameters.values["tuner/epochs"])
-
-    def _write_tables(self) -> None:
-        self._tables_at = time.monotonic()
-        write_trials(self._path / TRIALS_FILE, list(self._trials.values()), self._objective.name)
-        write_epochs(self._path / EPOCHS_FILE, self._store.epochs())
-        self._store.back_up()
-
-    def _too_many_failures(self) -> str:
-        failed = [trial for trial in self._trials.values() if trial.status == FAILED]
-        reasons = Counter(trial.error.partition(":")[0] for trial in failed)
-        counted = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
-        last = failed[-1].error.rstrip(".")
-        return (
-            f"{self._failures_in_a_row} trials in a row failed ({counted}); the last: {last}. "
-            f"See '{self._path / ERRORS}', allow more with --max-failures, or run them again with: "
-            f"tuner retry {reference(self._path)}"
-        )
-
-
-def _killed_too_often(attempts: int) -> str:
-    return f"its process was killed {attempts} times before it finished an epoch."

@@ -7,7 +7,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.results.schema import TrialRecord
-from tuner.training.trial import EpochDone, StepsDone
+from tuner.training.checkpoint import Epoch
+from tuner.training.task import EpochDone, StepsDone
+
+
+@dataclass
+class Tally:
+    """What a search has trained since it was begun or taken up, beside what was known."""
+
+    images: int = 0
+    train_s: float = 0.0
+    epochs_s: float = 0.0
+    """Seconds in training and validation steps, of all workers together."""
+    known_epochs: int = 0
+
+    def add(self, epoch: Epoch, known: bool) -> None:
+        """Count an epoch."""
+        if known:
+            self.known_epochs += 1
+        else:
+            self.images += epoch.images
+            self.train_s += epoch.train_s
+            self.epochs_s += epoch.duration_s
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,52 @@
-"""Whether a run that is taken up still has the data and the space that it was begun with."""
+"""What makes two runs alike: data, space, code, versions, device."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
+from tuner import __version__
+from tuner.config import SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.errors import UsageError
-from tuner.workers.protocol import Description
+from tuner.results.store import Store
+from tuner.training.compute import Compute
+from tuner.workers.protocol import Description, Ready
+
+CONDITIONS = "conditions"
+"""The fact of a run that tells under which conditions its trials train; None: nothing can be taken over."""
+
+
+def conditions(
+    config: SearchConfig, dataset: Dataset, ready: Ready, space: Description
+) -> dict[str, Any] | None:
+    """Return all that the epochs of a configuration depend on, beside its seed and batch size.
+
+    None where they depend on the plan too: trials that see part of the data are never taken over.
+    """
+    if config.fidelity != "epochs":
+        return None
+    return {
+        "data": dataset.fingerprint,
+        "split_seed": dataset.seed,
+        "space": config.space,
+        "code": space.code,
+        "compute": asdict(space.compute),
+        "device": ready.device,
+        "workers": config.workers,
+        "versions": {"tuner": __version__, **ready.versions},
+    }
+
+
+def check_conditions(
+    store: Store, config: SearchConfig, dataset: Dataset, ready: Ready, space: Description
+) -> None:
+    """Note where a run goes on under other conditions than it was begun: no other run may take it over."""
+    facts = store.run()
+    compute = Compute(**facts.get("compute", {}))
+    now = conditions(config, dataset, ready, replace(space, compute=compute))
+    if facts.get(CONDITIONS) != now:
+        store.set_run({CONDITIONS: None})
 
 
 def check_data(facts: dict[str, Any], dataset: Dataset) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rung:
-    """So many trials reach this many epochs in total."""
+    """So many trials reach this many epochs in total, each epoch of this rung on a share of the data."""
 
     trials: int
     epochs: int
+    data_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,20 @@ class Bracket:
     @property
     def epochs(self) -> int:
         """Epochs trained in all, at most; a promoted trial goes on from where it stood."""
+        return sum(epochs for _, epochs in self._trained)
+
+    @property
+    def passes(self) -> float:
+        """What these epochs amount to in passes over all of the data."""
+        return sum(rung.data_share * epochs for rung, epochs in self._trained)
+
+    @property
+    def _trained(self) -> list[tuple[Rung, int]]:
         before = (0, *(rung.epochs for rung in self.rungs))
-        return sum(
-            rung.trials * (rung.epochs - start) for rung, start in zip(self.rungs, before, strict=False)
-        )
+        return [
+            (rung, rung.trials * (rung.epochs - start))
+            for rung, start in zip(self.rungs, before, strict=False)
+        ]
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,10 @@ class Plan:
     def epochs(self) -> int:
         return sum(bracket.epochs for bracket in self.brackets)
 
+    @property
+    def passes(self) -> float:
+        return sum(bracket.passes for bracket in self.brackets)
+
 
 def flat_plan(max_trials: int, max_epochs: int) -> Plan:
     """Every trial may train `max_epochs` epochs."""
@@ -56,9 +71,11 @@ def flat_plan(max_trials: int, max_epochs: int) -> Plan:
 def hyperband_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
     """Lay exactly `max_trials` configurations over Hyperband's brackets, none of them cut.
 
-    The brackets of one Hyperband iteration are laid once, as a hedge against scores that mislead early;
-    every configuration beyond them goes to the widest bracket, which costs the fewest epochs for each.
-    Where the trials do not suffice for all brackets, the deepest are left out.
+    The narrower brackets are laid once, as a hedge against scores that mislead early. All other
+    configurations go to widest brackets, which cost the fewest epochs for each: as many of them as there is
+    room for, of which the last takes the rest. Small brackets let the first good model appear early, and a
+    sampler that learns see fully trained models before most of its proposals. Where the trials do not suffice
+    for all brackets, the narrowest are left out.
 
     Source: Li et al. 2018, Hyperband, algorithm 1 (bracket sizes and epochs; factor is eta, max_epochs is R)
     and section 3.6, by which the widest brackets usually serve best.
@@ -69,13 +86,36 @@ def hyperband_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
     sizes = [math.ceil((deepest + 1) / (s + 1) * factor**s) for s in range(deepest, -1, -1)]
     while len(sizes) > 1 and sum(sizes) > max_trials:
         sizes.pop()
-    sizes[0] = max_trials - sum(sizes[1:])
-    brackets = []
-    for i, size in enumerate(sizes):
-        steps = deepest - i
-        rungs = [
-            Rung(max(1, size // factor**r), max(1, round(max_epochs / factor ** (steps - r))))
-            for r in range(steps + 1)
-        ]
-        brackets.append(Bracket(tuple(rungs)))
-    return Plan(tuple(brackets))
+    widest, narrower = sizes[0], [(size, deepest - i) for i, size in enumerate(sizes) if i]
+    left = max_trials - sum(size for size, _ in narrower)
+    # Without a rung to be promoted to, a bracket is as good as several.
+    count = max(1, left // widest) if deepest else 1
+    laid = [(widest, deepest)] * (count - 1) + [(left - widest * (count - 1), deepest)] + narrower
+    return Plan(tuple(Bracket(_rungs(size, steps, max_epochs, factor)) for size, steps in laid))
+
+
+def _rungs(size: int, steps: int, max_epochs: int, factor: int) -> tuple[Rung, ...]:
+    return tuple(
+        Rung(max(1, size // factor**r), max(1, round(max_epochs / factor ** (steps - r))))
+        for r in range(steps + 1)
+    )
+
+
+def on_parts_of_the_data(plan: Plan) -> Plan:
+    """Let lower rungs see part of the data instead of all of it for fewer epochs, at the same cost.
+
+    A rung that ended after e of E epochs takes the share e / E of the data. What its trials had left to train
+    they train in more, shorter epochs: as many images, in the last rung as in the first.
+    """
+    return Plan(tuple(Bracket(_shared(bracket.rungs)) for bracket in plan.brackets))
+
+
+def _shared(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
+    found: list[Rung] = []
+    most, before, epochs = rungs[-1].epochs, 0, 0
+    for rung in rungs:
+        share = rung.epochs / most
+        epochs += max(1, round((rung.epochs - before) / share))
+        found.append(Rung(rung.trials, epochs, share))
+        before = rung.epochs
+    return tuple(found)

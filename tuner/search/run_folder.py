@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tuner.files import replace_text
 from tuner.results.schema import CONFIG_FILE, RUN_FILE, STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
 from tuner.results.tables import write_json
+from tuner.search.identity import CONDITIONS, conditions
 from tuner.search.spaces import label
 from tuner.workers.protocol import Description, Ready
 
@@ -97,6 +99,8 @@ def begin_run(
         "versions": {"tuner": __version__, **ready.versions},
         "git_commit": _git_commit(),
         "seed": config.seed,
+        "compute": asdict(space.compute),
+        CONDITIONS: conditions(config, dataset, ready, space),
     }
     store = Store.create(path / STORE_FILE, facts)
     record_config(path, store, config)

@@ -104,10 +104,11 @@ def _existing(path: Path) -> Path:
 
 def _load_file(path: Path) -> ModuleType:
     _existing(path)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name that no other module can have: the file may be called random.py.
+    spec = importlib.util.spec_from_file_location(f"_space_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     folder = str(path.parent.resolve())
     if folder not in sys.path:  # a user's space may import its neighbours
         sys.path.insert(0, folder)

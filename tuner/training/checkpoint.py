@@ -15,67 +15,81 @@ from tuner.files import replacing
 
 STATE_FILE = "state.npz"
 BEST_FILE = "best.npz"
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile)
 
 Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One finished epoch: its metrics, seconds in all, and seconds in training steps."""
+    """One finished epoch: metrics with validation under `val_`, seconds, and images trained on.
+
+    `duration_s` is the time of the whole epoch, `train_s` that of its training steps.
+    """
 
     metrics: Metrics
     duration_s: float
     train_s: float
+    images: int
+
+
+History = tuple[Epoch, ...]
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a trial has come: each finished epoch, and whether it stopped by itself."""
+class Snapshot:
+    """All that the next epoch depends on, copied: weights and random state, optimizer state, epochs."""
 
-    history: tuple[Epoch, ...] = ()
-    stopped_early: bool = False
-
-    @property
-    def epochs(self) -> int:
-        return len(self.history)
+    weights: dict[str, np.ndarray]
+    optimizer: dict[str, np.ndarray]
+    history: History
 
 
-def save_state(folder: Path, model: Any, progress: Progress) -> None:
-    """Write weights, random state, optimizer state and progress: all that the next epoch depends on.
+def take_snapshot(model: Any, history: History) -> Snapshot:
+    """Copy the state of a model that goes on training."""
+    return Snapshot(
+        {f"model_{i}": array for i, array in enumerate(_copies(_model_variables(model)))},
+        {f"optimizer_{i}": array for i, array in enumerate(_copies(model.optimizer.variables))},
+        history,
+    )
+
+
+def save(folder: Path, snapshot: Snapshot, is_best: bool) -> None:
+    """Write a snapshot, and the weights once more where this was the best epoch so far.
 
     Raises:
-        StorageError: the file cannot be written.
+        StorageError: a file cannot be written.
     """
-    arrays = {f"model_{i}": array for i, array in enumerate(_values(_model_variables(model)))}
-    arrays |= {f"optimizer_{i}": array for i, array in enumerate(_values(model.optimizer.variables))}
-    note = json.dumps(asdict(progress))
-    _write(folder / STATE_FILE, {**arrays, "progress": np.array(note)})
+    # First the weights: of an epoch that is not in the state yet, they come out the same once more.
+    if is_best:
+        _write(folder / BEST_FILE, snapshot.weights)
+    history = np.array(json.dumps([asdict(epoch) for epoch in snapshot.history]))
+    _write(folder / STATE_FILE, {**snapshot.weights, **snapshot.optimizer, "history": history})
 
 
-def restore_state(folder: Path, model: Any) -> Progress:
-    """Put a saved state into a freshly built model and return its progress, empty without a usable state."""
+def restore_state(folder: Path, model: Any) -> History:
+    """Put a saved state into a freshly built model and return its epochs; none without a usable state."""
     path = folder / STATE_FILE
     try:
         arrays = _read(path)
-        note = json.loads(str(arrays["progress"]))
+        history = _history(arrays)
         values = [(v, arrays[f"model_{i}"]) for i, v in enumerate(_model_variables(model))]
         model.optimizer.build(model.trainable_variables)
         values += [(v, arrays[f"optimizer_{i}"]) for i, v in enumerate(model.optimizer.variables)]
     except UNREADABLE:
-        return Progress()
+        return ()
     for variable, value in values:
         variable.assign(value)
-    return Progress(tuple(Epoch(**epoch) for epoch in note["history"]), note["stopped_early"])
+    return history
 
 
-def save_best(folder: Path, model: Any) -> None:
-    """Keep the weights of the best epoch so far.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
-    _write(folder / BEST_FILE, {f"model_{i}": a for i, a in enumerate(_values(_model_variables(model)))})
+def read_history(folder: Path) -> History:
+    """Return the epochs of a saved state, none without a usable one; reads little of the file."""
+    try:
+        with (folder / STATE_FILE).open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            return _history(saved)
+    except UNREADABLE:
+        return ()
 
 
 def load_best(folder: Path, model: Any) -> None:
@@ -111,10 +125,16 @@ def _model_variables(model: Any) -> list[Any]:
     return [variable for variable in model.variables if id(variable) not in metrics]
 
 
-def _values(variables: list[Any]) -> list[np.ndarray]:
+def _copies(variables: list[Any]) -> list[np.ndarray]:
+    """Values that later steps cannot reach: some backends hand out their own memory."""
     import keras
 
-    return [keras.ops.convert_to_numpy(variable.value) for variable in variables]
+    values = [keras.ops.convert_to_numpy(variable.value) for variable in variables]
+    return [value if value.flags.owndata else value.copy() for value in values]
+
+
+def _history(saved: Any) -> History:
+    return tuple(Epoch(**epoch) for epoch in json.loads(str(saved["history"])))
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -9,19 +9,27 @@ import os
 import subprocess
 from collections.abc import Iterator
 
-# Set where unset before a backend is imported: no noise, GPU memory as needed.
-_QUIET = {
+from tuner.data.cache import cache_root
+
+# Set where unset before a backend is imported: no noise, GPU memory as needed, and of what JAX compiles
+# all but the smallest kept on disk, up to a GiB.
+_DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**30),
 }
 
 
 @contextlib.contextmanager
 def quiet_import() -> Iterator[None]:
-    """Import a backend without the notes that its C++ part writes to stderr before it can be told not to."""
-    for name, value in _QUIET.items():
+    """Import a backend without the notes that its C++ part writes to stderr before it can be told not to.
+
+    Variables of the environment that the user has set stay.
+    """
+    for name, value in (_DEFAULTS | {"JAX_COMPILATION_CACHE_DIR": str(cache_root() / "jax")}).items():
         os.environ.setdefault(name, value)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     saved = os.dup(2)

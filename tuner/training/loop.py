@@ -22,14 +22,24 @@ class Loop(Protocol):
         """Return the model's raw output (len(indices), outputs)."""
 
 
-def make_loop(model: Any, images: np.ndarray, labels: np.ndarray) -> Loop:
-    """Return the fastest loop there is for the active Keras backend."""
+def make_loop(model: Any, images: np.ndarray, labels: np.ndarray, xla: bool = False) -> Loop:
+    """Return the fastest loop there is for the active Keras backend.
+
+    Args:
+        xla: TensorFlow: compile training steps with XLA. JAX always does, PyTorch never.
+    """
     import keras
 
-    if keras.config.backend() == "tensorflow":
+    backend = keras.config.backend()
+    if backend == "tensorflow":
         from tuner.training.loop_tensorflow import TensorFlowLoop
 
-        return TensorFlowLoop(model, images, labels)
+        return TensorFlowLoop(model, images, labels, xla)
+    # A model that asks not to be compiled gets what it asks for.
+    if backend == "jax" and model.jit_compile and not model.run_eagerly:
+        from tuner.training.loop_jax import JaxLoop
+
+        return JaxLoop(model, images, labels)
     return KerasLoop(model, images, labels)
 
 

@@ -24,7 +24,7 @@ MEMORY_SHARE = 0.25
 class TensorFlowLoop:
     """Runs the model's own `train_step` and `test_step` in a graph loop that gathers its batches itself."""
 
-    def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray, xla: bool = False) -> None:
         self._model = model
         self._images, self._labels = images, labels
         self._held = images.nbytes <= MEMORY_SHARE * psutil.virtual_memory().available
@@ -35,7 +35,11 @@ class TensorFlowLoop:
             model.optimizer.build(model.trainable_variables)
             fuse_updates(model.optimizer)
         _build_metrics(model, *_as_tensors(images[:1], labels[:1]))
-        self._train_steps = _graph_loop(model, model.train_step, images.shape[1:])
+        train_step = model.train_step
+        if xla:
+            # The step alone: its shapes are those of a batch, while a dispatch has any number of steps.
+            train_step = tf.function(train_step, jit_compile=True, autograph=False)
+        self._train_steps = _graph_loop(model, train_step, images.shape[1:])
         self._test_steps = _graph_loop(model, model.test_step, images.shape[1:])
         self._predict_batch = tf.function(
             lambda images: model(images, training=False), reduce_retracing=True, autograph=False
@@ -108,6 +112,7 @@ def fuse_updates(optimizer: Any) -> None:
     The arithmetic is Keras' own (adam.py, sgd.py) up to float32 rounding; only `update_step` of this
     instance is replaced, so the optimizer saves and loads as the ordinary one.
     """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # behind the loss scale of mixed_float16
     plain = optimizer.update_step
     kind = type(optimizer)
     if kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:

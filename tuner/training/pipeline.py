@@ -19,6 +19,21 @@ def epoch_order(indices: np.ndarray, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng(derive_seed(seed, "shuffle", epoch)).permutation(indices)
 
 
+def stratified_part(indices: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return a share (0..1] of the indices, of each class alike, at least one image of each.
+
+    A smaller share lies within a larger one of the same seed.
+    """
+    if share >= 1:
+        return indices
+    order = np.random.default_rng(derive_seed(seed, "part")).permutation(indices)
+    parts = []
+    for label in np.unique(labels[order]):
+        of_class = order[labels[order] == label]
+        parts.append(of_class[: max(1, round(share * len(of_class)))])
+    return np.sort(np.concatenate(parts))
+
+
 def chunks(order: np.ndarray, batch_size: int, steps: int) -> list[np.ndarray]:
     """Cut an order into arrays (steps, batch_size) of whole steps, and one (1, n) for what is left over.
 

@@ -19,7 +19,7 @@ import psutil
 
 from tuner.errors import TunerError
 from tuner.training.device import share_of_machine
-from tuner.training.trial import EpochDone, FailureReason, StepsDone, TrainTask
+from tuner.training.task import EpochDone, FailureReason, StepsDone, TrainTask
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
 
 STOP_S = 5.0
@@ -252,10 +252,17 @@ def _main(connection: Connection, log_path: str, environment: dict[str, str]) ->
     threading.Thread(target=_read, args=(connection, requests), daemon=True).start()
     connection.send(announce())
     server = Server(setup)
+    sending = threading.Lock()
+
+    def send(event: Event) -> None:
+        # Steps are reported by the thread that trains, epochs by the one that writes their checkpoints.
+        with sending:
+            connection.send(event)
+
     while True:
-        event = server.answer(requests.get(), connection.send)
+        event = server.answer(requests.get(), send)
         sys.stdout.flush()
-        connection.send(event)
+        send(event)
 
 
 def _read(connection: Connection, requests: queue.Queue[Request]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from tuner.data.dataset import Dataset
-from tuner.training.trial import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
+from tuner.training.compute import Compute, Precision
+from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
 
 
 class HyperModel(Protocol):
@@ -29,7 +30,15 @@ class WorkerSetup:
 
 @dataclass(frozen=True)
 class Describe:
-    """Build the default model, try it on one batch, and tell what there is."""
+    """Build the default model, try it on one batch, and tell what there is.
+
+    `precision` and `xla` are as in the request of the search; `images` is what a trial trains on, on average.
+    """
+
+    precision: Literal["auto"] | Precision
+    xla: Literal["auto", "on", "off"]
+    batch_size: int
+    images: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ class Description:
     hyperparameters: dict[str, Any]  # keras_tuner.HyperParameters.get_config()
     metrics: tuple[str, ...]  # as they are logged, validation under val_
     num_params: int
+    compute: Compute
+    code: str  # hash of the code that the space is made of
 
 
 @dataclass(frozen=True)

@@ -6,25 +6,22 @@ import contextlib
 import gc
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
 from tuner.errors import StorageError, TunerError
 from tuner.files import replacing
+from tuner.training.build import build_model, first_line, is_out_of_memory, probabilities
+from tuner.training.code import code_hash
+from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, quiet_import
 from tuner.training.loop import make_loop
-from tuner.training.trial import (
-    FailureReason,
-    TrainTask,
-    TrialError,
-    build_model,
-    first_line,
-    is_out_of_memory,
-    probabilities,
-    restore_winner,
-    train,
-)
+from tuner.training.task import FailureReason, TrainTask, TrialError
+from tuner.training.trial import restore_winner, train
+from tuner.training.warm import WarmTrials
+from tuner.training.xla import choose_xla
 from tuner.workers.protocol import (
     Describe,
     Description,
@@ -58,15 +55,16 @@ class Server:
     def __init__(self, setup: WorkerSetup) -> None:
         self._dataset = setup.dataset
         self._hypermodel = setup.hypermodel
+        self._warm = WarmTrials()
 
     def answer(self, request: Request, emit: Callable[[Event], None]) -> Event:
         """Do what a request asks; failures are answers too."""
         trial_id = request.trial_id if isinstance(request, TrainTask) else None
         try:
             if isinstance(request, Describe):
-                return self._describe()
+                return self._describe(request)
             if isinstance(request, TrainTask):
-                return train(request, self._hypermodel, self._dataset, emit)
+                return train(request, self._hypermodel, self._dataset, emit, self._warm)
             return self._finish(request)
         except TrialError as error:
             return Failure(trial_id, error.reason, str(error), _user_traceback(error.__cause__ or error))
@@ -79,18 +77,27 @@ class Server:
             message = f"{type(error).__name__}: {first_line(error)}"
             return Failure(trial_id, reason, message, _user_traceback(error))
 
-    def _describe(self) -> Description:
+    def _describe(self, request: Describe) -> Description:
         import keras
         import keras_tuner as kt
 
+        compute = Compute(choose_precision(request.precision))
+        use_precision(compute.precision)
         hp = kt.HyperParameters()
         model = build_model(self._hypermodel, {}, self._dataset, hp)
         first = self._dataset.splits["train"][:8]
         loop = make_loop(model, self._dataset.images[first], self._dataset.labels[first])
         metrics = loop.evaluate(np.arange(len(first)))
         num_params = int(model.count_params())
+        xla = choose_xla(request.xla, self._hypermodel, self._dataset, request.batch_size, request.images)
         keras.utils.clear_session()
-        return Description(hp.get_config(), (*metrics, *(f"val_{name}" for name in metrics)), num_params)
+        return Description(
+            hp.get_config(),
+            (*metrics, *(f"val_{name}" for name in metrics)),
+            num_params,
+            replace(compute, xla=xla),
+            code_hash(),
+        )
 
     def _finish(self, request: FinishWinner) -> WinnerDone:
         dataset = self._dataset

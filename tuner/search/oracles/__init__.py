@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tuner.config import SearchConfig, split_objective
-from tuner.search.plan import Plan, flat_plan, hyperband_plan
-from tuner.training.trial import Objective
+from tuner.search.plan import Plan, flat_plan, hyperband_plan, on_parts_of_the_data
+from tuner.training.task import Objective
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from tuner.search.oracles.planned import PlannedOracle
 
 
-def make_plan(config: SearchConfig) -> Plan:
-    """Return the plan that a request asks for."""
+def make_plan(config: SearchConfig, size: int | None = None) -> Plan:
+    """Return the plan that a request asks for, of no more trials than the space has configurations."""
+    trials = config.max_trials if size is None else min(config.max_trials, size)
     if config.algorithm == "hyperband":
-        return hyperband_plan(config.max_trials, config.max_epochs, config.factor)
-    return flat_plan(config.max_trials, config.max_epochs)
+        plan = hyperband_plan(trials, config.max_epochs, config.factor)
+        return on_parts_of_the_data(plan) if config.fidelity == "data" else plan
+    return flat_plan(trials, config.max_epochs)
 
 
 def make_oracle(
@@ -31,9 +33,13 @@ def make_oracle(
     Args:
         initial: Configurations to try before any is sampled, in this order.
     """
+    from tuner.search.configurations import space_size
+
     sampler = config.sampler if config.algorithm == "hyperband" else config.algorithm
     objective = Objective(*split_objective(config.objective))
-    return _oracle_class(sampler)(objective, make_plan(config), space, config.seed, initial)
+    return _oracle_class(sampler)(
+        objective, make_plan(config, space_size(space)), space, config.seed, initial
+    )
 
 
 def _oracle_class(sampler: str) -> type[PlannedOracle]:

@@ -15,7 +15,7 @@ from keras_tuner.engine import trial as trial_module
 from tuner.search.configurations import Values, draw, effective, enumerate_space, key, space_size
 from tuner.search.plan import Plan
 from tuner.training.seeds import derive_seed
-from tuner.training.trial import Objective
+from tuner.training.task import Objective
 
 Status = trial_module.TrialStatus
 
@@ -84,6 +84,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self._counts = [[_RungCount() for _ in bracket.rungs] for bracket in plan.brackets]
         self._tried: set[str] = set()
         self._untried: list[Values] | None = None
+        self._first_open = 0  # no bracket before this one has anything left to do
 
     def samples(self, number: int) -> Iterator[Values]:
         """Yield the algorithm's proposals for trial `number`, from 1; after them, chance takes over."""
@@ -122,6 +123,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self._release(trial_id)
         if trial_id not in self._retry_queue:
             standing = self._standings[trial_id]
+            self._first_open = min(self._first_open, standing.bracket)
             self._set(trial_id, replace(standing, status=Status.RUNNING, score=None))
             self._retry_queue.append(trial_id)
 
@@ -147,7 +149,11 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         return place < self._open_places(standing.bracket, above)
 
     def _next(self) -> str | None:
-        for index, bracket in enumerate(self.plan.brackets):
+        brackets = self.plan.brackets
+        while self._first_open < len(brackets) and self._is_over(self._first_open):
+            self._first_open += 1
+        for index in range(self._first_open, len(brackets)):
+            bracket = brackets[index]
             for rung in reversed(range(len(bracket.rungs))):
                 if self._open_places(index, rung) <= 0:
                     continue
@@ -158,6 +164,9 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
                 if self.exhausted and not exhausted:
                     return self._next()  # later rungs need no longer wait for the first to fill
         return None
+
+    def _is_over(self, index: int) -> bool:
+        return self._settled(index, len(self.plan.brackets[index].rungs) - 1)
 
     def _open_places(self, index: int, rung: int) -> int:
         count = self._counts[index][rung]

@@ -1,0 +1,126 @@
+import gc
+
+import keras
+import numpy as np
+import pytest
+
+from tests.training.loops import order_of, train_epochs
+from tests.training.models import small
+
+if keras.config.backend() != "tensorflow":
+    pytest.skip("this loop needs KERAS_BACKEND=tensorflow", allow_module_level=True)
+
+import tensorflow as tf
+
+from tuner.training import loop_tensorflow
+from tuner.training.loop import make_loop
+from tuner.training.loop_tensorflow import TensorFlowLoop, fuse_updates
+
+pytestmark = pytest.mark.training
+
+OPTIMIZERS = {
+    "adam": lambda: keras.optimizers.Adam(0.01),
+    "adam_unusual": lambda: keras.optimizers.Adam(0.1, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+    "adam_clipped": lambda: keras.optimizers.Adam(0.01, clipnorm=0.1),
+    "adam_averaged": lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_overwrite_frequency=2),
+    "adam_accumulated": lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=2),
+    "amsgrad": lambda: keras.optimizers.Adam(0.01, amsgrad=True),
+    "adamw": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
+    "sgd": lambda: keras.optimizers.SGD(0.1),
+    "momentum": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+    "nesterov": lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+    "schedule": lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 6), momentum=0.5),
+    "rmsprop": lambda: keras.optimizers.RMSprop(0.01),
+}
+
+
+def trained_variable(optimizer, fused):
+    """A variable after six updates, large gradients and small, and the optimizer's own state."""
+    rng = np.random.default_rng(0)
+    variable = keras.Variable(rng.normal(size=(4, 3)).astype("float32"))
+    optimizer.build([variable])
+    if fused:
+        fuse_updates(optimizer)
+    for step in range(6):
+        gradient = rng.normal(size=(4, 3)) * 10.0 ** (step - 3)
+        optimizer.apply([keras.ops.convert_to_tensor(gradient.astype("float32"))])
+    return [v.numpy() for v in (variable, *optimizer.variables)]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_fused_update_is_that_of_keras_up_to_rounding(name):
+    """The kernel takes 1 - beta_2 in float32, 1.3e-5 off Keras' own."""
+    plain = trained_variable(OPTIMIZERS[name](), fused=False)
+    fused = trained_variable(OPTIMIZERS[name](), fused=True)
+    assert len(plain) == len(fused)
+    for ours, theirs in zip(fused, plain, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "nesterov"])
+def test_an_update_of_a_common_optimizer_is_fused(name):
+    optimizer = OPTIMIZERS[name]()
+    fuse_updates(optimizer)
+    assert "update_step" in vars(optimizer)
+
+
+def test_an_optimizer_derived_from_adam_keeps_its_own_update():
+    class Mine(keras.optimizers.Adam):
+        def update_step(self, gradient, variable, learning_rate):  # noqa: ARG002
+            self.assign_add(variable, keras.ops.ones_like(gradient))
+
+    start, *_ = trained_variable(keras.optimizers.SGD(0.0), fused=True)
+    moved, *_ = trained_variable(Mine(), fused=True)
+    np.testing.assert_allclose(moved, start + 6, rtol=1e-6)
+
+
+def test_a_trained_model_saves_and_loads_with_an_ordinary_optimizer(dataset, tmp_path):
+    model = small("adam")
+    make_loop(model, dataset.images, dataset.labels).train_epoch(order_of(dataset), 16, lambda *_: None)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert type(loaded.optimizer) is keras.optimizers.Adam
+    assert "update_step" not in vars(loaded.optimizer)
+    for ours, theirs in zip(loaded.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_tensorflow_takes_the_fast_loop(dataset):
+    assert isinstance(make_loop(small(), dataset.images, dataset.labels), TensorFlowLoop)
+
+
+def test_data_larger_than_its_share_of_memory_trains_to_the_same_result(dataset, monkeypatch):
+    held, held_outputs = train_epochs(TensorFlowLoop, dataset)
+    monkeypatch.setattr(loop_tensorflow, "MEMORY_SHARE", 0)
+    streamed, streamed_outputs = train_epochs(TensorFlowLoop, dataset)
+    assert streamed == held
+    np.testing.assert_array_equal(streamed_outputs, held_outputs)
+
+
+def test_training_leaves_no_graph_behind(dataset):
+    def graphs():
+        gc.collect()
+        return sum(isinstance(thing, tf.Graph) for thing in gc.get_objects())
+
+    def build():
+        model = small()
+        model.layers[2].activation = keras.activations.silu
+        return model
+
+    train_epochs(TensorFlowLoop, dataset, build)
+    before = graphs()
+    train_epochs(TensorFlowLoop, dataset, build)
+    assert graphs() == before
+
+
+def test_a_gradient_is_found_as_long_as_its_graph_lives(dataset):
+    own = tf.function(tf.nn.silu)
+
+    def build():
+        model = small()
+        model.layers[2].activation = own
+        return model
+
+    for _ in range(2):
+        logs, _ = train_epochs(TensorFlowLoop, dataset, build)
+        assert np.isfinite(logs[0]["loss"])

@@ -1,0 +1,95 @@
+"""What earlier runs in the same results folder have trained already."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import TunerError
+from tuner.files import replacing
+from tuner.results.query import RunView, runs
+from tuner.results.schema import CHECKPOINTS, STORE_FILE, TrialRecord
+from tuner.results.store import Store
+from tuner.search.configurations import key
+from tuner.search.identity import CONDITIONS
+from tuner.training.checkpoint import BEST_FILE, STATE_FILE, History, read_history
+from tuner.training.task import EpochDone, Objective, RungDone, TrainTask
+
+
+@dataclass(frozen=True)
+class _Found:
+    run: RunView
+    trial: TrialRecord
+
+
+class KnownTrials:
+    """Trials of other runs that had the same data, code, versions, device and arithmetic as this one.
+
+    With the same configuration, seed and batch size they have the epochs that would be trained here.
+    """
+
+    def __init__(self, run_path: Path, conditions: dict[str, Any] | None, objective: Objective) -> None:
+        self._objective = objective
+        self._found: dict[tuple[str, int, int], _Found] = {}
+        if conditions is None:  # nothing is taken over
+            return
+        for run in runs(run_path.parent):
+            if run.path != run_path and run.facts.get(CONDITIONS) == conditions:
+                for trial in run.trials:
+                    known = self._found.get(_identity(trial))
+                    if known is None or trial.epochs > known.trial.epochs:
+                        self._found[_identity(trial)] = _Found(run, trial)
+
+    def take(self, task: TrainTask, trial: TrialRecord) -> tuple[list[EpochDone], TrainTask | RungDone]:
+        """Return the epochs of a task that were trained before, and what remains: a task, or its end.
+
+        The checkpoint of a trial that is to go on is copied, where there still is one. Without it the epochs
+        are trained once more on the way to new ones.
+        """
+        found = self._found.get(_identity(trial))
+        history = _history(found) if found is not None else ()
+        taken = history[: task.epochs_reported]
+        while len(taken) < min(len(history), task.epochs) and not task.is_over(taken):
+            taken = history[: len(taken) + 1]
+        if found is None or len(taken) <= task.epochs_reported:
+            return [], task
+        epochs = [
+            EpochDone(task.trial_id, task.rung, number, epoch)
+            for number, epoch in enumerate(taken, start=1)
+            if number > task.epochs_reported
+        ]
+        self._copy_checkpoint(found, task.checkpoint_dir, len(taken))
+        over = task.is_over(taken)
+        if len(taken) < task.epochs and not over:
+            return epochs, replace(task, epochs_reported=len(taken))
+        num_params = found.trial.num_params or 0
+        return epochs, RungDone(task.trial_id, task.rung, len(taken), over, False, num_params, overhead_s=0.0)
+
+    def _copy_checkpoint(self, found: _Found, folder: Path, epochs: int) -> None:
+        """Copy what fits a trial with so many epochs behind it."""
+        source = found.run.path / CHECKPOINTS / found.trial.trial_id
+        names = [STATE_FILE] if len(read_history(source)) == epochs else []
+        if found.run.facts["objective"] == self._objective.name and found.trial.epochs == epochs:
+            names.insert(0, BEST_FILE)
+        for name in names:
+            if (source / name).is_file():
+                with replacing(folder / name) as draft:
+                    shutil.copyfile(source / name, draft)
+
+
+def _history(found: _Found) -> History:
+    """The epochs of a trial; none of a run that was deleted or damaged meanwhile."""
+    with contextlib.suppress(TunerError):
+        store = Store(found.run.path / STORE_FILE)
+        try:
+            return store.history(found.trial.trial_id)
+        finally:
+            store.close()
+    return ()
+
+
+def _identity(trial: TrialRecord) -> tuple[str, int, int]:
+    return key(trial.values), trial.seed, trial.batch_size

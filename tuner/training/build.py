@@ -1,0 +1,101 @@
+"""From a configuration to a model that can be trained on the data, and from its outputs to probabilities."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuner.data.dataset import Dataset
+from tuner.errors import TunerError
+from tuner.training.task import TrialError
+
+
+def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: Any = None) -> Any:
+    """Build one configuration and check that it can be trained on the data set.
+
+    Args:
+        hp: The `HyperParameters` that the build declares itself in; default: a new one.
+
+    Raises:
+        TrialError: build raised, or gave no compiled Keras model with an output per class.
+    """
+    import keras
+    import keras_tuner as kt
+
+    hp = kt.HyperParameters() if hp is None else hp
+    hp.values = dict(values)
+    num_classes = len(dataset.class_names)
+    try:
+        model = hypermodel.build(hp)
+        if isinstance(model, keras.Model) and not model.built:
+            model.build((None, *dataset.image_shape))
+    except TunerError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        message = f"the search space raised {type(error).__name__}: {first_line(error)}{_place(error)}"
+        raise TrialError("build", message) from error
+    if not isinstance(model, keras.Model):
+        raise TrialError(
+            "build", f"build returned {type(model).__name__}, not a keras.Model. End it with `return model`."
+        )
+    if not model.compiled or model.optimizer is None or model.loss is None:
+        raise TrialError(
+            "build", "the model is not compiled with a loss. Call model.compile(optimizer, loss, metrics)."
+        )
+    try:
+        inputs = keras.KerasTensor((None, *dataset.image_shape), "uint8")
+        shape = keras.tree.map_structure(lambda output: output.shape, model.compute_output_spec(inputs))
+    except Exception as error:
+        raise TrialError(
+            "build", f"the model takes no images of shape {dataset.image_shape}: {first_line(error)}"
+        ) from error
+    if isinstance(shape, dict | list):
+        raise TrialError("build", f"the model has {len(shape)} output layers. Give it one.")
+    outputs = shape[-1]
+    if outputs != num_classes and not (num_classes == 2 and outputs == 1):
+        raise TrialError("build", f"the model has {outputs} outputs for {num_classes} classes.")
+    return model
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for what Python, TensorFlow, PyTorch and JAX raise when memory, of host or device, runs out."""
+    name = type(error).__name__
+    return (
+        isinstance(error, MemoryError)
+        or name in ("ResourceExhaustedError", "OutOfMemoryError")
+        or (name in ("XlaRuntimeError", "JaxRuntimeError") and "RESOURCE_EXHAUSTED" in str(error))
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """The line of an error's text that tells most: the first, or the last where TensorFlow quotes code."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    return lines[-1 if lines[0].startswith("in user code") else 0].strip()
+
+
+def _place(error: BaseException) -> str:
+    """Where in the user's own code an error comes from, as ' (file, line n)'; empty where there is none."""
+    own = Path(__file__).parents[1]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "site-packages" not in frame.filename and own not in Path(frame.filename).parents
+    ]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+
+
+def probabilities(model: Any, outputs: np.ndarray) -> np.ndarray:
+    """Return probabilities (n, num_classes) from a model's outputs: as many, or (n, 1) for two classes."""
+    outputs = outputs.reshape(len(outputs), -1).astype(np.float64)
+    logits = bool(getattr(model.loss, "from_logits", False))
+    if outputs.shape[1] == 1:
+        second = (1 + np.tanh(outputs / 2)) / 2 if logits else outputs
+        return np.concatenate([1 - second, second], axis=1)
+    if logits:
+        outputs = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return np.asarray(outputs / outputs.sum(axis=1, keepdims=True))

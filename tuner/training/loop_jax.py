@@ -1,0 +1,200 @@
+"""Training on JAX: images on the device, many steps a dispatch, nothing compiled twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import psutil
+
+from tuner.training.pipeline import EVALUATION_BATCH, OnStep
+
+# Long enough that dispatch costs nothing, short enough for a live display and a prompt stop.
+DISPATCH_S = 0.3
+FIRST_STEPS = 4
+# Images up to this share of the free memory are held on the device.
+MEMORY_SHARE = 0.25
+# Otherwise this many bytes of them at a time.
+WINDOW_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Images and labels on the device, and the batches to take from them as rows of indices.
+
+    `rows` may be longer than the `count` rows that are meant, since each new shape is a new compilation.
+    """
+
+    images: Any
+    labels: Any
+    rows: Any
+    count: int
+
+
+class JaxLoop:
+    """Runs the model's own `train_step` and `test_step`, compiled, on batches gathered on the device."""
+
+    def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray) -> None:
+        self._model = model
+        self._images, self._labels = images, labels.astype(np.int32)
+        self._held = images.nbytes <= MEMORY_SHARE * _free_bytes()
+        if self._held:
+            self._images, self._labels = jax.device_put((self._images, self._labels))
+        self._steps = FIRST_STEPS
+        # As in Keras' own fit: metrics, loss and optimizer make their variables outside of any trace.
+        model._symbolic_build(data_batch=(images[:1], self._labels[:1]))
+        self._train_steps = _many_steps(model, model.train_step)
+        self._test_steps = _many_steps(model, model.test_step)
+        self._predict_step = jax.jit(
+            lambda state, images, labels, batch: model.predict_step(state, _batch(images, labels, batch))
+        )
+
+    def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
+        model = self._model
+        model.reset_metrics()
+        groups = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+        done, logs = 0, {}
+        for window in self._windows(order, batch_size):
+            first = 0
+            while first < window.count:
+                steps = min(self._steps, window.count - first)
+                start = time.perf_counter()
+                logs = _floats(_dispatch(self._train_steps, groups, window, first, first + steps))
+                self._adapt(steps, time.perf_counter() - start)
+                first += steps
+                done += steps * window.rows.shape[1]
+                on_step(done, logs["loss"])
+        return logs
+
+    def evaluate(self, indices: np.ndarray) -> dict[str, float]:
+        model = self._model
+        model.reset_metrics()
+        groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
+        logs: dict[str, Any] = {}
+        for window in self._windows(indices, EVALUATION_BATCH):
+            logs = _dispatch(self._test_steps, groups, window, 0, window.count)
+        return _floats(logs)
+
+    def predict(self, indices: np.ndarray) -> np.ndarray:
+        groups = (self._model.trainable_variables, self._model.non_trainable_variables)
+        outputs = []
+        for window in self._windows(indices, EVALUATION_BATCH):
+            for row in window.rows[: window.count]:
+                output, changed = self._predict_step(_values(groups), window.images, window.labels, row)
+                _assign(groups[1], changed)
+                outputs.append(np.asarray(output))
+        return np.concatenate(outputs)
+
+    def _windows(self, order: np.ndarray, batch_size: int) -> Iterator[_Window]:
+        """Cut an order into windows of whole batches of equal shape, and one for what is left over."""
+        whole = len(order) // batch_size * batch_size
+        if whole:
+            yield from self._whole_batches(order[:whole].reshape(-1, batch_size))
+        if whole < len(order):
+            yield from self._whole_batches(order[whole:].reshape(1, -1))
+
+    def _whole_batches(self, batches: np.ndarray) -> Iterator[_Window]:
+        if self._held:
+            yield _Window(self._images, self._labels, jnp.asarray(batches, jnp.int32), len(batches))
+            return
+        batch_size = batches.shape[1]
+        steps = min(len(batches), max(1, WINDOW_BYTES // (self._images[0].nbytes * batch_size)))
+        rows = jnp.arange(steps * batch_size, dtype=jnp.int32).reshape(steps, batch_size)
+        for first in range(0, len(batches), steps):
+            part = batches[first : first + steps]
+            flat = np.resize(part, steps * batch_size)
+            images, labels = jax.device_put((self._images[flat], self._labels[flat]))
+            yield _Window(images, labels, rows, len(part))
+
+    def _adapt(self, steps: int, seconds: float) -> None:
+        """Choose the steps of the next dispatch from the pace of the last; compiling never counts as slow."""
+        per_step = max(seconds / steps, 1e-6)
+        self._steps = int(np.clip(DISPATCH_S / per_step, FIRST_STEPS, 4 * self._steps))
+
+
+def _many_steps(model: Any, step: Callable[..., Any]) -> Any:
+    """A function that runs `step` for rows `first` to `last` and returns metrics and new state.
+
+    The state is given away: its memory becomes that of the new state.
+    """
+
+    def run_row(state: Any, images: Any, labels: Any, rows: Any, row: Any) -> Any:
+        return step(state, _batch(images, labels, rows[row]))
+
+    if loops_cost():
+        run_compiled_row = jax.jit(run_row, donate_argnums=0)
+
+        def run_rows(state: Any, images: Any, labels: Any, rows: Any, first: int, last: int) -> Any:
+            logs = None
+            for row in range(first, last):
+                logs, state = run_compiled_row(state, images, labels, rows, row)
+            return logs, state
+
+        return run_rows
+
+    step = jax.jit(step)  # traced once, though it is asked for its metrics before it is run
+
+    # The bounds are arguments, so that any number of steps is one compilation.
+    def run_loop(state: Any, images: Any, labels: Any, rows: Any, first: Any, last: Any) -> Any:
+        def body(row: Any, carried: Any) -> Any:
+            return run_row(carried[1], images, labels, rows, row)
+
+        shapes, _ = jax.eval_shape(run_row, state, images, labels, rows, first)
+        no_logs = jax.tree.map(lambda log: jnp.zeros(log.shape, log.dtype), shapes)
+        logs, state = jax.lax.fori_loop(first, last, body, (no_logs, state))
+        with keras.StatelessScope(list(zip(model.metrics_variables, state[-1], strict=True))):
+            metrics = model.get_metrics_result()
+        # As in Keras, a step of the user's own may report something else than the metrics. Where it does
+        # not, XLA drops the metrics of every step but the last.
+        return (metrics if metrics.keys() == logs.keys() else logs), state
+
+    return jax.jit(run_loop, donate_argnums=0)
+
+
+def loops_cost() -> bool:
+    """True where a step takes longer inside a compiled loop: half as long again on the CPU, jaxlib 0.10."""
+    return bool(jax.default_backend() == "cpu")
+
+
+def _dispatch(loop: Any, groups: tuple[list[Any], ...], window: _Window, first: int, last: int) -> Any:
+    """Run rows `first` to `last` of a window, put the new state into the variables, return the metrics."""
+    logs, state = loop(_values(groups), window.images, window.labels, window.rows, first, last)
+    for variables, values in zip(groups, state, strict=True):
+        _assign(variables, values)
+    return logs
+
+
+def _batch(images: Any, labels: Any, indices: Any) -> tuple[Any, Any]:
+    return jnp.take(images, indices, axis=0, mode="clip"), jnp.take(labels, indices, axis=0, mode="clip")
+
+
+def _values(groups: tuple[list[Any], ...]) -> tuple[list[Any], ...]:
+    return tuple([variable.value for variable in variables] for variables in groups)
+
+
+def _assign(variables: list[Any], values: list[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _free_bytes() -> int:
+    """Free memory of the device; that of the host where the device reports none, as the CPU."""
+    memory = jax.devices()[0].memory_stats()
+    if memory is None:
+        return int(psutil.virtual_memory().available)
+    return int(memory["bytes_limit"] - memory["bytes_in_use"])
+
+
+def _floats(logs: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in logs.items()}

@@ -1,0 +1,111 @@
+"""What a trial is asked to train, and what it reports. Plain values that pickle."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tuner.config import Direction
+from tuner.training.checkpoint import Epoch, History
+from tuner.training.compute import DEFAULT_COMPUTE, Compute
+
+FailureReason = Literal["build", "nan", "oom", "crash", "timeout", "data"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The metric that ranks trials, and whether less or more of it is better."""
+
+    name: str
+    direction: Direction
+
+    def better(self, value: float, than: float | None) -> bool:
+        """True where `value` is finite and beats `than` (None: anything does)."""
+        if not math.isfinite(value):
+            return False
+        return than is None or (value > than if self.direction == "max" else value < than)
+
+    def best_epoch(self, history: History) -> int | None:
+        """Number, from 1, of the first epoch with the best value; None where no value is finite."""
+        best: int | None = None
+        for number, epoch in enumerate(history, start=1):
+            than = None if best is None else history[best - 1].metrics[self.name]
+            if self.better(epoch.metrics[self.name], than):
+                best = number
+        return best
+
+    def has_stalled(self, history: History, patience: int) -> bool:
+        """True where the last `patience` epochs brought no gain; never with a patience of 0."""
+        return bool(patience) and len(history) - (self.best_epoch(history) or 0) >= patience
+
+
+@dataclass(frozen=True)
+class TrainTask:
+    """Train one trial until it has `epochs` epochs behind it, from where its checkpoint stands.
+
+    `epochs_reported` are known to the driver; a checkpoint may be ahead of them, never behind unless damaged.
+    """
+
+    trial_id: str
+    values: dict[str, Any]
+    rung: int
+    epochs: int
+    batch_size: int
+    patience: int
+    objective: Objective
+    seed: int
+    checkpoint_dir: Path
+    epochs_reported: int = 0
+    deadline: float | None = None  # time.time() after which no step is begun
+    data_share: float = 1.0  # of the training images, above 0
+    compute: Compute = DEFAULT_COMPUTE
+
+    def is_over(self, history: History) -> bool:
+        """True where `patience` epochs brought no gain; on part of the data that proves nothing."""
+        return self.data_share >= 1 and self.objective.has_stalled(history, self.patience)
+
+
+@dataclass(frozen=True)
+class StepsDone:
+    """Images trained in the epoch under way, of how many."""
+
+    trial_id: str
+    epoch: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """One finished epoch, counted from 1; the checkpoint holds it already."""
+
+    trial_id: str
+    rung: int
+    number: int
+    epoch: Epoch
+
+
+@dataclass(frozen=True)
+class RungDone:
+    """A trial has what its rung asked for, stopped by itself, or ran into the deadline.
+
+    `overhead_s` is time that went into no finished epoch: build, trace, an epoch that the deadline cut off.
+    """
+
+    trial_id: str
+    rung: int
+    epochs: int
+    stopped_early: bool
+    timed_out: bool
+    num_params: int
+    overhead_s: float
+
+
+class TrialError(Exception):
+    """A trial failed for a reason of its own; the search goes on."""
+
+    def __init__(self, reason: FailureReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

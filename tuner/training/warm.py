@@ -1,0 +1,65 @@
+"""Trials that a worker keeps built and traced, for when they are promoted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.training.checkpoint import History, read_history
+from tuner.training.loop import Loop
+from tuner.training.task import TrainTask
+
+MAX_KEPT = 8
+MAX_KEPT_MIB = 512.0
+
+
+@dataclass(frozen=True)
+class BuiltTrial:
+    """A model with these epochs behind it, and what trains it."""
+
+    model: Any
+    loop: Loop
+    history: History
+
+
+@dataclass(frozen=True)
+class _Kept:
+    built: BuiltTrial
+    score: float
+    mib: float
+
+
+class WarmTrials:
+    """The best of the trials that this process has trained lately, within MAX_KEPT and MAX_KEPT_MIB.
+
+    The best, since Hyperband promotes those. A promoted trial that is found here goes on without being
+    built, restored and traced again.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Kept] = {}
+
+    def take(self, task: TrainTask) -> BuiltTrial | None:
+        """Return a trial and forget it; None unless it stands exactly where its checkpoint does."""
+        kept = self._kept.pop(task.trial_id, None)
+        if kept is None or read_history(task.checkpoint_dir) != kept.built.history:
+            return None
+        return kept.built
+
+    def keep(self, task: TrainTask, built: BuiltTrial) -> None:
+        """Hold on to a trial at the end of a rung, and let go of the worst where there is no room."""
+        best = task.objective.best_epoch(built.history)
+        if best is None:
+            return
+        score = built.history[best - 1].metrics[task.objective.name]
+        sign = 1 if task.objective.direction == "max" else -1
+        self._kept[task.trial_id] = _Kept(built, sign * score, _mib(built.model))
+        while len(self._kept) > MAX_KEPT or sum(kept.mib for kept in self._kept.values()) > MAX_KEPT_MIB:
+            del self._kept[min(self._kept, key=lambda trial_id: self._kept[trial_id].score)]
+
+
+def _mib(model: Any) -> float:
+    """Memory of weights and optimizer state, of four bytes a number."""
+    variables = [*model.variables, *model.optimizer.variables]
+    return float(sum(math.prod(variable.shape) for variable in variables)) * 4 / 2**20

@@ -1,0 +1,113 @@
+"""Whether XLA pays on this machine for these models: measured once, then remembered."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tuner.data.cache import cache_root, keep_file
+from tuner.data.dataset import Dataset
+from tuner.errors import DataError
+from tuner.training.build import build_model
+from tuner.training.device import describe_device
+from tuner.training.loop import make_loop
+
+# Compiling takes seconds for each trial: fewer images than this are trained sooner without, on any device.
+MIN_IMAGES = 20_000
+# XLA must save this share of a trial's time, so that chance does not decide.
+MIN_GAIN = 0.1
+MEASURED_S = 0.5
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What training costs: seconds until the first steps are done, and images a second after them."""
+
+    start_s: float
+    images_per_s: float
+
+    def seconds(self, images: float) -> float:
+        """Seconds to train on so many images."""
+        return self.start_s + images / self.images_per_s
+
+
+def choose_xla(
+    wanted: Literal["auto", "on", "off"],
+    hypermodel: Any,
+    dataset: Dataset,
+    batch_size: int,
+    images: float,
+) -> bool:
+    """Return whether to compile training steps with XLA.
+
+    Args:
+        wanted: "auto" compares the default model with and without, once for a device, a model and a batch
+            size.
+        images: Images that a trial trains on, on average.
+    """
+    import keras
+
+    if wanted != "auto" or keras.config.backend() != "tensorflow":
+        return wanted == "on"
+    if images < MIN_IMAGES:
+        return False
+    path = cache_root() / "pace" / f"{_key(hypermodel, dataset, batch_size)}.json"
+    plain, compiled = _remembered(path) or _measured(path, hypermodel, dataset, batch_size)
+    return pays(plain, compiled, images)
+
+
+def pays(plain: Pace, compiled: Pace, images: float) -> bool:
+    """True where compiling saves at least MIN_GAIN of a trial's time."""
+    return compiled.seconds(images) <= (1 - MIN_GAIN) * plain.seconds(images)
+
+
+def _key(hypermodel: Any, dataset: Dataset, batch_size: int) -> str:
+    import tensorflow as tf
+
+    model = build_model(hypermodel, {}, dataset)
+    shapes = [[layer.__class__.__name__, *(tuple(v.shape) for v in layer.weights)] for layer in model.layers]
+    known = [
+        describe_device(),
+        tf.__version__,
+        dataset.image_shape,
+        batch_size,
+        model.dtype_policy.name,
+        shapes,
+    ]
+    return blake2b(json.dumps(known).encode(), digest_size=12).hexdigest()
+
+
+def _remembered(path: Path) -> tuple[Pace, Pace] | None:
+    try:
+        saved = json.loads(path.read_text("utf-8"))
+        return Pace(**saved["plain"]), Pace(**saved["compiled"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _measured(path: Path, hypermodel: Any, dataset: Dataset, batch_size: int) -> tuple[Pace, Pace]:
+    plain, compiled = (_pace(hypermodel, dataset, batch_size, xla) for xla in (False, True))
+    with contextlib.suppress(DataError):  # measured anew next time
+        keep_file(path, json.dumps({"plain": asdict(plain), "compiled": asdict(compiled)}).encode())
+    return plain, compiled
+
+
+def _pace(hypermodel: Any, dataset: Dataset, batch_size: int, xla: bool) -> Pace:
+    start = time.perf_counter()
+    model = build_model(hypermodel, {}, dataset)
+    loop = make_loop(model, dataset.images, dataset.labels, xla)
+    batches = np.resize(dataset.splits["train"], 4 * batch_size)
+    loop.train_epoch(batches, batch_size, lambda *_: None)
+    first_s = time.perf_counter() - start
+    done, start = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - start) < MEASURED_S:
+        loop.train_epoch(batches, batch_size, lambda *_: None)
+        done += len(batches)
+    return Pace(first_s, done / seconds)
