@@ -12,6 +12,9 @@ from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks
 class Loop(Protocol):
     """Trains and evaluates one compiled model on images (n, height, width, channels) of type uint8."""
 
+    def trace(self) -> None:
+        """Do now what can be done before the first step, so that it is not taken for part of it."""
+
     def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
         """Train once over the images in this order; return the metrics, averaged over the epoch."""
 
@@ -48,6 +51,9 @@ class KerasLoop:
 
     def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray) -> None:
         self._model, self._images, self._labels = model, images, labels
+
+    def trace(self) -> None:
+        pass  # Keras does it with the first batch
 
     def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
         import keras

@@ -13,11 +13,8 @@ import keras
 import numpy as np
 import psutil
 
-from tuner.training.pipeline import EVALUATION_BATCH, OnStep
+from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, next_steps
 
-# Long enough that dispatch costs nothing, short enough for a live display and a prompt stop.
-DISPATCH_S = 0.3
-FIRST_STEPS = 4
 # Images up to this share of the free memory are held on the device.
 MEMORY_SHARE = 0.25
 # Otherwise this many bytes of them at a time.
@@ -55,6 +52,9 @@ class JaxLoop:
             lambda state, images, labels, batch: model.predict_step(state, _batch(images, labels, batch))
         )
 
+    def trace(self) -> None:
+        pass  # JAX compiles with the first batch
+
     def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
         model = self._model
         model.reset_metrics()
@@ -71,7 +71,7 @@ class JaxLoop:
                 steps = min(self._steps, window.count - first)
                 start = time.perf_counter()
                 logs = _floats(_dispatch(self._train_steps, groups, window, first, first + steps))
-                self._adapt(steps, time.perf_counter() - start)
+                self._steps = next_steps(self._steps, steps, time.perf_counter() - start)
                 first += steps
                 done += steps * window.rows.shape[1]
                 on_step(done, logs["loss"])
@@ -116,11 +116,6 @@ class JaxLoop:
             flat = np.resize(part, steps * batch_size)
             images, labels = jax.device_put((self._images[flat], self._labels[flat]))
             yield _Window(images, labels, rows, len(part))
-
-    def _adapt(self, steps: int, seconds: float) -> None:
-        """Choose the steps of the next dispatch from the pace of the last; compiling never counts as slow."""
-        per_step = max(seconds / steps, 1e-6)
-        self._steps = int(np.clip(DISPATCH_S / per_step, FIRST_STEPS, 4 * self._steps))
 
 
 def _many_steps(model: Any, step: Callable[..., Any]) -> Any:

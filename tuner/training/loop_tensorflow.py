@@ -12,11 +12,8 @@ import psutil
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks
+from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunks, next_steps
 
-# Long enough that dispatch costs nothing, short enough for a live display and a prompt stop.
-DISPATCH_S = 0.3
-FIRST_STEPS = 4
 # Images up to this share of the free memory are held as one tensor.
 MEMORY_SHARE = 0.25
 
@@ -45,6 +42,10 @@ class TensorFlowLoop:
             lambda images: model(images, training=False), reduce_retracing=True, autograph=False
         )
 
+    def trace(self) -> None:
+        self._train_steps.get_concrete_function()
+        self._test_steps.get_concrete_function()
+
     def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
         self._model.reset_metrics()
         done, logs = 0, {}
@@ -53,7 +54,7 @@ class TensorFlowLoop:
             part = chunks(remaining, batch_size, self._steps)[0]
             start = time.perf_counter()
             logs = _floats(self._train_steps(*self._feed(part)))
-            self._adapt(len(part), time.perf_counter() - start)
+            self._steps = next_steps(self._steps, len(part), time.perf_counter() - start)
             done += part.size
             remaining = remaining[part.size :]
             on_step(done, logs["loss"])
@@ -80,11 +81,6 @@ class TensorFlowLoop:
         flat = part.reshape(-1)
         order = tf.reshape(tf.range(part.size), part.shape)
         return *_as_tensors(self._images[flat], self._labels[flat]), order
-
-    def _adapt(self, steps: int, seconds: float) -> None:
-        """Choose the steps of the next dispatch from the pace of the last; tracing never counts as slow."""
-        per_step = max(seconds / steps, 1e-6)
-        self._steps = int(np.clip(DISPATCH_S / per_step, FIRST_STEPS, 4 * self._steps))
 
 
 class _Gradients(dict[str, Any]):

@@ -9,6 +9,9 @@ import numpy as np
 from tuner.training.seeds import derive_seed
 
 EVALUATION_BATCH = 512
+# A dispatch of steps is long enough to cost nothing, and short enough for a live display and a prompt stop.
+DISPATCH_S = 0.3
+FIRST_STEPS = 4
 
 # Called with the images done in this epoch and the mean loss so far; may raise to end the epoch.
 OnStep = Callable[[int, float], None]
@@ -32,6 +35,15 @@ def stratified_part(indices: np.ndarray, labels: np.ndarray, share: float, seed:
         of_class = order[labels[order] == label]
         parts.append(of_class[: max(1, round(share * len(of_class)))])
     return np.sort(np.concatenate(parts))
+
+
+def next_steps(steps: int, done: int, seconds: float) -> int:
+    """Return how many steps to dispatch after `done` of them took so long; tracing never counts as slow.
+
+    Args:
+        steps: What was aimed at before.
+    """
+    return int(np.clip(DISPATCH_S * done / max(seconds, 1e-6), FIRST_STEPS, 4 * steps))
 
 
 def chunks(order: np.ndarray, batch_size: int, steps: int) -> list[np.ndarray]:

@@ -105,7 +105,9 @@ def _build(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:
     use_precision(task.compute.precision)
     model = build_model(hypermodel, task.values, dataset)
     history = restore_state(task.checkpoint_dir, model)
-    return BuiltTrial(model, make_loop(model, dataset.images, dataset.labels, task.compute.xla), history)
+    loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla)
+    loop.trace()
+    return BuiltTrial(model, loop, history)
 
 
 def _train_epoch(
