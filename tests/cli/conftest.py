@@ -36,9 +36,12 @@ def command(*arguments: object) -> list[str]:
 
 
 def environment(cache: Path) -> dict[str, str]:
-    """The environment of this process, without the variables that change a search."""
+    """The environment of this process, without the variables that change a search.
+
+    Searches take nothing from one another, so that two of them can be compared.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TUNER_")}
-    return {**kept, "TUNER_CACHE_DIR": str(cache)}
+    return {**kept, "TUNER_CACHE_DIR": str(cache), "TUNER_REUSE": "false"}
 
 
 def write_images(folder: Path, classes: tuple[str, ...] = ("FAKE", "REAL"), count: int = 60) -> Path:
@@ -77,6 +80,7 @@ def tuner(
         with monkeypatch.context() as patch:
             patch.chdir(cwd)
             patch.setenv("TUNER_CACHE_DIR", str(cache))
+            patch.setenv("TUNER_REUSE", "false")  # as in `environment`
             for name, value in variables.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["tuner", *map(str, arguments)])

@@ -1,6 +1,9 @@
 """The main job from end to end, on images small enough for a test."""
 
 import json
+import os
+import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +17,8 @@ from tests.cli.conftest import Result, Run, command, environment
 pytestmark = pytest.mark.training
 
 MAX_TRIALS = 4
+# JAX compiles for seconds before the first step.
+MAX_TIME = "30s" if os.environ.get("KERAS_BACKEND") == "jax" else "4s"
 REQUEST = ("--max-trials", MAX_TRIALS, "--max-epochs", 3, "--seed", 7)
 
 
@@ -228,7 +233,7 @@ def test_several_workers_try_the_same_configurations_as_one(
 
 
 def test_the_time_limit_ends_the_search_with_what_it_has(tuner: Run, images: Path, tmp_path: Path) -> None:
-    result = tuner("search", "--data", images, "--max-trials", 500, "--max-time", "4s", "--name", "short")
+    result = tuner("search", "--data", images, "--max-trials", 500, "--max-time", MAX_TIME, "--name", "short")
     assert result.code == 0, result.stderr
     assert (
         json.loads((tmp_path / "results" / "short" / "run.json").read_text("utf-8"))["status"]
@@ -298,3 +303,51 @@ def test_a_space_smaller_than_the_budget_is_searched_to_its_end(
     assert result.code == 0, result.stderr
     assert "space exhausted, 2 of 2" in result.stderr
     assert len(pd.read_csv(tmp_path / "results" / "all" / "trials.csv")) == 2
+
+
+def test_the_end_tells_the_pace_and_the_share_of_overhead(done: tuple[Result, Path]) -> None:
+    line = next(line for line in done[0].stderr.splitlines() if "images/s in training steps" in line)
+    found = re.fullmatch(r"([\d,]+) images/s in training steps; ([\d.]+)% of \d+:\d\d outside .*", line)
+    assert found is not None
+    assert int(found[1].replace(",", "")) > 0
+    assert 0 < float(found[2]) < 100
+
+
+def test_a_search_on_parts_of_the_data_promotes_to_more_of_it(
+    tuner: Run, images: Path, tmp_path: Path
+) -> None:
+    result = tuner(
+        *("search", "--data", images, "--space", "sequential", "--name", "parts"),
+        *("--fidelity", "data", "--max-trials", 3, "--max-epochs", 3, "--patience", 1),
+    )
+    assert result.code == 0, result.stderr
+    assert "3 trials to epoch 3 on 33% of the data, best 1 to 5" in result.stderr
+    store = sqlite3.connect(tmp_path / "results" / "parts" / "run.sqlite")
+    rows = store.execute("SELECT trial_id, epoch, images FROM costs ORDER BY trial_id, epoch").fetchall()
+    store.close()
+    whole = max(seen for _, _, seen in rows)
+    promoted = [(epoch, seen) for trial_id, epoch, seen in rows if rows.count((trial_id, 5, whole))]
+    assert promoted[3:] == [(4, whole), (5, whole)]
+    assert [epoch for epoch, _ in promoted[:3]] == [1, 2, 3]
+    assert all(seen == pytest.approx(whole / 3, abs=2) for _, seen in promoted[:3])
+
+
+def test_parts_of_the_data_go_with_hyperband_alone(tuner: Run, images: Path) -> None:
+    result = tuner("search", "--data", images, "--algorithm", "random", "--fidelity", "data")
+    assert result.code == 2
+    assert result.error_lines == [
+        "error: --fidelity data goes with --algorithm hyperband; 'random' has no lower rungs."
+    ]
+
+
+@pytest.mark.parametrize("options", [("--precision", "mixed_bfloat16"), ("--xla", "on")], ids=lambda o: o[0])
+def test_another_arithmetic_can_be_asked_for(
+    tuner: Run, images: Path, tmp_path: Path, options: tuple[str, str]
+) -> None:
+    if options[0] == "--xla" and os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        pytest.skip("XLA is a choice with TensorFlow only")
+    result = tuner("search", "--data", images, "--max-trials", 1, "--max-epochs", 2, "--name", "it", *options)
+    assert result.code == 0, result.stderr
+    facts = json.loads((tmp_path / "results" / "it" / "run.json").read_text("utf-8"))
+    name, value = options[0].removeprefix("--"), options[1]
+    assert facts["compute"][name] == (True if value == "on" else value)

@@ -77,8 +77,18 @@ def filters(*numbers):
     return [{**DEFAULTS, "filters": number} for number in numbers]
 
 
-def test_nothing_asked_for_is_nothing_tried_first():
-    assert initial() == Initial(())
+@pytest.mark.parametrize("algorithm", ["random", "grid"])
+def test_random_and_grid_search_try_nothing_first_that_is_not_asked_for(algorithm):
+    assert initial(algorithm=algorithm) == Initial(())
+
+
+@pytest.mark.parametrize("algorithm", ["hyperband", "bayesian", "tpe"])
+def test_the_defaults_come_first_where_nothing_is_asked_for(algorithm):
+    assert initial(algorithm=algorithm) == Initial((DEFAULTS,))
+
+
+def test_the_defaults_are_not_added_to_what_is_asked_for():
+    assert initial(include=["filters=30"]).configurations == ({**DEFAULTS, "filters": 30},)
 
 
 def test_what_is_not_named_has_its_default():

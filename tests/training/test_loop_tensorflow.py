@@ -124,3 +124,30 @@ def test_a_gradient_is_found_as_long_as_its_graph_lives(dataset):
     for _ in range(2):
         logs, _ = train_epochs(TensorFlowLoop, dataset, build)
         assert np.isfinite(logs[0]["loss"])
+
+
+def test_xla_changes_rounding_alone(dataset):
+    plain, compiled = (
+        train_epochs(lambda *data, xla=xla: TensorFlowLoop(*data, xla), dataset) for xla in (False, True)
+    )
+    for left, right in zip(plain[0], compiled[0], strict=True):
+        assert left == pytest.approx(right, rel=1e-3)
+    np.testing.assert_allclose(plain[1], compiled[1], rtol=1e-3, atol=1e-4)
+
+
+def test_what_is_traced_before_is_not_traced_again(dataset):
+    model = small()
+    loop = TensorFlowLoop(model, dataset.images, dataset.labels)
+    calls = []
+    step = model.train_step
+
+    def counted(*arguments):
+        calls.append(1)
+        return step(*arguments)
+
+    model.train_step = counted
+    loop = TensorFlowLoop(model, dataset.images, dataset.labels)
+    loop.trace()
+    traced = len(calls)
+    loop.train_epoch(order_of(dataset), 16, lambda *_: None)
+    assert len(calls) == traced == 1

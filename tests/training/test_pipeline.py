@@ -1,8 +1,16 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.training.pipeline import chunks, epoch_order
+from tuner.training.pipeline import (
+    DISPATCH_S,
+    FIRST_STEPS,
+    chunks,
+    epoch_order,
+    next_steps,
+    stratified_part,
+)
 from tuner.training.seeds import derive_seed
 
 INDICES = np.arange(100, 200)
@@ -52,3 +60,40 @@ def test_a_derived_seed_depends_on_every_part_and_their_order():
 
 def test_a_derived_seed_is_the_same_in_every_process():
     assert derive_seed(0, "trial", 1) == 1021735874
+
+
+def labelled(count=300):
+    labels = np.array([0, 1, 1] * (count // 3))
+    return np.arange(count)[::2], labels
+
+
+@pytest.mark.parametrize("share", [0.1, 1 / 3, 0.5])
+def test_a_part_of_the_data_has_that_share_of_each_class(share):
+    indices, labels = labelled()
+    part = stratified_part(indices, labels, share, seed=1)
+    assert set(part) <= set(indices)
+    for label in (0, 1):
+        of_class = (labels[indices] == label).sum()
+        assert (labels[part] == label).sum() == round(share * of_class)
+
+
+def test_a_smaller_part_lies_within_a_larger():
+    indices, labels = labelled()
+    small, large = (set(stratified_part(indices, labels, share, seed=1)) for share in (0.1, 0.4))
+    assert small < large
+
+
+def test_the_smallest_part_has_an_image_of_each_class():
+    indices, labels = labelled()
+    assert set(labels[stratified_part(indices, labels, 1e-9, seed=1)]) == {0, 1}
+
+
+def test_the_whole_is_every_image():
+    indices, labels = labelled()
+    assert stratified_part(indices, labels, 1.0, seed=1) is indices
+
+
+def test_a_slow_dispatch_is_followed_by_a_shorter_one_and_none_grows_more_than_fourfold():
+    assert next_steps(16, done=16, seconds=10 * DISPATCH_S) < 16
+    assert next_steps(16, done=16, seconds=0.0) == 64
+    assert next_steps(4, done=4, seconds=1e9) == FIRST_STEPS

@@ -10,8 +10,9 @@ from typing import Any
 
 from search_spaces import DataSpec
 from tuner.cli.output import note
-from tuner.cli.progress import decoding_bar, search_display, show_speed, show_start, waiting
+from tuner.cli.progress import decoding_bar, search_display, waiting
 from tuner.cli.review import print_review
+from tuner.cli.summary import show_speed, show_start
 from tuner.config import SearchConfig, make_config, split_objective
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import InterruptedRunError, SpaceError, StorageError, UsageError

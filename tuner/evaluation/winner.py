@@ -23,11 +23,10 @@ from tuner.results.schema import (
     PREDICTIONS_FILE,
 )
 from tuner.results.tables import csv_text, write_json
-from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Failure, FinishWinner, WinnerDone
+from tuner.workers.protocol import Failure, FinishWinner, Pool, WinnerDone
 
 
-def evaluate_winner(run: RunView, dataset: Dataset, pool: LocalPool) -> dict[str, Any]:
+def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any]:
     """Fill best/ for the trial with the best validation score and return what evaluation.json holds.
 
     Raises:

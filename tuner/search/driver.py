@@ -31,8 +31,7 @@ from tuner.search.outputs import Outputs
 from tuner.training.compute import Compute
 from tuner.training.seeds import derive_seed
 from tuner.training.task import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
-from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Failure, Halt, Lost
+from tuner.workers.protocol import Failure, Halt, Lost, Pool
 
 # Trials whose best weights stay on disk, in case the winner is deposed by a later look.
 KEEP_BEST = 3
@@ -58,7 +57,7 @@ class Search:
         run_path: Path,
         store: Store,
         oracle: PlannedOracle,
-        pool: LocalPool,
+        pool: Pool,
         listener: Listener,
     ) -> None:
         self._config, self._path, self._store = config, run_path, store

@@ -32,10 +32,14 @@ def initial_configurations(config: SearchConfig, space: kt.HyperParameters) -> I
     """Return the configurations of `--include`, then the best of `--warm-start`, each once.
 
     A hyperparameter that is not named has its default. An earlier search gives half of the trials at most.
+    Where neither is given, an algorithm that builds on what it has seen begins with the defaults: the author
+    of a space knows a sound model. Random and grid search stay what they are.
 
     Raises:
         UsageError: a name, a value or a file that cannot be used.
     """
+    if not config.include and config.warm_start is None and config.algorithm not in ("random", "grid"):
+        return Initial((walk(space, lambda parameter: parameter.default),))
     found: dict[str, Values] = {}
     for text in config.include:
         values = _included(text, space)

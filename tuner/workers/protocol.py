@@ -106,3 +106,19 @@ class Halt:
 
 
 Event = Ready | Description | StepsDone | EpochDone | RungDone | WinnerDone | Failure | Lost | Halt
+
+
+class Pool(Protocol):
+    """Workers, numbered from 0, wherever they are."""
+
+    def idle(self) -> list[int]:
+        """Numbers of the workers that wait for a request."""
+
+    def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
+        """Hand a request to an idle worker, which has `limit_s` seconds; `next_event` brings the answers."""
+
+    def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
+        """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence."""
+
+    def ask(self, request: Request) -> Event:
+        """Let worker 0 do one request to its end and return the answer; all workers must be idle."""

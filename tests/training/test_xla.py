@@ -1,0 +1,60 @@
+import keras
+import pytest
+
+from tests.training.models import Hypermodel, small
+from tuner.training.xla import MIN_IMAGES, Pace, choose_xla, pays
+
+pytestmark = pytest.mark.training
+
+tensorflow_only = pytest.mark.skipif(
+    keras.config.backend() != "tensorflow", reason="XLA is a choice with TensorFlow only"
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNER_CACHE_DIR", str(tmp_path))
+
+
+def choose(hypermodel, dataset, wanted="auto", images=10**6):
+    return choose_xla(wanted, hypermodel, dataset, batch_size=16, images=images)
+
+
+def test_compiling_pays_when_the_training_is_long_enough():
+    plain, compiled = Pace(1.0, 1_000.0), Pace(4.0, 2_000.0)
+    assert not pays(plain, compiled, 1_000)
+    assert not pays(plain, compiled, 6_000)
+    assert pays(plain, compiled, 60_000)
+
+
+def test_a_small_gain_does_not_count():
+    assert not pays(Pace(1.0, 1_000.0), Pace(1.0, 1_050.0), 10**9)
+
+
+@pytest.mark.parametrize(("wanted", "chosen"), [("on", True), ("off", False)])
+def test_what_is_asked_for_is_taken_without_a_look(dataset, wanted, chosen):
+    assert choose(None, dataset, wanted) is chosen
+
+
+def test_few_images_are_never_worth_it(dataset):
+    assert choose(None, dataset, images=MIN_IMAGES - 1) is False
+
+
+@tensorflow_only
+def test_a_device_is_measured_once(dataset, tmp_path):
+    hypermodel = Hypermodel(lambda _: small())
+    first = choose(hypermodel, dataset)
+    measured = len(hypermodel.built)
+    assert choose(hypermodel, dataset) is first
+    assert len(hypermodel.built) == measured + 1  # to know which model it is
+    (path,) = (tmp_path / "pace").iterdir()
+    path.write_text("{")
+    choose(hypermodel, dataset)
+    assert len(hypermodel.built) == 2 * measured + 1
+
+
+@tensorflow_only
+def test_another_model_is_measured_anew(dataset, tmp_path):
+    choose(Hypermodel(lambda _: small()), dataset)
+    choose(Hypermodel(lambda _: small(outputs=2)), dataset)
+    assert len(list((tmp_path / "pace").iterdir())) == 2

@@ -1,0 +1,116 @@
+"""What a search says before it begins, and at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from tuner.cli.output import format_seconds, stderr
+from tuner.config import SearchConfig
+from tuner.data.dataset import Dataset
+from tuner.search.events import Tally
+from tuner.search.oracles import make_plan
+from tuner.search.plan import Bracket, Plan, Rung
+from tuner.training.compute import DEFAULT_COMPUTE, Compute
+from tuner.workers.protocol import Description
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
+
+LABEL_WIDTH = 7
+
+
+def show_start(
+    config: SearchConfig,
+    dataset: Dataset,
+    device: str,
+    description: Description,
+    path: Path | None = None,
+) -> None:
+    """Say what will be done, with what, before anything is trained."""
+    import keras_tuner as kt
+
+    from tuner.search.configurations import space_size
+
+    space = kt.HyperParameters.from_config(description.hyperparameters)
+    size = space_size(space)
+    plan = make_plan(config, size)
+    counts = {split: sum(classes.values()) for split, classes in dataset.counts().items()}
+    height, width, channels = dataset.image_shape
+    images = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    classes = " / ".join(dataset.class_names)
+    skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
+    lines = {
+        "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
+        "space": f"{config.space}, {_extent(space, size)}; "
+        f"default model {description.num_params:,} parameters",
+        "device": _device(device, description.compute),
+        "plan": _plan(config, plan),
+        **{
+            f" {i}": _bracket(bracket)
+            for i, bracket in enumerate(plan.brackets, 1)
+            if len(plan.brackets[0].rungs) > 1
+        },
+        **({"run": str(path)} if path else {}),
+    }
+    console = stderr()
+    if not console.is_terminal:
+        for name, text in lines.items():
+            console.print(f"{name:<{LABEL_WIDTH}}{text}", markup=False, soft_wrap=True)
+        return
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in lines.items():
+        grid.add_row(name, Text(text))
+    console.print(grid)
+
+
+def show_speed(tally: Tally, workers: int, elapsed_s: float) -> None:
+    """Say how fast a search was, and how much of its time did not go into training."""
+    lines = []
+    if tally.known_epochs:
+        lines.append(f"{tally.known_epochs:,} epochs were known from earlier runs")
+    if tally.train_s:
+        outside = max(0.0, 1 - tally.epochs_s / (workers * elapsed_s))
+        lines.append(
+            f"{tally.images / tally.train_s:,.0f} images/s in training steps; {outside:.1%} of "
+            f"{format_seconds(elapsed_s)} outside training and validation"
+        )
+    for line in lines:
+        stderr().print(Text(line, "dim"), soft_wrap=True)
+
+
+def _device(device: str, compute: Compute) -> str:
+    text = device if device.startswith("GPU") else f"{device} (no GPU found)"
+    return (
+        text
+        + (f", {compute.precision}" if compute != DEFAULT_COMPUTE else "")
+        + (", XLA" if compute.xla else "")
+    )
+
+
+def _plan(config: SearchConfig, plan: Plan) -> str:
+    epochs = min(plan.epochs, config.max_epochs_total or plan.epochs)
+    sampler = f" with {config.sampler}" if config.algorithm == "hyperband" else ""
+    workers = f", {config.workers} at a time" if config.workers > 1 else ""
+    return f"{config.algorithm}{sampler}, {plan.trials} trials{workers}, at most {epochs} epochs of training"
+
+
+def _bracket(bracket: Bracket) -> str:
+    first, *later = (f"{rung.epochs}{_part(rung)}" for rung in bracket.rungs)
+    text = f"{bracket.trials} trials to epoch {first}"
+    trials = (rung.trials for rung in bracket.rungs[1:])
+    return text + "".join(f", best {n} to {to}" for n, to in zip(trials, later, strict=True))
+
+
+def _part(rung: Rung) -> str:
+    return "" if rung.data_share == 1 else f" on {rung.data_share:.0%} of the data"
+
+
+def _extent(space: kt.HyperParameters, size: int | None) -> str:
+    text = f"{len({parameter.name for parameter in space.space})} hyperparameters"
+    return text if size is None else f"{text}, {size:,} configurations"
