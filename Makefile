@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 KILLS ?= 200
 
-.PHONY: demo test test-slow test-faults lint wheel clean
+.PHONY: demo test test-slow test-faults test-jax test-torch lint wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tuner search --space sequential --max-trials 50
@@ -17,6 +17,15 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m ""
+
+# The tests of training and search on another backend; PyTorch is to be installed into .venv by hand.
+OTHER_BACKEND = tests/training tests/cli/test_search.py
+
+test-jax: $(VENV)/.installed-dev
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(OTHER_BACKEND)
+
+test-torch: $(VENV)/.installed-dev
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(OTHER_BACKEND)
 
 # Kills real searches at random moments and compares them with one that nobody killed; half an hour or more.
 test-faults: $(VENV)/.installed-dev
