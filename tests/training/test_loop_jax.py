@@ -15,7 +15,7 @@ from tests.training.models import small
 if keras.config.backend() != "jax":
     pytest.skip("this loop needs KERAS_BACKEND=jax", allow_module_level=True)
 
-from tuner.training import loop_jax
+from tuner.training import loop_jax, pipeline
 from tuner.training.loop import KerasLoop, make_loop
 from tuner.training.loop_jax import JaxLoop
 
@@ -65,7 +65,8 @@ def _either_way(request, monkeypatch):
 
 def small_windows(monkeypatch):
     """Let no more than three batches of 16 be on the device at a time."""
-    monkeypatch.setattr(loop_jax, "MEMORY_SHARE", 0)
+    monkeypatch.setattr(pipeline, "_held", None)
+    monkeypatch.setattr(pipeline, "MEMORY_SHARE", 0)
     monkeypatch.setattr(loop_jax, "WINDOW_BYTES", 3 * 16 * 8 * 8 * 3)
 
 

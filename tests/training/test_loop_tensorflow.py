@@ -12,7 +12,7 @@ if keras.config.backend() != "tensorflow":
 
 import tensorflow as tf
 
-from tuner.training import loop_tensorflow
+from tuner.training import pipeline
 from tuner.training.loop import make_loop
 from tuner.training.loop_tensorflow import TensorFlowLoop, fuse_updates
 
@@ -91,7 +91,8 @@ def test_tensorflow_takes_the_fast_loop(dataset):
 
 def test_data_larger_than_its_share_of_memory_trains_to_the_same_result(dataset, monkeypatch):
     held, held_outputs = train_epochs(TensorFlowLoop, dataset)
-    monkeypatch.setattr(loop_tensorflow, "MEMORY_SHARE", 0)
+    monkeypatch.setattr(pipeline, "_held", None)
+    monkeypatch.setattr(pipeline, "MEMORY_SHARE", 0)
     streamed, streamed_outputs = train_epochs(TensorFlowLoop, dataset)
     assert streamed == held
     np.testing.assert_array_equal(streamed_outputs, held_outputs)

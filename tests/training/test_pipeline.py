@@ -8,6 +8,7 @@ from tuner.training.pipeline import (
     FIRST_STEPS,
     chunks,
     epoch_order,
+    held,
     next_steps,
     stratified_part,
 )
@@ -97,3 +98,21 @@ def test_a_slow_dispatch_is_followed_by_a_shorter_one_and_none_grows_more_than_f
     assert next_steps(16, done=16, seconds=10 * DISPATCH_S) < 16
     assert next_steps(16, done=16, seconds=0.0) == 64
     assert next_steps(4, done=4, seconds=1e9) == FIRST_STEPS
+
+
+def test_a_data_set_is_put_on_the_device_once_and_the_next_takes_its_place():
+    puts = []
+
+    def put(images, _):
+        puts.append(images)
+        return len(puts)
+
+    first, second, labels = np.zeros(10), np.zeros(10), np.zeros(10)
+    got = [held(images, labels, put, lambda: 1e9) for images in (first, first, second, second, first)]
+    assert got == [1, 1, 2, 2, 3]
+
+
+def test_a_data_set_that_is_too_large_is_not_put_there():
+    images = np.zeros(1000, np.uint8)
+    assert held(images, images, lambda *_: "put", lambda: 3999.0) is None
+    assert held(images, images, lambda *_: "put", lambda: 4000.0) == "put"

@@ -68,9 +68,8 @@ def test_the_worst_trial_is_let_go_of_first(dataset, tmp_path, hypermodel, monke
     assert len(hypermodel.built) == built + 2
 
 
-def test_no_more_memory_is_held_than_allowed(dataset, tmp_path, hypermodel, monkeypatch):
-    monkeypatch.setattr(warm_module, "MAX_KEPT_MIB", 0.0)
-    warm = WarmTrials()
+def test_no_more_memory_is_held_than_allowed(dataset, tmp_path, hypermodel):
+    warm = WarmTrials(max_mib=0.0)
     run(tmp_path, hypermodel, dataset, warm=warm)
     run(tmp_path, hypermodel, dataset, epochs=2, epochs_reported=1, warm=warm)
     assert len(hypermodel.built) == 2

@@ -117,6 +117,42 @@ def test_a_space_that_cannot_be_imported_is_traced_from_its_own_file_on(tmp_path
     assert found.traceback.splitlines()[1].startswith(f'  File "{tmp_path / "my_space.py"}"')
 
 
+SHORT_OF_MEMORY = """
+import keras
+
+builds = []
+
+
+def build(hp, spec):
+    builds.append(hp)
+    if len(builds) == WHICH:
+        raise MemoryError("others have it")
+    model = keras.Sequential([keras.Input(spec.image_shape), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    return model
+"""
+
+
+def test_a_trial_that_lacks_the_memory_of_those_kept_for_promotion_gets_it(tmp_path, dataset):
+    from tuner.workers.serve import Server
+
+    server = Server(setup_for(tmp_path, dataset, SHORT_OF_MEMORY.replace("WHICH", "2")))
+    emitted = []
+    for trial_id in ("0001", "0002"):
+        assert isinstance(server.answer(task(tmp_path, trial_id), emitted.append), RungDone)
+    epochs = [(event.trial_id, event.number) for event in emitted if isinstance(event, EpochDone)]
+    assert epochs == [("0001", 1), ("0002", 1)]
+
+
+def test_a_trial_that_is_alone_and_lacks_memory_has_failed(tmp_path, dataset):
+    from tuner.workers.serve import Server
+
+    server = Server(setup_for(tmp_path, dataset, SHORT_OF_MEMORY.replace("WHICH", "1")))
+    found = server.answer(task(tmp_path), lambda _: None)
+    assert isinstance(found, Failure)
+    assert found.reason == "oom"
+
+
 def test_a_space_that_is_nowhere_is_a_failure_without_a_traceback(dataset):
     from tuner.workers.serve import Server
 

@@ -13,11 +13,9 @@ import keras
 import numpy as np
 import psutil
 
-from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, next_steps
+from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, held, next_steps
 
-# Images up to this share of the free memory are held on the device.
-MEMORY_SHARE = 0.25
-# Otherwise this many bytes of them at a time.
+# Of images that are not held on the device, so many bytes at a time are put there.
 WINDOW_BYTES = 2**26
 
 
@@ -40,9 +38,10 @@ class JaxLoop:
     def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray) -> None:
         self._model = model
         self._images, self._labels = images, labels.astype(np.int32)
-        self._held = images.nbytes <= MEMORY_SHARE * _free_bytes()
+        on_device = held(images, labels, _put, _free_bytes)
+        self._held = on_device is not None
         if self._held:
-            self._images, self._labels = jax.device_put((self._images, self._labels))
+            self._images, self._labels = on_device
         self._steps = FIRST_STEPS
         # As in Keras' own fit: metrics, loss and optimizer make their variables outside of any trace.
         model._symbolic_build(data_batch=(images[:1], self._labels[:1]))
@@ -116,6 +115,10 @@ class JaxLoop:
             flat = np.resize(part, steps * batch_size)
             images, labels = jax.device_put((self._images[flat], self._labels[flat]))
             yield _Window(images, labels, rows, len(part))
+
+
+def _put(images: np.ndarray, labels: np.ndarray) -> Any:
+    return jax.device_put((images, labels.astype(np.int32)))
 
 
 def _many_steps(model: Any, step: Callable[..., Any]) -> Any:

@@ -12,10 +12,7 @@ import psutil
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunks, next_steps
-
-# Images up to this share of the free memory are held as one tensor.
-MEMORY_SHARE = 0.25
+from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunks, held, next_steps
 
 
 class TensorFlowLoop:
@@ -24,9 +21,10 @@ class TensorFlowLoop:
     def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray, xla: bool = False) -> None:
         self._model = model
         self._images, self._labels = images, labels
-        self._held = images.nbytes <= MEMORY_SHARE * psutil.virtual_memory().available
+        on_device = held(images, labels, _as_tensors, lambda: psutil.virtual_memory().available)
+        self._held = on_device is not None
         if self._held:
-            self._images, self._labels = _as_tensors(images, labels)
+            self._images, self._labels = on_device
         self._steps = FIRST_STEPS
         if model.optimizer is not None:
             model.optimizer.build(model.trainable_variables)

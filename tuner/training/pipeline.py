@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,30 @@ FIRST_STEPS = 4
 
 # Called with the images done in this epoch and the mean loss so far; may raise to end the epoch.
 OnStep = Callable[[int, float], None]
+
+
+# Images up to this share of the free memory are held on the device.
+MEMORY_SHARE = 0.25
+
+_held: tuple[np.ndarray, np.ndarray, Any] | None = None
+
+
+def held(
+    images: np.ndarray,
+    labels: np.ndarray,
+    put: Callable[[np.ndarray, np.ndarray], Any],
+    free_bytes: Callable[[], float],
+) -> Any:
+    """Return what `put` makes of a data set on the device, None where it would take too much of its memory.
+
+    The trials of a process share it; the next data set takes its place.
+    """
+    global _held
+    if _held is None or _held[0] is not images or _held[1] is not labels:
+        if images.nbytes > MEMORY_SHARE * free_bytes():
+            return None
+        _held = (images, labels, put(images, labels))
+    return _held[2]
 
 
 def epoch_order(indices: np.ndarray, seed: int, epoch: int) -> np.ndarray:

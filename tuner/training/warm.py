@@ -31,14 +31,25 @@ class _Kept:
 
 
 class WarmTrials:
-    """The best of the trials that this process has trained lately, within MAX_KEPT and MAX_KEPT_MIB.
+    """The best of the trials that this process has trained lately, MAX_KEPT of them at most.
 
     The best, since Hyperband promotes those. A promoted trial that is found here goes on without being
     built, restored and traced again.
+
+    Args:
+        max_mib: Most memory for their weights and optimizer states together, in MiB.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_mib: float = MAX_KEPT_MIB) -> None:
+        self._max_mib = max_mib
         self._kept: dict[str, _Kept] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def clear(self) -> None:
+        """Let go of all trials."""
+        self._kept.clear()
 
     def take(self, task: TrainTask) -> BuiltTrial | None:
         """Return a trial and forget it; None unless it stands exactly where its checkpoint does."""
@@ -55,7 +66,7 @@ class WarmTrials:
         score = built.history[best - 1].metrics[task.objective.name]
         sign = 1 if task.objective.direction == "max" else -1
         self._kept[task.trial_id] = _Kept(built, sign * score, _mib(built.model))
-        while len(self._kept) > MAX_KEPT or sum(kept.mib for kept in self._kept.values()) > MAX_KEPT_MIB:
+        while len(self._kept) > MAX_KEPT or sum(kept.mib for kept in self._kept.values()) > self._max_mib:
             del self._kept[min(self._kept, key=lambda trial_id: self._kept[trial_id].score)]
 
 

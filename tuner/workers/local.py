@@ -20,6 +20,7 @@ import psutil
 from tuner.errors import TunerError
 from tuner.training.device import share_of_machine
 from tuner.training.task import EpochDone, FailureReason, StepsDone, TrainTask
+from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
 
 STOP_S = 5.0
@@ -30,6 +31,8 @@ WATCH_S = 0.2
 MAX_GROWTH_MIB = 2048
 # Of the machine's memory, what all workers together may take where no limit is given.
 MEMORY_SHARE = 0.9
+# Of a worker's memory, what trials may take that it keeps for when they are promoted.
+WARM_SHARE = 0.05
 # So many workers in a row that do not live to load their backend are no accident.
 MAX_STILLBORN = 3
 # Characters of a dead worker's output that its trial's error file keeps.
@@ -169,7 +172,10 @@ class LocalPool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         environment = share_of_machine(number, self._size)
-        process = context.Process(target=_main, args=(theirs, str(self._log_path), environment), daemon=True)
+        warm_mib = min(MAX_KEPT_MIB, WARM_SHARE * self._memory_mib)
+        process = context.Process(
+            target=_main, args=(theirs, str(self._log_path), environment, warm_mib), daemon=True
+        )
         process.start()
         theirs.close()
         with contextlib.suppress(BrokenPipeError):  # its death is read as an event
@@ -237,7 +243,7 @@ class LocalPool:
         return Failure(worker.trial_id, "crash", f"the worker process {cause}", output[-LOG_TAIL:])
 
 
-def _main(connection: Connection, log_path: str, environment: dict[str, str]) -> None:
+def _main(connection: Connection, log_path: str, environment: dict[str, str], warm_mib: float) -> None:
     """Life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -251,7 +257,7 @@ def _main(connection: Connection, log_path: str, environment: dict[str, str]) ->
     requests: queue.Queue[Request] = queue.Queue()
     threading.Thread(target=_read, args=(connection, requests), daemon=True).start()
     connection.send(announce())
-    server = Server(setup)
+    server = Server(setup, warm_mib)
     sending = threading.Lock()
 
     def send(event: Event) -> None:

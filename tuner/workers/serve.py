@@ -14,13 +14,14 @@ import numpy as np
 from tuner.errors import StorageError, TunerError
 from tuner.files import replacing
 from tuner.training.build import build_model, first_line, is_out_of_memory, probabilities
+from tuner.training.checkpoint import read_history
 from tuner.training.code import code_hash
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, quiet_import
 from tuner.training.loop import make_loop
 from tuner.training.task import FailureReason, TrainTask, TrialError
 from tuner.training.trial import restore_winner, train
-from tuner.training.warm import WarmTrials
+from tuner.training.warm import MAX_KEPT_MIB, WarmTrials
 from tuner.training.xla import choose_xla
 from tuner.workers.protocol import (
     Describe,
@@ -52,10 +53,10 @@ def announce() -> Ready:
 class Server:
     """Answers the requests of one driver over one space and one data set."""
 
-    def __init__(self, setup: WorkerSetup) -> None:
+    def __init__(self, setup: WorkerSetup, warm_mib: float = MAX_KEPT_MIB) -> None:
         self._dataset = setup.dataset
         self._hypermodel = setup.hypermodel
-        self._warm = WarmTrials()
+        self._warm = WarmTrials(warm_mib)
 
     def answer(self, request: Request, emit: Callable[[Event], None]) -> Event:
         """Do what a request asks; failures are answers too."""
@@ -64,7 +65,7 @@ class Server:
             if isinstance(request, Describe):
                 return self._describe(request)
             if isinstance(request, TrainTask):
-                return train(request, self._hypermodel, self._dataset, emit, self._warm)
+                return self._train(request, emit)
             return self._finish(request)
         except TrialError as error:
             return Failure(trial_id, error.reason, str(error), _user_traceback(error.__cause__ or error))
@@ -76,6 +77,19 @@ class Server:
             reason: FailureReason = "oom" if is_out_of_memory(error) else "crash"
             message = f"{type(error).__name__}: {first_line(error)}"
             return Failure(trial_id, reason, message, _user_traceback(error))
+
+    def _train(self, task: TrainTask, emit: Callable[[Event], None]) -> Event:
+        try:
+            return train(task, self._hypermodel, self._dataset, emit, self._warm)
+        except Exception as error:
+            if not (is_out_of_memory(error) and self._warm):
+                raise
+        # The trial is not to blame for memory that others hold; it goes on from its checkpoint.
+        self._warm.clear()
+        gc.collect()
+        reported = max(task.epochs_reported, len(read_history(task.checkpoint_dir)))
+        rest = replace(task, epochs_reported=reported)
+        return train(rest, self._hypermodel, self._dataset, emit, self._warm)
 
     def _describe(self, request: Describe) -> Description:
         import keras
