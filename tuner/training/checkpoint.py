@@ -126,11 +126,8 @@ def _model_variables(model: Any) -> list[Any]:
 
 
 def _copies(variables: list[Any]) -> list[np.ndarray]:
-    """Values that later steps cannot reach: some backends hand out their own memory."""
-    import keras
-
-    values = [keras.ops.convert_to_numpy(variable.value) for variable in variables]
-    return [value if value.flags.owndata else value.copy() for value in values]
+    """Values that later steps cannot reach; a variable's own `numpy` copies once, other ways twice."""
+    return [np.asarray(variable.numpy()) for variable in variables]
 
 
 def _history(saved: Any) -> History:
