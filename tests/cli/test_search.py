@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -311,43 +310,3 @@ def test_the_end_tells_the_pace_and_the_share_of_overhead(done: tuple[Result, Pa
     assert found is not None
     assert int(found[1].replace(",", "")) > 0
     assert 0 < float(found[2]) < 100
-
-
-def test_a_search_on_parts_of_the_data_promotes_to_more_of_it(
-    tuner: Run, images: Path, tmp_path: Path
-) -> None:
-    result = tuner(
-        *("search", "--data", images, "--space", "sequential", "--name", "parts"),
-        *("--fidelity", "data", "--max-trials", 3, "--max-epochs", 3, "--patience", 1),
-    )
-    assert result.code == 0, result.stderr
-    assert "3 trials to epoch 3 on 33% of the data, best 1 to 5" in result.stderr
-    store = sqlite3.connect(tmp_path / "results" / "parts" / "run.sqlite")
-    rows = store.execute("SELECT trial_id, epoch, images FROM costs ORDER BY trial_id, epoch").fetchall()
-    store.close()
-    whole = max(seen for _, _, seen in rows)
-    promoted = [(epoch, seen) for trial_id, epoch, seen in rows if rows.count((trial_id, 5, whole))]
-    assert promoted[3:] == [(4, whole), (5, whole)]
-    assert [epoch for epoch, _ in promoted[:3]] == [1, 2, 3]
-    assert all(seen == pytest.approx(whole / 3, abs=2) for _, seen in promoted[:3])
-
-
-def test_parts_of_the_data_go_with_hyperband_alone(tuner: Run, images: Path) -> None:
-    result = tuner("search", "--data", images, "--algorithm", "random", "--fidelity", "data")
-    assert result.code == 2
-    assert result.error_lines == [
-        "error: --fidelity data goes with --algorithm hyperband; 'random' has no lower rungs."
-    ]
-
-
-@pytest.mark.parametrize("options", [("--precision", "mixed_bfloat16"), ("--xla", "on")], ids=lambda o: o[0])
-def test_another_arithmetic_can_be_asked_for(
-    tuner: Run, images: Path, tmp_path: Path, options: tuple[str, str]
-) -> None:
-    if options[0] == "--xla" and os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        pytest.skip("XLA is a choice with TensorFlow only")
-    result = tuner("search", "--data", images, "--max-trials", 1, "--max-epochs", 2, "--name", "it", *options)
-    assert result.code == 0, result.stderr
-    facts = json.loads((tmp_path / "results" / "it" / "run.json").read_text("utf-8"))
-    name, value = options[0].removeprefix("--"), options[1]
-    assert facts["compute"][name] == (True if value == "on" else value)

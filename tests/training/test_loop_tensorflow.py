@@ -13,8 +13,9 @@ if keras.config.backend() != "tensorflow":
 import tensorflow as tf
 
 from tuner.training import pipeline
+from tuner.training.kernels_tensorflow import LARGE_MATRIX, fuse_updates
 from tuner.training.loop import make_loop
-from tuner.training.loop_tensorflow import TensorFlowLoop, fuse_updates
+from tuner.training.loop_tensorflow import TensorFlowLoop
 
 pytestmark = pytest.mark.training
 
@@ -152,3 +153,23 @@ def test_what_is_traced_before_is_not_traced_again(dataset):
     traced = len(calls)
     loop.train_epoch(order_of(dataset), 16, lambda *_: None)
     assert len(calls) == traced == 1
+
+
+@pytest.mark.parametrize("columns", [8, LARGE_MATRIX // 512], ids=["small", "large"])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_the_gradient_of_a_product_is_that_of_float64(columns, transposed):
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(4, 512)), rng.normal(size=(512, columns))
+    weights = rng.normal(size=(4, columns))
+
+    @tf.function
+    def gradients(left, right, weights):
+        with tf.GradientTape() as tape:
+            tape.watch((left, right))
+            product = tf.matmul(left, tf.transpose(right) if transposed else right, transpose_b=transposed)
+            total = tf.reduce_sum(product * weights)
+        return tape.gradient(total, (left, right))
+
+    found = gradients(*(tf.constant(array, tf.float32) for array in (left, right, weights)))
+    np.testing.assert_allclose(found[0], weights @ right.T, rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(found[1], left.T @ weights, rtol=1e-3, atol=1e-2)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-import weakref
 from typing import Any
 
-import keras
 import numpy as np
 import psutil
 import tensorflow as tf
-from tensorflow.python.framework import ops
 
+from tuner.training.kernels_tensorflow import fuse_updates
 from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunks, held, next_steps
 
 
@@ -79,82 +77,6 @@ class TensorFlowLoop:
         flat = part.reshape(-1)
         order = tf.reshape(tf.range(part.size), part.shape)
         return *_as_tensors(self._images[flat], self._labels[flat]), order
-
-
-class _Gradients(dict[str, Any]):
-    """TensorFlow's registry of gradients, in which a custom gradient lives as long as its graph.
-
-    As TensorFlow keeps it, the gradient stays for ever and holds the whole graph that it was traced in.
-    That is the training graph of every trial, since Keras' optimizers apply one, as do activations such
-    as `silu`.
-    """
-
-    def __setitem__(self, name: str, entry: dict[str, Any]) -> None:
-        if name.startswith("CustomGradient-"):
-            gradient = entry["type"]
-            tf.compat.v1.add_to_collection("custom_gradients", gradient)
-            entry = {**entry, "type": weakref.proxy(gradient, lambda _: self.pop(name, None))}
-        super().__setitem__(name, entry)
-
-
-ops.gradient_registry._registry = _Gradients(ops.gradient_registry._registry)
-
-
-def fuse_updates(optimizer: Any) -> None:
-    """Let Adam, AdamW and SGD update a variable in one kernel instead of about ten.
-
-    The arithmetic is Keras' own (adam.py, sgd.py) up to float32 rounding; only `update_step` of this
-    instance is replaced, so the optimizer saves and loads as the ordinary one.
-    """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # behind the loss scale of mixed_float16
-    plain = optimizer.update_step
-    kind = type(optimizer)
-    if kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
-        fused = _adam
-    elif kind is keras.optimizers.SGD:
-        fused = _sgd
-    else:
-        return
-
-    def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
-        if isinstance(gradient, tf.IndexedSlices) or variable.dtype != tf.float32:
-            plain(gradient, variable, learning_rate)
-        else:
-            fused(optimizer, tf.cast(gradient, tf.float32), variable, tf.cast(learning_rate, tf.float32))
-
-    optimizer.update_step = update_step
-
-
-def _adam(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
-    index = optimizer._get_variable_index(variable)
-    step = keras.ops.cast(optimizer.iterations, "float32") + 1
-    tf.raw_ops.ResourceApplyAdam(
-        var=variable.handle,
-        m=optimizer._momentums[index].value.handle,
-        v=optimizer._velocities[index].value.handle,
-        beta1_power=tf.pow(tf.constant(optimizer.beta_1, tf.float32), step),
-        beta2_power=tf.pow(tf.constant(optimizer.beta_2, tf.float32), step),
-        lr=learning_rate,
-        beta1=optimizer.beta_1,
-        beta2=optimizer.beta_2,
-        epsilon=optimizer.epsilon,
-        grad=gradient,
-    )
-
-
-def _sgd(optimizer: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
-    if not optimizer.momentum:
-        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=learning_rate, delta=gradient)
-        return
-    momentum = optimizer.momentums[optimizer._get_variable_index(variable)].value
-    tf.raw_ops.ResourceApplyKerasMomentum(
-        var=variable.handle,
-        accum=momentum.handle,
-        lr=learning_rate,
-        grad=gradient,
-        momentum=optimizer.momentum,
-        use_nesterov=optimizer.nesterov,
-    )
 
 
 def _build_metrics(model: Any, images: Any, labels: Any) -> None:
