@@ -31,6 +31,14 @@ def test_a_search_on_parts_of_the_data_promotes_to_more_of_it(
     assert all(seen == pytest.approx(whole / 3, abs=2) for _, seen in promoted[:3])
 
 
+def test_brackets_alike_share_a_line_of_the_plan(tuner: Run, images: Path) -> None:
+    result = tuner("search", "--data", images, "--max-trials", 50, "--dry-run")
+    assert result.code == 0, result.stderr
+    lines = result.stderr.splitlines()
+    assert " 1-3   9 trials each to epoch 1, best 3 to 3, best 1 to 10" in lines
+    assert " 4     15 trials to epoch 1, best 5 to 3, best 1 to 10" in lines
+
+
 def test_parts_of_the_data_go_with_hyperband_alone(tuner: Run, images: Path) -> None:
     result = tuner("search", "--data", images, "--algorithm", "random", "--fidelity", "data")
     assert result.code == 2

@@ -113,6 +113,16 @@ def test_nothing_is_taken_from_a_run_under_other_conditions(search, options):
     assert list(second["known_epochs"]) == [0, 0, 0]
 
 
+def test_nothing_is_taken_from_a_run_that_went_on_under_other_conditions(search, tuner):
+    """Its epochs are of two kinds, and nobody knows which is which."""
+    search("first", "--max-epochs-total", 3)
+    Path("space.py").write_text(SPACE + "\nCHANGED = True\n")
+    assert tuner("resume", "first", "--max-epochs-total", 6, cwd=Path.cwd()).code == 0
+    Path("space.py").write_text(SPACE)
+    _, second = search("second")
+    assert list(second["known_epochs"]) == [0, 0, 0]
+
+
 def test_nothing_is_taken_from_a_run_of_other_code(search):
     search("first")
     Path("space.py").write_text(SPACE.replace('"relu"', '"tanh"'))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,11 +50,7 @@ def show_start(
         f"default model {description.num_params:,} parameters",
         "device": _device(device, description.compute),
         "plan": _plan(config, plan),
-        **{
-            f" {i}": _bracket(bracket)
-            for i, bracket in enumerate(plan.brackets, 1)
-            if len(plan.brackets[0].rungs) > 1
-        },
+        **_brackets(plan),
         **({"run": str(path)} if path else {}),
     }
     console = stderr()
@@ -100,9 +97,22 @@ def _plan(config: SearchConfig, plan: Plan) -> str:
     return f"{config.algorithm}{sampler}, {plan.trials} trials{workers}, at most {epochs} epochs of training"
 
 
-def _bracket(bracket: Bracket) -> str:
+def _brackets(plan: Plan) -> dict[str, str]:
+    """A line for each bracket, or for several alike in a row; none where there is nothing to promote."""
+    if len(plan.brackets[0].rungs) == 1:
+        return {}
+    lines, number = {}, 1
+    for bracket, alike in groupby(plan.brackets):
+        last = number + len(list(alike)) - 1
+        label = f" {number}" if number == last else f" {number}-{last}"
+        lines[label] = _bracket(bracket, each=number != last)
+        number = last + 1
+    return lines
+
+
+def _bracket(bracket: Bracket, each: bool) -> str:
     first, *later = (f"{rung.epochs}{_part(rung)}" for rung in bracket.rungs)
-    text = f"{bracket.trials} trials to epoch {first}"
+    text = f"{bracket.trials} trials{' each' if each else ''} to epoch {first}"
     trials = (rung.trials for rung in bracket.rungs[1:])
     return text + "".join(f", best {n} to {to}" for n, to in zip(trials, later, strict=True))
 

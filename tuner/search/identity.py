@@ -32,6 +32,7 @@ def conditions(
         "space": config.space,
         "code": space.code,
         "compute": asdict(space.compute),
+        "backend": ready.backend,
         "device": ready.device,
         "workers": config.workers,
         "versions": {"tuner": __version__, **ready.versions},

@@ -95,6 +95,7 @@ def begin_run(
             "counts": dataset.counts(),
             "skipped": len(dataset.skipped),
         },
+        "backend": ready.backend,
         "device": ready.device,
         "versions": {"tuner": __version__, **ready.versions},
         "git_commit": _git_commit(),

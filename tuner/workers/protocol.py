@@ -58,6 +58,7 @@ Request = Describe | TrainTask | FinishWinner
 class Ready:
     """The worker has loaded its backend and takes requests."""
 
+    backend: str  # of Keras
     device: str
     versions: dict[str, str]
 

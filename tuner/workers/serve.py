@@ -43,11 +43,12 @@ _OWN = ("tuner.", "keras_tuner.", "importlib.")
 def announce() -> Ready:
     """Load the backend and say what this process has."""
     with quiet_import():
+        import keras
         import keras_tuner  # noqa: F401 - and the backend with it
     # Half a million objects of the libraries stay for ever; no later collection need visit them.
     gc.collect()
     gc.freeze()
-    return Ready(describe_device(), _versions())
+    return Ready(keras.config.backend(), describe_device(), _versions())
 
 
 class Server:
