@@ -88,7 +88,7 @@ def test_the_defaults_come_first_where_nothing_is_asked_for(algorithm):
 
 
 def test_the_defaults_are_not_added_to_what_is_asked_for():
-    assert initial(include=["filters=30"]).configurations == ({**DEFAULTS, "filters": 30},)
+    assert initial(include=["filters=40"]).configurations == ({**DEFAULTS, "filters": 40},)
 
 
 def test_what_is_not_named_has_its_default():

@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from tests.training.models import Hypermodel, small
-from tuner.training.xla import MIN_IMAGES, Pace, choose_xla, pays
+from tuner.training.xla import MIN_IMAGES, MIN_IMAGES_IN_ALL, Pace, choose_xla, pays
 
 pytestmark = pytest.mark.training
 
@@ -16,8 +16,8 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TUNER_CACHE_DIR", str(tmp_path))
 
 
-def choose(hypermodel, dataset, wanted="auto", images=10**6):
-    return choose_xla(wanted, hypermodel, dataset, batch_size=16, images=images)
+def choose(hypermodel, dataset, wanted="auto", images=10**6, trials=10):
+    return choose_xla(wanted, hypermodel, dataset, batch_size=16, images=images, trials=trials)
 
 
 def test_compiling_pays_when_the_training_is_long_enough():
@@ -37,7 +37,8 @@ def test_what_is_asked_for_is_taken_without_a_look(dataset, wanted, chosen):
 
 
 def test_few_images_are_never_worth_it(dataset):
-    assert choose(None, dataset, images=MIN_IMAGES - 1) is False
+    assert choose(None, dataset, images=MIN_IMAGES - 1, trials=1000) is False
+    assert choose(None, dataset, images=(MIN_IMAGES_IN_ALL - 1) / 2, trials=2) is False
 
 
 @tensorflow_only

@@ -12,7 +12,7 @@ from tuner.training.task import EpochDone, RungDone, StepsDone
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, FinishWinner, Halt, WinnerDone, WorkerSetup
 
-DESCRIBE = Describe("auto", "auto", batch_size=16, images=100)
+DESCRIBE = Describe("auto", "auto", batch_size=16, images=100, trials=1)
 
 pytestmark = [pytest.mark.training, pytest.mark.faults]
 

@@ -169,7 +169,9 @@ def _describe(config: SearchConfig, dataset: Dataset, pool: LocalPool, quiet: bo
     with waiting("loading Keras and the search space", quiet):
         with quiet_import():
             import keras_tuner  # noqa: F401 - takes seconds, in which the worker loads its own
-        answer = pool.ask(Describe(config.precision, config.xla, config.batch_size, _images(config, dataset)))
+        plan = make_plan(config)
+        images = len(dataset.splits["train"]) * plan.passes / plan.trials
+        answer = pool.ask(Describe(config.precision, config.xla, config.batch_size, images, plan.trials))
     if isinstance(answer, Failure):
         raise SpaceError(f"search space '{config.space}': {answer.message}")
     assert isinstance(answer, Description)
@@ -180,12 +182,6 @@ def _describe(config: SearchConfig, dataset: Dataset, pool: LocalPool, quiet: bo
             "Choose one with --objective."
         )
     return answer
-
-
-def _images(config: SearchConfig, dataset: Dataset) -> float:
-    """Images that a trial of this search trains on, on average, if the space is large enough."""
-    plan = make_plan(config)
-    return len(dataset.splits["train"]) * plan.passes / plan.trials
 
 
 def _initial(config: SearchConfig, description: Description, quiet: bool) -> list[dict[str, Any]]:

@@ -21,6 +21,8 @@ from tuner.training.loop import make_loop
 
 # Compiling takes seconds for each trial: fewer images than this are trained sooner without, on any device.
 MIN_IMAGES = 20_000
+# Measuring takes seconds as well, which a search over fewer images would not earn back.
+MIN_IMAGES_IN_ALL = 500_000
 # XLA must save this share of a trial's time, so that chance does not decide.
 MIN_GAIN = 0.1
 MEASURED_S = 0.5
@@ -44,6 +46,7 @@ def choose_xla(
     dataset: Dataset,
     batch_size: int,
     images: float,
+    trials: int,
 ) -> bool:
     """Return whether to compile training steps with XLA.
 
@@ -51,12 +54,13 @@ def choose_xla(
         wanted: "auto" compares the default model with and without, once for a device, a model and a batch
             size.
         images: Images that a trial trains on, on average.
+        trials: How many there are.
     """
     import keras
 
     if wanted != "auto" or keras.config.backend() != "tensorflow":
         return wanted == "on"
-    if images < MIN_IMAGES:
+    if images < MIN_IMAGES or images * trials < MIN_IMAGES_IN_ALL:
         return False
     path = cache_root() / "pace" / f"{_key(hypermodel, dataset, batch_size)}.json"
     plain, compiled = _remembered(path) or _measured(path, hypermodel, dataset, batch_size)

@@ -32,13 +32,15 @@ class WorkerSetup:
 class Describe:
     """Build the default model, try it on one batch, and tell what there is.
 
-    `precision` and `xla` are as in the request of the search; `images` is what a trial trains on, on average.
+    `precision` and `xla` are as in the request of the search; `images` is what each of its trials trains on,
+    on average.
     """
 
     precision: Literal["auto"] | Precision
     xla: Literal["auto", "on", "off"]
     batch_size: int
     images: float
+    trials: int
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,14 @@ class Server:
         loop = make_loop(model, self._dataset.images[first], self._dataset.labels[first])
         metrics = loop.evaluate(np.arange(len(first)))
         num_params = int(model.count_params())
-        xla = choose_xla(request.xla, self._hypermodel, self._dataset, request.batch_size, request.images)
+        xla = choose_xla(
+            request.xla,
+            self._hypermodel,
+            self._dataset,
+            request.batch_size,
+            request.images,
+            request.trials,
+        )
         keras.utils.clear_session()
         return Description(
             hp.get_config(),
