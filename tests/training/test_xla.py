@@ -59,3 +59,24 @@ def test_another_model_is_measured_anew(dataset, tmp_path):
     choose(Hypermodel(lambda _: small()), dataset)
     choose(Hypermodel(lambda _: small(outputs=2)), dataset)
     assert len(list((tmp_path / "pace").iterdir())) == 2
+
+
+@tensorflow_only
+def test_a_model_that_xla_cannot_compile_is_trained_without(dataset):
+    import tensorflow as tf
+
+    class Printed(keras.layers.Layer):
+        def call(self, inputs):
+            return tf.ensure_shape(tf.py_function(lambda x: x, [inputs], tf.float32), inputs.shape)
+
+        def compute_output_shape(self, input_shape):
+            return input_shape
+
+    def build(_):
+        inputs = keras.Input(dataset.image_shape)
+        x = keras.layers.Flatten()(Printed()(keras.layers.Rescaling(1 / 255)(inputs)))
+        model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
+        model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+        return model
+
+    assert choose(Hypermodel(build), dataset) is False

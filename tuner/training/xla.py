@@ -97,7 +97,11 @@ def _remembered(path: Path) -> tuple[Pace, Pace] | None:
 
 
 def _measured(path: Path, hypermodel: Any, dataset: Dataset, batch_size: int) -> tuple[Pace, Pace]:
-    plain, compiled = (_pace(hypermodel, dataset, batch_size, xla) for xla in (False, True))
+    plain = _pace(hypermodel, dataset, batch_size, xla=False)
+    try:
+        compiled = _pace(hypermodel, dataset, batch_size, xla=True)
+    except Exception:  # XLA does not know every operation, and says so in many ways
+        compiled = plain  # no gain
     with contextlib.suppress(DataError):  # measured anew next time
         keep_file(path, json.dumps({"plain": asdict(plain), "compiled": asdict(compiled)}).encode())
     return plain, compiled
