@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +19,7 @@ from tuner.data import cache
 from tuner.data.listing import SkippedImage
 from tuner.data.preparation import MAX_SIZE, MIN_SIZE, prepare
 from tuner.data.sources import open_source
-from tuner.data.splits import split_indices
+from tuner.data.splits import sample_splits, split_indices
 from tuner.errors import DataError
 
 MAX_SKIPPED_FRACTION = 0.01
@@ -46,7 +47,10 @@ class Dataset:
     seed: int
     """Seed of the splits."""
     fingerprint: str
-    """Hash of the content: class names, labels, official splits, pixels. Not of paths, nor of the seed."""
+    """Hash of the content: class names, labels, official splits, pixels. Not of paths, nor of the seed.
+
+    That of a sample depends on its limit and seed too: it differs from that of all images.
+    """
     class_names: tuple[str, ...]
     """In alphabetical order; a label is an index into it."""
     image_shape: tuple[int, int, int]
@@ -54,6 +58,8 @@ class Dataset:
     positive_class: str | None
     """Class that precision, recall and AUROC are about; None with more than two classes unless asked for."""
     skipped: tuple[SkippedImage, ...]
+    limit: int | None = None
+    """Number of images in the splits where they are a sample; None: the splits hold all images."""
 
     @cached_property
     def images(self) -> npt.NDArray[np.uint8]:
@@ -77,11 +83,13 @@ class Dataset:
 
     @cached_property
     def splits(self) -> Mapping[str, npt.NDArray[np.int64]]:
-        """Sorted indices into `images` of "train", "validation" and "test"."""
+        """Sorted indices into `images` of "train", "validation" and "test"; of a sample where there is a limit."""
         records = self.records
         indices = split_indices(
             records["label"], records["pixel_hash"], records["split"], self.class_names, self.seed
         )
+        if self.limit is not None:
+            indices = sample_splits(indices, records["label"], self.limit, self.seed)
         return MappingProxyType({split: _read_only(found) for split, found in indices.items()})
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -110,6 +118,7 @@ def load_dataset(
     positive: str | None = None,
     strict: bool = False,
     channels: int | None = None,
+    limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Return the data set at `source`: a folder, a .zip, a .npz, or "demo".
@@ -123,6 +132,9 @@ def load_dataset(
             ai, generated or synthetic in it, else the second.
         strict: stop at any unreadable image, not only at more than 1 %.
         channels: 1 or 3; None takes 3 unless every image is grey.
+        limit: take a sample of so many images in all splits together, in which each class keeps its share in
+            each split; None, or more than there are, takes all. The splits are those of all images, each made
+            smaller; a smaller sample lies within a larger one of the same seed.
         progress: called with (done, total) while images are decoded, never when they were decoded before.
 
     Raises:
@@ -143,6 +155,9 @@ def load_dataset(
         skipped=meta.skipped,
     )
     _require_few_skipped(dataset, strict)
+    if limit is not None and limit < len(dataset.records):
+        sample = f"{dataset.fingerprint} {limit} {seed}".encode()
+        dataset = replace(dataset, limit=limit, fingerprint=blake2b(sample, digest_size=8).hexdigest())
     try:
         _ = dataset.splits
     except DataError as error:

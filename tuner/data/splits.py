@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,12 @@ VALIDATION_FRACTION = 0.2
 TEST_FRACTION = 0.1
 """Of train where the source has a validation split, of all images where it has no splits."""
 
+MIN_SAMPLED = 2
+"""Images of each class in each split that a sample takes before it goes by shares."""
+
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
+# A stream of its own: a sample does not follow the order in which the splits were carved.
+_SAMPLE_STREAM = 1
 
 
 def split_indices(
@@ -54,6 +59,53 @@ def split_indices(
             order = order[~np.isin(order, taken)]
     _require_every_class(assignment, labels, pixel_hashes, class_names)
     return {name: np.flatnonzero(assignment == split) for split, name in enumerate(SPLITS)}
+
+
+def sample_splits(
+    splits: Mapping[str, npt.NDArray[np.int64]], labels: npt.NDArray[Any], limit: int, seed: int
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the indices of each split in a stratified sample of `limit` images in all, sorted.
+
+    Each class keeps its share in each split, but for small samples: MIN_SAMPLED images of each come first,
+    one where there are too few places. A smaller sample lies within a larger one of the same seed, split by
+    split. A limit of all images or more leaves the splits as they are.
+
+    Source: Webster's method of apportionment, which gives out one place after the other and so never takes
+    one back as their number grows: Balinski & Young 1982, Fair Representation.
+
+    Raises:
+        DataError: the limit is lower than the number of classes times that of splits.
+    """
+    rng = np.random.default_rng([seed, _SAMPLE_STREAM])
+    cells = [
+        (split, rng.permutation(indices[labels[indices] == label]))
+        for split, indices in splits.items()
+        for label in np.unique(labels)
+    ]
+    if limit < len(cells):
+        classes = len(cells) // len(splits)
+        raise DataError(
+            f"limit {limit} is too small for {classes} classes in {len(splits)} splits. "
+            f"Allowed: {len(cells)} images or more. Raise it, or leave it out to take all of them."
+        )
+    turns = np.concatenate([_turns(len(images)) for _, images in cells])
+    ends = np.cumsum([len(images) for _, images in cells])
+    taken = np.argsort(turns, kind="stable")[:limit]
+    sizes = np.bincount(np.searchsorted(ends, taken, side="right"), minlength=len(cells))
+    return {
+        name: np.sort(
+            np.concatenate(
+                [images[:size] for (split, images), size in zip(cells, sizes, strict=True) if split == name]
+            )
+        )
+        for name in splits
+    }
+
+
+def _turns(count: int) -> npt.NDArray[np.float64]:
+    """Return when each of `count` images comes into a sample that grows; the lowest first. Shape (count,)."""
+    rank = np.arange(count)
+    return np.where(rank < MIN_SAMPLED, rank - MIN_SAMPLED, (rank + 0.5) / count)
 
 
 def in_conflict(labels: npt.NDArray[Any], pixel_hashes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
