@@ -134,8 +134,25 @@ def test_conditions_too_many_to_count_leave_the_size_open():
     hp = kt.HyperParameters()
     for number in range(2):
         hp.Int(f"depth_{number}", 1, 1000)
+    for number in range(2):
         hp.Int(f"units_{number}", 1, 5, parent_name=f"depth_{number}", parent_values=[1])
     assert space_size(hp) is None
+
+
+def test_independent_conditions_are_counted_apart():
+    hp = kt.HyperParameters()
+    for number in range(8):
+        hp.Int(f"depth_{number}", 1, 1000)
+        hp.Int(f"units_{number}", 1, 5, parent_name=f"depth_{number}", parent_values=[1])
+    assert space_size(hp) == (5 + 999) ** 8
+
+
+def test_a_condition_on_an_early_hyperparameter_is_counted():
+    hp = kt.HyperParameters()
+    hp.Choice("kind", ["a", "b"])
+    hp.Choice("other", ["a", "b", "c"])
+    hp.Int("n", 1, 5, parent_name="kind", parent_values=["a"])
+    assert space_size(hp) == len(list(enumerate_space(hp))) == 3 * 5 + 3
 
 
 def test_a_continuous_range_cannot_be_listed():

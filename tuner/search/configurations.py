@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import random
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras_tuner as kt
 
 Values = dict[str, Any]
+_Case = frozenset[tuple[str, Any]]
 
-# A space is not counted where its conditions allow more combinations of their parents than this.
+# A space is not counted where later conditions ask for more combinations of values than this at once.
 MAX_COUNTED = 10_000
 
 
@@ -124,23 +126,42 @@ def space_size(space: kt.HyperParameters) -> int | None:
 
     None where a hyperparameter is continuous, or where the conditions are too many to be counted at once.
     """
-    parents = {condition.name for parameter in space.space for condition in parameter.conditions}
-    # What the parents may be, and how many configurations have them so.
-    cases: list[tuple[Values, int]] = [({}, 1)]
-    for parameter in space.space:
+    later = _names_needed_later(space)
+    # What the names needed later may be, and how many configurations have them so.
+    cases: dict[_Case, int] = {frozenset(): 1}
+    for parameter, (parents, names) in zip(space.space, later, strict=True):
+        needed = parents | names
         try:
             values = all_values(parameter)
         except ValueError:
             return None
-        following = []
-        for partial, number in cases:
+        following: Counter[_Case] = Counter()
+        for case, number in cases.items():
+            partial = dict(case)
             if parameter.name in partial or not is_active(parameter, partial):
-                following.append((partial, number))
+                following[_kept(partial, needed)] += number
             elif parameter.name not in parents:
-                following.append(({**partial, parameter.name: None}, number * len(values)))
-            elif len(following) + len(values) > MAX_COUNTED:
-                return None
+                following[_kept({**partial, parameter.name: None}, needed)] += number * len(values)
             else:
-                following += [({**partial, parameter.name: value}, number) for value in values]
+                for value in values:
+                    following[_kept({**partial, parameter.name: value}, needed)] += number
+                    if len(following) > MAX_COUNTED:
+                        return None
         cases = following
-    return sum(number for _, number in cases)
+    return sum(cases.values())
+
+
+def _names_needed_later(space: kt.HyperParameters) -> list[tuple[set[str], set[str]]]:
+    """For each hyperparameter: the parents of those after it, and the names of those after it."""
+    parents: set[str] = set()
+    names: set[str] = set()
+    needed = []
+    for parameter in reversed(space.space):
+        needed.append((set(parents), set(names)))
+        parents |= {condition.name for condition in parameter.conditions}
+        names.add(parameter.name)
+    return needed[::-1]
+
+
+def _kept(partial: Values, names: set[str]) -> _Case:
+    return frozenset((name, value) for name, value in partial.items() if name in names)
