@@ -14,6 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
+from tuner.data.copies import without_copies
 from tuner.data.listing import (
     MAX_IMAGE_BYTES,
     File,
@@ -80,7 +81,8 @@ class ZipSource:
                 f"{self.location}: its entries claim more packed bytes than the archive has. "
                 f"Entries that overlap are not allowed; such archives are made to exhaust a machine. {_AGAIN}"
             )
-        return arrange(list(files.values()), self.location, self._open_reader)
+        kept = without_copies(list(files.values()), self._open_reader)
+        return arrange(kept, self.location, self._open_reader)
 
     def _refuse_unsafe(self, entry: zipfile.ZipInfo, path: str) -> None:
         if path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/"):

@@ -21,8 +21,8 @@ from filelock import FileLock
 from tuner.data.listing import SkippedImage
 from tuner.errors import DataError
 
-CACHE_VERSION = 1
-"""Raise it when the layout of the folder, or what decoding makes of an image, changes."""
+CACHE_VERSION = 2
+"""Raise it when the layout of the folder changes, or what is made of a source: splits, classes, pixels."""
 
 ENVIRONMENT = "TUNER_CACHE_DIR"
 IMAGES, RECORDS, PATHS, META = "images.npy", "records.npy", "paths.txt", "meta.json"

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data import cache
+from tuner.data.layout import generated_class
 from tuner.data.listing import SkippedImage
 from tuner.data.preparation import MAX_SIZE, MIN_SIZE, prepare
 from tuner.data.sources import open_source
@@ -25,11 +26,7 @@ from tuner.errors import DataError
 MAX_SKIPPED_FRACTION = 0.01
 """With more unreadable images than this the run stops: more likely the copy is bad than the images."""
 
-POSITIVE_WORDS = frozenset({"fake", "ai", "generated", "synthetic"})
-
 _SHOWN_SKIPPED = 3
-# A run of capitals before a capitalised word, a word, a run of capitals: AIGenerated -> AI, Generated.
-_WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class Dataset:
 
     @cached_property
     def splits(self) -> Mapping[str, npt.NDArray[np.int64]]:
-        """Sorted indices into `images` of "train", "validation" and "test"; of a sample where there is a limit."""
+        """Sorted indices into `images` of "train", "validation" and "test"; with a limit, of a sample."""
         records = self.records
         indices = split_indices(
             records["label"], records["pixel_hash"], records["split"], self.class_names, self.seed
@@ -190,8 +187,7 @@ def _positive_class(class_names: tuple[str, ...], wanted: str | None) -> str | N
         )
     if len(class_names) != 2:
         return None
-    named = [name for name in class_names if POSITIVE_WORDS & {word.lower() for word in _WORD.findall(name)}]
-    return named[0] if len(named) == 1 else class_names[1]
+    return generated_class(class_names) or class_names[1]
 
 
 def _require_few_skipped(dataset: Dataset, strict: bool) -> None:

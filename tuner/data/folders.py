@@ -11,6 +11,7 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
+from tuner.data.copies import without_copies
 from tuner.data.listing import (
     MAX_IMAGE_BYTES,
     File,
@@ -53,7 +54,7 @@ class FolderSource:
         files = [
             File(printable(path), max(size, 0), (f"{root}/{path}", size)) for path, size, _ in self._found
         ]
-        return arrange(files, self.location, _open_reader)
+        return arrange(without_copies(files, _open_reader), self.location, _open_reader)
 
     @cached_property
     def _found(self) -> list[tuple[str, int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -19,7 +20,13 @@ SPLIT_FOLDERS = {
     "test": "test",
     "testing": "test",
 }
+POSITIVE_WORDS = frozenset({"fake", "ai", "generated", "synthetic"})
 ALLOWED = "Allowed: images in <class> folders, or in train/<class> and test/<class> folders"
+
+# `training_set`, `test-images`: the words after the name of a split say nothing.
+_SPLIT_SUFFIX = re.compile("([ _-]?(set|data|images))+$")
+# A run of capitals before a capitalised word, a word, a run of capitals: AIGenerated -> AI, Generated.
+_WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 
 
 class Place(NamedTuple):
@@ -77,6 +84,17 @@ def place_folders(folders: Collection[str], location: str) -> dict[str, Place]:
     return places
 
 
+def generated_class(class_names: Collection[str]) -> str | None:
+    """Return the class of generated images: the only one of two with a positive word in its name, or None."""
+    named = [name for name in class_names if POSITIVE_WORDS & {word.lower() for word in _WORD.findall(name)}]
+    return named[0] if len(class_names) == 2 and len(named) == 1 else None
+
+
+def split_of(folder: str) -> str | None:
+    """Return the split that a folder's name stands for, in any spelling; None for other names."""
+    return SPLIT_FOLDERS.get(_SPLIT_SUFFIX.sub("", folder.lower()))
+
+
 def _join(prefix: str, name: str) -> str:
     return f"{prefix}/{name}" if prefix else name
 
@@ -97,7 +115,7 @@ def _split_folders(top: _Node, location: str) -> dict[str, str]:
     `train` counts as a split when it has folders itself, or when nothing but splits lies beside it: beside
     `car` and `boat` it is a class.
     """
-    found = {name: SPLIT_FOLDERS[name.lower()] for name in top.children if name.lower() in SPLIT_FOLDERS}
+    found = {name: split for name in top.children if (split := split_of(name))}
     others = sorted(set(top.children) - set(found))
     if not found or len(top.children) == 1:
         return {}
@@ -135,18 +153,30 @@ def _places(split: str | None, prefix: str, node: _Node, location: str) -> dict[
             f"{where}: only one class, '{classes[0]}'. At least two are needed. {ALLOWED}. "
             f"Add a folder with the other class, or give the folder that holds both."
         )
+    _require_no_data_set_inside(node, where)
     places = {}
     for name in classes:
         child = node.children[name]
-        inner = {SPLIT_FOLDERS.get(folder.lower()) for folder in child.children}
-        if "train" in inner and inner & {"validation", "test"}:
-            raise DataError(
-                f"{where}: splits lie inside '{name}', which would be a class. {ALLOWED}. "
-                f"Give '{name}' itself as the data set, or put the splits above the classes."
-            )
         for folder in child.below(_join(prefix, name)):
             places[folder] = Place(split, name)
     return places
+
+
+def _require_no_data_set_inside(node: _Node, where: str) -> None:
+    """Refuse classes that would be data sets themselves: with splits, or with real and generated images."""
+    for name, child in node.children.items():
+        prefix, inner = _unwrap(name, child)
+        splits = {split_of(folder) for folder in inner.children}
+        if "train" in splits and splits & {"validation", "test"}:
+            what = "splits lie"
+        elif generated_class(inner.children) and not generated_class(node.children):
+            what = f"{_names(inner.children)} lie"
+        else:
+            continue
+        raise DataError(
+            f"{where}: {what} inside '{prefix}', and '{name}' would be a class. {ALLOWED}. "
+            f"Give '{prefix}' itself as the data set, or put the splits above the classes."
+        )
 
 
 def _require_same_classes(classes: dict[str, set[str]], location: str) -> None:

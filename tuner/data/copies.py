@@ -1,0 +1,83 @@
+"""Data sets that were packed together with a copy of themselves, as some on Kaggle are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+
+import numpy as np
+
+from tuner.data.listing import Encoded, File, Reader, UnreadableError
+
+Folders = dict[str, dict[str, File]]
+"""Name of each folder -> path below it -> file."""
+
+_COMPARED_FILES = 32
+
+
+def without_copies(
+    files: list[File], open_reader: Callable[[], AbstractContextManager[Reader]]
+) -> list[File]:
+    """Leave out folders that repeat what lies beside or around them; keep the order of the others.
+
+    For one: `x/train`, `x/test` and again `x/x/train`, `x/x/test`; or `faces/real`, `faces/fake` and again
+    `more/faces/real`, `more/faces/fake`. Taken for a class of its own, a copy would make scores meaningless.
+    It holds two folders or more, and files of the same relative paths and sizes, with the same bytes in those
+    that are compared. Of two the one that lies less deep stays, then the first by name.
+    """
+    folders, _ = _unwrap(_folders((file.path, file) for file in files))
+    unwrapped = {name: _unwrap(_folders(below.items())) for name, below in folders.items()}
+    inner = {name: found for name, (found, _) in unwrapped.items()}
+    copies: set[str] = set()
+    for name in sorted(folders, key=lambda name: (unwrapped[name][1], name), reverse=True):
+        others = folders.keys() - copies - {name}
+        originals = [*(inner[other] for other in others), {other: folders[other] for other in others}]
+        if len(inner[name]) > 1 and any(_are_equal(inner[name], each, open_reader) for each in originals):
+            copies.add(name)
+    left_out = {file.path for name in copies for file in folders[name].values()}
+    return [file for file in files if file.path not in left_out]
+
+
+def _folders(files: Iterable[tuple[str, File]]) -> Folders:
+    """Group files by the first folder of their paths, leaving out those in no folder."""
+    found: Folders = {}
+    for path, file in files:
+        name, slash, below = path.partition("/")
+        if slash:
+            found.setdefault(name, {})[below] = file
+    return found
+
+
+def _unwrap(folders: Folders) -> tuple[Folders, int]:
+    """Go down while there is but one folder and it has folders of its own; return them and how far it was."""
+    depth = 0
+    while len(folders) == 1:
+        (only,) = folders.values()
+        if not (below := _folders(only.items())):
+            break
+        folders, depth = below, depth + 1
+    return folders, depth
+
+
+def _are_equal(
+    one: Folders, other: Folders, open_reader: Callable[[], AbstractContextManager[Reader]]
+) -> bool:
+    if {name: below.keys() for name, below in one.items()} != {n: below.keys() for n, below in other.items()}:
+        return False
+    pairs = [(file, other[name][path]) for name, below in one.items() for path, file in below.items()]
+    if any(first.size != second.size for first, second in pairs):
+        return False
+    with open_reader() as read:
+        return all(
+            _read(read, first) == _read(read, second)
+            for first, second in (
+                pairs[i] for i in np.linspace(0, len(pairs) - 1, _COMPARED_FILES).astype(int)
+            )
+        )
+
+
+def _read(read: Reader, file: File) -> Encoded | None:
+    try:
+        return read(file.handle)
+    except UnreadableError:
+        return None
