@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from tuner.cli.options import FormatOption, QuietOption
-from tuner.cli.output import make_table, print_rows, stdout
+from tuner.cli.output import make_table, note, print_rows, stdout
 
 if TYPE_CHECKING:
     from tuner.data.audit import Audit
@@ -46,6 +48,30 @@ def show(
         print(json.dumps({**_summary(dataset), **dataclasses.asdict(findings)}, indent=2, ensure_ascii=False))
     else:
         print_rows(("split", *dataset.class_names, "images"), _count_rows(findings), form)
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(help="cifake (120,000 images) or faces (140,000).", metavar="NAME")],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="A new folder for it; default: kagglehub's cache.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Download a known data set from Kaggle, check it, and print the path to give as --data."""
+    from tuner.data.kaggle import KAGGLE_SETS
+    from tuner.data.kaggle import fetch as fetch_set
+
+    path = fetch_set(name, to, quiet)
+    print(path)
+    if not quiet:
+        splits = (
+            f"{split} " + " + ".join(f"{count:,} {label}" for label, count in counts.items())
+            for split, counts in KAGGLE_SETS[name].counts.items()
+        )
+        note(f"{name}: complete; {', '.join(splits)}")
+        note(f"Next       tuner data show {shlex.quote(str(path))}")
+        note(f"           tuner search --data {shlex.quote(str(path))}")
 
 
 def _summary(dataset: Dataset) -> dict[str, Any]:

@@ -42,6 +42,9 @@ class FolderSource:
 
     @property
     def name(self) -> str:
+        """Name of the folder; kagglehub keeps a data set as <name>/versions/<number>."""
+        if self.path.name.isdecimal() and self.path.parent.name == "versions":
+            return self.path.parent.parent.name
         return self.path.name
 
     def digest(self) -> str:

@@ -1,0 +1,190 @@
+"""Known data sets on Kaggle: fetched by kagglehub, and compared with what is known of them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from tuner.data.layout import SPLITS
+from tuner.data.listing import NO_SPLIT, printable
+from tuner.data.sources import open_source
+from tuner.errors import DataError, TunerError, UsageError
+
+TOKEN_PAGE = "https://www.kaggle.com/settings/api"
+
+_SHOWN_CHARACTERS = 300
+
+Counts = dict[str, dict[str, int]]
+
+
+class FetchError(TunerError):
+    """A data set could not be fetched, or is another than it should be."""
+
+
+@dataclass(frozen=True)
+class KaggleSet:
+    """A data set on Kaggle."""
+
+    handle: str
+    counts: Mapping[str, Mapping[str, int]]
+    """Images in it: split -> class -> number."""
+
+    @property
+    def page(self) -> str:
+        """Address where a browser can download it."""
+        return f"https://www.kaggle.com/datasets/{self.handle}"
+
+
+KAGGLE_SETS = {
+    "cifake": KaggleSet(
+        "birdy654/cifake-real-and-ai-generated-synthetic-images",
+        {"train": {"FAKE": 50_000, "REAL": 50_000}, "test": {"FAKE": 10_000, "REAL": 10_000}},
+    ),
+    "faces": KaggleSet(
+        "xhlulu/140k-real-and-fake-faces",
+        {
+            "train": {"fake": 50_000, "real": 50_000},
+            "validation": {"fake": 10_000, "real": 10_000},
+            "test": {"fake": 10_000, "real": 10_000},
+        },
+    ),
+}
+"""Source: the pages of the data sets; Bird & Lotfi 2023 (arXiv 2303.14126) for CIFAKE."""
+
+
+def fetch(name: str, folder: Path | None = None, quiet: bool = False) -> Path:
+    """Return the folder of a known data set, downloaded from Kaggle where it was not before.
+
+    Args:
+        name: one of KAGGLE_SETS.
+        folder: where to put it, a new or empty one; None takes kagglehub's cache.
+        quiet: no progress on stderr.
+
+    Raises:
+        UsageError: no such name, kagglehub is not installed, or the folder holds something else.
+        FetchError: Kaggle cannot be reached or refuses, or what came is not the known data set.
+    """
+    if name not in KAGGLE_SETS:
+        near = get_close_matches(name.lower(), KAGGLE_SETS, n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise UsageError(
+            f"'{printable(name)}' is no data set that can be fetched.{hint} "
+            f"Allowed: {', '.join(KAGGLE_SETS)}. Name one, or download another and give it with --data."
+        )
+    path = _download(name, folder, quiet)
+    _require_known_counts(name, path)
+    return path
+
+
+def count_images(path: Path) -> Counts:
+    """Return the images that a source lists in each split and class, without decoding them.
+
+    Images of a source without splits count as "all".
+
+    Raises:
+        DataError: the source holds no images in classes.
+    """
+    listing = open_source(str(path)).listing()
+    counts: Counts = {}
+    for number in (*range(len(SPLITS)), NO_SPLIT):
+        labels = listing.labels[listing.splits == number]
+        if len(labels):
+            numbers = np.bincount(labels, minlength=len(listing.class_names)).tolist()
+            split = "all" if number == NO_SPLIT else SPLITS[number]
+            counts[split] = dict(zip(listing.class_names, numbers, strict=True))
+    return counts
+
+
+def _download(name: str, folder: Path | None, quiet: bool) -> Path:
+    sink = io.StringIO() if quiet else sys.stderr
+    # kagglehub writes to the stdout that it finds when it is imported; ours is for data.
+    with redirect_stdout(sink), redirect_stderr(sink):
+        try:
+            import kagglehub
+        except ImportError as error:
+            raise UsageError(
+                f"'{name}' is fetched by kagglehub, which is not installed ({error}). "
+                f"Install it with: pip install 'kt-search[kaggle]'. Or {_by_hand(name)}"
+            ) from error
+        try:
+            output_dir = None if folder is None else str(folder.expanduser().absolute())
+            return Path(kagglehub.dataset_download(KAGGLE_SETS[name].handle, output_dir=output_dir))
+        except Exception as error:  # whatever a library does over the network and on disk
+            _refuse(name, folder, error)
+
+
+def _refuse(name: str, folder: Path | None, error: Exception) -> NoReturn:
+    """Say in one line why a download failed and what to do.
+
+    Raises:
+        UsageError, FetchError: always.
+    """
+    from requests import RequestException  # what kagglehub speaks to Kaggle with
+
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, FileExistsError) and folder is not None:
+        raise UsageError(
+            f"'{name}' cannot go to {printable(str(folder))}, which is a file or holds other files. "
+            f"Allowed is a new or empty folder. Give another with --to."
+        ) from error
+    if status in (401, 403):
+        problem = (
+            f"Kaggle refuses it ({status}). It wants the token of an account: make one at {TOKEN_PAGE} "
+            f"and save it as ~/.kaggle/access_token or in KAGGLE_API_TOKEN. Then try again"
+        )
+    elif status is not None:
+        problem = f"Kaggle answers with {status}. Try again later"
+    elif isinstance(error, RequestException):
+        problem = (
+            f"no connection to Kaggle ({type(error).__name__}). "
+            f"Fetching needs the internet. Try again when there is a connection"
+        )
+    elif isinstance(error, OSError):
+        problem = (
+            f"it cannot be written ({_line(error)}). It needs a writable folder with space for all images. "
+            f"Free some space or give another folder with --to"
+        )
+    else:
+        problem = f"kagglehub failed ({type(error).__name__}: {_line(error)}). Try again"
+    raise FetchError(f"'{name}' was not fetched: {problem}, or {_by_hand(name)}") from error
+
+
+def _by_hand(name: str) -> str:
+    page = KAGGLE_SETS[name].page
+    return f"download {page} with a browser and give the zip as it is: --data path/to/archive.zip"
+
+
+def _line(error: Exception) -> str:
+    """The message of an error on one line."""
+    return printable(" ".join(str(error).split()))[:_SHOWN_CHARACTERS]
+
+
+def _require_known_counts(name: str, path: Path) -> None:
+    again = "Delete that folder and fetch again"
+    try:
+        found = count_images(path)
+    except DataError as error:
+        raise FetchError(f"'{name}' came without images in classes. {error} {again}.") from error
+    known = KAGGLE_SETS[name].counts
+    kinds = sorted(
+        {(split, label) for counts in (found, known) for split in counts for label in counts[split]}
+    )
+    differences = [
+        f"{split} {label} has {here:,} instead of {there:,}"
+        for split, label in kinds
+        if (here := found.get(split, {}).get(label, 0)) != (there := known.get(split, {}).get(label, 0))
+    ]
+    if differences:
+        raise FetchError(
+            f"'{name}' in {printable(str(path))} is not as it is known: {', '.join(differences)}. "
+            f"The download may be incomplete, or the set has changed. {again}, or take it as it is: "
+            f"--data {printable(str(path))}"
+        )
