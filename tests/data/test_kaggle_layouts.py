@@ -130,6 +130,13 @@ def test_classes_with_the_same_images_are_no_copies(tmp_path: Path) -> None:
     assert len(load_dataset(str(as_folder(tmp_path, files))).labels) == len(files)
 
 
+def test_splits_with_the_same_images_are_no_copies(tmp_path: Path) -> None:
+    split = images("real", "fake")
+    files = images("train/real", "train/fake") | moved(split, "valid") | moved(split, "test")
+    counts = per_class(as_folder(tmp_path, files))
+    assert counts["validation"] == counts["test"] == {"fake": COUNT, "real": COUNT}
+
+
 def test_a_copy_with_another_file_more_is_refused_instead_of_left_out(tmp_path: Path) -> None:
     files = CHEST | moved(CHEST, "chest_xray") | {"chest_xray/train/sick/more.png": png(999)}
     with pytest.raises(DataError, match="'chest_xray' beside the splits"):
