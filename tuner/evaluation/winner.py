@@ -42,7 +42,13 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     indices = dataset.splits["test"]
     labels = dataset.labels[indices]
     figures = evaluate(labels, answer.probabilities, dataset.class_names, dataset.positive_class)
-    evaluation = {"run_id": run.run_id, "trial_id": trial.trial_id, "split": "test", **figures}
+    evaluation = {
+        "run_id": run.run_id,
+        "trial_id": trial.trial_id,
+        "split": "test",
+        **figures,
+        "prediction_s": answer.prediction_s,
+    }
     write_json(best / HYPERPARAMETERS_FILE, trial.values)
     _write_predictions(best / PREDICTIONS_FILE, dataset, indices, answer.probabilities)
     write_confusion_png(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from tuner.training.code import code_hash
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, quiet_import
 from tuner.training.loop import make_loop
+from tuner.training.pipeline import EVALUATION_BATCH
 from tuner.training.task import FailureReason, TrainTask, TrialError
 from tuner.training.trial import restore_winner, train
 from tuner.training.warm import MAX_KEPT_MIB, WarmTrials
@@ -126,8 +128,14 @@ class Server:
         model = restore_winner(self._hypermodel, request.values, request.checkpoint_dir, dataset)
         with replacing(request.model_path) as draft:
             model.save(draft)
-        outputs = make_loop(model, dataset.images, dataset.labels).predict(dataset.splits[request.split])
-        return WinnerDone(probabilities(model, outputs))
+        loop = make_loop(model, dataset.images, dataset.labels)
+        indices = dataset.splits[request.split]
+        # A batch of each size that comes, so that tracing is not taken for prediction.
+        loop.predict(indices[: EVALUATION_BATCH + len(indices) % EVALUATION_BATCH])
+        start = time.perf_counter()
+        outputs = loop.predict(indices)
+        prediction_s = time.perf_counter() - start
+        return WinnerDone(probabilities(model, outputs), prediction_s)
 
 
 def _versions() -> dict[str, str]:
