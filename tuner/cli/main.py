@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tuner import __version__
-from tuner.cli import best, data, doctor, leaderboard, resume, retry, runs, search, spaces
+from tuner.cli import best, compare, data, doctor, leaderboard, resume, retry, runs, search, spaces
 from tuner.cli.output import stderr
 from tuner.errors import TunerError
 
@@ -31,6 +31,7 @@ app.command("resume")(resume.resume)
 app.command("retry")(retry.retry)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("best")(best.best)
+app.command("compare")(compare.compare)
 app.command("runs")(runs.runs)
 app.command("doctor")(doctor.doctor)
 app.add_typer(spaces.app, name="spaces")

@@ -1,0 +1,61 @@
+"""Runs as they are after their end, made without training."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.results.records import FACTS, epoch, record
+from tuner.results.query import RunView, open_run
+from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, PREDICTIONS_FILE, STORE_FILE
+from tuner.results.store import Store
+
+TIMINGS = {"preparation_s": 1.5, "loading_s": 4.0}
+PATHS = ("a.png", "b.png", "c.png")
+MODEL_BYTES = 3 * 2**18  # 0.75 MiB
+
+
+def unfinished_run(path: Path, scores: tuple[float, ...] = (0.5, 0.75), **facts: Any) -> RunView:
+    """A run with a trial for each score, three seconds each and 10 parameters more than the one before."""
+    path.mkdir(parents=True)
+    given = {
+        **FACTS,
+        "run_id": path.name,
+        "status": "interrupted",
+        "space": "sequential",
+        "dataset": "tiny",
+        "device": "CPU, 2 cores",
+        "seed": 0,
+        "data": {"fingerprint": "f", "source": "/data/tiny"},
+        "timings": TIMINGS,
+    }
+    store = Store.create(path / STORE_FILE, {**given, **facts})
+    for number, score in enumerate(scores, start=1):
+        trial_id = f"{number:04d}"
+        store.start_rung(record(trial_id))
+        epoch(store, trial_id, 0, 1, {"val_accuracy": score}, score)
+        store.finish_rung(trial_id, 0, "COMPLETED", 10 * number, 2.0)
+    store.close()
+    return open_run(path)
+
+
+def finished_run(
+    path: Path, evaluation: dict[str, Any] | None = None, tested: tuple[str, ...] = PATHS, **facts: Any
+) -> RunView:
+    """A run whose trial 0002 was evaluated: 200 images, 90 % right."""
+    unfinished_run(path, **{"status": "completed", **facts})
+    figures = {
+        "trial_id": "0002",
+        "images": 200,
+        "accuracy": 0.9,
+        "accuracy_interval_95": [0.85, 0.93],
+        "auroc": 0.95,
+        "prediction_s": 0.5,
+    }
+    best = path / BEST
+    best.mkdir()
+    (best / EVALUATION_FILE).write_text(json.dumps({**figures, **(evaluation or {})}))
+    (best / MODEL_FILE).write_bytes(bytes(MODEL_BYTES))
+    with (best / PREDICTIONS_FILE).open("w", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), *((name, "REAL") for name in tested)])
+    return open_run(path)

@@ -1,0 +1,128 @@
+"""`tuner compare`: runs side by side."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption
+from tuner.cli.output import make_table, note, print_rows, stdout
+from tuner.errors import UsageError
+from tuner.evaluation.comparison import COLUMNS, caveats, comparison_row
+from tuner.results.query import RunView, find_run
+
+RUNS = typer.Argument(metavar="RUN", help="Two runs or more: their ids or folders.", show_default=False)
+# A reader tells runs apart by their names, which take a few letters a line.
+NAME_WIDTH = 14
+PADDING = 2
+
+Cells = dict[str, str]
+
+
+def compare(
+    runs: Annotated[list[str], RUNS],
+    form: FormatOption = "table",
+    results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
+) -> None:
+    """Put runs side by side: test accuracy with its 95 % interval, size, and the time of each step."""
+    views = _views(runs, results_dir)
+    rows = [comparison_row(view) for view in views]
+    if form == "table":
+        names = [view.run_id for view in views]
+        if len(set(names)) < len(names):
+            names = [str(view.path) for view in views]
+        _print(dict(zip(names, map(_cells, rows), strict=True)), stdout())
+    else:
+        print_rows(COLUMNS, rows, form)
+    for caveat in caveats(views):
+        note(f"Note: {caveat}.")
+
+
+def _views(references: Sequence[str], results_dir: Path) -> list[RunView]:
+    """The runs, in the order in which they are named.
+
+    Raises:
+        UsageError: there are fewer than two, one is named twice, or there is no such run.
+    """
+    views: list[RunView] = []
+    for reference in references:
+        view = find_run(reference, results_dir)
+        if any(view.path.resolve() == other.path.resolve() for other in views):
+            raise UsageError(f"run '{reference}' is named twice. Name each run once.")
+        views.append(view)
+    if len(views) < 2:
+        raise UsageError(
+            f"run '{references[0]}' alone is nothing to compare. Name two runs or more. "
+            "List them with: tuner runs"
+        )
+    return views
+
+
+def _cells(row: dict[str, Any]) -> Cells:
+    """What a person compares of a run; JSON and CSV have every column, and exact."""
+
+    def text(form: str, *columns: str) -> str:
+        values = [row[column] for column in columns]
+        return "-" if None in values else form.format(*values)
+
+    return {
+        "space": text("{}", "space"),
+        "data": text("{}", "dataset"),
+        "status": text("{}", "status"),
+        "trials": text("{:,}", "trials"),
+        "best trial": text("{}", "trial_id"),
+        "test accuracy": text("{:.2%}", "accuracy"),
+        "at 95 %": text("[{:.2%}, {:.2%}]", "accuracy_low_95", "accuracy_high_95"),
+        "AUROC": text("{:.4f}", "auroc"),
+        "parameters": text("{:,}", "num_params"),
+        "size on disk": text("{:,.2f} MiB", "model_mib"),
+        "preparation": text("{:,.2f} s", "preparation_s"),
+        "loading": text("{:,.2f} s", "loading_s"),
+        "training, best": text("{:,.2f} s", "training_s"),
+        "training, all": text("{:,.2f} s", "search_training_s"),
+        "prediction": text("{:,.2f} s", "prediction_s"),
+        "images/s": text("{:,.0f}", "prediction_images_per_s"),
+    }
+
+
+def _print(runs: dict[str, Cells], console: Console) -> None:
+    """A column for each run; of more than fit, a line for each; where that is too wide, columns in groups."""
+    names, cells = list(runs), list(runs.values())
+    labels = list(cells[0])
+    widest = max(len(each[label]) for each in cells for label in labels if label not in ("space", "data"))
+    least = max(NAME_WIDTH, widest)
+    room = console.width - max(map(len, labels))
+    groups = math.ceil(len(names) / max(1, room // (least + PADDING)))
+    lines = make_table(["run", *labels], [{"run": name, **runs[name]} for name in names])
+    if (
+        groups > 1
+        and console.measure(lines, options=console.options.update(max_width=1000)).maximum <= console.width
+    ):
+        console.print(lines)
+        return
+    size = math.ceil(len(names) / groups)
+    for start in range(0, len(names), size):
+        group = {name: runs[name] for name in names[start : start + size]}
+        if start:
+            console.print()
+        console.print(_side_by_side(group, max(least, room // size - PADDING)))
+
+
+def _side_by_side(runs: dict[str, Cells], width: int) -> Table:
+    """A column of at most this width for each run."""
+    table = Table(box=None, pad_edge=False, padding=(0, PADDING, 0, 0), header_style="bold")
+    table.add_column("", style="dim", no_wrap=True)
+    for name in runs:
+        # Broken where its parts meet, and anywhere only where a part alone is too long.
+        heading = textwrap.fill(name.replace("-", "- "), width).replace("- ", "-")
+        table.add_column(heading, max_width=width, overflow="fold", vertical="bottom")
+    for label in next(iter(runs.values())):
+        table.add_row(label, *(cells[label] for cells in runs.values()))
+    return table

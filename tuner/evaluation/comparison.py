@@ -1,0 +1,126 @@
+"""What there is to compare of a run: one row, and whether it may stand beside the others."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner.results.query import RunView
+from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, PREDICTIONS_FILE, TrialRecord
+from tuner.results.timings import TIMINGS
+
+COLUMNS = (
+    "run_id",
+    "space",
+    "dataset",
+    "status",
+    "trials",
+    "trial_id",
+    "accuracy",
+    "accuracy_low_95",
+    "accuracy_high_95",
+    "auroc",
+    "num_params",
+    "model_mib",
+    "preparation_s",
+    "loading_s",
+    "training_s",
+    "search_training_s",
+    "prediction_s",
+    "prediction_images_per_s",
+    "test_images",
+    "device",
+)
+
+
+def comparison_row(run: RunView) -> dict[str, Any]:
+    """Return the COLUMNS of a run; what it has not come to, or was begun too early to record, is None.
+
+    Figures of a model are those of the evaluated winner, before there is one those of the best trial so far.
+    `model_mib` is the size of its file; accuracy and AUROC are on the test split, with Wilson's interval.
+    `preparation_s` went into decoding images, or mapping what was decoded before; `loading_s` into starting
+    workers, Keras and the space; `training_s` into the winner; `search_training_s` into all trials, on all
+    workers together; `prediction_s` into the test split, with the model loaded. An epoch that was taken from
+    an earlier run counts with the time it took there.
+    """
+    evaluation = _evaluation(run)
+    trial = _winner(run, evaluation)
+    timings = run.facts.get(TIMINGS, {})
+    low, high = evaluation.get("accuracy_interval_95", (None, None))
+    images, prediction_s = evaluation.get("images"), evaluation.get("prediction_s")
+    model = run.path / BEST / MODEL_FILE
+    return {
+        "run_id": run.run_id,
+        "space": run.facts.get("space"),
+        "dataset": run.facts.get("dataset"),
+        "status": run.facts.get("status"),
+        "trials": len(run.trials),
+        "trial_id": trial.trial_id if trial else None,
+        "accuracy": evaluation.get("accuracy"),
+        "accuracy_low_95": low,
+        "accuracy_high_95": high,
+        "auroc": evaluation.get("auroc"),
+        "num_params": trial.num_params if trial else None,
+        "model_mib": model.stat().st_size / 2**20 if evaluation and model.is_file() else None,
+        "preparation_s": timings.get("preparation_s"),
+        "loading_s": timings.get("loading_s"),
+        "training_s": trial.duration_s if trial else None,
+        "search_training_s": sum(each.duration_s for each in run.trials) if run.trials else None,
+        "prediction_s": prediction_s,
+        "prediction_images_per_s": images / prediction_s if images and prediction_s else None,
+        "test_images": images,
+        "device": run.facts.get("device"),
+    }
+
+
+def caveats(runs: Sequence[RunView]) -> list[str]:
+    """Return what a reader has to know before comparing these figures, a sentence each."""
+    found = []
+    evaluated = [run for run in runs if _evaluation(run)]
+    others = [run.run_id for run in evaluated[1:] if not _same_test_images(evaluated[0], run)]
+    if others:
+        found.append(
+            f"evaluated on different test images than {evaluated[0].run_id}: {', '.join(others)}; "
+            "accuracies are not comparable"
+        )
+    devices = {run.facts["device"] for run in runs if "device" in run.facts}
+    if len(devices) > 1:
+        found.append(f"run on different devices: {' | '.join(sorted(devices))}; times are not comparable")
+    return found
+
+
+def _evaluation(run: RunView) -> dict[str, Any]:
+    """What evaluation.json holds; nothing where no winner was evaluated."""
+    path = run.path / BEST / EVALUATION_FILE
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _winner(run: RunView, evaluation: dict[str, Any]) -> TrialRecord | None:
+    evaluated = (trial for trial in run.trials if trial.trial_id == evaluation.get("trial_id"))
+    return next(evaluated, run.ranked[0] if run.ranked else None)
+
+
+def _same_test_images(first: RunView, second: RunView) -> bool:
+    """Whether two winners predicted the same images, of whatever size.
+
+    The same data split by the same seed has the same test images. Of the same data or source, and of an
+    official test split whatever the seed, the predictions tell.
+    """
+    data, other = first.facts["data"], second.facts["data"]
+    same_data = data["fingerprint"] == other["fingerprint"]
+    if same_data and first.facts["seed"] == second.facts["seed"]:
+        return True
+    same_source = same_data or data["source"] == other["source"]
+    return same_source and bool(labels := _labels(first.path)) and labels == _labels(second.path)
+
+
+def _labels(run_path: Path) -> list[tuple[str, str]]:
+    """Path and true class of each test image, in the order of the paths; none where the file is gone."""
+    path = run_path / BEST / PREDICTIONS_FILE
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return sorted((row["path"], row["label"]) for row in csv.DictReader(file))
