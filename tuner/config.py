@@ -70,6 +70,10 @@ def _run_name(value: str) -> str:
     return value
 
 
+# What holds where neither the request nor the space says something else.
+DEFAULT_BATCH_SIZE = 64
+DEFAULT_PATIENCE = 3
+
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
 Mebibytes = Annotated[float, BeforeValidator(_mebibytes), Field(ge=256, allow_inf_nan=False)]
 
@@ -91,8 +95,18 @@ class SearchConfig(BaseModel):
     sampler: Literal["tpe", "random", "bayesian"] = Field(
         "tpe", description="Hyperband: how new configurations are chosen."
     )
+    hp: tuple[str, ...] = Field(
+        (),
+        description="Search these values only: NAME=VALUE or NAME=VALUE|VALUE, or preset=NAME. Repeatable.",
+    )
+    weights: str | None = Field(
+        None,
+        description="Weights to start from: imagenet, none or a file; the same as --hp weights=...",
+    )
     include: tuple[str, ...] = Field(
-        (), description="Try this configuration first: NAME=VALUE,...; the rest are defaults. Repeatable."
+        (),
+        description="Try this configuration first: NAME=VALUE,... or preset=NAME; the rest are defaults. "
+        "Repeatable.",
     )
     warm_start: str | None = Field(
         None,
@@ -105,9 +119,20 @@ class SearchConfig(BaseModel):
         "val_accuracy",
         description="Metric that ranks trials; NAME:min or NAME:max where the name does not tell.",
     )
-    batch_size: int = Field(64, ge=1, description="Images in one training step.")
-    patience: int = Field(
-        3, ge=0, description="Stop a trial after this many epochs without gain; 0 never does."
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        description="Images in one training step; default: what the space searches, else "
+        f"{DEFAULT_BATCH_SIZE}.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=0,
+        description="Stop a trial after this many epochs without gain, 0 never; default: what the space "
+        f"searches, else {DEFAULT_PATIENCE}.",
+    )
+    class_weights: Literal["none", "auto"] | None = Field(
+        None, description="auto: let all classes count alike in training, however many images they have."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Drives sampling, weights, shuffling and splits.")
     fidelity: Literal["epochs", "data"] = Field(
@@ -142,6 +167,9 @@ class SearchConfig(BaseModel):
         ge=8,
         le=1024,
         description="Side of the square images trained on; default: the most frequent, at most 64.",
+    )
+    limit: int | None = Field(
+        None, ge=1, description="Use a stratified sample of so many images, all splits together."
     )
     positive: str | None = Field(
         None, description="Class that precision, recall and AUROC are about (two classes)."

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tuner import __version__
-from tuner.cli import best, compare, data, doctor, leaderboard, resume, retry, runs, search, spaces
+from tuner.cli import best, compare, data, doctor, leaderboard, resume, retry, runs, search, spaces, train
 from tuner.cli.output import stderr
 from tuner.errors import TunerError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("search")(search.search)
+app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("retry")(retry.retry)
 app.command("leaderboard")(leaderboard.leaderboard)

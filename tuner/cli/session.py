@@ -13,14 +13,14 @@ from tuner.cli.output import note
 from tuner.cli.progress import decoding_bar, search_display, waiting
 from tuner.cli.review import print_review
 from tuner.cli.summary import show_speed, show_start
-from tuner.config import SearchConfig, make_config, split_objective
+from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig, make_config, split_objective
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import InterruptedRunError, SpaceError, StorageError, UsageError
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.schema import FAILED, STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
 from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.identity import check_conditions, check_data, check_space
+from tuner.search.identity import check_conditions, check_data, check_names, check_space
 from tuner.search.oracles import make_oracle, make_plan
 from tuner.search.run_folder import (
     begin_run,
@@ -31,6 +31,8 @@ from tuner.search.run_folder import (
     write_run_json,
 )
 from tuner.search.spaces import check_reference
+from tuner.search.tasks import training_values
+from tuner.search.weights import WEIGHTS, weights_value
 from tuner.training.device import quiet_import
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, WorkerSetup
@@ -91,7 +93,8 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
             if retry:
                 for trial in run.trials:
                     if trial.status == FAILED:
-                        store.restart(trial.trial_id, config.batch_size)
+                        chosen = training_values(config, description.training, trial.values)
+                        store.restart(trial.trial_id, chosen["batch_size"])
             _search(config, run.path, store, dataset, pool, quiet, started)
     print_review(open_run(run.path))
 
@@ -106,13 +109,12 @@ def _search(
     started: float,
 ) -> None:
     """Search, then look at the test split once, for the winner."""
-    import keras_tuner as kt
-
     from tuner.evaluation.winner import evaluate_winner
+    from tuner.search.configurations import declared_space
     from tuner.search.driver import Search
 
     facts = store.run()
-    space = kt.HyperParameters.from_config(facts["hyperparameters"])
+    space = declared_space(facts["hyperparameters"])
     oracle = make_oracle(config, space, facts.get("initial", []))
     status = "failed"
     try:
@@ -149,13 +151,22 @@ def _load(config: SearchConfig, source: str, quiet: bool) -> Dataset:
             seed=config.seed,
             positive=config.positive,
             strict=config.strict,
+            limit=config.limit,
             progress=advance,
         )
 
 
 def _pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> LocalPool:
     spec = DataSpec(dataset.image_shape, len(dataset.class_names))
-    setup = WorkerSetup(SpaceHyperModel(config.space, spec), dataset)
+    weights = () if config.weights is None else (f"{WEIGHTS}={weights_value(config.weights)}",)
+    fixed = {name: getattr(config, name) for name in ("batch_size", "patience", "class_weights")}
+    hypermodel = SpaceHyperModel(
+        config.space,
+        spec,
+        (*config.hp, *weights),
+        tuple((name, value) for name, value in fixed.items() if value is not None),
+    )
+    setup = WorkerSetup(hypermodel, dataset)
     return LocalPool(setup, log_path, config.workers, config.worker_memory)
 
 
@@ -171,10 +182,12 @@ def _describe(config: SearchConfig, dataset: Dataset, pool: LocalPool, quiet: bo
             import keras_tuner  # noqa: F401 - takes seconds, in which the worker loads its own
         plan = make_plan(config)
         images = len(dataset.splits["train"]) * plan.passes / plan.trials
-        answer = pool.ask(Describe(config.precision, config.xla, config.batch_size, images, plan.trials))
+        batch_size = config.batch_size or DEFAULT_BATCH_SIZE
+        answer = pool.ask(Describe(config.precision, config.xla, batch_size, images, plan.trials))
     if isinstance(answer, Failure):
         raise SpaceError(f"search space '{config.space}': {answer.message}")
     assert isinstance(answer, Description)
+    check_names(config, answer)
     metric, _ = split_objective(config.objective)
     if metric not in answer.metrics:
         raise UsageError(
@@ -186,11 +199,11 @@ def _describe(config: SearchConfig, dataset: Dataset, pool: LocalPool, quiet: bo
 
 def _initial(config: SearchConfig, description: Description, quiet: bool) -> list[dict[str, Any]]:
     """The configurations that the user wants tried first."""
-    import keras_tuner as kt
-
+    from tuner.search.configurations import declared_space
     from tuner.search.initial import initial_configurations
 
-    found = initial_configurations(config, kt.HyperParameters.from_config(description.hyperparameters))
+    space = declared_space(description.hyperparameters)
+    found = initial_configurations(config, space, description.presets)
     if found.left_out and not quiet:
         note(f"{found.left_out} rows of '{config.warm_start}' lie outside this space and are left out")
     return list(found.configurations)

@@ -32,11 +32,9 @@ def show_start(
     path: Path | None = None,
 ) -> None:
     """Say what will be done, with what, before anything is trained."""
-    import keras_tuner as kt
+    from tuner.search.configurations import declared_space, space_size
 
-    from tuner.search.configurations import space_size
-
-    space = kt.HyperParameters.from_config(description.hyperparameters)
+    space = declared_space(description.hyperparameters)
     size = space_size(space)
     plan = make_plan(config, size)
     counts = {split: sum(classes.values()) for split, classes in dataset.counts().items()}
@@ -92,6 +90,8 @@ def _device(device: str, compute: Compute) -> str:
 
 def _plan(config: SearchConfig, plan: Plan) -> str:
     epochs = min(plan.epochs, config.max_epochs_total or plan.epochs)
+    if plan.trials == 1:
+        return f"1 trial, at most {epochs} epochs"
     sampler = f" with {config.sampler}" if config.algorithm == "hyperband" else ""
     workers = f", {config.workers} at a time" if config.workers > 1 else ""
     return f"{config.algorithm}{sampler}, {plan.trials} trials{workers}, at most {epochs} epochs of training"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from bisect import bisect_left
@@ -16,6 +17,14 @@ _Case = frozenset[tuple[str, Any]]
 
 # A space is not counted where later conditions ask for more combinations of values than this at once.
 MAX_COUNTED = 10_000
+
+
+def declared_space(declared: dict[str, Any]) -> kt.HyperParameters:
+    """Return the space that `HyperParameters.get_config()` describes.
+
+    Keras Tuner itself puts objects into what it reads from, which nobody can read or write after that.
+    """
+    return kt.HyperParameters.from_config(copy.deepcopy(declared))
 
 
 def walk(space: kt.HyperParameters, choose: Callable[[Any], Any]) -> Values:

@@ -28,6 +28,7 @@ from tuner.search.known import KnownTrials
 from tuner.search.leaders import Leaders
 from tuner.search.oracles.planned import PlannedOracle, Standing
 from tuner.search.outputs import Outputs
+from tuner.search.tasks import TRAINING, Tasks
 from tuner.training.compute import Compute
 from tuner.training.seeds import derive_seed
 from tuner.training.task import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
@@ -71,7 +72,14 @@ class Search:
         self._restore()
         self._leaders = Leaders(self._trials, self._objective.direction, KEEP_BEST)
         facts = store.run()
-        self._compute = Compute(**facts.get("compute", {}))
+        self._tasks = Tasks(
+            config,
+            oracle.plan,
+            self._objective,
+            Compute(**facts.get("compute", {})),
+            facts.get(TRAINING, ()),
+            self._checkpoints,
+        )
         self._known = KnownTrials(run_path, facts.get(CONDITIONS) if config.reuse else None, self._objective)
         self._epochs_s_before = facts.get("epochs_s", 0.0)
         spent_epochs = sum(trial.epochs for trial in self._trials.values())
@@ -153,9 +161,9 @@ class Search:
         best = next(iter(self._leaders.trials), None)
         if best is None or not best.known_epochs or self._checkpoints.has_weights(best.trial_id):
             return
-        task = self._task(best, best.epochs)
+        task = self._tasks.make(best, best.epochs, deadline=None)
         self._listener(TrialStarted(task.trial_id, best.bracket, best.rung, 0, best.epochs, best.values))
-        self._pool.submit(self._pool.idle()[0], replace(task, deadline=None))
+        self._pool.submit(self._pool.idle()[0], task)
         while True:
             found = self._pool.next_event()
             event = found[1] if found is not None else None
@@ -179,7 +187,7 @@ class Search:
             rung=0,
             # The same configuration comes out the same, whichever trial it is.
             seed=derive_seed(self._config.seed, "trial", key(effective)),
-            batch_size=self._config.batch_size,
+            batch_size=self._tasks.batch_size(effective),
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         self._store.start_rung(replace(record, rung=planned["round"]))
@@ -188,24 +196,7 @@ class Search:
         self._listener(
             TrialStarted(trial_id, record.bracket, record.rung, record.epochs, epochs, record.values)
         )
-        return self._task(record, epochs)
-
-    def _task(self, record: TrialRecord, epochs: int) -> TrainTask:
-        return TrainTask(
-            trial_id=record.trial_id,
-            values=record.values,
-            rung=record.rung,
-            epochs=epochs,
-            batch_size=record.batch_size,
-            patience=self._config.patience,
-            objective=self._objective,
-            seed=record.seed,
-            checkpoint_dir=self._checkpoints.folder(record.trial_id),
-            epochs_reported=record.epochs,
-            deadline=self._budget.deadline,
-            data_share=self._oracle.plan.brackets[record.bracket].rungs[record.rung].data_share,
-            compute=self._compute,
-        )
+        return self._tasks.make(record, epochs, self._budget.deadline)
 
     def _handle(self, event: object) -> None:
         if isinstance(event, StepsDone):
@@ -251,7 +242,7 @@ class Search:
             self._store.stop(trial.trial_id)
             self._end_rung(self._reread(trial.trial_id))
             return
-        if event.reason == "oom" and trial.batch_size == self._config.batch_size > 1:
+        if event.reason == "oom" and trial.batch_size == self._tasks.batch_size(trial.values) > 1:
             self._begin_again(trial, trial.batch_size // 2)
             return
         failed = self._fail(trial, event.reason, event.message, event.traceback)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import DataSpec
-from tuner.search.spaces import resolve
+from tuner.errors import SpaceError
+from tuner.search.spaces import resolve, unknown
+from tuner.training.recipe import TRAINING_NAMES
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -21,6 +24,21 @@ class SpaceHyperModel:
 
     reference: str
     spec: DataSpec
+    only: tuple[str, ...] = ()
+    """NAME=VALUE|VALUE,...: search no other values of these hyperparameters."""
+    fixed: tuple[tuple[str, Any], ...] = ()
+    """Values that hyperparameters of the training have, where the space declares them."""
+
+    def hyperparameters(self) -> kt.HyperParameters:
+        """Return what the space is to declare itself in, so that no more is searched than is wanted.
+
+        Raises:
+            UsageError: `only` cannot be understood.
+        """
+        # Keras Tuner takes a second to import, which the driver has other things to do in.
+        from tuner.search.restriction import RestrictedHyperParameters, wanted_values
+
+        return RestrictedHyperParameters(wanted_values(self.only, self.presets))
 
     def build(self, hp: kt.HyperParameters) -> Any:
         """Return what the space's build gives for `hp`; a `build(hp)` is called without the spec.
@@ -28,22 +46,56 @@ class SpaceHyperModel:
         Raises:
             SpaceError: the space cannot be found or imported.
         """
-        build, wants_spec = _builder(self.reference)
-        return build(hp, self.spec) if wants_spec else build(hp)
+        space = _loaded(self.reference)
+        return space.build(hp, self.spec) if space.wants_spec else space.build(hp)
+
+    def training(self, hp: kt.HyperParameters) -> tuple[str, ...]:
+        """Let the space declare hyperparameters of the training after those of `build`; return their names.
+
+        Raises:
+            SpaceError: it declares something that the training knows nothing of, or build something of it.
+        """
+        declare = _loaded(self.reference).training
+        if declare is None:
+            return ()
+        of_model = {parameter.name for parameter in hp.space}
+        if taken := sorted(of_model.intersection(TRAINING_NAMES)):
+            raise SpaceError(
+                f"build declares '{taken[0]}', a hyperparameter of the training. Rename it there."
+            )
+        if hasattr(hp, "fix"):
+            hp.fix(dict(self.fixed))
+        declare(hp)
+        names = tuple(dict.fromkeys(p.name for p in hp.space if p.name not in of_model))
+        for name in names:
+            if name not in TRAINING_NAMES:
+                raise SpaceError(unknown("hyperparameter of the training", name, TRAINING_NAMES))
+        return names
+
+    @property
+    def presets(self) -> dict[str, dict[str, Any]]:
+        """Configurations that the space names: values by hyperparameter; the others have their default."""
+        return _loaded(self.reference).presets
+
+
+@dataclass(frozen=True)
+class _Space:
+    build: Callable[..., Any]
+    wants_spec: bool
+    training: Callable[[Any], object] | None
+    presets: dict[str, dict[str, Any]]
 
 
 @functools.cache
-def _builder(reference: str) -> tuple[Callable[..., Any], bool]:
-    """The build function, imported once in a process, and whether it takes the spec.
-
-    A HyperModel class is created once.
-    """
+def _loaded(reference: str) -> _Space:
+    """What there is of a space, imported once in a process; a HyperModel class is created once."""
     found: Any = resolve(reference)
-    build = found().build if isinstance(found, type) else found
+    owner = found() if isinstance(found, type) else sys.modules[found.__module__]
+    build = owner.build if isinstance(found, type) else found
     required = [
         parameter
         for parameter in inspect.signature(build).parameters.values()
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         and parameter.default is parameter.empty
     ]
-    return build, len(required) >= 2
+    return _Space(build, len(required) >= 2, getattr(owner, "training", None), getattr(owner, "PRESETS", {}))

@@ -10,6 +10,8 @@ from tuner.config import SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.errors import UsageError
 from tuner.results.store import Store
+from tuner.search.spaces import unknown
+from tuner.search.weights import WEIGHTS, weights_hash
 from tuner.training.compute import Compute
 from tuner.workers.protocol import Description, Ready
 
@@ -29,6 +31,10 @@ def conditions(
     return {
         "data": dataset.fingerprint,
         "split_seed": dataset.seed,
+        "class_weights": config.class_weights or "none",
+        # Over how many epochs a schedule is spread decides each of them.
+        "schedule": config.max_epochs if "schedule" in space.training else None,
+        "weights": _weights(space.hyperparameters),
         "space": config.space,
         "code": space.code,
         "compute": asdict(space.compute),
@@ -79,6 +85,32 @@ def check_space(facts: dict[str, Any], space: Description) -> None:
         differences = [f"the default model had {num_params:,} parameters, it has {space.num_params:,}"]
     if differences:
         raise _changed("search space", "; ".join(differences))
+
+
+def check_names(config: SearchConfig, space: Description) -> None:
+    """See that the space has what `--hp` names.
+
+    Raises:
+        UsageError: it has no such hyperparameter.
+    """
+    from tuner.search.restriction import wanted_values
+
+    known = _parameters(space.hyperparameters)
+    for name in wanted_values(config.hp, space.presets):
+        if name not in known:
+            raise UsageError(f"--hp {name}: {unknown('hyperparameter', name, known)}")
+    if config.weights is not None and WEIGHTS not in known:
+        raise UsageError(
+            f"--weights {config.weights}: search space '{config.space}' has no pretrained weights. "
+            "Leave it out."
+        )
+
+
+def _weights(hyperparameters: dict[str, Any]) -> str | None:
+    """What tells the pretrained weights of a space from others; None where it has none."""
+    for parameter in _parameters(hyperparameters).get(WEIGHTS, []):
+        return weights_hash(str(parameter.get("value", parameter.get("default"))))
+    return None
 
 
 def _parameters(hyperparameters: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -36,6 +36,11 @@ class Bracket:
         return sum(rung.data_share * epochs for rung, epochs in self._trained)
 
     @property
+    def passes_of_longest(self) -> float:
+        """Passes over all of the data of a trial that reaches the last rung."""
+        return sum(rung.data_share * epochs / rung.trials for rung, epochs in self._trained)
+
+    @property
     def _trained(self) -> list[tuple[Rung, int]]:
         before = (0, *(rung.epochs for rung in self.rungs))
         return [

@@ -24,6 +24,7 @@ from tuner.results.store import Store
 from tuner.results.tables import write_json
 from tuner.search.identity import CONDITIONS, conditions
 from tuner.search.spaces import label
+from tuner.search.tasks import TRAINING
 from tuner.workers.protocol import Description, Ready
 
 LOCK_FILE = "run.lock"
@@ -86,6 +87,7 @@ def begin_run(
         "hyperparameters": space.hyperparameters,
         "default_num_params": space.num_params,
         "initial": initial,
+        TRAINING: list(space.training),
         "data": {
             "source": dataset.source,
             "fingerprint": dataset.fingerprint,

@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -91,7 +91,7 @@ def _named(name: str) -> EntryPoint | None:
         return plugins[name]
     if Path(f"{name}.py").is_file():
         raise SpaceError(f"unknown search space '{name}'. Did you mean the file '{name}.py'?")
-    raise SpaceError(_unknown("search space", name, [*builtin_names(), *plugins]))
+    raise SpaceError(unknown("search space", name, [*builtin_names(), *plugins]))
 
 
 def _existing(path: Path) -> Path:
@@ -134,10 +134,12 @@ def _attribute(module: ModuleType, name: str, reference: str) -> Callable[..., A
     if callable(found):
         return found  # type: ignore[no-any-return]
     functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-    raise SpaceError(_unknown(f"function in search space '{reference}':", name or "build", functions))
+    raise SpaceError(unknown(f"function in search space '{reference}':", name or "build", functions))
 
 
-def _unknown(what: str, name: str, known: list[str]) -> str:
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, which comes nearest, and which there are."""
+    known = sorted(known)
     close = get_close_matches(name, known, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
-    return f"unknown {what} '{name}'.{hint} Known: {', '.join(sorted(known)) or 'none'}."
+    return f"unknown {what} '{name}'.{hint} Known: {', '.join(known) or 'none'}."

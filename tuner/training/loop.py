@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks
 
 
@@ -15,8 +16,14 @@ class Loop(Protocol):
     def trace(self) -> None:
         """Do now what can be done before the first step, so that it is not taken for part of it."""
 
-    def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
-        """Train once over the images in this order; return the metrics, averaged over the epoch."""
+    def train_epoch(
+        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
+    ) -> dict[str, float]:
+        """Train once over the images in this order; return the metrics, averaged over the epoch.
+
+        Args:
+            draws: Random numbers for the augmentation of each of them, a row each; None where none is wanted.
+        """
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
         """Return the metrics on these images."""
@@ -25,10 +32,17 @@ class Loop(Protocol):
         """Return the model's raw output (len(indices), outputs)."""
 
 
-def make_loop(model: Any, images: np.ndarray, labels: np.ndarray, xla: bool = False) -> Loop:
+def make_loop(
+    model: Any,
+    images: np.ndarray,
+    labels: np.ndarray,
+    xla: bool = False,
+    batches: TrainingBatches = PLAIN_BATCHES,
+) -> Loop:
     """Return the fastest loop there is for the active Keras backend.
 
     Args:
+        batches: Makes the arguments of a training step.
         xla: TensorFlow: compile training steps with XLA. JAX always does, PyTorch never.
     """
     import keras
@@ -37,34 +51,43 @@ def make_loop(model: Any, images: np.ndarray, labels: np.ndarray, xla: bool = Fa
     if backend == "tensorflow":
         from tuner.training.loop_tensorflow import TensorFlowLoop
 
-        return TensorFlowLoop(model, images, labels, xla)
+        return TensorFlowLoop(model, images, labels, xla, batches)
     # A model that asks not to be compiled gets what it asks for.
     if backend == "jax" and model.jit_compile and not model.run_eagerly:
         from tuner.training.loop_jax import JaxLoop
 
-        return JaxLoop(model, images, labels)
-    return KerasLoop(model, images, labels)
+        return JaxLoop(model, images, labels, batches)
+    return KerasLoop(model, images, labels, batches)
 
 
 class KerasLoop:
     """Works on every backend: Keras' own fit, evaluate and predict over batches of the memory map."""
 
-    def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(
+        self,
+        model: Any,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batches: TrainingBatches = PLAIN_BATCHES,
+    ) -> None:
         self._model, self._images, self._labels = model, images, labels
+        self._make = batches.make
 
     def trace(self) -> None:
         pass  # Keras does it with the first batch
 
-    def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
+    def train_epoch(
+        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
+    ) -> dict[str, float]:
         import keras
 
         def report(batch: int, logs: dict[str, float]) -> None:
             on_step(min((batch + 1) * batch_size, len(order)), float(logs["loss"]))
 
         callback = keras.callbacks.LambdaCallback(on_train_batch_end=report)
-        history = self._model.fit(
-            self._batches(order, batch_size), shuffle=False, verbose=0, callbacks=[callback]
-        )
+        draws = no_draws(order) if draws is None else draws
+        batches = self._batches(order, batch_size, draws)
+        history = self._model.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
         return {name: float(values[-1]) for name, values in history.history.items()}
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
@@ -74,17 +97,24 @@ class KerasLoop:
     def predict(self, indices: np.ndarray) -> np.ndarray:
         return np.asarray(self._model.predict(self._batches(indices), verbose=0))
 
-    def _batches(self, order: np.ndarray, batch_size: int = EVALUATION_BATCH) -> Any:
+    def _batches(
+        self, order: np.ndarray, batch_size: int = EVALUATION_BATCH, draws: np.ndarray | None = None
+    ) -> Any:
+        """The batches of an order; made for training where there are `draws`."""
         import keras
 
-        images, labels = self._images, self._labels
-        batches = [row for part in chunks(order, batch_size, len(order)) for row in part]
+        images, labels, make = self._images, self._labels, self._make
+        places = [row for part in chunks(np.arange(len(order)), batch_size, len(order)) for row in part]
 
         class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             def __len__(self) -> int:
-                return len(batches)
+                return len(places)
 
-            def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-                return images[batches[index]], labels[batches[index]]
+            def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+                batch = order[places[index]]
+                if draws is None:
+                    return images[batch], labels[batch]
+                made = make(images[batch], labels[batch], draws[places[index]])
+                return tuple(keras.ops.convert_to_numpy(part) for part in made)
 
         return Batches()

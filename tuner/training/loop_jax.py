@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import psutil
 
+from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, held, next_steps
 
 # Of images that are not held on the device, so many bytes at a time are put there.
@@ -23,19 +24,27 @@ WINDOW_BYTES = 2**26
 class _Window:
     """Images and labels on the device, and the batches to take from them as rows of indices.
 
-    `rows` may be longer than the `count` rows that are meant, since each new shape is a new compilation.
+    `draws` (rows, batch, n) are random numbers for each image. `rows` may be longer than the `count` rows
+    that are meant, since each new shape is a new compilation.
     """
 
     images: Any
     labels: Any
     rows: Any
+    draws: Any
     count: int
 
 
 class JaxLoop:
     """Runs the model's own `train_step` and `test_step`, compiled, on batches gathered on the device."""
 
-    def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(
+        self,
+        model: Any,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batches: TrainingBatches = PLAIN_BATCHES,
+    ) -> None:
         self._model = model
         self._images, self._labels = images, labels.astype(np.int32)
         on_device = held(images, labels, _put, _free_bytes)
@@ -45,8 +54,8 @@ class JaxLoop:
         self._steps = FIRST_STEPS
         # As in Keras' own fit: metrics, loss and optimizer make their variables outside of any trace.
         model._symbolic_build(data_batch=(images[:1], self._labels[:1]))
-        self._train_steps = _many_steps(model, model.train_step)
-        self._test_steps = _many_steps(model, model.test_step)
+        self._train_steps = _many_steps(model, model.train_step, batches.make)
+        self._test_steps = _many_steps(model, model.test_step, PLAIN_BATCHES.make)
         self._predict_step = jax.jit(
             lambda state, images, labels, batch: model.predict_step(state, _batch(images, labels, batch))
         )
@@ -54,7 +63,9 @@ class JaxLoop:
     def trace(self) -> None:
         pass  # JAX compiles with the first batch
 
-    def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
+    def train_epoch(
+        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
+    ) -> dict[str, float]:
         model = self._model
         model.reset_metrics()
         groups = (
@@ -63,8 +74,9 @@ class JaxLoop:
             model.optimizer.variables,
             model.metrics_variables,
         )
+        draws = no_draws(order) if draws is None else draws
         done, logs = 0, {}
-        for window in self._windows(order, batch_size):
+        for window in self._windows(order, draws, batch_size):
             first = 0
             while first < window.count:
                 steps = min(self._steps, window.count - first)
@@ -81,31 +93,33 @@ class JaxLoop:
         model.reset_metrics()
         groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
         logs: dict[str, Any] = {}
-        for window in self._windows(indices, EVALUATION_BATCH):
+        for window in self._windows(indices, no_draws(indices), EVALUATION_BATCH):
             logs = _dispatch(self._test_steps, groups, window, 0, window.count)
         return _floats(logs)
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
         groups = (self._model.trainable_variables, self._model.non_trainable_variables)
         outputs = []
-        for window in self._windows(indices, EVALUATION_BATCH):
+        for window in self._windows(indices, no_draws(indices), EVALUATION_BATCH):
             for row in window.rows[: window.count]:
                 output, changed = self._predict_step(_values(groups), window.images, window.labels, row)
                 _assign(groups[1], changed)
                 outputs.append(np.asarray(output))
         return np.concatenate(outputs)
 
-    def _windows(self, order: np.ndarray, batch_size: int) -> Iterator[_Window]:
+    def _windows(self, order: np.ndarray, draws: np.ndarray, batch_size: int) -> Iterator[_Window]:
         """Cut an order into windows of whole batches of equal shape, and one for what is left over."""
         whole = len(order) // batch_size * batch_size
         if whole:
-            yield from self._whole_batches(order[:whole].reshape(-1, batch_size))
+            yield from self._whole_batches(order[:whole].reshape(-1, batch_size), draws[:whole])
         if whole < len(order):
-            yield from self._whole_batches(order[whole:].reshape(1, -1))
+            yield from self._whole_batches(order[whole:].reshape(1, -1), draws[whole:])
 
-    def _whole_batches(self, batches: np.ndarray) -> Iterator[_Window]:
+    def _whole_batches(self, batches: np.ndarray, draws: np.ndarray) -> Iterator[_Window]:
+        draws = draws.reshape(*batches.shape, draws.shape[1])
         if self._held:
-            yield _Window(self._images, self._labels, jnp.asarray(batches, jnp.int32), len(batches))
+            rows = jnp.asarray(batches, jnp.int32)
+            yield _Window(self._images, self._labels, rows, jnp.asarray(draws), len(batches))
             return
         batch_size = batches.shape[1]
         steps = min(len(batches), max(1, WINDOW_BYTES // (self._images[0].nbytes * batch_size)))
@@ -113,30 +127,33 @@ class JaxLoop:
         for first in range(0, len(batches), steps):
             part = batches[first : first + steps]
             flat = np.resize(part, steps * batch_size)
+            drawn = np.resize(draws[first : first + steps], (steps, *draws.shape[1:]))
             images, labels = jax.device_put((self._images[flat], self._labels[flat]))
-            yield _Window(images, labels, rows, len(part))
+            yield _Window(images, labels, rows, jnp.asarray(drawn), len(part))
 
 
 def _put(images: np.ndarray, labels: np.ndarray) -> Any:
     return jax.device_put((images, labels.astype(np.int32)))
 
 
-def _many_steps(model: Any, step: Callable[..., Any]) -> Any:
+def _many_steps(model: Any, step: Callable[..., Any], make: Callable[..., Any]) -> Any:
     """A function that runs `step` for rows `first` to `last` and returns metrics and new state.
 
     The state is given away: its memory becomes that of the new state.
     """
 
-    def run_row(state: Any, images: Any, labels: Any, rows: Any, row: Any) -> Any:
-        return step(state, _batch(images, labels, rows[row]))
+    def run_row(state: Any, images: Any, labels: Any, rows: Any, draws: Any, row: Any) -> Any:
+        return step(state, make(*_batch(images, labels, rows[row]), draws[row]))
 
     if loops_cost():
         run_compiled_row = jax.jit(run_row, donate_argnums=0)
 
-        def run_rows(state: Any, images: Any, labels: Any, rows: Any, first: int, last: int) -> Any:
+        def run_rows(
+            state: Any, images: Any, labels: Any, rows: Any, draws: Any, first: int, last: int
+        ) -> Any:
             logs = None
             for row in range(first, last):
-                logs, state = run_compiled_row(state, images, labels, rows, row)
+                logs, state = run_compiled_row(state, images, labels, rows, draws, row)
             return logs, state
 
         return run_rows
@@ -144,11 +161,11 @@ def _many_steps(model: Any, step: Callable[..., Any]) -> Any:
     step = jax.jit(step)  # traced once, though it is asked for its metrics before it is run
 
     # The bounds are arguments, so that any number of steps is one compilation.
-    def run_loop(state: Any, images: Any, labels: Any, rows: Any, first: Any, last: Any) -> Any:
+    def run_loop(state: Any, images: Any, labels: Any, rows: Any, draws: Any, first: Any, last: Any) -> Any:
         def body(row: Any, carried: Any) -> Any:
-            return run_row(carried[1], images, labels, rows, row)
+            return run_row(carried[1], images, labels, rows, draws, row)
 
-        shapes, _ = jax.eval_shape(run_row, state, images, labels, rows, first)
+        shapes, _ = jax.eval_shape(run_row, state, images, labels, rows, draws, first)
         no_logs = jax.tree.map(lambda log: jnp.zeros(log.shape, log.dtype), shapes)
         logs, state = jax.lax.fori_loop(first, last, body, (no_logs, state))
         with keras.StatelessScope(list(zip(model.metrics_variables, state[-1], strict=True))):
@@ -167,7 +184,7 @@ def loops_cost() -> bool:
 
 def _dispatch(loop: Any, groups: tuple[list[Any], ...], window: _Window, first: int, last: int) -> Any:
     """Run rows `first` to `last` of a window, put the new state into the variables, return the metrics."""
-    logs, state = loop(_values(groups), window.images, window.labels, window.rows, first, last)
+    logs, state = loop(_values(groups), window.images, window.labels, window.rows, window.draws, first, last)
     for variables, values in zip(groups, state, strict=True):
         _assign(variables, values)
     return logs

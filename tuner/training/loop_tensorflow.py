@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
+from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.kernels_tensorflow import fuse_updates
 from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunks, held, next_steps
 
@@ -16,7 +17,14 @@ from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunk
 class TensorFlowLoop:
     """Runs the model's own `train_step` and `test_step` in a graph loop that gathers its batches itself."""
 
-    def __init__(self, model: Any, images: np.ndarray, labels: np.ndarray, xla: bool = False) -> None:
+    def __init__(
+        self,
+        model: Any,
+        images: np.ndarray,
+        labels: np.ndarray,
+        xla: bool = False,
+        batches: TrainingBatches = PLAIN_BATCHES,
+    ) -> None:
         self._model = model
         self._images, self._labels = images, labels
         on_device = held(images, labels, _as_tensors, lambda: psutil.virtual_memory().available)
@@ -32,8 +40,8 @@ class TensorFlowLoop:
         if xla:
             # The step alone: its shapes are those of a batch, while a dispatch has any number of steps.
             train_step = tf.function(train_step, jit_compile=True, autograph=False)
-        self._train_steps = _graph_loop(model, train_step, images.shape[1:])
-        self._test_steps = _graph_loop(model, model.test_step, images.shape[1:])
+        self._train_steps = _graph_loop(model, train_step, images.shape[1:], batches.make)
+        self._test_steps = _graph_loop(model, model.test_step, images.shape[1:], PLAIN_BATCHES.make)
         self._predict_batch = tf.function(
             lambda images: model(images, training=False), reduce_retracing=True, autograph=False
         )
@@ -42,14 +50,18 @@ class TensorFlowLoop:
         self._train_steps.get_concrete_function()
         self._test_steps.get_concrete_function()
 
-    def train_epoch(self, order: np.ndarray, batch_size: int, on_step: OnStep) -> dict[str, float]:
+    def train_epoch(
+        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
+    ) -> dict[str, float]:
         self._model.reset_metrics()
+        draws = no_draws(order) if draws is None else draws
         done, logs = 0, {}
         remaining = order
         while len(remaining):
             part = chunks(remaining, batch_size, self._steps)[0]
             start = time.perf_counter()
-            logs = _floats(self._train_steps(*self._feed(part)))
+            drawn = draws[done : done + part.size].reshape(*part.shape, draws.shape[1])
+            logs = _floats(self._train_steps(*self._feed(part), drawn))
             self._steps = next_steps(self._steps, len(part), time.perf_counter() - start)
             done += part.size
             remaining = remaining[part.size :]
@@ -60,7 +72,8 @@ class TensorFlowLoop:
         self._model.reset_metrics()
         logs: dict[str, float] = {}
         for part in chunks(indices, EVALUATION_BATCH, 8):
-            logs = _floats(self._test_steps(*self._feed(part)))
+            drawn = no_draws(part).reshape(*part.shape, 0)
+            logs = _floats(self._test_steps(*self._feed(part), drawn))
         return logs
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
@@ -84,13 +97,16 @@ def _build_metrics(model: Any, images: Any, labels: Any) -> None:
     model.compute_metrics(images, labels, model(images, training=False))
 
 
-def _graph_loop(model: Any, step: Any, image_shape: tuple[int, ...]) -> Any:
-    """A graph that runs `step` for each row of an order (steps, batch) and returns the metrics so far."""
+def _graph_loop(model: Any, step: Any, image_shape: tuple[int, ...], make: Any) -> Any:
+    """A graph that runs `step` for each row of an order (steps, batch) and returns the metrics so far.
 
-    def run(images: Any, labels: Any, order: Any) -> Any:
+    `make` turns images, labels and draws of a row into the arguments of a step.
+    """
+
+    def run(images: Any, labels: Any, order: Any, draws: Any) -> Any:
         def body(row: Any) -> Any:
             batch = order[row]
-            step((tf.gather(images, batch), tf.gather(labels, batch)))
+            step(make(tf.gather(images, batch), tf.gather(labels, batch), draws[row]))
             return row + 1
 
         # Steps depend on each other through the variables, so they must not overlap.
@@ -101,6 +117,7 @@ def _graph_loop(model: Any, step: Any, image_shape: tuple[int, ...]) -> Any:
         tf.TensorSpec([None, *image_shape], tf.uint8),
         tf.TensorSpec([None], tf.int32),
         tf.TensorSpec([None, None], tf.int32),
+        tf.TensorSpec([None, None, None], tf.float32),
     ]
     # As in Keras' own train function, Python control flow in layers is not turned into that of a graph.
     return tf.function(run, input_signature=signature, autograph=False)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from tuner.config import Direction
 from tuner.training.checkpoint import Epoch, History
 from tuner.training.compute import DEFAULT_COMPUTE, Compute
+from tuner.training.recipe import PLAIN, Recipe
 
 FailureReason = Literal["build", "nan", "oom", "crash", "timeout", "data"]
 
@@ -61,6 +62,8 @@ class TrainTask:
     deadline: float | None = None  # time.time() after which no step is begun
     data_share: float = 1.0  # of the training images, above 0
     compute: Compute = DEFAULT_COMPUTE
+    recipe: Recipe = PLAIN
+    passes: float = 1.0  # over the training images, to the end of the last rung; schedules span them
 
     def is_over(self, history: History) -> bool:
         """True where `patience` epochs brought no gain; on part of the data that proves nothing."""

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from tuner.data.dataset import Dataset
+from tuner.training.batches import TrainingBatches
 from tuner.training.build import build_model
 from tuner.training.checkpoint import Epoch, Snapshot, load_best, restore_state, save, take_snapshot
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
-from tuner.training.loop import Loop, make_loop
+from tuner.training.loop import make_loop
+from tuner.training.optimization import apply_recipe, class_weights
 from tuner.training.pipeline import epoch_order, stratified_part
 from tuner.training.task import EpochDone, RungDone, StepsDone, TrainTask, TrialError
 from tuner.training.warm import BuiltTrial, WarmTrials
@@ -46,9 +48,9 @@ def train(
         StorageError: a checkpoint cannot be written.
     """
     start = time.perf_counter()
+    part = stratified_part(dataset.splits["train"], dataset.labels, task.data_share, dataset.seed)
     built = (warm.take(task) if warm is not None else None) or _build(task, hypermodel, dataset)
     history = built.history
-    part = stratified_part(dataset.splits["train"], dataset.labels, task.data_share, dataset.seed)
 
     def report(number: int, epoch: Epoch) -> None:
         if number > task.epochs_reported:
@@ -62,7 +64,7 @@ def train(
         while len(history) < task.epochs and not task.is_over(history):
             number = len(history) + 1
             try:
-                epoch = _train_epoch(task, built.loop, dataset, part, number, emit)
+                epoch = _train_epoch(task, built, dataset, part, number, emit)
             except _DeadlineError:
                 timed_out = True
                 break
@@ -104,17 +106,24 @@ def _build(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:
     keras.utils.set_random_seed(task.seed)
     use_precision(task.compute.precision)
     model = build_model(hypermodel, task.values, dataset)
+    images, num_classes = dataset.splits["train"], len(dataset.class_names)
+    apply_recipe(model, task.recipe, num_classes, round(task.passes * len(images) / task.batch_size))
     history = restore_state(task.checkpoint_dir, model)
-    loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla)
+    weighted = task.recipe.class_weights == "auto"
+    batches = TrainingBatches(
+        task.recipe, class_weights(dataset.labels[images], num_classes) if weighted else None
+    )
+    loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches)
     loop.trace()
-    return BuiltTrial(model, loop, history)
+    return BuiltTrial(model, loop, batches, history)
 
 
 def _train_epoch(
-    task: TrainTask, loop: Loop, dataset: Dataset, part: np.ndarray, number: int, emit: Emit
+    task: TrainTask, built: BuiltTrial, dataset: Dataset, part: np.ndarray, number: int, emit: Emit
 ) -> Epoch:
     start = time.perf_counter()
     order = epoch_order(part, task.seed, number)
+    draws = built.batches.draw(len(order), task.seed, number)
 
     def on_step(done: int, loss: float) -> None:
         if not math.isfinite(loss):
@@ -125,9 +134,9 @@ def _train_epoch(
             raise _DeadlineError
         emit(StepsDone(task.trial_id, number, done, len(order)))
 
-    metrics = loop.train_epoch(order, task.batch_size, on_step)
+    metrics = built.loop.train_epoch(order, task.batch_size, on_step, draws)
     train_s = time.perf_counter() - start
-    metrics |= {f"val_{name}": v for name, v in loop.evaluate(dataset.splits["validation"]).items()}
+    metrics |= {f"val_{name}": v for name, v in built.loop.evaluate(dataset.splits["validation"]).items()}
     value = metrics[task.objective.name]
     if not math.isfinite(value):
         raise TrialError("nan", f"{task.objective.name} became {value} in epoch {number}.")

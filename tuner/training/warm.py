@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.training.batches import TrainingBatches
 from tuner.training.checkpoint import History, read_history
 from tuner.training.loop import Loop
 from tuner.training.task import TrainTask
@@ -20,6 +21,7 @@ class BuiltTrial:
 
     model: Any
     loop: Loop
+    batches: TrainingBatches
     history: History
 
 

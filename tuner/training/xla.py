@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -44,6 +45,7 @@ def choose_xla(
     wanted: Literal["auto", "on", "off"],
     hypermodel: Any,
     dataset: Dataset,
+    values: dict[str, Any],
     batch_size: int,
     images: float,
     trials: int,
@@ -51,8 +53,8 @@ def choose_xla(
     """Return whether to compile training steps with XLA.
 
     Args:
-        wanted: "auto" compares the default model with and without, once for a device, a model and a batch
-            size.
+        wanted: "auto" compares a model with and without, once for a device, a model and a batch size.
+        values: Configuration of that model.
         images: Images that a trial trains on, on average.
         trials: How many there are.
     """
@@ -62,8 +64,12 @@ def choose_xla(
         return wanted == "on"
     if images < MIN_IMAGES or images * trials < MIN_IMAGES_IN_ALL:
         return False
-    path = cache_root() / "pace" / f"{_key(hypermodel, dataset, batch_size)}.json"
-    plain, compiled = _remembered(path) or _measured(path, hypermodel, dataset, batch_size)
+
+    def build() -> Any:
+        return build_model(hypermodel, values, dataset)
+
+    path = cache_root() / "pace" / f"{_key(build(), dataset, batch_size)}.json"
+    plain, compiled = _remembered(path) or _measured(path, build, dataset, batch_size)
     return pays(plain, compiled, images)
 
 
@@ -72,10 +78,9 @@ def pays(plain: Pace, compiled: Pace, images: float) -> bool:
     return compiled.seconds(images) <= (1 - MIN_GAIN) * plain.seconds(images)
 
 
-def _key(hypermodel: Any, dataset: Dataset, batch_size: int) -> str:
+def _key(model: Any, dataset: Dataset, batch_size: int) -> str:
     import tensorflow as tf
 
-    model = build_model(hypermodel, {}, dataset)
     shapes = [[layer.__class__.__name__, *(tuple(v.shape) for v in layer.weights)] for layer in model.layers]
     known = [
         describe_device(),
@@ -96,10 +101,10 @@ def _remembered(path: Path) -> tuple[Pace, Pace] | None:
         return None
 
 
-def _measured(path: Path, hypermodel: Any, dataset: Dataset, batch_size: int) -> tuple[Pace, Pace]:
-    plain = _pace(hypermodel, dataset, batch_size, xla=False)
+def _measured(path: Path, build: Callable[[], Any], dataset: Dataset, batch_size: int) -> tuple[Pace, Pace]:
+    plain = _pace(build, dataset, batch_size, xla=False)
     try:
-        compiled = _pace(hypermodel, dataset, batch_size, xla=True)
+        compiled = _pace(build, dataset, batch_size, xla=True)
     except Exception:  # XLA does not know every operation, and says so in many ways
         compiled = plain  # no gain
     with contextlib.suppress(DataError):  # measured anew next time
@@ -107,9 +112,9 @@ def _measured(path: Path, hypermodel: Any, dataset: Dataset, batch_size: int) ->
     return plain, compiled
 
 
-def _pace(hypermodel: Any, dataset: Dataset, batch_size: int, xla: bool) -> Pace:
+def _pace(build: Callable[[], Any], dataset: Dataset, batch_size: int, xla: bool) -> Pace:
     start = time.perf_counter()
-    model = build_model(hypermodel, {}, dataset)
+    model = build()
     loop = make_loop(model, dataset.images, dataset.labels, xla)
     batches = np.resize(dataset.splits["train"], 4 * batch_size)
     loop.train_epoch(batches, batch_size, lambda *_: None)

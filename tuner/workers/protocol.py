@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -14,7 +14,11 @@ from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, T
 
 
 class HyperModel(Protocol):
-    """A search space that pickles; a `keras_tuner.HyperModel` is one."""
+    """A search space that pickles; a `keras_tuner.HyperModel` is one.
+
+    It may have more, which is asked for: `hyperparameters()`, to declare it in; `training(hp)`, that declares
+    hyperparameters of the training and returns their names; `presets`, values by name.
+    """
 
     def build(self, hp: Any) -> Any:
         """Return a compiled model; called in the worker."""
@@ -74,6 +78,8 @@ class Description:
     num_params: int
     compute: Compute
     code: str  # hash of the code that the space is made of
+    training: tuple[str, ...] = ()  # those of the hyperparameters that are the training's
+    presets: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 
@@ -100,16 +101,19 @@ class Server:
 
         compute = Compute(choose_precision(request.precision))
         use_precision(compute.precision)
-        hp = kt.HyperParameters()
-        model = build_model(self._hypermodel, {}, self._dataset, hp)
+        hypermodel: Any = self._hypermodel
+        hp = getattr(hypermodel, "hyperparameters", kt.HyperParameters)()
+        model = build_model(hypermodel, {}, self._dataset, hp)
+        training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         first = self._dataset.splits["train"][:8]
         loop = make_loop(model, self._dataset.images[first], self._dataset.labels[first])
         metrics = loop.evaluate(np.arange(len(first)))
         num_params = int(model.count_params())
         xla = choose_xla(
             request.xla,
-            self._hypermodel,
+            hypermodel,
             self._dataset,
+            dict(hp.values),
             request.batch_size,
             request.images,
             request.trials,
@@ -121,6 +125,8 @@ class Server:
             num_params,
             replace(compute, xla=xla),
             code_hash(),
+            training,
+            getattr(hypermodel, "presets", {}),
         )
 
     def _finish(self, request: FinishWinner) -> WinnerDone:

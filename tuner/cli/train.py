@@ -1,0 +1,67 @@
+"""`tuner train`: one configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tuner.cli.options import QuietOption, option
+from tuner.cli.search import BUDGET, OUTPUT, TRAINING, WHAT
+from tuner.config import make_config
+from tuner.errors import UsageError
+
+
+def train(
+    space: Annotated[str | None, option("space", WHAT)] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", help="A configuration that the space names.", rich_help_panel=WHAT),
+    ] = None,
+    hp: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hp",
+            metavar="NAME=VALUE",
+            help="Value of a hyperparameter; the rest are those of the preset, or defaults. Repeatable.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    weights: Annotated[str | None, option("weights", WHAT)] = None,
+    data: Annotated[str | None, option("data", WHAT)] = None,
+    limit: Annotated[str | None, option("limit", WHAT)] = None,
+    objective: Annotated[str | None, option("objective", WHAT)] = None,
+    positive: Annotated[str | None, option("positive", WHAT)] = None,
+    max_epochs: Annotated[str | None, option("max_epochs", BUDGET)] = None,
+    max_time: Annotated[str | None, option("max_time", BUDGET)] = None,
+    reuse: Annotated[bool | None, option("reuse", BUDGET)] = None,
+    batch_size: Annotated[str | None, option("batch_size", TRAINING)] = None,
+    patience: Annotated[str | None, option("patience", TRAINING)] = None,
+    class_weights: Annotated[str | None, option("class_weights", TRAINING)] = None,
+    seed: Annotated[str | None, option("seed", TRAINING)] = None,
+    worker_memory: Annotated[str | None, option("worker_memory", TRAINING)] = None,
+    precision: Annotated[str | None, option("precision", TRAINING)] = None,
+    xla: Annotated[str | None, option("xla", TRAINING)] = None,
+    image_size: Annotated[str | None, option("image_size", TRAINING)] = None,
+    strict: Annotated[bool | None, option("strict", TRAINING)] = None,
+    name: Annotated[str | None, option("name", OUTPUT)] = None,
+    results_dir: Annotated[str | None, option("results_dir", OUTPUT)] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train one configuration: a search of one, with the same data, results and review."""
+    given = dict(locals())
+    for other in ("preset", "hp", "quiet"):
+        del given[other]
+    for text in hp or ():
+        if "|" in text:
+            raise UsageError(
+                f"--hp '{text}' names several values. Give one, or compare them with tuner search."
+            )
+    values = [*([f"preset={preset}"] if preset else []), *(hp or ())]
+    request = {key: value for key, value in given.items() if value is not None}
+    # The one trial is what the space's defaults are, once the values above are the only ones.
+    config = make_config({**request, "hp": values, "algorithm": "tpe", "max_trials": 1})
+
+    from tuner.cli import session
+
+    session.new_search(config, quiet)

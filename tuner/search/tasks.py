@@ -1,0 +1,75 @@
+"""From a trial on record to what a worker is asked to train."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from tuner.config import DEFAULT_BATCH_SIZE, DEFAULT_PATIENCE, SearchConfig
+from tuner.results.schema import TrialRecord
+from tuner.search.checkpoints import Checkpoints
+from tuner.search.plan import Plan
+from tuner.training.compute import Compute
+from tuner.training.recipe import make_recipe
+from tuner.training.task import Objective, TrainTask
+
+TRAINING = "training"
+"""The fact of a run that names those of its hyperparameters that are the training's."""
+
+
+class Tasks:
+    """Makes the tasks of one search; the arguments are as in `training_values`."""
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        plan: Plan,
+        objective: Objective,
+        compute: Compute,
+        training: Collection[str],
+        checkpoints: Checkpoints,
+    ) -> None:
+        self._config, self._plan, self._objective = config, plan, objective
+        self._compute, self._training, self._checkpoints = compute, training, checkpoints
+
+    def make(self, trial: TrialRecord, epochs: int, deadline: float | None) -> TrainTask:
+        """Return the task to train a trial until it has so many epochs behind it."""
+        bracket = self._plan.brackets[trial.bracket]
+        chosen = training_values(self._config, self._training, trial.values)
+        return TrainTask(
+            trial_id=trial.trial_id,
+            values=trial.values,
+            rung=trial.rung,
+            epochs=epochs,
+            batch_size=trial.batch_size,
+            patience=chosen["patience"],
+            objective=self._objective,
+            seed=trial.seed,
+            checkpoint_dir=self._checkpoints.folder(trial.trial_id),
+            epochs_reported=trial.epochs,
+            deadline=deadline,
+            data_share=bracket.rungs[trial.rung].data_share,
+            compute=self._compute,
+            recipe=make_recipe(chosen),
+            passes=bracket.passes_of_longest,
+        )
+
+    def batch_size(self, values: Mapping[str, Any]) -> int:
+        """Return the batch size that a configuration is to be trained with, where memory allows."""
+        return int(training_values(self._config, self._training, values)["batch_size"])
+
+
+def training_values(
+    config: SearchConfig, training: Collection[str], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what a configuration says of its training, else the request, else the defaults.
+
+    Args:
+        training: Names of the hyperparameters that are the training's, not the model's.
+    """
+    return {
+        "batch_size": config.batch_size or DEFAULT_BATCH_SIZE,
+        "patience": DEFAULT_PATIENCE if config.patience is None else config.patience,
+        "class_weights": config.class_weights or "none",
+        **{name: values[name] for name in training if name in values},
+    }

@@ -1,0 +1,89 @@
+"""The loss and the optimizer of a compiled model, as a recipe wants them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tuner.training.recipe import Recipe
+from tuner.training.task import TrialError
+
+# Of all steps; the learning rate rises in them before it falls.
+WARMUP_SHARE = 0.05
+# Decay would only shift these, not keep a model simple.
+NOT_DECAYED = ["bias", "gamma", "beta"]
+
+
+def apply_recipe(model: Any, recipe: Recipe, num_classes: int, steps: int) -> None:
+    """Let a compiled model train by a recipe, as far as its loss and its optimizer are concerned.
+
+    Args:
+        steps: Training steps until the end of the last rung, over which a schedule is spread.
+
+    Raises:
+        TrialError: the optimizer has a schedule of its own already.
+    """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if recipe.weight_decay is not None:
+        optimizer.weight_decay = recipe.weight_decay
+        optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    if recipe.schedule == "cosine":
+        optimizer.learning_rate = _cosine(optimizer, steps)
+    if recipe.label_smoothing:
+        _smooth_labels(model, recipe.label_smoothing, num_classes)
+
+
+def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return the weight of each class (num_classes,) that lets all of them count alike, 1 on average.
+
+    Source: King & Zeng 2001, Logistic regression in rare events data, section 4.2; scikit-learn's "balanced".
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    return np.asarray(len(labels) / (num_classes * np.maximum(counts, 1)), np.float32)
+
+
+def _cosine(optimizer: Any, steps: int) -> Any:
+    """A linear rise to the optimizer's learning rate, then half a cosine down to zero.
+
+    Source: Loshchilov & Hutter 2017, SGDR, equation 5 without restarts; Goyal et al. 2017, section 2.2.
+    """
+    import keras
+
+    if isinstance(optimizer.get_config()["learning_rate"], dict):
+        raise TrialError(
+            "build",
+            "schedule=cosine needs a learning rate that is a number; the optimizer has its own schedule.",
+        )
+    warmup = round(WARMUP_SHARE * steps)
+    rate = float(optimizer.learning_rate)
+    return keras.optimizers.schedules.CosineDecay(
+        rate / (warmup + 1), max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
+    )
+
+
+def _smooth_labels(model: Any, amount: float, num_classes: int) -> None:
+    """Mix the loss with that of every class alike, in training alone.
+
+    Validation losses stay comparable between trials. By linearity of the cross-entropy this is the loss of
+    smoothed labels, whatever form labels and outputs have.
+
+    Source: Szegedy et al. 2016, Rethinking the Inception architecture, section 7.
+    """
+    import keras
+
+    plain = model.compute_loss
+
+    def compute_loss(
+        x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        loss = plain(x, y, y_pred, sample_weight, training)
+        if not training:
+            return loss
+        uniform = [
+            plain(x, keras.ops.full_like(y, label), y_pred, sample_weight, training)
+            for label in range(num_classes)
+        ]
+        return (1 - amount) * loss + amount / num_classes * sum(uniform)
+
+    model.compute_loss = compute_loss
