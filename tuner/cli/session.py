@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tuner.errors import InterruptedRunError, SpaceError, StorageError, UsageErr
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.schema import FAILED, STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
+from tuner.results.timings import Stopwatch
 from tuner.search.hypermodel import SpaceHyperModel
 from tuner.search.identity import check_conditions, check_data, check_names, check_space
 from tuner.search.oracles import make_oracle, make_plan
@@ -50,9 +50,10 @@ def dry_run(config: SearchConfig, quiet: bool) -> None:
 
 def new_search(config: SearchConfig, quiet: bool) -> None:
     """Run a search from its beginning to the review of its winner."""
-    started = time.monotonic()
+    stopwatch = Stopwatch()
     check_reference(config.space)
     dataset = _load(config, config.data, quiet)
+    stopwatch.end("preparation_s")
     path = make_run_folder(config, dataset)
     try:
         with locked(path), _pool(config, dataset, path / WORKER_LOG) as pool:
@@ -61,7 +62,7 @@ def new_search(config: SearchConfig, quiet: bool) -> None:
             if not quiet:
                 show_start(config, dataset, pool.device().device, description, path)
             store = begin_run(path, config, dataset, pool.device(), description, initial)
-            _search(config, path, store, dataset, pool, quiet, started)
+            _search(config, path, store, dataset, pool, quiet, stopwatch)
     finally:
         discard_if_unstarted(path)
     print_review(open_run(path))
@@ -77,10 +78,11 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
     Raises:
         UsageError: the data or the space are not those that the run was begun with, or it is under way.
     """
-    started = time.monotonic()
+    stopwatch = Stopwatch()
     with locked(run.path):
         config = make_config({**run.facts["config"], **changes})
         dataset = _load(config, run.facts["data"]["source"], quiet)
+        stopwatch.end("preparation_s")
         check_data(run.facts, dataset)
         with _pool(config, dataset, run.path / WORKER_LOG) as pool:
             description = _describe(config, dataset, pool, quiet)
@@ -95,7 +97,7 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
                     if trial.status == FAILED:
                         chosen = training_values(config, description.training, trial.values)
                         store.restart(trial.trial_id, chosen["batch_size"])
-            _search(config, run.path, store, dataset, pool, quiet, started)
+            _search(config, run.path, store, dataset, pool, quiet, stopwatch)
     print_review(open_run(run.path))
 
 
@@ -106,7 +108,7 @@ def _search(
     dataset: Dataset,
     pool: LocalPool,
     quiet: bool,
-    started: float,
+    stopwatch: Stopwatch,
 ) -> None:
     """Search, then look at the test split once, for the winner."""
     from tuner.evaluation.winner import evaluate_winner
@@ -122,13 +124,15 @@ def _search(
             oracle.plan, len(dataset.splits["train"]), config, store.trials(), quiet
         ) as listener:
             search = Search(config, path, store, oracle, pool, listener)
+            stopwatch.end("loading_s")
+            stopwatch.record(store)
             outcome = search.run()
         if outcome.note and not quiet:
             note(outcome.note)
         evaluate_winner(open_run(path), dataset, pool)
         status = outcome.status
         if not quiet:
-            show_speed(search.tally, config.workers, time.monotonic() - started)
+            show_speed(search.tally, config.workers, stopwatch.elapsed_s)
     except KeyboardInterrupt:
         status = "interrupted"
         raise InterruptedRunError(
