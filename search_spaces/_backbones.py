@@ -16,6 +16,7 @@ from typing import Any
 import keras
 from keras import layers
 
+SHORT_MOMENTUM = 0.9
 IMAGENET = "imagenet"
 NO_WEIGHTS = "none"
 VIT = "vit_b16"
@@ -147,6 +148,17 @@ def train_top(backbone: keras.Model, share: float) -> None:
     first = len(parts) - round(share * len(parts))
     for position, layer in enumerate(parts):
         layer.trainable = position >= first and not isinstance(layer, layers.BatchNormalization)
+
+
+def train_all(backbone: keras.Model) -> None:
+    """Let random weights train, with statistics of batch normalisation that follow within tens of steps.
+
+    Some networks average over thousands of steps, for the length of a training on ImageNet; after a short one
+    they would be validated with statistics of the untrained network.
+    """
+    for layer in backbone.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, SHORT_MOMENTUM)
 
 
 def _parts(backbone: keras.Model) -> list[keras.Layer]:

@@ -19,6 +19,7 @@ from search_spaces._backbones import (
     make_application,
     make_vit,
     preprocess,
+    train_all,
     train_top,
 )
 from search_spaces._head import compiled_classifier
@@ -129,6 +130,7 @@ def _run(
     x = images if images.shape[1:3] == sides else layers.Resizing(*sides)(images)
     x = preprocess(x, pixels)
     if weights == NO_WEIGHTS:
+        train_all(network)
         return network(x)
     train_top(network, fine_tune)
     return network(x, training=False)

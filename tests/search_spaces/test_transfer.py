@@ -156,6 +156,10 @@ def test_without_weights_everything_trains():
     assert "fine_tune" not in hp
 
 
+def test_without_weights_the_statistics_of_batch_norm_follow_a_short_training():
+    assert {layer.momentum for layer in trained_batch_norms(model_with())} == {0.9}
+
+
 def test_weights_of_a_file_are_loaded_whatever_the_size_of_image(weights_file):
     hp, model = space_of(weights=weights_file)
     keras.utils.set_random_seed(1)
