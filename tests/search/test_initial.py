@@ -147,7 +147,10 @@ def test_both_ends_of_a_range_are_allowed(text, rate):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("filtres=20", "no hyperparameter 'filtres'. Did you mean 'filters'? Known: filters, activation"),
+        (
+            "filtres=20",
+            "unknown hyperparameter 'filtres'. Did you mean 'filters'? Known: activation, filters",
+        ),
         ("filters=30", "filters=30 is not allowed. Allowed: 20 to 100 in steps of 20. Nearest: "),
         ("filters=120", "Nearest: 100."),
         ("filters=many", "filters=many is not allowed. Allowed: 20 to 100 in steps of 20."),

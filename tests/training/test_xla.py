@@ -17,7 +17,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def choose(hypermodel, dataset, wanted="auto", images=10**6, trials=10):
-    return choose_xla(wanted, hypermodel, dataset, batch_size=16, images=images, trials=trials)
+    return choose_xla(wanted, hypermodel, dataset, {}, batch_size=16, images=images, trials=trials)
 
 
 def test_compiling_pays_when_the_training_is_long_enough():

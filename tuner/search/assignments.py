@@ -19,8 +19,10 @@ PRESET = "preset"
 _EXAMPLE = "filters=40,learning_rate=0.001"
 
 
-def assignments(option: str, text: str, presets: Presets) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what NAME=VALUE,... gives to each name, and before it what a preset named in it gives.
+def assignments(
+    option: str, text: str, presets: Presets, example: str = _EXAMPLE
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what a preset named in NAME=VALUE,... gives to each name, and what the rest gives.
 
     Raises:
         UsageError: the text, which came with this option, has another form, or there is no such preset.
@@ -30,7 +32,7 @@ def assignments(option: str, text: str, presets: Presets) -> tuple[dict[str, str
     for part in re.split(r",(?=[^,=]*=)", text):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not name or not equals:
-            raise UsageError(f"{option} '{text}': '{part}' is not NAME=VALUE. Write e.g. '{_EXAMPLE}'.")
+            raise UsageError(f"{option} '{text}': '{part}' is not NAME=VALUE. Write e.g. '{example}'.")
         if name in given:
             raise UsageError(f"{option} '{text}': '{name}' is given twice. Leave one out.")
         given[name] = value

@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import keras_tuner as kt
@@ -57,7 +58,7 @@ def initial_configurations(
 
 
 def _included(text: str, space: kt.HyperParameters, presets: Presets) -> Values:
-    preset, given = assignments("--include", text, presets)
+    preset, given = assignments("--include", text, presets, _example(space))
     try:
         values = configuration({**preset, **given}, space)
     except ValueError as error:
@@ -143,3 +144,8 @@ def _why_inactive(name: str, values: Values, space: kt.HyperParameters) -> str:
         if not condition.is_active(values)
     )
     return f"'{name}' has no effect here: it needs {needs}. Add that, or leave '{name}' out."
+
+
+def _example(space: kt.HyperParameters) -> str:
+    defaults = walk(space, lambda parameter: parameter.default)
+    return ",".join(f"{name}={value}" for name, value in islice(defaults.items(), 2))

@@ -1,0 +1,135 @@
+"""`tuner train`, and what searches and trains have in common: presets, --hp, --limit."""
+
+import csv
+import json
+
+import pytest
+
+from tests.cli.conftest import Run, write_images
+
+pytestmark = pytest.mark.training
+
+SPACE = """
+import keras
+
+PRESETS = {"wide": {"units": 16, "batch_size": 64, "blur": 0.5}}
+
+def build(hp, spec):
+    model = keras.Sequential([
+        keras.Input(spec.image_shape), keras.layers.Rescaling(1 / 255), keras.layers.Flatten(),
+        keras.layers.Dense(hp.Choice("units", [4, 8, 16]), activation="relu"),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ])
+    model.compile(hp.Choice("optimizer", ["adam", "sgd"]), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+def training(hp):
+    hp.Choice("batch_size", [16, 32, 64])
+    hp.Choice("patience", [1, 9])
+    hp.Choice("blur", [0.0, 0.5])
+    hp.Choice("schedule", ["constant", "cosine"])
+"""
+
+
+@pytest.fixture
+def space(tmp_path):
+    path = tmp_path / "trained_space.py"
+    path.write_text(SPACE)
+    return path
+
+
+def trials(folder):
+    with (folder / "trials.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_train_is_a_search_of_one(tuner: Run, images, space, tmp_path):
+    done = tuner(
+        *("train", "--space", space, "--data", images, "--preset", "wide", "--hp", "optimizer=sgd"),
+        *("--max-epochs", 2, "--name", "one"),
+    )
+    assert done.code == 0, done.stderr
+    (trial,) = trials(tmp_path / "results/one")
+    assert trial["status"] == "COMPLETED"
+    assert (trial["hp.units"], trial["hp.optimizer"], trial["hp.blur"]) == ("16", "sgd", "0.5")
+    assert (trial["batch_size"], trial["epochs"]) == ("64", "2")
+    assert (tmp_path / "results/one/best/model.keras").is_file()
+    assert "1 trial, at most 2 epochs" in done.stderr
+    assert "Next       tuner best one --export model.keras" in done.stderr
+
+
+def test_the_space_decides_on_batch_size_and_patience_unless_the_request_does(
+    tuner: Run, images, space, tmp_path
+):
+    shared = ("train", "--space", space, "--data", images, "--max-epochs", 1)
+    assert tuner(*shared, "--name", "default").code == 0
+    assert tuner(*shared, "--name", "asked", "--batch-size", 48).code == 0
+    (default,), (asked,) = trials(tmp_path / "results/default"), trials(tmp_path / "results/asked")
+    assert (default["batch_size"], default["hp.batch_size"]) == ("16", "16")
+    assert (asked["batch_size"], asked["hp.batch_size"]) == ("48", "48")
+
+
+def test_a_search_tries_the_values_of_hp_only(tuner: Run, images, space, tmp_path):
+    done = tuner(
+        *("search", "--space", space, "--data", images, "--algorithm", "grid", "--max-trials", 20),
+        *("--hp", "preset=wide", "--hp", "units=4|8,optimizer=adam,patience=9,schedule=constant"),
+        *("--max-epochs", 1, "--name", "grid"),
+    )
+    assert done.code == 0, done.stderr
+    rows = trials(tmp_path / "results/grid")
+    assert [row["hp.units"] for row in rows] == ["4", "8"]
+    assert {row["hp.blur"] for row in rows} == {"0.5"}
+    assert "space exhausted, 2 of 2" in done.stderr
+
+
+def test_a_preset_can_be_tried_first(tuner: Run, images, space, tmp_path):
+    done = tuner(
+        *("search", "--space", space, "--data", images, "--algorithm", "random", "--max-trials", 1),
+        *("--include", "preset=wide,optimizer=sgd", "--max-epochs", 1, "--name", "first"),
+    )
+    assert done.code == 0, done.stderr
+    (trial,) = trials(tmp_path / "results/first")
+    assert (trial["hp.units"], trial["hp.optimizer"], trial["hp.batch_size"]) == ("16", "sgd", "64")
+
+
+def test_a_limit_takes_a_stratified_sample(tuner: Run, images, tmp_path):
+    done = tuner("train", "--data", images, "--limit", 60, "--max-epochs", 1, "--name", "part")
+    assert done.code == 0, done.stderr
+    counts = json.loads((tmp_path / "results/part/run.json").read_text("utf-8"))["data"]["counts"]
+    assert sum(sum(split.values()) for split in counts.values()) == 60
+    assert all(split["FAKE"] == split["REAL"] for split in counts.values())
+
+
+def test_weighted_classes_are_found_in_spite_of_their_number(tuner: Run, tmp_path):
+    """One class has a tenth of the images, all alike: without weights the other one is always right."""
+    folder = write_images(tmp_path / "unbalanced")
+    for split in ("train", "test"):
+        for path in sorted((folder / split / "REAL").iterdir())[4:]:
+            path.unlink()
+    shared = ("train", "--data", folder, "--max-epochs", 1, "--hp", "learning_rate=0.0001,optimizer=sgd")
+    assert tuner(*shared, "--name", "plain").code == 0
+    assert tuner(*shared, "--class-weights", "auto", "--name", "weighted").code == 0
+    metrics = [trials(tmp_path / "results" / name)[0]["loss"] for name in ("plain", "weighted")]
+    assert metrics[0] != metrics[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--preset", "wdie"), "unknown preset 'wdie'. Did you mean 'wide'?"),
+        (("--hp", "unit=4"), "--hp unit: unknown hyperparameter 'unit'. Did you mean 'units'?"),
+        (("--hp", "units=5"), "units=5 is not allowed. Allowed: 4, 8, 16."),
+        (("--hp", "units=4|8"), "names several values"),
+        (("--weights", "none"), "has no pretrained weights"),
+        (("--weights", "nowhere.h5"), "--weights 'nowhere.h5': no such file."),
+        (("--limit", "3"), "3"),
+    ],
+)
+def test_a_bad_request_is_one_line_and_leaves_nothing(
+    tuner: Run, images, space, tmp_path, arguments, message
+):
+    done = tuner("train", "--space", space, "--data", images, *arguments, "--quiet")
+    assert done.code == 2
+    assert len(done.error_lines) == 1
+    assert message in done.stderr
+    assert not list(tmp_path.glob("results/*"))
