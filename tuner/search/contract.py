@@ -11,12 +11,13 @@ import numpy as np
 
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
-from tuner.search.configurations import Values, active_values, all_values
+from tuner.search.configurations import Values, active_values
 from tuner.search.hypermodel import SpaceHyperModel
 from tuner.search.specimen import (
     SpecimenParameters,
     Subject,
     configuration_with,
+    is_value,
     outputs_of,
     tried_values,
 )
@@ -73,16 +74,15 @@ def run_checks(hypermodel: SpaceHyperModel) -> Iterator[Finding]:
 
 
 def problem(check: Check, subject: Subject) -> str | None:
-    """What a check finds wrong; also where a configuration cannot be built at all."""
+    """What a check finds wrong; also where a configuration or the training cannot be had at all."""
     try:
         return check(subject)
-    except TrialError as error:
+    except (TrialError, SpaceError) as error:
         return str(error)
 
 
 def gives_probabilities(subject: Subject) -> str | None:
-    model = subject.default.model
-    outputs = outputs_of(model, subject.hypermodel.spec)
+    model, outputs = subject.default.model, subject.outputs
     if not np.isfinite(outputs).all():
         return "the untrained model gives NaN or infinity. Look at its activations and initializers."
     if getattr(model.loss, "from_logits", False):
@@ -94,12 +94,13 @@ def gives_probabilities(subject: Subject) -> str | None:
 
 
 def scales_pixels(subject: Subject) -> str | None:
-    model = subject.default.model
-    shares = probabilities(model, outputs_of(model, subject.hypermodel.spec))
-    if np.ptp(shares, axis=0).max() > 0 and shares.max() < SURE:
+    if gives_probabilities(subject) is not None:
+        return None  # the outputs say nothing of the pixels then
+    surest = probabilities(subject.default.model, subject.outputs).max()
+    if surest < SURE:
         return None
     return (
-        "raw pixels 0..255 saturate the untrained model: its outputs are 0 or 1, or the same for all images. "
+        f"raw pixels 0..255 make the untrained model sure of a class ({surest:.2%}). "
         "Begin with keras.layers.Rescaling(1 / 255)."
     )
 
@@ -190,9 +191,7 @@ def classes_change_the_output_only(subject: Subject) -> str | None:
         return (
             f"with {other.spec.num_classes} classes build raises {type(error).__name__}: {first_line(error)}"
         )
-    if (
-        num_outputs == outputs_of(subject.default.model, spec).shape[-1]
-    ):  # a build(hp) has its classes built in
+    if num_outputs == subject.outputs.shape[-1]:  # a build(hp) has its classes built in
         return None
     if hp.get_config()["space"] == subject.space.get_config()["space"]:
         return None
@@ -203,11 +202,7 @@ def training_is_understood(subject: Subject) -> str | None:
     names = {parameter.name for parameter in subject.space.space}
     if taken := sorted(names.intersection(TRAINING_NAMES)):
         return f"build declares '{taken[0]}', which the training applies. Declare it in training(hp)."
-    try:
-        declared = subject.training
-    except SpaceError as error:
-        return str(error)
-    for parameter in declared:
+    for parameter in subject.training:
         for value in tried_values(parameter):
             if allowed := _not_allowed(parameter.name, value):
                 return f"'{parameter.name}' of the training cannot be {value!r}. Allowed: {allowed}."
@@ -225,6 +220,8 @@ def _not_allowed(name: str, value: Any) -> str | None:
 
 
 def presets_are_configurations(subject: Subject) -> str | None:
+    if not subject.hypermodel.presets:
+        return None
     whole = kt.HyperParameters()
     whole.merge([*subject.space.space, *subject.training])
     for name, values in subject.hypermodel.presets.items():
@@ -245,16 +242,6 @@ def presets_are_configurations(subject: Subject) -> str | None:
 def completed(space: kt.HyperParameters, values: Values) -> Values:
     """Return the configuration with these values where they are active, and defaults."""
     return {parameter.name: value for parameter, value in active_values(space, values)}
-
-
-def is_value(parameter: Any, value: Any) -> bool:
-    """True for what the hyperparameter may be; a fixed one may be replaced by any value of its type."""
-    if isinstance(parameter, kt.engine.hyperparameters.Fixed):
-        return isinstance(value, type(parameter.value))
-    try:
-        return value in all_values(parameter)
-    except ValueError:
-        return bool(parameter.min_value <= value <= parameter.max_value)
 
 
 BUILDS = "build gives a compiled model that suits the data"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -54,13 +55,16 @@ def overview(hypermodel: SpaceHyperModel) -> Overview:
     hp, spec = specimen.hp, hypermodel.spec
     flops = count_flops(specimen.model, spec.image_shape)
     of_training = training_names(hypermodel, hp)
+    for parameter in hp.space:
+        if parameter.name in hp.replaced:
+            parameter.value = hp.replaced[parameter.name]
     rows = tuple(
         Hyperparameter(
             parameter.name,
             "training" if parameter.name in of_training else "model",
             describe_values(parameter),
-            hp.replaced.get(parameter.name, parameter.default),
-            "; ".join(map(_describe_condition, parameter.conditions)) or None,
+            parameter.default,
+            describe_conditions(parameter, hp),
         )
         for parameter in hp.space
     )
@@ -90,8 +94,21 @@ def describe_values(parameter: Any) -> str:
     return f"{parameter.min_value}..{parameter.max_value}{step}{scale}"
 
 
-def _describe_condition(condition: Any) -> str:
-    return f"{condition.name} = {' or '.join(map(str, condition.values))}"
+def describe_conditions(parameter: Any, space: kt.HyperParameters) -> str | None:
+    """Return when a hyperparameter has an effect: 'num_blocks = 3 or 4'; None where it always has one."""
+    texts = []
+    for condition in parameter.conditions:
+        parents = [each for each in space.space if each.name == condition.name]
+        if not all(_has_only(each, condition.values) for each in parents):
+            texts.append(f"{condition.name} = {' or '.join(map(str, condition.values))}")
+    return "; ".join(texts) or None
+
+
+def _has_only(parameter: Any, values: Sequence[Any]) -> bool:
+    """True where a hyperparameter has no other values; a fixed one may be replaced."""
+    if isinstance(parameter, kt.engine.hyperparameters.Fixed) or not _is_finite(parameter):
+        return False
+    return set(all_values(parameter)) <= set(values)
 
 
 def _is_finite(parameter: Any) -> bool:

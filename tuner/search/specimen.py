@@ -130,20 +130,30 @@ def tried_values(parameter: Any) -> Sequence[Any]:
     return [values[round(i * (len(values) - 1) / (MAX_TRIED - 1))] for i in range(MAX_TRIED)]
 
 
+def is_value(parameter: Any, value: Any) -> bool:
+    """True for what the hyperparameter may be; a fixed one may be replaced by any value of its type."""
+    if isinstance(parameter, kt.engine.hyperparameters.Fixed):
+        return isinstance(value, type(parameter.value))
+    try:
+        return value in all_values(parameter)
+    except ValueError:
+        return bool(parameter.min_value <= value <= parameter.max_value)
+
+
 def configuration_with(space: kt.HyperParameters, target: Any, preferred: set[tuple[str, Any]]) -> Values:
     """Return a configuration in which a hyperparameter is active, if there is one.
 
     Args:
         preferred: Names and values that are taken where the target allows them; the rest are defaults.
     """
-    required = _required(space, target)
+    required = required_values(space, target)
 
     def choose(parameter: Any) -> Any:
         allowed = required.get(parameter.name, tried_values(parameter))
         wanted = (value for value in allowed if (parameter.name, value) in preferred)
         default = parameter.default
-        usual = (default,) if parameter.name not in required or default in allowed else allowed
-        return next(chain(wanted, usual))
+        usual = allowed if parameter.name in required and default not in allowed else ()
+        return next(chain(wanted, usual, (default,)))
 
     return walk(space, choose)
 
@@ -160,14 +170,24 @@ class Subject:
     def default(self) -> Specimen:
         return build_specimen(self.hypermodel, {})
 
+    @cached_property
+    def outputs(self) -> np.ndarray:
+        """Outputs of the untrained default model for raw pixels."""
+        return outputs_of(self.default.model, self.hypermodel.spec)
+
     @property
     def space(self) -> SpecimenParameters:
         return self.default.hp
 
     @cached_property
     def tunable(self) -> list[Any]:
-        """Hyperparameters of the model that have something to tune."""
-        return [parameter for parameter in self.space.space if len(tried_values(parameter)) > 1]
+        """Hyperparameters of the model that have something to tune, as far as no weights are pretrained."""
+        return [
+            parameter
+            for parameter in self.space.space
+            if len(tried_values(parameter)) > 1
+            and NO_WEIGHTS in required_values(self.space, parameter).get(WEIGHTS, [NO_WEIGHTS])
+        ]
 
     @cached_property
     def training(self) -> list[Any]:
@@ -201,14 +221,16 @@ class Subject:
         return ", ".join(f"{name}={value}" for name, value in different.items()) or "its defaults"
 
 
-def _required(space: kt.HyperParameters, target: Any) -> dict[str, Sequence[Any]]:
+def required_values(space: kt.HyperParameters, target: Any) -> dict[str, Sequence[Any]]:
     """What the parents of a hyperparameter have to be, and theirs."""
     required: dict[str, Sequence[Any]] = {}
     for condition in target.conditions:
         parent = next(each for each in space.space if each.name == condition.name)
-        required |= _required(space, parent)
+        required |= required_values(space, parent)
         before = required.get(condition.name, condition.values)
-        required[condition.name] = [value for value in condition.values if value in before]
+        required[condition.name] = [
+            value for value in condition.values if value in before and is_value(parent, value)
+        ]
     return required
 
 
