@@ -205,10 +205,7 @@ def build(hp):
 
 
 def test_a_learning_rate_is_an_effect(findings):
-    source = """
-def build(hp):
-    return model_of(layers.Dense(5), rate=hp.Float("rate", 1e-4, 1e-1, sampling="log"))
-"""
+    source = PLAIN.replace("4, 8))", "4, 8)), rate=hp.Float('rate', 1e-4, 1e-1, sampling='log'")
     assert wrong(findings(source)) == {}
 
 
