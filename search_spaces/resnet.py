@@ -24,9 +24,15 @@ PRESETS = {
         "optimizer": "sgd",
         "sgd_learning_rate": 0.1,
         "batch_size": 128,
+        "patience": 10,
+        "horizontal_flip": True,
+        "vertical_flip": False,
         "shift": 0.1,
-        "weight_decay": 1e-4,
+        "jpeg_quality": 100,
+        "blur": 0.0,
         "label_smoothing": 0.0,
+        "weight_decay": 1e-4,
+        "schedule": "cosine",
     },
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
 from tuner.evaluation.confusion import write_confusion_png
+from tuner.evaluation.curves import write_curves_png
 from tuner.evaluation.metrics import evaluate, predicted_classes
 from tuner.files import replace_text
 from tuner.results.query import RunView, winner
@@ -17,12 +18,16 @@ from tuner.results.schema import (
     BEST,
     CHECKPOINTS,
     CONFUSION_FILE,
+    CURVES_FILE,
     EVALUATION_FILE,
     HYPERPARAMETERS_FILE,
     MODEL_FILE,
     PREDICTIONS_FILE,
+    STORE_FILE,
 )
+from tuner.results.store import Store
 from tuner.results.tables import csv_text, write_json
+from tuner.training.checkpoint import History
 from tuner.workers.protocol import Failure, FinishWinner, Pool, WinnerDone
 
 
@@ -54,8 +59,23 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     write_confusion_png(
         best / CONFUSION_FILE, evaluation, f"{run.facts['dataset']} test split, trial {trial.trial_id}"
     )
+    write_curves_png(
+        best / CURVES_FILE,
+        _history(run, trial.trial_id),
+        run.facts["objective"],
+        trial.best_epoch or 1,
+        f"{run.facts['dataset']}, trial {trial.trial_id}",
+    )
     write_json(best / EVALUATION_FILE, evaluation)
     return evaluation
+
+
+def _history(run: RunView, trial_id: str) -> History:
+    store = Store(run.path / STORE_FILE)
+    try:
+        return store.history(trial_id)
+    finally:
+        store.close()
 
 
 def _write_predictions(path: Path, dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray) -> None:

@@ -22,6 +22,7 @@ HYPERPARAMETERS_FILE = "hyperparameters.json"
 EVALUATION_FILE = "evaluation.json"
 PREDICTIONS_FILE = "predictions.csv"
 CONFUSION_FILE = "confusion_matrix.png"
+CURVES_FILE = "learning_curves.png"
 
 HP_PREFIX = "hp."
 
