@@ -205,7 +205,7 @@ def build(hp):
 
 
 def test_a_learning_rate_is_an_effect(findings):
-    source = PLAIN.replace("4, 8))", "4, 8)), rate=hp.Float('rate', 1e-4, 1e-1, sampling='log'")
+    source = PLAIN.replace("4, 8)))", "4, 8)), rate=hp.Float('rate', 1e-4, 1e-1, sampling='log'))")
     assert wrong(findings(source)) == {}
 
 
