@@ -87,7 +87,7 @@ def build(hp: kt.HyperParameters, spec: DataSpec) -> keras.Model:
         remaining = [strides, *[1] * (convs_per_block - 1)] * (num_blocks - block)
         if pooling != "none" and _fit(min(x.shape[1:3]) // 2, remaining, kernel_size, padding):
             pool = layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D
-            x = pool()(x)
+            x = pool(2)(x)
         x = layers.Dropout(block_dropout)(x) if block_dropout else x
     features = hp.Choice("features", ["flatten", "average"], default="average")
     x = layers.Flatten()(x) if features == "flatten" else layers.GlobalAveragePooling2D()(x)

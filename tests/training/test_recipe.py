@@ -123,7 +123,7 @@ def test_weights_decay_but_biases_do_not():
     apply_recipe(model, Recipe(weight_decay=0.1), 2, steps=1)
     before = {variable.path: np.asarray(variable) for variable in model.trainable_variables}
     model.layers[-1].bias.assign([1.0])
-    zero = [keras.ops.zeros_like(variable) for variable in model.trainable_variables]
+    zero = [keras.ops.zeros(variable.shape) for variable in model.trainable_variables]
     model.optimizer.apply(zero, model.trainable_variables)
     for variable in model.trainable_variables:
         if variable.name == "bias":

@@ -144,8 +144,7 @@ def compressed(images: Any, quality: Any) -> Any:
         forth = np.array(_TO_YCBCR, np.float32)
         colours = ops.einsum("ij,bhwj->bhwi", forth, padded)
         light = _quantised(colours[..., :1] - 128, _LUMINANCE, quality) + 128
-        halved = ops.average_pool(colours[..., 1:], 2, data_format="channels_last")
-        halved = _quantised(halved, _CHROMINANCE, quality)
+        halved = _quantised(_halved(colours[..., 1:]), _CHROMINANCE, quality)
         tone = ops.repeat(ops.repeat(halved, 2, axis=1), 2, axis=2)
         planes = ops.einsum("ij,bhwj->bhwi", np.linalg.inv(forth), ops.concatenate([light, tone], axis=-1))
     return ops.clip(ops.round(planes[:, :height, :width]), 0, 255)
@@ -155,6 +154,16 @@ def _padded(images: Any, pads: list[list[int]]) -> Any:
     from keras import ops
 
     return ops.pad(images, pads, mode="symmetric") if any(map(any, pads)) else images
+
+
+def _halved(planes: Any) -> Any:
+    """The mean of each square of two by two pixels."""
+    from keras import ops
+
+    batch = ops.shape(planes)[0]
+    height, width, channels = planes.shape[1:]
+    squares = ops.reshape(planes, (batch, height // 2, 2, width // 2, 2, channels))
+    return ops.mean(squares, axis=(2, 4))
 
 
 def _quantised(planes: Any, table: tuple[tuple[int, ...], ...], quality: Any) -> Any:
