@@ -32,7 +32,7 @@ def offline(config: SearchConfig) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory) -> Path:
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stand-in for a face set: unbalanced, in Kaggle's nested layout with tables beside the images."""
     folder = tmp_path_factory.mktemp("faces")
     images = write_images(folder / "plain", ("fake", "real"), count=70)

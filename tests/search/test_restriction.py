@@ -25,6 +25,7 @@ def build(hp, spec):
 
 def training(hp):
     hp.Choice("batch_size", [32, 64])
+    hp.Boolean("vertical_flip")
     hp.Choice("blur", [0.0, 0.5])
 """
 
@@ -52,7 +53,7 @@ def values(hp, name):
 def test_without_a_restriction_nothing_changes(declare):
     hp, names = declare()
     assert values(hp, "units") == [[10, 20, 30, 40, 50]]
-    assert names == ("batch_size", "blur")
+    assert names == ("batch_size", "vertical_flip", "blur")
 
 
 def test_one_value_fixes_a_hyperparameter_and_several_leave_a_choice(declare):
@@ -84,6 +85,13 @@ def test_the_default_stays_where_it_is_wanted(declare):
     assert declare("units=30|20")[0].values["units"] == 30
 
 
+def test_a_truth_value_stays_one(declare):
+    hp, _ = declare("vertical_flip=false")
+    assert hp.values["vertical_flip"] is False
+    assert kt.HyperParameters.from_config(hp.get_config()).values["vertical_flip"] is False
+    assert values(declare("vertical_flip=false|true")[0], "vertical_flip") == [[True, False]]
+
+
 def test_a_range_takes_numbers_inside(declare):
     assert values(declare("rate=0.01|0.02")[0], "rate") == [[0.01, 0.02]]
 
@@ -109,7 +117,7 @@ def test_conditions_stay(declare):
 def test_a_restricted_space_travels_to_the_oracle(declare):
     hp, _ = declare("momentum=0.5", "units=10|20", "rate=0.01")
     again = kt.HyperParameters.from_config(hp.get_config())
-    assert space_size(again) == 2 * 2 * 2 * 2
+    assert space_size(again) == 2 * 2 * 2 * 2 * 2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from rich.text import Text
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
 from tuner.cli.output import format_value, format_values, make_table, print_rows, stdout
 from tuner.results.query import RunView, find_run
-from tuner.results.schema import FAILED, HP_PREFIX, RUNNING
+from tuner.results.schema import FAILED, HP_PREFIX, RUNNING, TrialRecord
 from tuner.results.tables import trial_rows
 
 TOP = 10
@@ -34,18 +35,36 @@ def leaderboard(
 
 
 def print_leaderboard(run: RunView, top: int, console: Console) -> None:
-    """Print the best trials under a headline, and how many there are."""
+    """Print the best trials under a headline, what all have in common, and how many there are."""
     console.print(Text(f"Leaderboard of {run.run_id}", "bold"), soft_wrap=True)
-    console.print(_table(run, top, console))
+    common = _common(run.trials)
+    console.print(_table(run, top, common, console))
+    if common:
+        console.print(Text(f"all with {format_values(common)}", "dim"))
     console.print(Text(_counts(run, min(top, len(run.ranked))), "dim"))
 
 
-def _table(run: RunView, top: int, console: Console) -> Table:
+def _common(trials: Sequence[TrialRecord]) -> dict[str, Any]:
+    """The hyperparameters that have one value in all trials, where there are some to compare."""
+    if len(trials) < 2:
+        return {}
+    return {
+        name: value
+        for name, value in trials[0].values.items()
+        if all(name in trial.values and trial.values[name] == value for trial in trials)
+    }
+
+
+def _table(run: RunView, top: int, common: Collection[str], console: Console) -> Table:
     """The best trials with what a reader compares first; JSON and CSV have every column.
 
     Where the console has no room for a column for each hyperparameter, they share one.
+
+    Args:
+        common: Hyperparameters that need no column.
     """
     ranked = run.ranked[:top]
+    values = [{name: value for name, value in trial.values.items() if name not in common} for trial in ranked]
     rows: list[dict[str, Any]] = [
         {
             "": rank,
@@ -54,13 +73,13 @@ def _table(run: RunView, top: int, console: Console) -> Table:
             "epoch": f"{trial.best_epoch}/{trial.epochs}",
             "params": _millions(trial.num_params),
             "seconds": f"{trial.duration_s:.1f}",
-            **{HP_PREFIX + name: format_value(value) for name, value in trial.values.items()},
-            "hyperparameters": format_values(trial.values),
+            **{HP_PREFIX + name: format_value(value) for name, value in varied.items()},
+            "hyperparameters": format_values(varied),
         }
-        for rank, trial in enumerate(ranked, start=1)
+        for rank, (trial, varied) in enumerate(zip(ranked, values, strict=True), start=1)
     ]
     fixed = ["", "trial", run.facts["objective"], "epoch", "params", "seconds"]
-    names = list(dict.fromkeys(HP_PREFIX + name for trial in ranked for name in trial.values))
+    names = list(dict.fromkeys(HP_PREFIX + name for varied in values for name in varied))
     table = make_table([*fixed, *names], rows)
     for column in table.columns:
         name = str(column.header)
@@ -70,7 +89,7 @@ def _table(run: RunView, top: int, console: Console) -> Table:
         column.vertical = "bottom"
     unbounded = console.options.update(max_width=1000)
     if console.measure(table, options=unbounded).maximum > console.width:
-        table = make_table([*fixed[:4], "hyperparameters"], rows)
+        table = make_table([*fixed[:5], "hyperparameters"], rows)
     return table
 
 

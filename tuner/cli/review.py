@@ -13,7 +13,7 @@ from tuner.cli.leaderboard import TOP, print_leaderboard
 from tuner.cli.output import note, stdout
 from tuner.errors import TunerError
 from tuner.results.query import RunView
-from tuner.results.schema import BEST, CONFUSION_FILE, EVALUATION_FILE, TRIALS_FILE
+from tuner.results.schema import BEST, CONFUSION_FILE, CURVES_FILE, EVALUATION_FILE, TRIALS_FILE
 
 
 def load_evaluation(run: RunView) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def print_review(run: RunView) -> None:
     console.print()
     console.print(evaluation_view(evaluation))
     note(f"\nReview     {run.path / TRIALS_FILE}")
-    note(f"Picture    {run.path / BEST / CONFUSION_FILE}")
+    note(f"Pictures   {run.path / BEST / CONFUSION_FILE}, {CURVES_FILE}")
     note(f"Next       tuner best {run.run_id} --export model.keras")
 
 

@@ -51,18 +51,22 @@ class RestrictedHyperParameters(kt.HyperParameters):  # type: ignore[misc]
 
     def _restricted(self, hp: Any) -> Any:
         if hp.name in self._fixed:
-            return _choice(hp, [self._fixed[hp.name]])
-        if hp.name in self._wanted:
-            texts = self._wanted[hp.name]
-            try:
-                return _choice(hp, list(dict.fromkeys(_parse(hp, text) for text in texts)))
-            except ValueError as error:
-                raise UsageError(f"--hp {hp.name}={'|'.join(texts)}: {error}") from None
-        return _choice(hp, [hp.value]) if isinstance(hp, _types.Fixed) else hp
+            return _one_of(hp, [self._fixed[hp.name]])
+        if hp.name not in self._wanted:
+            return hp
+        texts = self._wanted[hp.name]
+        try:
+            return _one_of(hp, list(dict.fromkeys(_parse(hp, text) for text in texts)))
+        except ValueError as error:
+            raise UsageError(f"--hp {hp.name}={'|'.join(texts)}: {error}") from None
 
 
-def _choice(hp: Any, values: list[Any]) -> Any:
-    """A choice of these values in the place of `hp`; a Fixed with conditions cannot be read back."""
+def _one_of(hp: Any, values: list[Any]) -> Any:
+    """A hyperparameter with these values in the place of `hp`; a Choice makes numbers of truth values."""
+    if len(values) == 1:
+        return _types.Fixed(hp.name, values[0], conditions=hp.conditions)
+    if isinstance(hp, _types.Boolean):
+        return hp
     default = hp.default if hp.default in values else values[0]
     return _types.Choice(hp.name, values, default=default, conditions=hp.conditions)
 
