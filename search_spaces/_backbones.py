@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.util
 import os
 import re
 import sys
@@ -16,20 +14,8 @@ from typing import Any
 import keras
 from keras import layers
 
-SHORT_MOMENTUM = 0.9
 IMAGENET = "imagenet"
 NO_WEIGHTS = "none"
-VIT = "vit_b16"
-VIT_PRESET = "vit_base_patch16_224_imagenet"
-# Source: Dosovitskiy et al. 2021, table 1; 16x16 pixels a patch make 196 of an image.
-VIT_B16: dict[str, Any] = {
-    "image_shape": (224, 224, 3),
-    "patch_size": 16,
-    "num_layers": 12,
-    "num_heads": 12,
-    "hidden_dim": 768,
-    "mlp_dim": 3072,
-}
 
 
 @dataclass(frozen=True)
@@ -69,11 +55,6 @@ APPLICATIONS = {
 }
 
 
-def backbone_names() -> list[str]:
-    """Return the networks that can be made here: ViT-B/16 is one where KerasHub is installed."""
-    return [*APPLICATIONS, *([VIT] if importlib.util.find_spec("keras_hub") else [])]
-
-
 def preprocess(images: keras.KerasTensor, pixels: Pixels) -> keras.KerasTensor:
     """Turn raw RGB pixels 0..255 (batch, height, width, 3) into what a network was trained on."""
     x = keras.ops.flip(images, axis=-1) if pixels.bgr else images
@@ -100,7 +81,7 @@ def make_application(
         options["alpha"] = alpha
     if weights != IMAGENET:
         described = name if alpha is None else f"{name} with alpha={alpha}"
-        return _load(function(weights=None, **options), described, weights)
+        return load_weights(function(weights=None, **options), described, weights)
     try:
         # The progress of a download is not data. MobileNetV2 has files for five sizes of image, and warns
         # when it takes that of 224 pixels for another size.
@@ -111,66 +92,12 @@ def make_application(
         raise ValueError(_not_fetched(name, error)) from error
 
 
-def make_vit(weights: str) -> keras.Model:
-    """Return KerasHub's ViT-B/16: images (batch, 224, 224, 3) to class token and patches (batch, 197, 768).
-
-    Args:
-        weights: "imagenet", "none", or a weights file of this network.
+def load_weights(model: keras.Model, name: str, weights: str) -> keras.Model:
+    """Return a network, called so in errors, with the weights of a file; with "none" as it is.
 
     Raises:
-        ValueError: KerasHub is not installed, or the weights cannot be fetched or read.
+        ValueError: there is no such file, it cannot be read, or it is another network's.
     """
-    try:
-        models = importlib.import_module("keras_hub").models
-    except ImportError as error:
-        raise ValueError(f'backbone {VIT} needs KerasHub. Type: pip install "kt-search[hub]"') from error
-    if weights != IMAGENET:
-        return _load(models.ViTBackbone(**VIT_B16), VIT, weights)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            return models.ViTBackbone.from_preset(VIT_PRESET)
-    except Exception as error:  # whatever the network library raises
-        raise ValueError(
-            f"no ImageNet weights for {VIT}: {_first_line(error)}. Fetch model.weights.h5 of "
-            f"https://www.kaggle.com/models/keras/vit/keras/{VIT_PRESET} and give it as weights=FILE, "
-            "or choose weights=none."
-        ) from error
-
-
-def train_top(backbone: keras.Model, share: float) -> None:
-    """Let this share of the layers train, counted from the top; batch normalisation stays as it is.
-
-    Its statistics are those of ImageNet; a small batch of other images would spoil them.
-
-    Source: keras.io, Transfer learning & fine-tuning, "Important notes about BatchNormalization layer".
-    """
-    parts = [layer for layer in _parts(backbone) if layer.weights]
-    first = len(parts) - round(share * len(parts))
-    for position, layer in enumerate(parts):
-        layer.trainable = position >= first and not isinstance(layer, layers.BatchNormalization)
-
-
-def train_all(backbone: keras.Model) -> None:
-    """Let random weights train, with statistics of batch normalisation that follow within tens of steps.
-
-    Some networks average over thousands of steps, for the length of a training on ImageNet; after a short one
-    they would be validated with statistics of the untrained network.
-    """
-    for layer in backbone.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = min(layer.momentum, SHORT_MOMENTUM)
-
-
-def _parts(backbone: keras.Model) -> list[keras.Layer]:
-    """The layers from the image up; the encoder of a KerasHub transformer is one layer made of blocks."""
-    found: list[keras.Layer] = []
-    for layer in backbone.layers:
-        blocks = getattr(layer, "encoder_layers", None)
-        found += [layer] if blocks is None else [*blocks, layer.layer_norm]
-    return found
-
-
-def _load(model: keras.Model, name: str, weights: str) -> keras.Model:
     if weights == NO_WEIGHTS:
         return model
     if not (Path(weights).is_file() and weights.endswith(".h5")):
@@ -183,7 +110,7 @@ def _load(model: keras.Model, name: str, weights: str) -> keras.Model:
             model.load_weights(weights)
     except OSError as error:
         raise ValueError(
-            f"the weights file '{weights}' cannot be read: {_first_line(error)}. Fetch it again."
+            f"the weights file '{weights}' cannot be read: {first_line(error)}. Fetch it again."
         ) from error
     except Exception as error:  # of Keras or the backend; it speaks of layers, not of files
         raise ValueError(
@@ -194,7 +121,7 @@ def _load(model: keras.Model, name: str, weights: str) -> keras.Model:
 
 
 def _not_fetched(name: str, error: Exception) -> str:
-    text = _first_line(error)
+    text = first_line(error)
     found = re.search(r"failure on (?P<address>https?://\S+/(?P<file>\S+)): .* -- (?P<reason>.*)", text)
     if found is None:
         return f"no ImageNet weights for {name}: {text}. Try again, or choose weights=none or weights=FILE."
@@ -205,6 +132,7 @@ def _not_fetched(name: str, error: Exception) -> str:
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error says first, without the full stop."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0].rstrip(". ")

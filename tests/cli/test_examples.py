@@ -1,7 +1,6 @@
 """The experiments in examples/: each is a valid request, and runs to its end on a small sample."""
 
 import csv
-import importlib.util
 import json
 import tomllib
 import zipfile
@@ -11,17 +10,15 @@ import pytest
 
 from search_spaces import DataSpec
 from tests.cli.conftest import Run, write_images
+from tests.search_spaces.extras import EXTRAS
 from tuner.config import SearchConfig, make_config, read_toml
 from tuner.search.configurations import space_size
 from tuner.search.hypermodel import SpaceHyperModel
 from tuner.search.restriction import wanted_values
 
 ROOT = Path(__file__).resolve().parents[2] / "examples"
-NO_HUB = pytest.mark.skipif(
-    importlib.util.find_spec("keras_hub") is None, reason="keras-hub is not installed (extra hub)"
-)
 EXAMPLES = [
-    pytest.param(path, id=path.stem, marks=[NO_HUB] if path.stem.startswith("vit-") else [])
+    pytest.param(path, id=path.stem, marks=EXTRAS.get(read_toml(path)["space"], ()))
     for path in sorted(ROOT.rglob("*.toml"))
 ]
 

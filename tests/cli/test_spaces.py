@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Result, Run
+from tests.search_spaces.extras import BUILDABLE
 from tuner.cli import spaces
 
 OWN = """
@@ -70,7 +71,8 @@ def refused(result: Result, *parts: str) -> None:
 
 def test_the_list_has_the_built_in_spaces(tuner: Run) -> None:
     listed = json.loads(tuner("spaces", "list", "--format", "json").stdout)
-    assert {"cnn", "resnet", "sequential", "transfer", "vit"} <= {row["space"] for row in listed}
+    names = {"cnn", "resnet", "sequential", "transfer", "vit", "vit_b16"}
+    assert names <= {row["space"] for row in listed}
 
 
 def test_the_list_has_plugins(tuner: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,10 +162,15 @@ def test_show_of_a_space_that_cannot_be_built_is_refused(tuner: Run, tmp_path: P
 
 
 @pytest.mark.training
-def test_every_built_in_space_can_be_counted(tuner: Run) -> None:
-    for row in json.loads(tuner("spaces", "list", "--format", "json").stdout):
-        found = shown(tuner("spaces", "show", row["space"], "--format", "json"))
-        assert found["num_configurations"], row["space"]
+@pytest.mark.parametrize("name", BUILDABLE)
+def test_a_built_in_space_can_be_counted(tuner: Run, name: str) -> None:
+    assert shown(tuner("spaces", "show", name, "--format", "json"))["num_configurations"]
+
+
+@pytest.mark.training
+def test_show_of_a_space_that_needs_an_extra_says_which(tuner: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    refused(tuner("spaces", "show", "vit_b16"), "'vit_b16'", 'Type: pip install "kt-search[hub]"')
 
 
 @pytest.mark.training

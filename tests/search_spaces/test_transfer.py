@@ -9,7 +9,7 @@ from keras import layers
 from keras.src.legacy.saving import legacy_h5_format
 from keras.src.utils import file_utils
 
-from search_spaces import DataSpec, _backbones
+from search_spaces import DataSpec
 from search_spaces._backbones import APPLICATIONS, preprocess
 from search_spaces.transfer import PRESETS, build, training
 
@@ -238,12 +238,6 @@ def test_a_file_put_where_the_error_says_is_found():
     with h5py.File(target, "w") as file:  # the format of the files of keras.applications
         legacy_h5_format.save_weights_to_hdf5_group(file, network)
     assert model_with(weights="imagenet")(IMAGES).shape == (4, 1)
-
-
-def test_the_vision_transformer_needs_an_extra(monkeypatch):
-    monkeypatch.setitem(_backbones.sys.modules, "keras_hub", None)
-    with pytest.raises(ValueError, match=r'pip install "kt-search\[hub\]"'):
-        model_with(backbone="vit_b16")
 
 
 def test_training_is_declared_for_few_epochs_in_small_batches():

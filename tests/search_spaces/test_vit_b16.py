@@ -1,35 +1,36 @@
-"""ViT-B/16 of KerasHub as a backbone of `transfer`; needs the extra `hub`."""
+"""The space `vit_b16`: KerasHub's network under the head of `transfer`; most of it needs the extra `hub`."""
 
-import importlib.util
+import sys
 
 import keras
 import keras_tuner as kt
 import numpy as np
 import pytest
 
-from search_spaces import DataSpec, _backbones
-from search_spaces.transfer import build
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("keras_hub") is None, reason="needs the extra 'hub' (KerasHub)"
-)
+from search_spaces import DataSpec, transfer
+from search_spaces.vit_b16 import ARCHITECTURE, HUB_PRESET, build, training
 
 SMALL = {"image_shape": (32, 32, 3), "num_layers": 4, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
 SPEC = DataSpec((8, 8, 3), 2)
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("float32")
 
 
+def keras_hub():
+    return pytest.importorskip("keras_hub", reason="needs the extra 'hub' (KerasHub)")
+
+
 @pytest.fixture
 def small(monkeypatch):
     """The same network with fewer and narrower blocks."""
+    keras_hub()
     for name, value in SMALL.items():
-        monkeypatch.setitem(_backbones.VIT_B16, name, value)
+        monkeypatch.setitem(ARCHITECTURE, name, value)
     return SMALL
 
 
 def space_of(**values):
     hp = kt.HyperParameters()
-    hp.values.update({"weights": "none", "backbone": "vit_b16", **values})
+    hp.values.update({"weights": "none", **values})
     return hp, build(hp, SPEC)
 
 
@@ -39,7 +40,7 @@ def network_of(model):
 
 @pytest.fixture
 def weights_file(small, tmp_path):
-    path = tmp_path / f"vit_{small['hidden_dim']}.weights.h5"
+    path = tmp_path / f"{small['num_layers']}_blocks.weights.h5"
     network_of(space_of()[1]).save_weights(path)
     return str(path)
 
@@ -59,9 +60,16 @@ def test_the_class_token_alone_goes_to_the_head():
 
 
 @pytest.mark.usefixtures("small")
-def test_what_is_for_convolutions_is_not_searched():
+def test_it_is_searched_for_what_a_transformer_has():
     hp, _ = space_of()
-    assert not {"alpha", "upscale", "pooling"} & hp.values.keys()
+    assert [parameter.name for parameter in hp.space] == [
+        "weights",
+        "fine_tune",
+        "head",
+        "dropout",
+        "optimizer",
+        "learning_rate",
+    ]
 
 
 def test_weights_of_a_file_are_loaded(weights_file):
@@ -93,20 +101,30 @@ def test_a_saved_model_loads_and_gives_the_same(tmp_path):
 
 
 def test_the_preset_is_one_that_keras_hub_has_of_the_size_it_is_made_with():
-    from keras_hub.models import ViTBackbone
-
-    parameters = ViTBackbone.presets[_backbones.VIT_PRESET]["metadata"]["params"]
-    assert _backbones.make_vit("none").count_params() == parameters == 85_798_656
+    parameters = keras_hub().models.ViTBackbone.presets[HUB_PRESET]["metadata"]["params"]
+    assert network_of(space_of()[1]).count_params() == parameters == 85_798_656
 
 
 def test_a_preset_that_cannot_be_fetched_is_explained_in_one_line(monkeypatch):
-    from keras_hub.models import ViTBackbone
-
     def refuse(*_):
         raise ConnectionError("no route to host\nand more")
 
-    monkeypatch.setattr(ViTBackbone, "from_preset", refuse)
+    monkeypatch.setattr(keras_hub().models.ViTBackbone, "from_preset", refuse)
     with pytest.raises(ValueError, match="no ImageNet weights for vit_b16: no route to host") as caught:
         space_of(weights="imagenet")
     assert "kaggle.com/models/keras/vit/keras/vit_base_patch16_224_imagenet" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    with pytest.raises(ValueError, match=r'^ViT-B/16 needs KerasHub\. Type: pip install "kt-search\[hub\]"$'):
+        space_of()
+
+
+def test_training_is_that_of_transfer():
+    ours, theirs = kt.HyperParameters(), kt.HyperParameters()
+    for hp, declare in ((ours, training), (theirs, transfer.training)):
+        hp.Choice("optimizer", ["adam", "adamw", "sgd"])
+        declare(hp)
+    assert ours.get_config() == theirs.get_config()
