@@ -133,3 +133,23 @@ def test_a_bad_request_is_one_line_and_leaves_nothing(
     assert len(done.error_lines) == 1
     assert message in done.stderr
     assert not list(tmp_path.glob("results/*"))
+
+
+def test_an_interrupted_training_goes_on_to_the_same_figures(tuner: Run, images, space, tmp_path):
+    """Schedule and augmentation go on where they stood."""
+    shared = ("train", "--space", space, "--data", images, "--preset", "wide", "--hp", "schedule=cosine")
+    epochs = ("--max-epochs", 3, "--hp", "patience=9")
+    assert tuner(*shared, *epochs, "--name", "whole").code == 0
+    begun = tuner(
+        *("search", "--space", space, "--data", images, "--hp", "preset=wide", "--hp", "schedule=cosine"),
+        *("--hp", "patience=9,optimizer=adam", "--algorithm", "tpe", "--max-trials", 1, "--max-epochs", 3),
+        *("--max-epochs-total", 1, "--name", "parts"),
+    )
+    assert begun.code == 0, begun.stderr
+    assert trials(tmp_path / "results/parts")[0]["epochs"] == "1"
+    assert tuner("resume", "parts", "--max-epochs-total", 3).code == 0
+    (whole,), (parts,) = trials(tmp_path / "results/whole"), trials(tmp_path / "results/parts")
+    measured = ("duration_s", "images_per_s", "started_at")
+    assert {k: v for k, v in whole.items() if k not in measured} == {
+        k: v for k, v in parts.items() if k not in measured
+    }
