@@ -18,19 +18,26 @@ MAX_SIDE = 256  # pixels, of images made larger
 USUAL_SIDE = 32
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # ResNet50 on CIFAKE at its own 32x32 pixels: published precision 0.949, recall 0.892, accuracy 0.922.
+    # ResNet50 on CIFAKE at its own 32x32 pixels: published precision 0.949, recall 0.892, accuracy 0.922,
+    # with this head, flips both ways and early stopping after 3. To train all of it, at a rate that keeps
+    # what it learned on ImageNet, is our choice, as are the batches.
     "resnet50_head": {
         "backbone": "resnet50",
         "upscale": 1,
         "pooling": "flatten",
+        "fine_tune": 1.0,
         "head": "dense",
         "dropout": 0.5,
         "optimizer": "adam",
-        "learning_rate": 1e-3,
+        "learning_rate": 1e-4,
+        "batch_size": 32,
         "patience": 3,
         "horizontal_flip": True,
         "vertical_flip": True,
         "shift": 0.0,
+        "jpeg_quality": 100,
+        "blur": 0.0,
+        "label_smoothing": 0.0,
         "schedule": "constant",
     },
 }

@@ -14,6 +14,7 @@ from tuner.errors import SpaceError
 from tuner.search.configurations import Values, active_values
 from tuner.search.hypermodel import SpaceHyperModel
 from tuner.search.specimen import (
+    WEIGHTS,
     SpecimenParameters,
     Subject,
     configuration_with,
@@ -225,13 +226,19 @@ def presets_are_configurations(subject: Subject) -> str | None:
     whole = kt.HyperParameters()
     whole.merge([*subject.space.space, *subject.training])
     for name, values in subject.hypermodel.presets.items():
-        configuration = completed(whole, values)
+        # With the weights of the space, which the models here are built without.
+        configuration = completed(whole, subject.space.replaced | values)
         for parameter in whole.space:
             value = values.get(parameter.name, parameter.default)
             if parameter.name in configuration and not is_value(parameter, value):
                 return f"preset '{name}': '{parameter.name}' cannot be {value}."
         if lost := [each for each in values if each not in configuration]:
             return f"preset '{name}': there is no '{lost[0]}', or it is inactive. Leave it out."
+        if missing := [each for each in configuration if each not in values and each != WEIGHTS]:
+            return (
+                f"preset '{name}' leaves '{missing[0]}' open. "
+                f"Name every hyperparameter that is active in it, but for {WEIGHTS}."
+            )
         try:
             subject.fingerprint(configuration)
         except TrialError as error:
