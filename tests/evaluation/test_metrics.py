@@ -2,11 +2,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from tuner.evaluation.metrics import evaluate, predicted_classes, wilson_interval
+from tuner.evaluation.calibration import predicted_classes
+from tuner.evaluation.metrics import chosen_before, evaluate
+from tuner.evaluation.thresholds import Chosen
 
 NAMES = ("FAKE", "REAL")
 
@@ -14,38 +14,6 @@ NAMES = ("FAKE", "REAL")
 def columns(*second):
     """Probabilities of two classes from that of the second."""
     return np.array([[1 - p, p] for p in second])
-
-
-@pytest.mark.parametrize(
-    ("successes", "total", "low", "high"),
-    [
-        # Newcombe 1998, Two-sided confidence intervals for the single proportion, table I, method 3.
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0000, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-        # By hand: half of 100, centre 0.5, half-width 1.96 * sqrt(0.25 / 100 + 1.96^2 / 40000) / 1.0384.
-        (50, 100, 0.4038, 0.5962),
-    ],
-)
-def test_the_interval_is_wilsons(successes, total, low, high):
-    assert wilson_interval(successes, total) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_holds_the_share_and_stays_within_bounds(case):
-    successes, total = case
-    low, high = wilson_interval(successes, total)
-    assert 0 <= low <= successes / total + 1e-12
-    assert successes / total - 1e-12 <= high <= 1
-
-
-@given(st.integers(1, 1000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_of_failures_mirrors_that_of_successes(case):
-    successes, total = case
-    low, high = wilson_interval(successes, total)
-    mirrored = wilson_interval(total - successes, total)
-    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-12)
 
 
 def test_a_tie_of_two_classes_goes_to_the_second():
@@ -82,11 +50,15 @@ def test_figures_agree_with_scikit_learn(num_classes):
     predicted = probabilities.argmax(axis=1)
     assert found["accuracy"] == reference.accuracy_score(labels, predicted)
     assert found["confusion_matrix"] == reference.confusion_matrix(labels, predicted).tolist()
+    assert found["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(labels, predicted))
+    assert found["log_loss"] == pytest.approx(reference.log_loss(labels, probabilities))
     report = reference.classification_report(labels, predicted, target_names=names, output_dict=True)
     for name in names:
         assert found["classes"][name]["precision"] == pytest.approx(report[name]["precision"])
         assert found["classes"][name]["recall"] == pytest.approx(report[name]["recall"])
         assert found["classes"][name]["f1"] == pytest.approx(report[name]["f1-score"])
+    for name, theirs in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
+        assert found["macro"][name] == pytest.approx(report["macro avg"][theirs])
 
 
 @pytest.mark.parametrize("positive", NAMES)
@@ -110,6 +82,88 @@ def test_without_a_positive_class_there_is_no_area_under_the_curve():
     found = evaluate(np.array([0, 1, 2]), np.eye(3), ("a", "b", "c"), None)
     assert "auroc" not in found
     assert "positive_class" not in found
+    assert "at_threshold" not in found
+
+
+@pytest.mark.parametrize("num_classes", [3, 5])
+def test_of_several_classes_each_is_held_against_the_rest_as_in_scikit_learn(num_classes):
+    rng = np.random.default_rng(num_classes)
+    labels = rng.integers(0, num_classes, 200)
+    probabilities = rng.dirichlet(np.ones(num_classes), 200)
+    names = tuple("abcde"[:num_classes])
+    found = evaluate(labels, probabilities, names, None)
+    for i, name in enumerate(names):
+        precision = reference.average_precision_score(labels == i, probabilities[:, i])
+        assert found["one_vs_rest"][name]["average_precision"] == pytest.approx(precision)
+    area = reference.roc_auc_score(labels, probabilities, multi_class="ovr", average="macro")
+    assert found["macro"]["auroc"] == pytest.approx(area)
+
+
+def test_a_class_without_images_has_no_place_in_the_mean_over_classes():
+    found = evaluate(np.array([0, 1, 1]), np.eye(3)[[0, 1, 0]], ("a", "b", "c"), None)
+    assert found["one_vs_rest"]["c"]["auroc"] is None
+    areas = [found["one_vs_rest"][name]["auroc"] for name in "ab"]
+    assert found["macro"]["auroc"] == pytest.approx(np.mean(areas))
+    # Recall 1 of a, 1/2 of b; of c there is none.
+    assert found["balanced_accuracy"] == 0.75
+
+
+def test_images_of_one_class_alone_have_no_ranking():
+    found = evaluate(np.array([0, 0]), columns(0.1, 0.7), NAMES, "FAKE")
+    assert found["accuracy"] == 0.5
+    assert all(found[name] is None for name in ("auroc", "auroc_interval_95", "eer", "tpr_at_fpr"))
+
+
+def test_squared_errors_of_two_classes_are_those_of_one_of_them():
+    """As in scikit-learn, where more classes are summed over."""
+    rng = np.random.default_rng(0)
+    labels, probabilities = rng.integers(0, 2, 100), columns(*rng.random(100))
+    found = evaluate(labels, probabilities, NAMES, None)["brier"]
+    assert found == pytest.approx(reference.brier_score_loss(labels, probabilities[:, 1]))
+    assert evaluate(np.array([0, 1]), np.eye(3)[[1, 1]], ("a", "b", "c"), None)["brier"] == 1.0
+
+
+def test_a_probability_of_zero_for_what_is_true_costs_a_lot_but_not_everything():
+    found = evaluate(np.array([0]), columns(1.0), NAMES, None)["log_loss"]
+    assert found == pytest.approx(reference.log_loss([0], [[0.0, 1.0]], labels=[0, 1]))
+
+
+def test_a_threshold_chosen_elsewhere_gives_decisions_of_its_own():
+    """FAKE from 0.3 on: the fourth image is the only one decided otherwise than at 0.5."""
+    labels = np.array([0, 0, 1, 0, 1])
+    probabilities = columns(0.1, 0.4, 0.9, 0.65, 0.8)
+    found = evaluate(labels, probabilities, NAMES, "FAKE", Chosen(threshold=0.3))
+    assert (found["accuracy"], found["at_threshold"]["accuracy"]) == (0.8, 1.0)
+    assert found["at_threshold"]["threshold"] == 0.3
+    assert found["at_threshold"]["confusion_matrix"] == [[3, 0], [0, 2]]
+
+
+@pytest.mark.parametrize("positive", NAMES)
+def test_a_threshold_is_about_the_positive_class_and_includes_itself(positive):
+    found = evaluate(np.array([0, 1]), columns(0.75, 0.25), NAMES, positive, Chosen(threshold=0.75))
+    # The first image is REAL with 0.75, the second FAKE with 0.75: both are wrong, either way.
+    assert found["at_threshold"]["confusion_matrix"] == [[0, 1], [1, 0]]
+
+
+def test_a_temperature_changes_what_probabilities_say_and_no_decision():
+    labels = np.array([0, 0, 1, 1])
+    probabilities = columns(0.1, 0.8, 0.9, 0.7)
+    found = evaluate(labels, probabilities, NAMES, "FAKE", Chosen(temperature=2.0))
+    assert found["calibrated"]["temperature"] == 2.0
+    assert found["calibrated"]["log_loss"] != found["log_loss"]
+    assert evaluate(labels, probabilities, NAMES, "FAKE", Chosen(temperature=1.0))["calibrated"]["ece"] == (
+        pytest.approx(found["ece"])
+    )
+
+
+def test_what_was_chosen_is_found_again_in_an_evaluation():
+    chosen = Chosen(0.3, 1.5, "given")
+    found = evaluate(np.array([0, 1]), columns(0.1, 0.9), NAMES, "FAKE", chosen)
+    assert chosen_before(found) == chosen
+
+
+def test_in_an_evaluation_of_older_days_nothing_was_chosen():
+    assert chosen_before({"accuracy": 0.9}) == Chosen(None, None)
 
 
 def test_rows_of_the_confusion_matrix_are_the_true_classes():
@@ -131,5 +185,5 @@ def test_a_class_missing_from_the_split_keeps_its_row():
 def test_figures_are_plain_numbers_that_json_holds():
     import json
 
-    found = evaluate(np.array([0, 1]), columns(0.1, 0.9), NAMES, "FAKE")
+    found = evaluate(np.array([0, 1]), columns(0.1, 0.9), NAMES, "FAKE", Chosen(0.4, 1.2))
     assert json.loads(json.dumps(found, allow_nan=False)) == found

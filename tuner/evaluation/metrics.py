@@ -2,57 +2,90 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-Z_95 = 1.959963984540054
+from tuner.evaluation.calibration import at_temperature, calibration_error, predicted_classes, reliability
+from tuner.evaluation.intervals import wilson_interval
+from tuner.evaluation.ranking import ranking_figures
+from tuner.evaluation.thresholds import Chosen
 
-
-def wilson_interval(successes: int, total: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of a proportion.
-
-    Source: Wilson 1927, Probable inference, the law of succession, and statistical inference.
-    """
-    share = successes / total
-    centre = share + Z_95**2 / (2 * total)
-    half = Z_95 * math.sqrt(share * (1 - share) / total + Z_95**2 / (4 * total**2))
-    scale = 1 + Z_95**2 / total
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
-
-
-def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
-    """Return the class index of each row of (n, num_classes); an exact tie goes to the later of two classes.
-
-    For two classes that is the usual rule `probability of the second >= 0.5`.
-    """
-    if probabilities.shape[1] == 2:
-        return np.asarray(probabilities[:, 1] >= 0.5, dtype=np.int64)
-    return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
+NOTHING_CHOSEN = Chosen()
 
 
 def evaluate(
-    labels: np.ndarray, probabilities: np.ndarray, class_names: tuple[str, ...], positive: str | None
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: tuple[str, ...],
+    positive: str | None,
+    chosen: Chosen = NOTHING_CHOSEN,
 ) -> dict[str, Any]:
     """Return what evaluation.json holds for labels (n,) and class probabilities (n, num_classes).
 
-    The confusion matrix has a row for each true class, a column for each predicted one, in the order of
-    `class_names`. AUROC is that of the positive class, for two classes only.
+    Figures at the top are those of the most probable class: of two classes, at a threshold of 0.5. Those
+    under `at_threshold` and `calibrated` are at the threshold and temperature chosen on other images.
+    Rows of a confusion matrix are true classes, columns predicted ones, in the order of `class_names`. With a
+    positive class, what depends on the order of the images (AUROC and the like) is about that; without one,
+    or of more than two classes, it is under `one_vs_rest`, about each class against all others, and under
+    `macro`, the mean of these. A threshold is for two classes only.
     """
+    result: dict[str, Any] = {
+        "images": len(labels),
+        **_decisions(labels, predicted_classes(probabilities), class_names),
+    }
+    if positive is not None:
+        column = class_names.index(positive)
+        result["positive_class"] = positive
+        result |= ranking_figures(labels == column, probabilities[:, column])
+    if positive is None or len(class_names) > 2:
+        result["one_vs_rest"] = {
+            name: ranking_figures(labels == i, probabilities[:, i]) for i, name in enumerate(class_names)
+        }
+        result["macro"] |= _macro_ranking(list(result["one_vs_rest"].values()))
+    result |= _probability_figures(labels, probabilities)
+    if positive is not None and len(class_names) == 2 and chosen.threshold is not None:
+        column = class_names.index(positive)
+        predicted = np.where(probabilities[:, column] >= chosen.threshold, column, 1 - column)
+        result["at_threshold"] = {
+            "threshold": chosen.threshold,
+            "source": chosen.source,
+            **_decisions(labels, predicted, class_names),
+        }
+    if chosen.temperature is not None:
+        mended = at_temperature(probabilities, chosen.temperature)
+        result["calibrated"] = {
+            "temperature": chosen.temperature,
+            **_probability_figures(labels, mended),
+        }
+    return result
+
+
+def chosen_before(evaluation: dict[str, Any]) -> Chosen:
+    """Return what was chosen on validation images for an evaluation, as `evaluate` wrote it down."""
+    at_threshold = evaluation.get("at_threshold", {})
+    return Chosen(
+        at_threshold.get("threshold"),
+        evaluation.get("calibrated", {}).get("temperature"),
+        at_threshold.get("source", "validation"),
+    )
+
+
+def _decisions(labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """Figures of one predicted class for each image."""
     from sklearn import metrics
 
-    predicted = predicted_classes(probabilities)
     indices = list(range(len(class_names)))
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         labels, predicted, labels=indices, zero_division=0.0
     )
     correct = int((labels == predicted).sum())
-    result: dict[str, Any] = {
-        "images": len(labels),
+    return {
         "correct": correct,
         "accuracy": correct / len(labels),
         "accuracy_interval_95": list(wilson_interval(correct, len(labels))),
+        # Over the classes that there are images of.
+        "balanced_accuracy": float(recall[support > 0].mean()),
         "class_names": list(class_names),
         "confusion_matrix": metrics.confusion_matrix(labels, predicted, labels=indices).tolist(),
         "classes": {
@@ -64,9 +97,37 @@ def evaluate(
             }
             for i, name in enumerate(class_names)
         },
+        "macro": {
+            "precision": float(precision.mean()),
+            "recall": float(recall.mean()),
+            "f1": float(f1.mean()),
+        },
     }
-    if positive is not None:
-        column = class_names.index(positive)
-        result["positive_class"] = positive
-        result["auroc"] = float(metrics.roc_auc_score(labels == column, probabilities[:, column]))
-    return result
+
+
+def _macro_ranking(classes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over the classes that have such figures, None where no class has."""
+    found = [figures for figures in classes if figures["auroc"] is not None]
+    return {
+        name: float(np.mean([figures[name] for figures in found])) if found else None
+        for name in ("auroc", "average_precision", "eer")
+    }
+
+
+def _probability_figures(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    """Log loss in nats; Brier score, 0 to 1 for two classes and 0 to 2 for more; ECE with its curve.
+
+    Source: Brier 1950, Verification of forecasts expressed in terms of probability; for two classes half of
+    it, the squared error of either class, as is usual today.
+    """
+    truth = np.eye(probabilities.shape[1])[labels]
+    squared = ((probabilities - truth) ** 2).sum(axis=1)
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    points = reliability(labels, probabilities)
+    return {
+        # As in scikit-learn, a probability of zero counts as the least that a float64 knows beside 1.
+        "log_loss": float(-np.log(np.maximum(of_truth, np.finfo(np.float64).eps)).mean()),
+        "brier": float(squared.mean() / (2 if probabilities.shape[1] == 2 else 1)),
+        "ece": calibration_error(points),
+        "reliability": points,
+    }

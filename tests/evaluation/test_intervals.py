@@ -1,0 +1,103 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from tuner.evaluation.intervals import Z_95, auroc_interval, delong, wilson_interval
+
+# Coarse, so that scores tie.
+SCORES = st.lists(st.integers(0, 9).map(lambda tenth: tenth / 10), min_size=2, max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("successes", "total", "low", "high"),
+    [
+        # Newcombe 1998, Two-sided confidence intervals for the single proportion, table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+        # By hand: half of 100, centre 0.5, half-width 1.96 * sqrt(0.25 / 100 + 1.96^2 / 40000) / 1.0384.
+        (50, 100, 0.4038, 0.5962),
+    ],
+)
+def test_the_interval_is_wilsons(successes, total, low, high):
+    assert wilson_interval(successes, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_holds_the_share_and_stays_within_bounds(case):
+    successes, total = case
+    low, high = wilson_interval(successes, total)
+    assert 0 <= low <= successes / total + 1e-12
+    assert successes / total - 1e-12 <= high <= 1
+
+
+@given(st.integers(1, 1000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_of_failures_mirrors_that_of_successes(case):
+    successes, total = case
+    low, high = wilson_interval(successes, total)
+    mirrored = wilson_interval(total - successes, total)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+def sides(high, low):
+    """Positives and scores from the scores of either side."""
+    return np.array([True] * len(high) + [False] * len(low)), np.array([*high, *low])
+
+
+def test_delong_by_hand():
+    """Positives 3 and 5, negatives 2 and 4: one pair of four is in the wrong order.
+
+    Shares of negatives below the positives: 1/2 and 1, of positives above the negatives: 1 and 1/2; each with
+    variance 1/8, divided by two images and added.
+    """
+    assert delong(*sides([3, 5], [2, 4])) == pytest.approx((0.75, 1 / 8))
+
+
+def test_delong_by_hand_with_ties():
+    """Shares of negatives below: 1/4 and 1; of positives above: 3/4 and 1/2. Variances 9/32 and 1/32."""
+    assert delong(*sides([2, 5], [2, 4])) == pytest.approx((5 / 8, (9 / 32 + 1 / 32) / 2))
+
+
+@given(SCORES, SCORES)
+def test_delong_agrees_with_its_definition(high, low):
+    order = np.array([[(x > y) + (x == y) / 2 for y in low] for x in high])
+    variance = order.mean(axis=1).var(ddof=1) / len(high) + order.mean(axis=0).var(ddof=1) / len(low)
+    area, found = delong(*sides(high, low))
+    assert area == pytest.approx(order.mean())
+    assert area == pytest.approx(reference.roc_auc_score(*sides(high, low)))
+    assert found == pytest.approx(variance, abs=1e-12)
+
+
+def test_the_interval_of_an_area_is_delongs_on_the_scale_of_the_logit():
+    """Area 3/4, variance 1/8: the standard error of the logit is sqrt(1/8) / (3/16)."""
+    half = Z_95 * math.sqrt(1 / 8) / (3 / 16)
+    low, high = auroc_interval(*sides([3, 5], [2, 4]))
+    assert math.log(low / (1 - low)) == pytest.approx(math.log(3) - half)
+    assert math.log(high / (1 - high)) == pytest.approx(math.log(3) + half)
+
+
+@given(SCORES, SCORES)
+def test_the_interval_holds_the_area_and_is_never_a_point(high, low):
+    positives, scores = sides(high, low)
+    bounds = auroc_interval(positives, scores)
+    area = reference.roc_auc_score(positives, scores)
+    assert 0 <= bounds[0] <= area + 1e-9
+    assert area - 1e-9 <= bounds[1] <= 1
+    assert bounds[1] - bounds[0] > 0.01
+
+
+def test_the_interval_of_a_perfect_separation_by_hand():
+    """Of one image a side, 1 - a = z sqrt(a (1 - a)), that is a = 1 / (1 + z^2), as for one of one."""
+    assert auroc_interval(*sides([2], [1])) == pytest.approx((1 / (1 + Z_95**2), 1.0))
+    assert auroc_interval(*sides([1], [2])) == pytest.approx((0.0, Z_95**2 / (1 + Z_95**2)))
+
+
+def test_a_perfect_separation_of_more_images_says_more():
+    lows = [auroc_interval(*sides(range(n, 2 * n), range(n)))[0] for n in (5, 50, 500)]
+    assert lows == sorted(lows)
+    assert 0.5 < lows[0] < 0.99 < lows[2] < 1
