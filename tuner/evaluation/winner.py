@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
 from tuner.evaluation.confusion import write_confusion_png
 from tuner.evaluation.curves import write_curves_png
-from tuner.evaluation.metrics import evaluate, predicted_classes
-from tuner.files import replace_text
+from tuner.evaluation.metrics import evaluate
+from tuner.evaluation.predictions import Predictions, write_predictions
+from tuner.evaluation.thresholds import choose_on_validation
 from tuner.results.query import RunView, winner
 from tuner.results.schema import (
     BEST,
@@ -24,9 +24,10 @@ from tuner.results.schema import (
     MODEL_FILE,
     PREDICTIONS_FILE,
     STORE_FILE,
+    VALIDATION_PREDICTIONS_FILE,
 )
 from tuner.results.store import Store
-from tuner.results.tables import csv_text, write_json
+from tuner.results.tables import write_json
 from tuner.training.checkpoint import History
 from tuner.workers.protocol import Failure, FinishWinner, Pool, WinnerDone
 
@@ -34,19 +35,27 @@ from tuner.workers.protocol import Failure, FinishWinner, Pool, WinnerDone
 def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any]:
     """Fill best/ for the trial with the best validation score and return what evaluation.json holds.
 
+    Threshold and temperature are chosen on the validation split; the test split is only measured.
+
     Raises:
         TunerError: no trial has a score, or the model cannot be restored.
     """
     trial = winner(run)
     best = run.path / BEST
-    request = FinishWinner(trial.values, run.path / CHECKPOINTS / trial.trial_id, best / MODEL_FILE, "test")
+    request = FinishWinner(
+        trial.values, run.path / CHECKPOINTS / trial.trial_id, best / MODEL_FILE, "test", ("validation",)
+    )
     answer = pool.ask(request)
     if isinstance(answer, Failure):
         raise TunerError(f"the best model, trial {trial.trial_id}, cannot be restored: {answer.message}.")
     assert isinstance(answer, WinnerDone)
-    indices = dataset.splits["test"]
-    labels = dataset.labels[indices]
-    figures = evaluate(labels, answer.probabilities, dataset.class_names, dataset.positive_class)
+    names, positive = dataset.class_names, dataset.positive_class
+    validation = _predictions(dataset, "validation", answer.others["validation"])
+    test = _predictions(dataset, "test", answer.probabilities)
+    chosen = choose_on_validation(
+        validation.labels, validation.probabilities, None if positive is None else names.index(positive)
+    )
+    figures = evaluate(test.labels, test.probabilities, names, positive, chosen)
     evaluation = {
         "run_id": run.run_id,
         "trial_id": trial.trial_id,
@@ -55,7 +64,8 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
         "prediction_s": answer.prediction_s,
     }
     write_json(best / HYPERPARAMETERS_FILE, trial.values)
-    _write_predictions(best / PREDICTIONS_FILE, dataset, indices, answer.probabilities)
+    write_predictions(best / PREDICTIONS_FILE, test)
+    write_predictions(best / VALIDATION_PREDICTIONS_FILE, validation)
     write_confusion_png(
         best / CONFUSION_FILE, evaluation, f"{run.facts['dataset']} test split, trial {trial.trial_id}"
     )
@@ -78,17 +88,7 @@ def _history(run: RunView, trial_id: str) -> History:
         store.close()
 
 
-def _write_predictions(path: Path, dataset: Dataset, indices: np.ndarray, probabilities: np.ndarray) -> None:
-    names = dataset.class_names
-    predicted = predicted_classes(probabilities)
-    columns = ["path", "label", "predicted", *(f"p.{name}" for name in names)]
-    rows = [
-        {
-            "path": dataset.paths[index],
-            "label": names[dataset.labels[index]],
-            "predicted": names[predicted[row]],
-            **{f"p.{name}": float(probabilities[row, i]) for i, name in enumerate(names)},
-        }
-        for row, index in enumerate(indices)
-    ]
-    replace_text(path, csv_text(columns, rows))
+def _predictions(dataset: Dataset, split: str, probabilities: np.ndarray) -> Predictions:
+    indices = dataset.splits[split]
+    paths = tuple(dataset.paths[index] for index in indices)
+    return Predictions(paths, dataset.labels[indices], dataset.class_names, probabilities)

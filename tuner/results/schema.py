@@ -21,6 +21,7 @@ MODEL_FILE = "model.keras"
 HYPERPARAMETERS_FILE = "hyperparameters.json"
 EVALUATION_FILE = "evaluation.json"
 PREDICTIONS_FILE = "predictions.csv"
+VALIDATION_PREDICTIONS_FILE = "validation_predictions.csv"
 CONFUSION_FILE = "confusion_matrix.png"
 CURVES_FILE = "learning_curves.png"
 

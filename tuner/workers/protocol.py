@@ -49,12 +49,13 @@ class Describe:
 
 @dataclass(frozen=True)
 class FinishWinner:
-    """Write a trial's best model and predict one split with it."""
+    """Write a trial's best model and predict one split with it, and `others` after that."""
 
     values: dict[str, Any]
     checkpoint_dir: Path
     model_path: Path
     split: str
+    others: tuple[str, ...] = ()
 
 
 Request = Describe | TrainTask | FinishWinner
@@ -88,6 +89,7 @@ class WinnerDone:
 
     probabilities: np.ndarray
     prediction_s: float  # seconds for all of them, with the model loaded and traced
+    others: dict[str, np.ndarray] = field(default_factory=dict)  # the same of the other splits, by name
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,10 @@ class Server:
         start = time.perf_counter()
         outputs = loop.predict(indices)
         prediction_s = time.perf_counter() - start
-        return WinnerDone(probabilities(model, outputs), prediction_s)
+        others = {
+            split: probabilities(model, loop.predict(dataset.splits[split])) for split in request.others
+        }
+        return WinnerDone(probabilities(model, outputs), prediction_s, others)
 
 
 def _versions() -> dict[str, str]:
