@@ -4,6 +4,7 @@ import pytest
 from search_spaces import DataSpec, sequential
 from tuner.search.configurations import (
     all_values,
+    constants,
     draw,
     effective,
     enumerate_space,
@@ -196,3 +197,16 @@ def test_the_nearest_value_is_found(number, position):
 def test_a_space_without_hyperparameters_has_one_configuration():
     hp = kt.HyperParameters()
     assert list(enumerate_space(hp)) == [{}]
+
+
+def test_a_hyperparameter_with_one_value_is_constant():
+    hp = kt.HyperParameters()
+    hp.Choice("one", [3])
+    hp.Fixed("fixed", "a")
+    hp.Choice("two", [1, 2])
+    hp.Float("range", 0.0, 1.0)
+    with hp.conditional_scope("two", [1]):
+        hp.Choice("branched", [5])
+    with hp.conditional_scope("two", [2]):
+        hp.Choice("branched", [6])
+    assert constants(hp) == {"one", "fixed"}

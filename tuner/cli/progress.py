@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -61,19 +61,25 @@ def waiting(text: str, quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def search_display(
-    plan: Plan, num_images: int, config: SearchConfig, trials: Sequence[TrialRecord], quiet: bool
+    plan: Plan,
+    num_images: int,
+    config: SearchConfig,
+    trials: Sequence[TrialRecord],
+    constant: Collection[str],
+    quiet: bool,
 ) -> Iterator[Listener]:
     """Yield the listener that shows a search as the occasion allows.
 
     Args:
         num_images: All training images, which one epoch on all of the data sees.
         trials: Those on record already.
+        constant: Hyperparameters that have one value in all trials, which nobody wants to read each time.
     """
     console = stderr()
     if quiet:
         yield lambda _: None
         return
-    state = _State(plan, num_images, config, trials)
+    state = _State(plan, num_images, config, trials, constant)
     if not console.is_terminal:
 
         def print_line(event: Event) -> None:
@@ -108,9 +114,14 @@ class _State:
     """What has happened so far, and how to show it."""
 
     def __init__(
-        self, plan: Plan, num_images: int, config: SearchConfig, trials: Sequence[TrialRecord]
+        self,
+        plan: Plan,
+        num_images: int,
+        config: SearchConfig,
+        trials: Sequence[TrialRecord],
+        constant: Collection[str],
     ) -> None:
-        self._plan, self._num_images = plan, num_images
+        self._plan, self._num_images, self._constant = plan, num_images, constant
         self._objective, self._direction = split_objective(config.objective)
         self._known = {trial.trial_id for trial in trials}
         ranked = rank(trials, self._direction)
@@ -162,8 +173,11 @@ class _State:
             f"  epoch {trial.best_epoch}/{trial.epochs}  {format_seconds(trial.duration_s)}  ",
             ("best so far  " if event.is_best else "", "green"),
             ("" if trial.status == COMPLETED else f"{trial.status}  ", "yellow"),
-            (format_values(trial.values), "dim"),
+            (self._values(trial), "dim"),
         )
+
+    def _values(self, trial: TrialRecord) -> str:
+        return format_values({k: v for k, v in trial.values.items() if k not in self._constant})
 
     def render(self) -> Group:
         """The live part: the whole search, the trial under way, the best so far."""
@@ -189,9 +203,7 @@ class _State:
         if self._best is not None and self._best.score is not None:
             best = f"best {self._objective} {self._best.score:.4f}  trial {self._best.trial_id}  "
             rows.append(
-                Text.assemble(
-                    best, (format_values(self._best.values), "dim"), no_wrap=True, overflow="ellipsis"
-                )
+                Text.assemble(best, (self._values(self._best), "dim"), no_wrap=True, overflow="ellipsis")
             )
         return Group(*rows)
 

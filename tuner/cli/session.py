@@ -112,7 +112,7 @@ def _search(
 ) -> None:
     """Search, then look at the test split once, for the winner."""
     from tuner.evaluation.winner import evaluate_winner
-    from tuner.search.configurations import declared_space
+    from tuner.search.configurations import constants, declared_space
     from tuner.search.driver import Search
 
     facts = store.run()
@@ -121,7 +121,7 @@ def _search(
     status = "failed"
     try:
         with search_display(
-            oracle.plan, len(dataset.splits["train"]), config, store.trials(), quiet
+            oracle.plan, len(dataset.splits["train"]), config, store.trials(), constants(space), quiet
         ) as listener:
             search = Search(config, path, store, oracle, pool, listener)
             stopwatch.end("loading_s")

@@ -64,6 +64,14 @@ def active_values(space: kt.HyperParameters, values: Values) -> list[tuple[Any, 
     return found
 
 
+def constants(space: kt.HyperParameters) -> set[str]:
+    """Return the names of hyperparameters that have one value wherever they are active."""
+    found: dict[str, set[Any]] = {}
+    for parameter in space.space:
+        found.setdefault(parameter.name, set()).update(parameter.values)
+    return {name for name, values in found.items() if len(values) == 1}
+
+
 def draw(space: kt.HyperParameters, seed: int) -> Values:
     """Draw each active hyperparameter from its own distribution, as Keras Tuner does."""
     rng = random.Random(seed)
