@@ -25,7 +25,7 @@ import sklearn
 import tensorflow as tf
 from demo_generator import SIDE, FlowModel, Pictures
 from PIL import Image
-from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
+from scipy.spatial.distance import cdist
 
 SIZE_LIMIT = 4 * 1024 * 1024
 """The largest the packed set may be, in bytes."""

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.training
 SHAPE = (16, 16, 3)
 
 
-class Doubled(layers.Layer):
+class Doubled(layers.Layer):  # type: ignore[misc]
     """A layer of one's own with layers inside; its shape is known without calling them."""
 
     def __init__(self):
