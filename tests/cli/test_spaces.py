@@ -170,7 +170,8 @@ def test_a_built_in_space_can_be_counted(tuner: Run, name: str) -> None:
 @pytest.mark.training
 def test_show_of_a_space_that_needs_an_extra_says_which(tuner: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keras_hub", None)
-    refused(tuner("spaces", "show", "vit_b16"), "'vit_b16'", 'Type: pip install "kt-search[hub]"')
+    result = tuner("spaces", "show", "vit_b16")
+    refused(result, "search space 'vit_b16': ViT-B/16 needs KerasHub. Type: pip install \"kt-search[hub]\"")
 
 
 @pytest.mark.training

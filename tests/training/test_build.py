@@ -1,11 +1,16 @@
 """What a search space must give, and what is said where it does not."""
 
+import sys
+
 import keras
 import pytest
 from keras import layers
 
+from search_spaces import DataSpec
 from tests.training.models import Hypermodel, failure_of, run, small
+from tuner.search.hypermodel import SpaceHyperModel
 from tuner.training.build import build_model
+from tuner.training.task import TrialError
 
 pytestmark = pytest.mark.training
 
@@ -104,3 +109,48 @@ def test_the_values_reach_the_space(dataset):
         return small()
 
     build_model(Hypermodel(build), {"units": 7}, dataset)
+
+
+@pytest.fixture
+def message_of(dataset, tmp_path, monkeypatch):
+    """What is said of a space that cannot be built."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def run(reference, source="", shape=(8, 8, 3)):
+        if source:
+            (tmp_path / f"{reference.partition(':')[0].removesuffix('.py')}.py").write_text(source)
+        with pytest.raises(TrialError) as caught:
+            build_model(SpaceHyperModel(reference, DataSpec(shape, 2)), {}, dataset)
+        return str(caught.value)
+
+    return run
+
+
+def test_an_error_in_a_space_is_placed_in_its_file(message_of):
+    source = "import json\n\ndef build(hp):\n    json.loads('{')\n"
+    text = message_of("with_bad_json.py", source)
+    assert text.startswith("the search space raised JSONDecodeError: ")
+    assert text.endswith(" (with_bad_json.py, line 4)")
+
+
+@pytest.mark.parametrize("reference", ["with_bad_syntax.py", "with_bad_syntax:build"])
+def test_a_file_that_is_no_python_is_named_once(message_of, reference):
+    text = message_of(reference, "def build(hp):\n    return return\n")
+    assert text == "the search space raised SyntaxError: invalid syntax (with_bad_syntax.py, line 2)"
+
+
+def test_what_a_built_in_space_says_itself_is_told_as_it_is(message_of):
+    text = message_of("transfer", shape=(8, 8, 4))
+    assert text == "images of 4 channels fit no backbone. Give images of 1 or 3 channels."
+
+
+def test_what_keras_says_of_a_built_in_space_is_placed_there(message_of):
+    text = message_of("sequential", shape=(2, 2, 3))
+    assert text.startswith("the search space raised ValueError: ")
+    assert "(sequential.py, line " in text
+
+
+def test_the_value_error_of_a_space_of_ones_own_is_placed(message_of):
+    text = message_of("strict.py", "def build(hp):\n    raise ValueError('no luck')\n")
+    assert text == "the search space raised ValueError: no luck (strict.py, line 2)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import numpy as np
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
 from tuner.training.task import TrialError
+
+_BUILT_IN = "search_spaces."
+_NOT_THE_USERS = {Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))}
 
 
 def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: Any = None) -> Any:
@@ -37,8 +41,7 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        message = f"the search space raised {type(error).__name__}: {first_line(error)}{_place(error)}"
-        raise TrialError("build", message) from error
+        raise TrialError("build", _message(error)) from error
     if not isinstance(model, keras.Model):
         raise TrialError(
             "build", f"build returned {type(model).__name__}, not a keras.Model. End it with `return model`."
@@ -78,13 +81,21 @@ def first_line(error: BaseException) -> str:
     return lines[-1 if lines[0].startswith("in user code") else 0].strip()
 
 
-def _place(error: BaseException) -> str:
+def _message(error: Exception) -> str:
+    """What a build raised, and where; the ValueError of a built-in space is made for the user as it is."""
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    if type(error) is ValueError and innermost.f_globals.get("__name__", "").startswith(_BUILT_IN):
+        return first_line(error)
+    return f"the search space raised {type(error).__name__}: {first_line(error)}{_place(error)}"
+
+
+def _place(error: Exception) -> str:
     """Where in the user's own code an error comes from, as ' (file, line n)'; empty where there is none."""
-    own = Path(__file__).parents[1]
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if "site-packages" not in frame.filename and own not in Path(frame.filename).parents
+        if not frame.filename.startswith("<") and "site-packages" not in frame.filename
+        if not _NOT_THE_USERS.intersection(Path(frame.filename).parents)
     ]
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
