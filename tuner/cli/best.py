@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -11,10 +12,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from tuner.cli.figures import evaluation_view
 from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import format_value, note, stdout
-from tuner.cli.review import evaluation_view, load_evaluation
+from tuner.cli.review import load_evaluation, test_title
 from tuner.errors import TunerError, UsageError
+from tuner.evaluation.metrics import chosen_before
+from tuner.evaluation.models import trained_on
 from tuner.files import replacing
 from tuner.results.query import RunView, find_run, reference
 from tuner.results.schema import BEST, MODEL_FILE, TrialRecord
@@ -41,23 +45,30 @@ def best(
         stdout().print(Text(f"Best of {view.run_id}: trial {trial.trial_id}", "bold"), soft_wrap=True)
         stdout().print(_table(view, trial))
         stdout().print()
-        stdout().print(evaluation_view(evaluation))
+        stdout().print(evaluation_view(evaluation, test_title(evaluation)))
     if export is not None:
         _export(view, trial, evaluation, export)
 
 
 def _facts(run: RunView, trial: TrialRecord, evaluation: dict[str, Any]) -> dict[str, Any]:
+    """What `tuner evaluate` needs of an exported model, and what a reader wants to know."""
     data = run.facts["data"]
+    chosen = chosen_before(evaluation)
     return {
         "run_id": run.run_id,
         "trial_id": trial.trial_id,
         "class_names": data["class_names"],
         "positive_class": data["positive_class"],
+        # Chosen on validation; null in runs from before that was done, a threshold also for more classes.
+        "threshold": chosen.threshold,
+        "temperature": chosen.temperature,
+        "image_shape": data["image_shape"],
         "input": f"raw pixels 0..255, shape (batch, {', '.join(map(str, data['image_shape']))})",
         "hyperparameters": trial.values,
         "best_epoch": trial.best_epoch,
         "num_params": trial.num_params,
         "duration_s": trial.duration_s,
+        "trained_on": dataclasses.asdict(trained_on(run.facts)),
         "objective": run.facts["objective"],
         "score": trial.score,
         "metrics": trial.metrics,

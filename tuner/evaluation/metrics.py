@@ -9,9 +9,7 @@ import numpy as np
 from tuner.evaluation.calibration import at_temperature, calibration_error, predicted_classes, reliability
 from tuner.evaluation.intervals import wilson_interval
 from tuner.evaluation.ranking import ranking_figures
-from tuner.evaluation.thresholds import Chosen
-
-NOTHING_CHOSEN = Chosen()
+from tuner.evaluation.thresholds import NOTHING_CHOSEN, Chosen
 
 
 def evaluate(

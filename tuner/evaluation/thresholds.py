@@ -23,6 +23,9 @@ class Chosen:
     source: str = "validation"
 
 
+NOTHING_CHOSEN = Chosen()
+
+
 def choose_on_validation(labels: np.ndarray, probabilities: np.ndarray, positive: int | None) -> Chosen:
     """Choose threshold and temperature on labelled validation images.
 

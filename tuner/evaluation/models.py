@@ -1,0 +1,200 @@
+"""A trained model and what it takes to use it: an exported file with its JSON, or the winner of a run."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuner.data.preparation import MAX_SIZE, MIN_SIZE
+from tuner.errors import UsageError
+from tuner.evaluation.metrics import chosen_before
+from tuner.evaluation.thresholds import NOTHING_CHOSEN, Chosen
+from tuner.results.query import find_run, open_run
+from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
+from tuner.training.build import first_line, probabilities
+from tuner.training.device import quiet_import
+from tuner.training.loop import KerasLoop
+from tuner.training.pipeline import EVALUATION_BATCH
+
+SUFFIX = ".keras"
+# Images between two reports of progress.
+_PART = 16 * EVALUATION_BATCH
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """By what the data set that a model was trained on is known again, and split again as it was."""
+
+    fingerprint: str
+    seed: int
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of a model before it is loaded."""
+
+    name: str
+    """As the user calls it."""
+    path: Path
+    class_names: tuple[str, ...]
+    positive_class: str | None = None
+    chosen: Chosen = NOTHING_CHOSEN
+    trained_on: TrainedOn | None = None
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that predicts."""
+
+    facts: ModelFacts
+    image_shape: tuple[int, int, int]
+    """(height, width, channels), height and width alike."""
+    model: Any
+
+    def predict(
+        self, images: np.ndarray, indices: np.ndarray, progress: Callable[[int, int], None] | None = None
+    ) -> np.ndarray:
+        """Return class probabilities (len(indices), num_classes), in the order of the indices.
+
+        Args:
+            images: Raw pixels 0..255 of shape (n, height, width, channels), type uint8; may be a memory map.
+            indices: Which of them, of shape (m,), m at least 1.
+            progress: Called with (done, total).
+        """
+        loop = KerasLoop(self.model, images, np.zeros(len(images), np.int32))
+        outputs = []
+        for start in range(0, len(indices), _PART):
+            outputs.append(loop.predict(indices[start : start + _PART]))
+            if progress:
+                progress(min(start + _PART, len(indices)), len(indices))
+        return probabilities(self.model, np.concatenate(outputs))
+
+
+def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] = ()) -> ModelFacts:
+    """Return what is known of the model that a file or a run stands for; nothing is loaded.
+
+    Args:
+        classes: Names of its outputs in their order, for a file that has no JSON beside it.
+
+    Raises:
+        UsageError: there is no such file or run, or its classes are not known.
+    """
+    path = Path(reference)
+    if path.suffix != SUFFIX:
+        return _of_run(find_run(reference, results_dir).path, reference)
+    if not path.is_file():
+        raise UsageError(
+            f"no model file '{reference}'. Needed: a {SUFFIX} file, or a run. "
+            "Export one with: tuner best --export model.keras"
+        )
+    beside = path.with_suffix(".json")
+    if beside.is_file():
+        return _exported(path, beside)
+    if path.parent.name == BEST and (path.parents[1] / STORE_FILE).is_file():
+        return _of_run(path.parents[1], reference)
+    if not classes:
+        raise UsageError(
+            f"the classes of '{reference}' are not known: '{beside}' is not there. Needed: that file, which "
+            "tuner best --export writes, or --classes with the names of its outputs in their order."
+        )
+    return ModelFacts(reference, path, classes)
+
+
+def load_model(facts: ModelFacts) -> TrainedModel:
+    """Load a model and check that it can be used on images of these classes.
+
+    Raises:
+        UsageError: Keras cannot load it, it does not take square images, or its outputs are not the classes.
+    """
+    with quiet_import():
+        import keras
+
+    try:
+        with warnings.catch_warnings():
+            # The state of the optimizer, which a winner is saved without, is not needed.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)
+            model = keras.models.load_model(facts.path)
+    except Exception as error:
+        raise UsageError(
+            f"'{facts.path}' cannot be loaded: {first_line(error)} Needed: a whole {SUFFIX} file of Keras 3 "
+            "with no layers of its own. Export it again."
+        ) from None
+    height, width, channels = _image_shape(model, facts.name)
+    outputs = model.output_shape[-1]
+    num_classes = len(facts.class_names)
+    if outputs != num_classes and not (outputs == 1 and num_classes == 2):
+        raise UsageError(
+            f"'{facts.name}' has {outputs} outputs, but {num_classes} classes are named: "
+            f"{', '.join(facts.class_names)}. Name one class for each output, or two for a single one."
+        )
+    return TrainedModel(facts, (height, width, channels), model)
+
+
+def _image_shape(model: Any, name: str) -> tuple[int, int, int]:
+    shape = model.input_shape
+    sizes = shape[1:] if isinstance(shape, tuple) and len(shape) == 4 else ()
+    if not sizes or None in sizes or sizes[0] != sizes[1] or not MIN_SIZE <= sizes[0] <= MAX_SIZE:
+        raise UsageError(
+            f"'{name}' takes inputs of shape {shape}. Needed: (batch, side, side, channels), "
+            f"a side from {MIN_SIZE} to {MAX_SIZE} pixels. Use a model for square images of one size."
+        )
+    height, width, channels = map(int, sizes)
+    if channels not in (1, 3):
+        raise UsageError(
+            f"'{name}' takes images with {channels} channels. Allowed: 1 (grey) or 3 (RGB). "
+            "Use a model for such images."
+        )
+    return height, width, channels
+
+
+def _exported(path: Path, beside: Path) -> ModelFacts:
+    try:
+        values = json.loads(beside.read_text("utf-8"))
+        names = tuple(map(str, values["class_names"]))
+        known = values.get("trained_on")
+        return ModelFacts(
+            str(path),
+            path,
+            names,
+            values.get("positive_class"),
+            Chosen(values.get("threshold"), values.get("temperature")),
+            TrainedOn(known["fingerprint"], known["seed"], known["limit"]) if known else None,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"'{beside}' does not describe a model ({type(error).__name__}: {error}). Needed: what "
+            "tuner best --export writes, class_names above all. Export the model again."
+        ) from None
+
+
+def _of_run(run_path: Path, reference: str) -> ModelFacts:
+    run = open_run(run_path)
+    path = run.path / BEST / MODEL_FILE
+    evaluation = run.path / BEST / EVALUATION_FILE
+    if not (path.is_file() and evaluation.is_file()):
+        raise UsageError(
+            f"run '{run.run_id}' ({run.facts['status']}) has no model yet. "
+            f"Finish it with: tuner resume {run.run_id}"
+        )
+    data = run.facts["data"]
+    return ModelFacts(
+        reference,
+        path,
+        tuple(data["class_names"]),
+        data["positive_class"],
+        chosen_before(json.loads(evaluation.read_text("utf-8"))),
+        trained_on(run.facts),
+    )
+
+
+def trained_on(facts: dict[str, Any]) -> TrainedOn:
+    """Return by what the data of a run, whose facts these are, is known again."""
+    limit = facts.get("config", {}).get("limit")
+    return TrainedOn(facts["data"]["fingerprint"], facts["seed"], limit)
