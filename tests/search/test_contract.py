@@ -253,7 +253,10 @@ def build(hp, spec):
     ("source", "words"),
     [
         ("def training(hp):\n    hp.Int('epochs', 1, 9)\n", "'epochs'"),
-        ("def training(hp):\n    hp.Choice('shift', [0.0, 3.0])\n", "'shift' of the training cannot be 3.0"),
+        (
+            "def training(hp):\n    hp.Choice('shift', [0.0, 3.0])\n",
+            "'shift' may be 0 to 0.5; the space declares 3.0.",
+        ),
         ("def training(hp):\n    hp.Choice('schedule', ['cosine', 'step'])\n", "constant or cosine"),
         ("def training(hp):\n    raise KeyError('x')\n", "KeyError"),
     ],

@@ -145,6 +145,31 @@ def test_training_declares_what_training_knows_only(declare):
         declare(text=SPACE.replace('"batch_size"', '"batchsize"'))
 
 
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ('Choice("shift", [0.0, 3.0])', "'shift' may be 0 to 0.5; the space declares 3.0."),
+        ('Float("shift", 0.0, 3.0)', "'shift' may be 0 to 0.5; the space declares 3.0."),
+        ('Int("jpeg_quality", 0, 100, step=10)', "'jpeg_quality' may be 1 to 100; the space declares 0."),
+        ('Fixed("jpeg_quality", 101)', "'jpeg_quality' may be 1 to 100; the space declares 101."),
+        ('Boolean("patience")', "'patience' may be 0 to 1048576; the space declares True."),
+        (
+            'Choice("schedule", ["cosine", "step"])',
+            "'schedule' may be constant or cosine; the space declares step.",
+        ),
+    ],
+)
+def test_training_declares_values_that_training_can_do(declare, declared, message):
+    with pytest.raises(SpaceError) as caught:
+        declare(text=SPACE.replace('Choice("blur", [0.0, 0.5])', declared))
+    assert str(caught.value) == message
+
+
+def test_a_value_that_training_cannot_do_may_be_left_out_of_the_search(declare):
+    text = SPACE.replace('Choice("blur", [0.0, 0.5])', 'Choice("shift", [0.0, 3.0])')
+    assert values(declare("shift=0", text=text)[0], "shift") == [[0.0]]
+
+
 def test_build_leaves_the_names_of_the_training_alone(declare):
     with pytest.raises(SpaceError, match="build declares 'shift'"):
         declare(text=SPACE.replace('hp.Int("units"', 'hp.Int("shift"'))

@@ -1,5 +1,7 @@
 """What a recipe does to a trial: labels, weights, decay, schedule, augmentation."""
 
+from dataclasses import asdict
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from tuner.training.augmentation import NUM_DRAWS
 from tuner.training.batches import TrainingBatches
 from tuner.training.loop import KerasLoop, make_loop
 from tuner.training.optimization import apply_recipe, class_weights
-from tuner.training.recipe import Recipe, make_recipe
+from tuner.training.recipe import TRAINING_NAMES, Recipe, check_value, make_recipe
 
 pytestmark = pytest.mark.training
 
@@ -31,6 +33,17 @@ def trained(kind, dataset, batches, build=sgd, draws=None):
 
 def test_values_make_a_recipe_and_others_are_left_out():
     assert make_recipe({"blur": 0.5, "batch_size": 32, "filters": 7}) == Recipe(blur=0.5)
+
+
+def test_every_hyperparameter_of_the_training_says_what_it_may_be():
+    for name in TRAINING_NAMES:
+        with pytest.raises(ValueError, match=f"^'{name}' may be "):
+            check_value(name, "much")
+
+
+def test_what_a_recipe_is_by_default_is_allowed():
+    for name, value in asdict(Recipe(weight_decay=0.0)).items():
+        check_value(name, value)
 
 
 @pytest.mark.parametrize("kind", KINDS)

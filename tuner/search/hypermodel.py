@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.search.spaces import resolve, unknown
-from tuner.training.recipe import TRAINING_NAMES
+from tuner.training.recipe import TRAINING_NAMES, check_value
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -53,7 +53,7 @@ class SpaceHyperModel:
         """Let the space declare hyperparameters of the training after those of `build`; return their names.
 
         Raises:
-            SpaceError: it declares something that the training knows nothing of, or build something of it.
+            SpaceError: it declares a name or a value that the training has not, or build such a name.
         """
         declare = _loaded(self.reference).training
         if declare is None:
@@ -66,16 +66,32 @@ class SpaceHyperModel:
         if hasattr(hp, "fix"):
             hp.fix(dict(self.fixed))
         declare(hp)
-        names = tuple(dict.fromkeys(p.name for p in hp.space if p.name not in of_model))
-        for name in names:
-            if name not in TRAINING_NAMES:
-                raise SpaceError(unknown("hyperparameter of the training", name, TRAINING_NAMES))
-        return names
+        declared = [parameter for parameter in hp.space if parameter.name not in of_model]
+        for parameter in declared:
+            _check_training(parameter)
+        return tuple(dict.fromkeys(parameter.name for parameter in declared))
 
     @property
     def presets(self) -> dict[str, dict[str, Any]]:
         """Configurations that the space names: values by hyperparameter; the others have their default."""
         return _loaded(self.reference).presets
+
+
+def _check_training(parameter: Any) -> None:
+    """Refuse a hyperparameter that the training has not, and values that it cannot do.
+
+    Raises:
+        SpaceError: it is one of these; the text says what there is.
+    """
+    name = parameter.name
+    if name not in TRAINING_NAMES:
+        raise SpaceError(unknown("hyperparameter of the training", name, TRAINING_NAMES))
+    is_range = hasattr(parameter, "min_value")
+    for value in (parameter.min_value, parameter.max_value) if is_range else parameter.values:
+        try:
+            check_value(name, value)
+        except ValueError as error:
+            raise SpaceError(f"{error}; the space declares {value}.") from None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,38 @@ class Recipe:
 
 PLAIN = Recipe()
 TRAINING_NAMES = ("batch_size", "patience", *(field.name for field in fields(Recipe)))
+# What the training can do; bounds are inclusive.
+_RANGES: dict[str, tuple[float, float]] = {
+    "batch_size": (1, 2**20),
+    "patience": (0, 2**20),
+    "shift": (0, 0.5),
+    "jpeg_quality": (1, 100),
+    "blur": (0, 10),
+    "label_smoothing": (0, 0.5),
+    "weight_decay": (0, 1),
+}
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "horizontal_flip": (True, False),
+    "vertical_flip": (True, False),
+    "class_weights": ("none", "auto"),
+    "schedule": ("constant", "cosine"),
+}
+
+
+def check_value(name: str, value: Any) -> None:
+    """Refuse what a hyperparameter of the training cannot be.
+
+    Raises:
+        ValueError: it is another; the text says what is allowed: "'shift' may be 0 to 0.5".
+    """
+    if name in _CHOICES:
+        fits, allowed = value in _CHOICES[name], " or ".join(map(str, _CHOICES[name]))
+    else:
+        low, high = _RANGES[name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits, allowed = is_number and low <= value <= high, f"{low} to {high}"
+    if not fits:
+        raise ValueError(f"'{name}' may be {allowed}")
 
 
 def make_recipe(values: Mapping[str, Any]) -> Recipe:
