@@ -164,13 +164,12 @@ def _print(evaluation: dict[str, Any], title: str, name: str, form: str) -> None
         low, high = found["accuracy_interval_95"]
         console.print()
         console.print(Text(f"{name} and {found['other']}: {found['verdict']}", "bold"))
-        other, test = found["other"], found["test"]
-        console.print(
-            Text(
-                f"{other} has accuracy {found['accuracy']:.2%}  [{low:.2%}, {high:.2%}]; only {name} is right "
-                f"on {found['only_this_right']:,} images, only {other} on {found['only_other_right']:,} ({test})"
-            )
+        other, ours, theirs = found["other"], found["only_this_right"], found["only_other_right"]
+        facts = (
+            f"{other} has accuracy {found['accuracy']:.2%}  [{low:.2%}, {high:.2%}]; only {name} is right on "
+            f"{ours:,} images, only {other} on {theirs:,} ({found['test']})"
         )
+        console.print(Text(facts))
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
