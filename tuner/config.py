@@ -175,6 +175,9 @@ class SearchConfig(BaseModel):
         None, description="Class that precision, recall and AUROC are about (two classes)."
     )
     strict: bool = Field(False, description="Refuse a data set with any unreadable image.")
+    tensorboard: bool = Field(
+        False, description="Write scalars and HParams for TensorBoard into the run's folder."
+    )
     name: Annotated[str, AfterValidator(_run_name)] | None = Field(
         None, description="Name of the run's folder; default: start time, space and data set."
     )

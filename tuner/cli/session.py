@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig, make_config, split_ob
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import InterruptedRunError, SpaceError, StorageError, UsageError
 from tuner.results.query import RunView, open_run, reference
-from tuner.results.schema import FAILED, STORE_FILE, WORKER_LOG
+from tuner.results.schema import FAILED, STORE_FILE, TENSORBOARD, WORKER_LOG
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
+from tuner.search.events import Event, Listener
 from tuner.search.hypermodel import SpaceHyperModel
 from tuner.search.identity import check_conditions, check_data, check_names, check_space
 from tuner.search.oracles import make_oracle, make_plan
@@ -120,9 +122,17 @@ def _search(
     oracle = make_oracle(config, space, facts.get("initial", []))
     status = "failed"
     try:
-        with search_display(
-            oracle.plan, len(dataset.splits["train"]), config, store.trials(), constants(space), quiet
-        ) as listener:
+        with (
+            _recorded(config, path, store, quiet) as record,
+            search_display(
+                oracle.plan, len(dataset.splits["train"]), config, store.trials(), constants(space), quiet
+            ) as show,
+        ):
+
+            def listener(event: Event) -> None:
+                record(event)
+                show(event)
+
             search = Search(config, path, store, oracle, pool, listener)
             stopwatch.end("loading_s")
             stopwatch.record(store)
@@ -145,6 +155,20 @@ def _search(
             write_run_json(path, store)
             store.back_up()
         store.close()
+
+
+@contextmanager
+def _recorded(config: SearchConfig, path: Path, store: Store, quiet: bool) -> Iterator[Listener]:
+    """Yield the listener that writes what TensorBoard reads, where that is asked for."""
+    if not config.tensorboard:
+        yield lambda _: None
+        return
+    from tuner.search.tensorboard import TensorBoard
+
+    if not quiet:
+        note(f"Look on with: tensorboard --logdir {path / TENSORBOARD}")
+    with TensorBoard(path / TENSORBOARD, store) as board:
+        yield board
 
 
 def _load(config: SearchConfig, source: str, quiet: bool) -> Dataset:

@@ -44,6 +44,7 @@ def train(
     xla: Annotated[str | None, option("xla", TRAINING)] = None,
     image_size: Annotated[str | None, option("image_size", TRAINING)] = None,
     strict: Annotated[bool | None, option("strict", TRAINING)] = None,
+    tensorboard: Annotated[bool | None, option("tensorboard", OUTPUT)] = None,
     name: Annotated[str | None, option("name", OUTPUT)] = None,
     results_dir: Annotated[str | None, option("results_dir", OUTPUT)] = None,
     quiet: QuietOption = False,
