@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.console import Console
 from tests.cli.conftest import Run
 from tests.evaluation.finished import finished_run, unfinished_run
 from tuner.cli import compare
-from tuner.evaluation.comparison import COLUMNS
+from tuner.evaluation.comparison import COLUMNS, DIFFERENCE_COLUMNS
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_what_an_unfinished_run_lacks_is_a_dash(tuner: Run) -> None:
 def test_json_has_a_whole_row_for_each_run(tuner: Run) -> None:
     rows = json.loads(tuner("compare", "wide", "cut", "--format", "json").stdout)
     assert [row["run_id"] for row in rows] == ["wide", "cut"]
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == COLUMNS + DIFFERENCE_COLUMNS
     assert (rows[0]["accuracy"], rows[1]["accuracy"]) == (0.95, None)
 
 
@@ -64,7 +65,7 @@ def test_json_has_a_whole_row_for_each_run(tuner: Run) -> None:
 def test_csv_has_a_line_for_each_run_and_leaves_empty_what_is_missing(tuner: Run) -> None:
     text = tuner("compare", "wide", "cut", "--format", "csv").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == COLUMNS + DIFFERENCE_COLUMNS
     assert [row["accuracy"] for row in rows] == ["0.95", ""]
 
 
@@ -85,7 +86,8 @@ def test_many_runs_are_lines_where_there_is_room_for_all_their_figures(tuner: Ru
     names = [f"r{i}" for i in range(30)]
     for name in names:
         finished_run(tmp_path / "results" / name)
-    shown = tuner("compare", *names, COLUMNS="240").stdout.splitlines()
+    table, _ = tuner("compare", *names, COLUMNS="240").stdout.split("\n\n")
+    shown = table.splitlines()
     assert [line.split()[0] for line in shown] == ["run", *names]
 
 
@@ -104,6 +106,95 @@ def test_runs_on_other_test_images_are_told_on_stderr(tuner: Run, tmp_path: Path
         "Note: evaluated on different test images than wide: other; accuracies are not comparable.\n"
     )
     assert len(json.loads(result.stdout)) == 2
+
+
+def winners(path: Path, images: int, better: int) -> None:
+    """Two runs on the same images, all REAL; the second is right on all, the first on all but some."""
+    paths = tuple(f"{i}.png" for i in range(images))
+    first = tuple("FAKE" if i < better else "REAL" for i in range(images))
+    finished_run(path / "results" / "first", tested=paths, predicted=first)
+    finished_run(path / "results" / "second", tested=paths)
+
+
+def test_winners_that_differ_are_told_with_the_test(tuner: Run, tmp_path: Path) -> None:
+    winners(tmp_path, 40, 8)  # p = 2 / 2^8
+    assert (
+        "second against first: better, p = 0.0078 "
+        "(8 images right that first gets wrong, 0 the other way round, of 40; McNemar, exact binomial)."
+    ) in " ".join(tuner("compare", "first", "second").stdout.split())
+
+
+def test_winners_that_do_not_differ_are_said_not_to(tuner: Run, tmp_path: Path) -> None:
+    winners(tmp_path, 40, 3)
+    assert (
+        "second against first: no difference to be seen, p = 0.25"
+        in tuner("compare", "first", "second").stdout
+    )
+
+
+def test_the_worse_winner_is_called_worse(tuner: Run, tmp_path: Path) -> None:
+    winners(tmp_path, 40, 8)
+    assert "first against second: worse, p = 0.0078" in tuner("compare", "second", "first").stdout
+
+
+def test_json_has_the_test_against_the_first_run(tuner: Run, tmp_path: Path) -> None:
+    winners(tmp_path, 40, 8)
+    first, second = json.loads(tuner("compare", "first", "second", "--format", "json").stdout)
+    assert first["p_value"] is None
+    assert (second["only_first_right"], second["only_this_right"]) == (0, 8)
+    assert second["p_value"] == pytest.approx(2 / 2**8)
+
+
+@pytest.mark.usefixtures("results")
+def test_winners_that_cannot_be_tested_are_told_with_the_reason(tuner: Run, tmp_path: Path) -> None:
+    finished_run(tmp_path / "results" / "other", data={"fingerprint": "g", "source": "/data/other"})
+    finished_run(tmp_path / "results" / "lost")
+    (tmp_path / "results" / "lost" / "best" / "predictions.csv").unlink()
+    shown = tuner("compare", "wide", "other", "cut", "lost").stdout
+    assert "other against wide: not tested, their test images are not the same." in shown
+    assert "cut against wide: not tested, cut has no evaluated winner yet." in shown
+    assert "lost against wide: not tested, lost has no readable best/predictions.csv." in shown
+
+
+CURVE: dict[str, Any] = {"objective": "val_accuracy"}
+
+
+def test_the_best_score_so_far_is_shown_by_trials_and_by_time(tuner: Run, tmp_path: Path) -> None:
+    """Both epochs of these runs end after nine seconds."""
+    finished_run(tmp_path / "results" / "a", **CURVE)
+    unfinished_run(tmp_path / "results" / "b", (0.5, 0.4, 0.6, 0.3), **CURVE)
+    rows = lines(tuner("compare", "a", "b").stdout.split("\n\n")[1])
+    assert rows["best"][:6] == ["val_accuracy", "after", "1", "trial", "2", "4"]
+    assert rows["a"][:3] == ["0.5000", "0.7500", "0.7500"]
+    assert rows["b"][:3] == ["0.5000", "0.5000", "0.6000"]
+
+
+def test_the_best_scores_so_far_are_drawn(tuner: Run, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        finished_run(tmp_path / "results" / name, **CURVE)
+    result = tuner("compare", "a", "b", "--png", "curves/both.png", "--format", "csv")
+    assert result.stderr == "Picture    curves/both.png\n"
+    assert (tmp_path / "curves" / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_scores_on_other_validation_images_are_told_on_stderr(tuner: Run, tmp_path: Path) -> None:
+    finished_run(tmp_path / "results" / "a", **CURVE)
+    finished_run(tmp_path / "results" / "b", seed=1, **CURVE)
+    assert tuner("compare", "a", "b").stderr == (
+        "Note: scored on different validation images than a: b; "
+        "compare how their curves rise, not how high.\n"
+    )
+
+
+def test_runs_with_different_objectives_have_no_common_curve(tuner: Run, tmp_path: Path) -> None:
+    finished_run(tmp_path / "results" / "a", **CURVE)
+    finished_run(tmp_path / "results" / "b", objective="val_loss", direction="min")
+    result = tuner("compare", "a", "b", "--png", "both.png")
+    assert (result.code, result.stdout) == (1, "")
+    assert result.error_lines == [
+        "error: nothing to draw in 'both.png': the runs have different objectives, val_accuracy, val_loss. "
+        "Name others."
+    ]
 
 
 @pytest.mark.usefixtures("results")

@@ -11,17 +11,31 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption
-from tuner.cli.output import make_table, note, print_rows, stdout
-from tuner.errors import UsageError
-from tuner.evaluation.comparison import COLUMNS, caveats, comparison_row
+from tuner.cli.output import format_seconds, make_table, note, print_rows, stdout
+from tuner.errors import TunerError, UsageError
+from tuner.evaluation.best_so_far import Step, best_so_far, checkpoints, score_after
+from tuner.evaluation.comparison import (
+    COLUMNS,
+    DIFFERENCE_COLUMNS,
+    caveats,
+    comparison_row,
+    curve_caveats,
+    differences,
+)
 from tuner.results.query import RunView, find_run
 
 RUNS = typer.Argument(metavar="RUN", help="Two runs or more: their ids or folders.", show_default=False)
 # A reader tells runs apart by their names, which take a few letters a line.
 NAME_WIDTH = 14
 PADDING = 2
+# Half of the way each: the whole, its half, its quarter, ...
+CHECKPOINTS = 5
+PngOption = Annotated[
+    Path | None, typer.Option("--png", metavar="FILE", help="Draw the best score so far of each run.")
+]
 
 Cells = dict[str, str]
 
@@ -30,19 +44,81 @@ def compare(
     runs: Annotated[list[str], RUNS],
     form: FormatOption = "table",
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
+    png: PngOption = None,
 ) -> None:
-    """Put runs side by side: test accuracy with its 95 % interval, size, and the time of each step."""
+    """Put runs side by side: test accuracy with its 95 % interval, size, the time of each step, best so far.
+
+    The winner of each run is tested against that of the first, on the test images that both have seen.
+    """
     views = _views(runs, results_dir)
+    names = [view.run_id for view in views]
+    if len(set(names)) < len(names):
+        names = [str(view.path) for view in views]
+    tested = differences(views, names)
     rows = [comparison_row(view) for view in views]
+    objectives = sorted({str(view.facts.get("objective")) for view in views})
+    curves = {name: steps for name, view in zip(names, views, strict=True) if (steps := best_so_far(view))}
+    if len(objectives) > 1:
+        curves = {}
+    if png is not None and not curves:
+        reason = "none of the runs has recorded when its epochs ended"
+        if len(objectives) > 1:
+            reason = f"the runs have different objectives, {', '.join(objectives)}"
+        raise TunerError(f"nothing to draw in '{png}': {reason}. Name others.")
     if form == "table":
-        names = [view.run_id for view in views]
-        if len(set(names)) < len(names):
-            names = [str(view.path) for view in views]
-        _print(dict(zip(names, map(_cells, rows), strict=True)), stdout())
+        console = stdout()
+        _print(dict(zip(names, map(_cells, rows), strict=True)), console)
+        if curves:
+            console.print()
+            console.print(_best_so_far(curves, objectives[0], console))
+        console.print()
+        for each in tested:
+            console.print(Text(f"{each.sentence}."))
     else:
-        print_rows(COLUMNS, rows, form)
-    for caveat in caveats(views):
+        against = [dict.fromkeys(DIFFERENCE_COLUMNS), *(each.row for each in tested)]
+        whole = [row | difference for row, difference in zip(rows, against, strict=True)]
+        print_rows([*COLUMNS, *DIFFERENCE_COLUMNS], whole, form)
+    drawn = [view for name, view in zip(names, views, strict=True) if name in curves]
+    shown = drawn and (form == "table" or png is not None)
+    for caveat in [*caveats(views), *(curve_caveats(drawn) if shown else [])]:
         note(f"Note: {caveat}.")
+    if png is not None:
+        from tuner.evaluation.plots_comparison import write_best_so_far_png
+
+        write_best_so_far_png(png, curves, objectives[0])
+        note(f"Picture    {png}")
+
+
+def _best_so_far(curves: dict[str, tuple[Step, ...]], objective: str, console: Console) -> Table:
+    """The best score of each run at as many points of its way as there is room for."""
+    widest = console.options.update(max_width=1000)
+    for count in range(CHECKPOINTS, 1, -1):
+        table = _progress_table(curves, objective, count)
+        if console.measure(table, options=widest).maximum <= console.width:
+            break
+    return table
+
+
+def _progress_table(curves: dict[str, tuple[Step, ...]], objective: str, count: int) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, PADDING, 0, 0), header_style="dim")
+    table.add_column(f"best {objective} after", overflow="fold")
+    ends = [steps[-1] for steps in curves.values()]
+    most = max(end.trials for end in ends)
+    trials = sorted({math.ceil(number) for number in checkpoints(most, count)})
+    seconds = checkpoints(max(end.seconds for end in ends), count)
+    headings = [f"{trials[0]} trial{'s' if trials[0] > 1 else ''}", *map(str, trials[1:])]
+    for heading in [*headings, *map(format_seconds, seconds)]:
+        table.add_column(heading, justify="right")
+    for name, steps in curves.items():
+        by_trials = [_score(score_after(steps, trials=n), n > steps[-1].trials) for n in trials]
+        by_seconds = [_score(score_after(steps, seconds=s), s > steps[-1].seconds) for s in seconds]
+        table.add_row(name, *by_trials, *by_seconds)
+    return table
+
+
+def _score(score: float | None, ended: bool) -> Text:
+    """A score so far; dim where the run had ended before."""
+    return Text("-" if score is None else f"{score:.4f}", "dim" if ended else "")
 
 
 def _views(references: Sequence[str], results_dir: Path) -> list[RunView]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tuner.evaluation.significance import ALPHA, McNemar, holm, mcnemar, p_text
 from tuner.results.query import RunView
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, PREDICTIONS_FILE, TrialRecord
 from tuner.results.timings import TIMINGS
@@ -34,6 +38,44 @@ COLUMNS = (
     "test_images",
     "device",
 )
+# Against the first run; the p value is adjusted for the number of runs.
+DIFFERENCE_COLUMNS = ("only_first_right", "only_this_right", "p_value")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two winners on the same test images, or why they are not tested.
+
+    `p_value` is that of the test, adjusted for the number of tests.
+    """
+
+    first: str
+    second: str
+    test: McNemar | None
+    p_value: float | None
+    reason: str = ""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The DIFFERENCE_COLUMNS, None where nothing was tested."""
+        counts = (self.test.only_first, self.test.only_second) if self.test else (None, None)
+        return dict(zip(DIFFERENCE_COLUMNS, (*counts, self.p_value), strict=True))
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in words."""
+        if self.test is None or self.p_value is None:
+            return f"{self.second} against {self.first}: not tested, {self.reason}"
+        counts = (
+            f"{self.test.only_second:,} images right that {self.first} gets wrong, {self.test.only_first:,} "
+            f"the other way round, of {self.test.images:,}"
+        )
+        if self.p_value >= ALPHA:
+            verdict = "no difference to be seen"
+        else:
+            verdict = "better" if self.test.only_second > self.test.only_first else "worse"
+        found = f"{verdict}, {p_text(self.p_value)}"
+        return f"{self.second} against {self.first}: {found} ({counts}; {self.test.test})"
 
 
 def comparison_row(run: RunView) -> dict[str, Any]:
@@ -76,6 +118,56 @@ def comparison_row(run: RunView) -> dict[str, Any]:
     }
 
 
+def differences(runs: Sequence[RunView], names: Sequence[str]) -> list[Difference]:
+    """Test the winner of each run after the first against that of the first, by McNemar's test.
+
+    Against the first alone, so that whoever names the runs says before what is to be beaten: of all pairs
+    some would differ by chance. P values are adjusted for the number of tests by Holm.
+
+    Args:
+        names: What to call the runs.
+    """
+    tests: list[McNemar | str] = [_test(runs[0], run) for run in runs[1:]]
+    adjusted = iter(holm([test.p_value for test in tests if isinstance(test, McNemar)]))
+    return [
+        Difference(names[0], name, test, next(adjusted))
+        if isinstance(test, McNemar)
+        else Difference(names[0], name, None, None, test)
+        for name, test in zip(names[1:], tests, strict=True)
+    ]
+
+
+def _test(first: RunView, second: RunView) -> McNemar | str:
+    """The test, or why there is none."""
+    for run in (first, second):
+        if not _evaluation(run):
+            return f"{run.run_id} has no evaluated winner yet"
+    answers, others = _answers(first.path), _answers(second.path)
+    for run, found in ((first, answers), (second, others)):
+        if not found:
+            return f"{run.run_id} has no readable {BEST}/{PREDICTIONS_FILE}"
+    same_images = {(path, label) for path, (label, _) in answers.items()} == {
+        (path, label) for path, (label, _) in others.items()
+    }
+    if not (same_images and _same_test_images(first, second)):
+        return "their test images are not the same"
+    right = [
+        [label == said for label, said in (each[path] for path in answers)] for each in (answers, others)
+    ]
+    return mcnemar(np.array(right[0]), np.array(right[1]))
+
+
+def _answers(run_path: Path) -> dict[str, tuple[str, str]]:
+    """True and predicted class of each test image by its path; none where the file cannot be read."""
+    path = run_path / BEST / PREDICTIONS_FILE
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+            return {row["path"]: (row["label"], row["predicted"]) for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError):
+        return {}
+
+
 def caveats(runs: Sequence[RunView]) -> list[str]:
     """Return what a reader has to know before comparing these figures, a sentence each."""
     found = []
@@ -86,10 +178,29 @@ def caveats(runs: Sequence[RunView]) -> list[str]:
             f"evaluated on different test images than {evaluated[0].run_id}: {', '.join(others)}; "
             "accuracies are not comparable"
         )
+    reused = {run.run_id: sum(trial.known_epochs for trial in run.trials) for run in runs}
+    if any(reused.values()):
+        found.append(
+            "took epochs from earlier runs, which cost it no time: "
+            + ", ".join(f"{name} ({number})" for name, number in reused.items() if number)
+        )
     devices = {run.facts["device"] for run in runs if "device" in run.facts}
     if len(devices) > 1:
         found.append(f"run on different devices: {' | '.join(sorted(devices))}; times are not comparable")
     return found
+
+
+def curve_caveats(runs: Sequence[RunView]) -> list[str]:
+    """Return what a reader has to know before comparing scores of runs so far, a sentence each."""
+    first, *rest = runs
+    data = first.facts["data"]["fingerprint"], first.facts["seed"]
+    others = [run.run_id for run in rest if (run.facts["data"]["fingerprint"], run.facts["seed"]) != data]
+    if not others:
+        return []
+    return [
+        f"scored on different validation images than {first.run_id}: {', '.join(others)}; "
+        "compare how their curves rise, not how high"
+    ]
 
 
 def _evaluation(run: RunView) -> dict[str, Any]:
