@@ -18,7 +18,7 @@ from tuner.cli import spaces
 OWN = """
 import keras
 
-PRESETS = {"small": {"units": 8}}
+PRESETS = {"small": {"kind": "flat", "units": 8, "batch_size": 16}}
 
 def build(hp, spec):
     model = keras.Sequential([keras.Input(spec.image_shape), keras.layers.Rescaling(1 / 255)])
@@ -188,7 +188,7 @@ def test_a_sound_space_passes(tuner: Run, own: Path) -> None:
 
 @pytest.mark.training
 def test_what_is_wrong_is_told_and_ends_in_an_exit_code(tuner: Run, tmp_path: Path) -> None:
-    source = OWN.replace("PRESETS", 'NOTHING = "to see"\nPRESETS').replace('{"units": 8}', '{"units": 9}')
+    source = OWN.replace("PRESETS", 'NOTHING = "to see"\nPRESETS').replace('"units": 8', '"units": 9')
     (tmp_path / "unsound.py").write_text(source, encoding="utf-8")
     result = tuner("spaces", "check", "unsound.py", "--image-size", "8")
     assert result.code == 1

@@ -5,53 +5,12 @@ import sys
 import pytest
 
 from search_spaces import DataSpec
-from tuner.search.contract import BUILDS, CHECKS, run_checks
+from tests.search.conftest import PLAIN, SOUND, only_wrong, wrong
+from tuner.search.contract import BUILDS, CHECKS
 from tuner.search.hypermodel import SpaceHyperModel
 from tuner.search.specimen import Subject
 
 pytestmark = pytest.mark.training
-
-SOUND = """
-import keras
-from keras import layers
-
-def model_of(*middle, rate=0.01, outputs=1, scale=1 / 255):
-    last = layers.Dense(outputs, "sigmoid" if outputs == 1 else "softmax")
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), layers.Rescaling(scale), layers.Flatten(), *middle, last]
-    )
-    loss = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
-    model.compile(keras.optimizers.SGD(rate), loss=loss, metrics=["accuracy"])
-    return model
-"""
-PLAIN = """
-def build(hp):
-    return model_of(layers.Dense(hp.Int("units", 4, 8)))
-"""
-
-
-@pytest.fixture
-def findings(tmp_path, monkeypatch):
-    """Check a space made of this source, and return what is wrong by check."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-
-    def run(source, classes=2, name="build"):
-        path = tmp_path / "space.py"
-        path.write_text(SOUND + source)
-        found = run_checks(SpaceHyperModel(f"{path}:{name}", DataSpec((8, 8, 3), classes)))
-        return {finding.check: finding.problem for finding in found}
-
-    return run
-
-
-def wrong(results):
-    return {check: text for check, text in results.items() if text}
-
-
-def only_wrong(results, check, *words):
-    assert list(wrong(results)) == [check]
-    for word in words:
-        assert word in results[check]
 
 
 def test_a_sound_space_passes_every_check(findings):
@@ -273,57 +232,6 @@ def build(hp):
     only_wrong(
         findings(source), "training declares what the training can do", "build declares 'weight_decay'"
     )
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"units": 9}, "'units' cannot be 9"),
-        ({"unit": 4}, "there is no 'unit'"),
-        ({"batch_size": 33}, "'batch_size' cannot be 33"),
-    ],
-)
-def test_a_preset_outside_the_space_is_found(findings, values, words):
-    training = "def training(hp):\n    hp.Choice('batch_size', [32, 64])\n"
-    source = f"{PLAIN}{training}PRESETS = {{'mine': {values!r}}}\n"
-    only_wrong(findings(source), "every preset is a configuration of the space", "preset 'mine'", words)
-
-
-@pytest.mark.parametrize("missing", ["units", "batch_size"])
-def test_a_preset_that_leaves_a_value_open_is_found(findings, missing):
-    training = "def training(hp):\n    hp.Choice('batch_size', [32, 64])\n"
-    values = {name: value for name, value in {"units": 7, "batch_size": 64}.items() if name != missing}
-    source = f"{PLAIN}{training}PRESETS = {{'mine': {values!r}}}\n"
-    check = "every preset is a configuration of the space"
-    only_wrong(findings(source), check, f"preset 'mine' leaves '{missing}' open")
-
-
-def test_a_preset_names_what_is_active_in_it(findings):
-    source = """
-def build(hp):
-    units = hp.Choice("units", [4, 8])
-    with hp.conditional_scope("units", [8]):
-        rate = hp.Choice("rate", [0.1, 0.2])
-    return model_of(layers.Dense(units), rate=rate or 0.3)
-
-PRESETS = {"narrow": {"units": 4}, "wide": {"units": 8, "rate": 0.2}}
-"""
-    assert wrong(findings(source)) == {}
-
-
-@pytest.mark.parametrize(("share", "problem"), [('"fine_tune": 1.0', None), ("", "'fine_tune' open")])
-def test_a_preset_leaves_the_weights_open_but_not_what_they_make_active(findings, share, problem):
-    source = f"""
-def build(hp):
-    hp.Fixed("weights", "imagenet")
-    with hp.conditional_scope("weights", ["imagenet"]):
-        hp.Choice("fine_tune", [0.0, 1.0])
-    return model_of(layers.Dense(hp.Int("units", 4, 8)))
-
-PRESETS = {{"mine": {{"units": 6, {share}}}}}
-"""
-    text = findings(source)["every preset is a configuration of the space"]
-    assert problem in text if problem else text is None
 
 
 def test_no_check_fetches_pretrained_weights(findings):
