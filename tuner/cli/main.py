@@ -12,7 +12,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from tuner import __version__
-from tuner.cli import best, compare, data, doctor, leaderboard, resume, retry, runs, search, spaces, train
+from tuner.cli import (
+    best,
+    compare,
+    data,
+    doctor,
+    evaluate,
+    importance,
+    leaderboard,
+    resume,
+    retry,
+    runs,
+    search,
+    spaces,
+    train,
+)
 from tuner.cli.output import stderr
 from tuner.errors import TunerError
 
@@ -32,7 +46,9 @@ app.command("resume")(resume.resume)
 app.command("retry")(retry.retry)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("best")(best.best)
+app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("importance")(importance.show_importance)
 app.command("runs")(runs.runs)
 app.command("doctor")(doctor.doctor)
 app.add_typer(spaces.app, name="spaces")

@@ -1,0 +1,280 @@
+"""`tuner importance`: which hyperparameters moved the score, and which the time of an epoch."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
+from tuner.cli.output import Row, format_values, note, stderr, stdout
+from tuner.errors import TunerError
+from tuner.evaluation.importance import LITTLE, SCORE, SECONDS, TARGETS, Effect, Importance, Level, importance
+from tuner.results.query import RunView, find_run
+from tuner.results.query import reference as run_reference
+from tuner.results.tables import csv_text
+
+PngOption = Annotated[
+    Path | None,
+    typer.Option("--png", metavar="FOLDER", help="Write importance.png and marginal_means.png there."),
+]
+_EFFECT_COLUMNS = ("share", "share_low_95", "share_high_95", "p_value", "mean", "mean_low_95", "mean_high_95")
+COLUMNS = (
+    "hyperparameter",
+    "active_trials",
+    "value",
+    "trials",
+    "failed",
+    *(f"{target}_{column}" for target in TARGETS for column in _EFFECT_COLUMNS),
+)
+
+
+def show_importance(
+    run: RunArgument = None,
+    png: PngOption = None,
+    form: FormatOption = "table",
+    results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
+) -> None:
+    """Tell which hyperparameters moved the score, and which the training time.
+
+    All trials are compared after the same number of epochs, and by the seconds of one epoch. Shares of the
+    variance are by fANOVA, with the range of 95 % of resamples; a hyperparameter that is not always active
+    is judged among the trials where it is.
+    """
+    view = find_run(run, results_dir)
+    with stderr().status("Resampling the trials ..."):
+        found = importance(view)
+    if not found.observations.trials:
+        raise TunerError(
+            f"run '{view.run_id}' has no trial to look at: none has finished its first rung. "
+            f"See how it stands with: tuner leaderboard {run_reference(view.path)}"
+        )
+    if form == "json":
+        sys.stdout.write(json.dumps(_document(view, found), indent=2, ensure_ascii=False) + "\n")
+    elif form == "csv":
+        sys.stdout.write(csv_text(COLUMNS, _rows(found)))
+    else:
+        _print(view, found, stdout())
+    if png is not None:
+        from tuner.evaluation.plots_importance import write_effects_png, write_importance_png
+
+        write_importance_png(png / "importance.png", found, view.run_id)
+        write_effects_png(png / "marginal_means.png", found, view.run_id)
+        note(f"Pictures   {png / 'importance.png'}, marginal_means.png")
+
+
+def _print(run: RunView, found: Importance, console: Console) -> None:
+    observed = found.observations
+    console.print(Text(f"Importance of hyperparameters in {run.run_id}", "bold"), soft_wrap=True)
+    console.print(Text(_compared(found), "dim"))
+    console.print()
+    if not found.hyperparameters:
+        console.print(Text("No hyperparameter varied: there is nothing to tell.", "yellow"))
+    elif found.too_few:
+        console.print(Text(found.too_few + ".", "yellow"))
+    else:
+        console.print(_share_table(found))
+        console.print(Text(_fit(found), "dim"))
+        console.print()
+        for target in TARGETS:
+            console.print(Text(_conclusion(found, target)))
+    if found.hyperparameters:
+        console.print()
+        console.print(_level_table(found))
+    if found.constant:
+        console.print(Text(f"all with {format_values(found.constant)}", "dim"))
+    if observed.failed:
+        for sentence in found.failing or ("no value fails more often than chance would have it",):
+            console.print(Text(f"Failures: {sentence}."))
+    for caveat in found.caveats:
+        console.print(Text(f"Note: {caveat}.", "dim"))
+
+
+def _compared(found: Importance) -> str:
+    """What is compared, and what is not."""
+    observed = found.observations
+    epochs = f"{observed.epochs} epoch{'s' if observed.epochs > 1 else ''}"
+    text = f"{len(observed.trials)} trials by their best {observed.objective} in {epochs}"
+    if observed.left_out:
+        text += "; left out: " + ", ".join(f"{number} {why}" for why, number in observed.left_out.items())
+    return text
+
+
+def _fit(found: Importance) -> str:
+    def told(target: str) -> str:
+        r2 = found.unseen_r2[target] or 0.0
+        return f"{r2:.0%} of {_title(found, target)}" if r2 > 0 else f"nothing of {_title(found, target)}"
+
+    return (
+        "share = of the variance between configurations, by this hyperparameter alone, [95 % of resamples]\n"
+        f"In trials not seen, the forest behind the shares explains {told(SCORE)}, {told(SECONDS)}."
+    )
+
+
+def _conclusion(found: Importance, target: str) -> str:
+    """One sentence: what is told from noise."""
+    title = _title(found, target)
+    judged = [each for each in found.hyperparameters if each.effects[target].share is not None]
+    if (found.unseen_r2[target] or 0.0) <= 0:
+        return f"{title}: nothing is told from noise."
+    judged.sort(key=lambda each: -_share(each.effects[target]))
+    clear = [
+        f"{each.name} ({_share(each.effects[target]):.0%})"
+        for each in judged
+        if each.effects[target].is_clear
+    ]
+    rest = [each for each in judged if not each.effects[target].is_clear]
+    little = [each.name for each in rest if each.effects[target].is_little]
+    untold = [each.name for each in rest if not each.effects[target].is_little]
+    parts = [", ".join(clear) if clear else "no hyperparameter is told from noise"]
+    parts += [f"at most {LITTLE:.0%} each: {', '.join(little)}"] if little else []
+    parts += [f"cannot be told: {', '.join(untold)}"] if untold and clear else []
+    return f"{title}: {'; '.join(parts)}."
+
+
+def _share(effect: Effect) -> float:
+    return effect.share.share if effect.share else 0.0
+
+
+def _title(found: Importance, target: str) -> str:
+    return found.observations.objective if target == SCORE else "seconds per epoch"
+
+
+def _share_table(found: Importance) -> Table:
+    with_p = any(each.effects[SCORE].p_value is not None for each in found.hyperparameters)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("hyperparameter", overflow="fold")
+    for target in TARGETS:
+        table.add_column(_title(found, target), justify="right")
+        if with_p:
+            table.add_column("p", justify="right")
+    table.add_column("trials", justify="right")
+    for each in found.hyperparameters:
+        cells: list[Text] = []
+        for target in TARGETS:
+            effect = each.effects[target]
+            style = "bold green" if effect.is_clear and (found.unseen_r2[target] or 0) > 0 else ""
+            cells.append(Text(_share_text(effect), style))
+            if with_p:
+                cells.append(
+                    Text("" if effect.p_value is None else f"{max(effect.p_value, 0.0001):.2g}", "dim")
+                )
+        table.add_row(each.name, *cells, f"{each.trials}{' *' if each.conditional else ''}")
+    if any(each.conditional for each in found.hyperparameters):
+        table.caption = "* active in these trials only; its share is of the variance among them"
+        table.caption_justify = "left"
+    return table
+
+
+def _share_text(effect: Effect) -> str:
+    if effect.share is None:
+        return "too few"
+    return f"{effect.share.share:.0%} [{effect.share.low_95:.0%}, {effect.share.high_95:.0%}]"
+
+
+def _level_table(found: Importance) -> Table:
+    failed = bool(found.observations.failed)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("mean by value", overflow="fold")
+    table.add_column("")
+    table.add_column("trials", justify="right")
+    for target in TARGETS:
+        table.add_column(_title(found, target), justify="right")
+    if failed:
+        table.add_column("failed", justify="right")
+    for each in found.hyperparameters:
+        for i, level in enumerate(each.levels):
+            cells = [_mean_text(level, target, 4 if target == SCORE else 2) for target in TARGETS]
+            failures = [str(level.failed)] if failed else []
+            table.add_row(each.name if i == 0 else "", level.label, str(level.trials), *cells, *failures)
+    return table
+
+
+def _mean_text(level: Level, target: str, digits: int) -> str:
+    if target not in level.means:
+        return "-"
+    mean = level.means[target]
+    text = f"{mean.mean:.{digits}f}"
+    if mean.low_95 is not None and mean.high_95 is not None:
+        text += f" ± {mean.high_95 - mean.mean:.{digits}f}"
+    return text
+
+
+def _figures(effect: Effect) -> Row:
+    share = effect.share
+    return {
+        "share": share.share if share else None,
+        "share_low_95": share.low_95 if share else None,
+        "share_high_95": share.high_95 if share else None,
+        "p_value": effect.p_value,
+    }
+
+
+def _means(level: Level, target: str) -> Row:
+    mean = level.means.get(target)
+    return {
+        "mean": mean.mean if mean else None,
+        "mean_low_95": mean.low_95 if mean else None,
+        "mean_high_95": mean.high_95 if mean else None,
+    }
+
+
+def _rows(found: Importance) -> list[Row]:
+    """A row for each value, with the figures of its hyperparameter."""
+    return [
+        {
+            "hyperparameter": each.name,
+            "active_trials": each.trials,
+            "value": level.label,
+            "trials": level.trials,
+            "failed": level.failed,
+            **{
+                f"{target}_{name}": value
+                for target in TARGETS
+                for name, value in {**_figures(each.effects[target]), **_means(level, target)}.items()
+            },
+        }
+        for each in found.hyperparameters
+        for level in each.levels
+    ]
+
+
+def _document(run: RunView, found: Importance) -> dict[str, Any]:
+    observed = found.observations
+    return {
+        "run_id": run.run_id,
+        "objective": observed.objective,
+        "direction": observed.direction,
+        "epochs": observed.epochs,
+        "trials": len(observed.trials),
+        "left_out": observed.left_out,
+        "too_few": found.too_few,
+        "unseen_r2": found.unseen_r2,
+        "hyperparameters": [
+            {
+                "name": each.name,
+                "active_trials": each.trials,
+                "conditional": each.conditional,
+                **{target: _figures(each.effects[target]) for target in TARGETS},
+                "values": [
+                    {
+                        "value": level.label,
+                        "trials": level.trials,
+                        "failed": level.failed,
+                        **{target: _means(level, target) for target in TARGETS},
+                    }
+                    for level in each.levels
+                ],
+            }
+            for each in found.hyperparameters
+        ],
+        "constant": found.constant,
+        "failing": list(found.failing),
+        "notes": list(found.caveats),
+    }
