@@ -15,6 +15,7 @@ from tuner import __version__
 from tuner.cli import (
     best,
     compare,
+    dashboard,
     data,
     doctor,
     evaluate,
@@ -48,6 +49,7 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("best")(best.best)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("dashboard")(dashboard.dashboard)
 app.command("importance")(importance.show_importance)
 app.command("runs")(runs.runs)
 app.command("doctor")(doctor.doctor)
