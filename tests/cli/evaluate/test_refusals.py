@@ -1,0 +1,95 @@
+"""What `tuner evaluate` cannot do is said in one line."""
+
+import shutil
+
+import pytest
+
+from tests.cli.conftest import SIDE, write_images
+from tests.cli.evaluate.reading import save
+
+pytestmark = pytest.mark.training
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nothing.keras", "--data", "DATA"), ["no model file 'nothing.keras'"]),
+        (("nothing", "--data", "DATA"), ["no run 'nothing'"]),
+        (("first",), ["--data is missing"]),
+        ((), ["MODEL is missing"]),
+        (("first", "--data", "nowhere"), ["nowhere"]),
+        (
+            ("first", "--data", "DATA"),
+            ["class 'generated' of the data", "FAKE, REAL", "--map FAKE=generated,REAL=photo"],
+        ),
+        (
+            ("first", "--data", "DATA", "--map", "generated=FAKE"),
+            ["'generated' is no class of the model", "MODEL=DATA"],
+        ),
+        (
+            ("first", "--data", "DATA", "--map", "FAKE=ai"),
+            ["'ai' is no class of the data", "generated, photo"],
+        ),
+        (("first", "--data", "DATA", "--map", "FAKE"), ["makes no pair"]),
+        (("first", "--data", "DATA", "--map", "FAKE=photo,REAL=photo"), ["twice"]),
+        (("first", "--predictions", "p.csv"), ["MODEL makes no sense beside it"]),
+        (("--predictions", "none.csv"), ["cannot read 'none.csv'"]),
+        (("--predictions", "PREDICTIONS", "--compare", "second"), ["predictions.csv"]),
+        (("--predictions", "PREDICTIONS", "--threshold", "1.5"), ["threshold 1.5"]),
+        (("--predictions", "PREDICTIONS", "--positive", "ai"), ["positive class 'ai'", "FAKE, REAL"]),
+        (("--predictions", "PREDICTIONS", "--compare", "VALIDATION"), ["about other images"]),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(at, searched, elsewhere, arguments, words):
+    best = searched / "results/first/best"
+    stand_ins = {
+        "DATA": elsewhere,
+        "PREDICTIONS": best / "predictions.csv",
+        "VALIDATION": best / "validation_predictions.csv",
+    }
+    result = at("evaluate", *(stand_ins.get(argument, argument) for argument in arguments))
+    assert result.code == 2
+    assert result.stdout == ""
+    (line,) = [line for line in result.error_lines if line.startswith("error: ")]
+    assert all(word in line for word in words), line
+
+
+@pytest.mark.parametrize(
+    ("model", "classes", "words"),
+    [
+        ({"shape": (SIDE, SIDE, 4)}, "a,b", ["4 channels", "1 (grey) or 3"]),
+        ({"shape": (SIDE, 2 * SIDE, 3)}, "a,b", ["square images"]),
+        ({"outputs": 3}, "a,b", ["3 outputs", "2 classes"]),
+        ({"outputs": 2}, "photo,REAL", ["class 'generated'", "--map REAL=generated"]),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused(at, elsewhere, tmp_path, model, classes, words):
+    path = save(tmp_path / "own.keras", **model)
+    result = at("evaluate", path, "--data", elsewhere, "--classes", classes)
+    assert result.code == 2
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+def test_more_classes_than_the_model_has_are_refused_by_name(at, tmp_path):
+    write_images(tmp_path / "data", ("FAKE", "REAL", "drawing"), count=6)
+    result = at("evaluate", "first", "--data", tmp_path / "data")
+    assert result.code == 2
+    assert "class 'drawing' of the data is no class of the model" in result.stderr
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"class_names": 3}'])
+def test_a_description_that_says_nothing_is_refused(at, searched, elsewhere, tmp_path, text):
+    shutil.copy(searched / "model.keras", tmp_path / "model.keras")
+    (tmp_path / "model.json").write_text(text)
+    result = at("evaluate", tmp_path / "model.keras", "--data", elsewhere)
+    assert result.code == 2
+    assert "does not describe a model" in result.stderr
+
+
+def test_a_broken_model_file_is_refused(at, searched, elsewhere, tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"no model")
+    shutil.copy(searched / "model.json", tmp_path / "model.json")
+    result = at("evaluate", tmp_path / "model.keras", "--data", elsewhere)
+    assert result.code == 2
+    assert "cannot be loaded" in result.stderr
+    assert len([line for line in result.error_lines if line.startswith("error: ")]) == 1
