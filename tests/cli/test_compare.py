@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,16 @@ def test_scores_on_other_validation_images_are_told_on_stderr(tuner: Run, tmp_pa
     assert tuner("compare", "a", "b").stderr == (
         "Note: scored on different validation images than a: b; "
         "compare how their curves rise, not how high.\n"
+    )
+
+
+def test_a_run_without_recorded_times_is_said_to_have_no_curve(tuner: Run, tmp_path: Path) -> None:
+    finished_run(tmp_path / "results" / "a", **CURVE)
+    old = finished_run(tmp_path / "results" / "b", **CURVE)
+    with sqlite3.connect(old.path / "run.sqlite") as connection:
+        connection.execute("DELETE FROM costs")
+    assert tuner("compare", "a", "b").stderr == (
+        "Note: without a curve, as the time of their epochs was not recorded: b.\n"
     )
 
 

@@ -82,6 +82,9 @@ def compare(
     shown = drawn and (form == "table" or png is not None)
     for caveat in [*caveats(views), *(curve_caveats(drawn) if shown else [])]:
         note(f"Note: {caveat}.")
+    if shown and len(drawn) < len(views):
+        missing = ", ".join(name for name in names if name not in curves)
+        note(f"Note: without a curve, as the time of their epochs was not recorded: {missing}.")
     if png is not None:
         from tuner.evaluation.plots_comparison import write_best_so_far_png
 

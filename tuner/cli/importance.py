@@ -16,6 +16,7 @@ from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOptio
 from tuner.cli.output import Row, format_values, note, stderr, stdout
 from tuner.errors import TunerError
 from tuner.evaluation.importance import LITTLE, SCORE, SECONDS, TARGETS, Effect, Importance, Level, importance
+from tuner.evaluation.significance import p_text
 from tuner.results.query import RunView, find_run
 from tuner.results.query import reference as run_reference
 from tuner.results.tables import csv_text
@@ -118,23 +119,19 @@ def _fit(found: Importance) -> str:
 
 
 def _conclusion(found: Importance, target: str) -> str:
-    """One sentence: what is told from noise."""
+    """One sentence: what is told from noise, what is told to do little, and what cannot be told."""
     title = _title(found, target)
     judged = [each for each in found.hyperparameters if each.effects[target].share is not None]
-    if (found.unseen_r2[target] or 0.0) <= 0:
-        return f"{title}: nothing is told from noise."
     judged.sort(key=lambda each: -_share(each.effects[target]))
-    clear = [
-        f"{each.name} ({_share(each.effects[target]):.0%})"
-        for each in judged
-        if each.effects[target].is_clear
-    ]
-    rest = [each for each in judged if not each.effects[target].is_clear]
-    little = [each.name for each in rest if each.effects[target].is_little]
-    untold = [each.name for each in rest if not each.effects[target].is_little]
-    parts = [", ".join(clear) if clear else "no hyperparameter is told from noise"]
-    parts += [f"at most {LITTLE:.0%} each: {', '.join(little)}"] if little else []
-    parts += [f"cannot be told: {', '.join(untold)}"] if untold and clear else []
+    clear = [each for each in judged if found.is_told(each, target)]
+    rest = [each for each in judged if each not in clear]
+    told = ", ".join(f"{each.name} ({_share(each.effects[target]):.0%})" for each in clear)
+    parts = [told or "no hyperparameter is told from noise"]
+    if (found.unseen_r2[target] or 0.0) > 0:
+        little = [each.name for each in rest if each.effects[target].is_little]
+        unsure = [each.name for each in rest if not each.effects[target].is_little]
+        parts += [f"at most {LITTLE:.0%} each: {', '.join(little)}"] if little else []
+        parts += [f"cannot be told: {', '.join(unsure)}"] if unsure and clear else []
     return f"{title}: {'; '.join(parts)}."
 
 
@@ -159,12 +156,11 @@ def _share_table(found: Importance) -> Table:
         cells: list[Text] = []
         for target in TARGETS:
             effect = each.effects[target]
-            style = "bold green" if effect.is_clear and (found.unseen_r2[target] or 0) > 0 else ""
+            style = "bold green" if found.is_told(each, target) else ""
             cells.append(Text(_share_text(effect), style))
             if with_p:
-                cells.append(
-                    Text("" if effect.p_value is None else f"{max(effect.p_value, 0.0001):.2g}", "dim")
-                )
+                text = "" if effect.p_value is None else p_text(effect.p_value).removeprefix("p ")
+                cells.append(Text(text.removeprefix("= "), "dim"))
         table.add_row(each.name, *cells, f"{each.trials}{' *' if each.conditional else ''}")
     if any(each.conditional for each in found.hyperparameters):
         table.caption = "* active in these trials only; its share is of the variance among them"

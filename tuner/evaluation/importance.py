@@ -39,7 +39,7 @@ class Effect:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it is told from noise."""
+        """Whether its share is too large for noise."""
         if self.share is None or self.share.low_95 <= MIN_SHARE:
             return False
         return self.p_value is None or self.p_value < ALPHA
@@ -96,6 +96,10 @@ class Importance:
     too_few: str | None
     failing: tuple[str, ...]
     caveats: tuple[str, ...]
+
+    def is_told(self, hyperparameter: Hyperparameter, target: str) -> bool:
+        """Whether its effect is told from noise; of a forest that predicts nothing, no share is."""
+        return (self.unseen_r2[target] or 0.0) > 0 and hyperparameter.effects[target].is_clear
 
 
 def importance(run: RunView) -> Importance:

@@ -26,8 +26,8 @@ def write_importance_png(path: Path, found: Importance, title: str) -> None:
             effect = each.effects[target]
             assert effect.share is not None
             share = effect.share
-            clear = effect.is_clear and (found.unseen_r2[target] or 0) > 0
-            axes.barh(row, share.share, color=CLEAR if clear else UNCLEAR, height=0.6)
+            colour = CLEAR if found.is_told(each, target) else UNCLEAR
+            axes.barh(row, share.share, color=colour, height=0.6)
             axes.plot([share.low_95, share.high_95], [row, row], color="#333333", linewidth=1)
         names = [each.name + (f" ({each.trials} trials)" if each.conditional else "") for each in shown]
         axes.set_yticks(range(len(shown)), names, fontsize=9)
@@ -73,12 +73,11 @@ def _draw_means(axes: Any, found: Importance, each: Hyperparameter, target: str)
     places = np.array([each.positions[trial.trial_id] for trial in trials])
     values = [getattr(trial, target) for trial in trials]
     axes.scatter(places + rng.uniform(-0.18, 0.18, len(trials)), values, s=7, color=DOTS, zorder=1)
-    clear = each.effects[target].is_clear and (found.unseen_r2[target] or 0) > 0
+    colour = CLEAR if found.is_told(each, target) else "#555555"
     for position, level in enumerate(each.levels):
         mean = level.means.get(target)
         if mean is None:
             continue
-        colour = CLEAR if clear else "#555555"
         if mean.low_95 is not None:
             axes.plot([position] * 2, [mean.low_95, mean.high_95], color=colour, linewidth=1.5, zorder=2)
         axes.plot(position, mean.mean, marker="o", markersize=5, color=colour, zorder=3)
