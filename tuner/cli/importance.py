@@ -81,6 +81,8 @@ def _print(run: RunView, found: Importance, console: Console) -> None:
         console.print(Text(found.too_few + ".", "yellow"))
     else:
         console.print(_share_table(found))
+        if any(each.conditional for each in found.hyperparameters):
+            console.print(Text("* active in these trials only; a share of the variance among them", "dim"))
         console.print(Text(_fit(found), "dim"))
         console.print()
         for target in TARGETS:
@@ -162,9 +164,6 @@ def _share_table(found: Importance) -> Table:
                 text = "" if effect.p_value is None else p_text(effect.p_value).removeprefix("p ")
                 cells.append(Text(text.removeprefix("= "), "dim"))
         table.add_row(each.name, *cells, f"{each.trials}{' *' if each.conditional else ''}")
-    if any(each.conditional for each in found.hyperparameters):
-        table.caption = "* active in these trials only; its share is of the variance among them"
-        table.caption_justify = "left"
     return table
 
 

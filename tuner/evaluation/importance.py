@@ -126,11 +126,11 @@ def importance(run: RunView) -> Importance:
     effects: dict[str, dict[str, Effect]] = {name: {} for name in varied}
     for target, values in targets.items():
         found = {rows: shares(each, values[list(rows)], SEED) for rows, each in enough.items()}
-        told = not few and not adaptive
-        p_values = _p_values(split, trials, values) if told else dict.fromkeys(varied)
+        judged = [] if adaptive else [name for name in varied if active[name] in enough]
+        p_values = _p_values({name: split[name] for name in judged}, trials, values)
         for name in varied:
             share = found.get(active[name], {}).get(name)
-            effects[name][target] = Effect(share, p_values[name])
+            effects[name][target] = Effect(share, p_values.get(name))
     hyperparameters = [
         Hyperparameter(
             name,
@@ -211,7 +211,7 @@ def _split(observed: Observations, name: str) -> _Split:
 
 def _p_values(
     split: Mapping[str, _Split], trials: Sequence[Observation], target: np.ndarray
-) -> dict[str, float | None]:
+) -> dict[str, float]:
     """For each hyperparameter, whether its levels differ by more than chance, adjusted for their number."""
     found = []
     for labels, positions in split.values():
