@@ -21,6 +21,7 @@ from tuner.cli import (
     evaluate,
     importance,
     leaderboard,
+    report,
     resume,
     retry,
     runs,
@@ -48,6 +49,7 @@ app.command("retry")(retry.retry)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("best")(best.best)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("dashboard")(dashboard.dashboard)
 app.command("importance")(importance.show_importance)
