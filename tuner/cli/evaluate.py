@@ -11,19 +11,27 @@ import typer
 from rich.text import Text
 
 from tuner.cli.figures import FIGURE_COLUMNS, evaluation_view, figure_rows
+from tuner.cli.matrix import MATRIX_FILE, Request, evaluate_all, files_of, print_matrix, write_matrix
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption
-from tuner.cli.output import note, print_rows, stdout
+from tuner.cli.output import Format, note, print_rows, stdout
 from tuner.cli.progress import decoding_bar, waiting
+from tuner.cli.robustness import corruption_bar, robustness_figure_rows, robustness_view
+from tuner.cli.shortcuts import warn_of_shortcuts
 from tuner.errors import UsageError
 from tuner.evaluation.judged import Judged, compared, judge, judged_before
 from tuner.evaluation.labelled import LabelledImages, Split, labelled_images, same_images
 from tuner.evaluation.models import ModelFacts, TrainedModel, describe_model, load_model
 from tuner.evaluation.predictions import Predictions, read_predictions, write_predictions
+from tuner.evaluation.robustness import ROBUSTNESS_FILES, robustness, write_robustness
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE
 from tuner.results.tables import write_json
 
-MODEL = typer.Argument(help="A .keras file, or a run: its winner.", show_default=False)
-DATA = "Labelled images: a folder, a .zip, a .npz, or 'demo'."
+MODELS = typer.Argument(
+    metavar="MODEL",
+    help="A .keras file, or a run: its winner. Several: each on all data.",
+    show_default=False,
+)
+DATA = "Labelled images: a folder, a .zip, a .npz, or 'demo'; several, or A,B: the model on each."
 MAP = "Which class of the model is which of the data, as MODEL=DATA,..., where names differ."
 SPLIT = "Which images; default: the test split where there is one, else all."
 LIMIT = "Take a stratified sample of so many images."
@@ -32,12 +40,17 @@ PREDICTIONS = "Compute the figures from a predictions.csv instead of with a mode
 THRESHOLD = "On the positive class, 0 to 1; default: as chosen on validation after the search."
 POSITIVE = "The positive class; default: as in the search of the model."
 CLASSES = "Names of the model's outputs, as A,B,..., for a file without its .json."
-OUT = f"Write {EVALUATION_FILE} and {PREDICTIONS_FILE} into this folder; default: nothing is written."
+ROBUSTNESS = "Also under JPEG, blur, noise, rescaling, crop, brightness, watermark, in several strengths."
+OUT = (
+    f"Write {EVALUATION_FILE} and {PREDICTIONS_FILE} into this folder, with --robustness also "
+    f"{', '.join(ROBUSTNESS_FILES)}; of several models or data sets also {MATRIX_FILE}. "
+    "Default: nothing is written."
+)
 
 
 def evaluate(
-    model: Annotated[str | None, MODEL] = None,
-    data: Annotated[str | None, typer.Option(help=DATA)] = None,
+    models: Annotated[list[str] | None, MODELS] = None,
+    data: Annotated[list[str] | None, typer.Option(help=DATA, show_default=False)] = None,
     class_map: Annotated[list[str] | None, typer.Option("--map", help=MAP, show_default=False)] = None,
     split: Annotated[Split | None, typer.Option(help=SPLIT, show_default=False)] = None,
     limit: Annotated[int | None, typer.Option(help=LIMIT, min=1)] = None,
@@ -46,29 +59,37 @@ def evaluate(
     threshold: Annotated[float | None, typer.Option(help=THRESHOLD, show_default=False)] = None,
     positive: Annotated[str | None, typer.Option(help=POSITIVE, show_default=False)] = None,
     classes: Annotated[str | None, typer.Option(help=CLASSES, show_default=False)] = None,
+    with_robustness: Annotated[bool, typer.Option("--robustness", help=ROBUSTNESS)] = False,
     out: Annotated[Path | None, typer.Option(help=OUT, show_default=False)] = None,
     form: FormatOption = "table",
     quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
     """Judge a model on labelled images: every figure with what it rests on, at 0.5 and at a threshold
-    that was chosen on validation images, never on these."""
-    _require_free(out)
+    that was chosen on validation images, never on these. Several models or data sets: each model on each
+    data set, with accuracy and AUROC."""
+    sources = _sources(data or [])
+    if predictions is None and (len(models or []) > 1 or len(sources) > 1):
+        alone = {"--compare": compare, "--threshold": threshold, "--robustness": with_robustness or None}
+        _refuse_of_several([name for name, value in alone.items() if value is not None])
+        request = Request(split, _pairs(class_map or []), limit, positive)
+        names = tuple(classes.split(",")) if classes else ()
+        _evaluate_all(models or [], sources, request, names, results_dir, out, form, quiet)
+        return
+    _require_free(out, [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())])
     other: Predictions | None = None
+    shortcuts: list[dict[str, Any]] = []
+    corrupted: dict[str, Any] | None = None
     if predictions is not None:
-        given = {"MODEL": model, "--data": data, "--map": class_map, "--split": split, "--limit": limit}
-        _refuse_beside_predictions([name for name, value in given.items() if value is not None])
+        given = {"MODEL": models, "--data": data, "--map": class_map, "--split": split, "--limit": limit}
+        given["--robustness"] = with_robustness
+        _refuse_beside_predictions([name for name, value in given.items() if value])
         name, title = str(predictions), str(predictions)
         judged = judged_before(predictions).at(threshold, positive)
         if compare is not None:
             other = _predictions_file(compare)
     else:
-        if model is None or data is None:
-            missing = "MODEL" if model is None else "--data"
-            raise UsageError(
-                f"{missing} is missing. Needed: a model and labelled images, or --predictions. "
-                "Type: tuner evaluate model.keras --data images.zip"
-            )
+        (model,), (source,) = _given(models or [], sources)
         pairs = _pairs(class_map or [])
         name, facts = model, describe_model(model, results_dir, tuple(classes.split(",")) if classes else ())
         other_facts = None
@@ -76,25 +97,71 @@ def evaluate(
             other_facts = describe_model(compare, results_dir)
         trained = _load(facts, quiet)
         with decoding_bar(quiet) as advance:
-            images = labelled_images(data, trained, split, pairs, limit, advance)
-        title = f"{model} on {data}: {images.why}"
+            images = labelled_images(source, trained, split, pairs, limit, advance)
+        title = f"{model} on {source}: {images.why}"
         _tell(images, model, quiet)
+        shortcuts = warn_of_shortcuts(images.dataset)
         with waiting(f"predicting {len(images.indices):,} images", quiet):
             judged = judge(trained, images).at(threshold, positive)
         if other_facts is not None:
-            other = _other(images, data, _load(other_facts, quiet), pairs, quiet)
+            other = _other(images, source, _load(other_facts, quiet), pairs, quiet)
         elif compare is not None:
             other = read_predictions(Path(compare))
+        if with_robustness:
+            with corruption_bar(quiet) as advance:
+                corrupted = robustness(trained, images, judged, progress=advance)
     evaluation = judged.evaluation()
+    if shortcuts:
+        evaluation["shortcuts"] = shortcuts
     if compare is not None and other is not None:
         evaluation["comparison"] = compared(name, judged, compare, other)
     if not quiet:
         _tell_of_threshold(judged)
-    _print(evaluation, title, name, form)
+    _print(evaluation, corrupted, title, name, form)
     if out is not None:
         write_predictions(out / PREDICTIONS_FILE, judged.predictions)
         write_json(out / EVALUATION_FILE, evaluation)
-        note(f"Written    {out / EVALUATION_FILE}, {PREDICTIONS_FILE}")
+        written = [str(out / EVALUATION_FILE), PREDICTIONS_FILE]
+        if corrupted is not None:
+            write_robustness(out, corrupted, title)
+            written += ROBUSTNESS_FILES
+        note(f"Written    {', '.join(written)}")
+
+
+def _evaluate_all(
+    models: Sequence[str],
+    sources: Sequence[str],
+    request: Request,
+    classes: tuple[str, ...],
+    results_dir: Path,
+    out: Path | None,
+    form: Format,
+    quiet: bool,
+) -> None:
+    """Judge each model on each data set."""
+    models, sources = _given(models, sources)
+    _require_free(out, files_of(models, sources))
+    facts = [describe_model(model, results_dir, classes) for model in models]
+    cells = evaluate_all(facts, sources, request, quiet)
+    print_matrix(cells, form)
+    if out is not None:
+        write_matrix(out, cells)
+
+
+def _given(models: Sequence[str], sources: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The models and data sets, of each one at least."""
+    if not (models and sources):
+        raise UsageError(
+            f"{'--data' if models else 'MODEL'} is missing. Needed: a model and labelled images, or "
+            "--predictions. Type: tuner evaluate model.keras --data images.zip"
+        )
+    return models, sources
+
+
+def _sources(texts: Sequence[str]) -> list[str]:
+    """Each data set that is named: A,B are two, unless there is a file or folder of that name."""
+    parts = ([text] if Path(text).expanduser().exists() else text.split(",") for text in texts)
+    return [source for part in parts for source in part]
 
 
 def _load(facts: ModelFacts, quiet: bool) -> TrainedModel:
@@ -151,12 +218,16 @@ def _tell_of_threshold(judged: Judged) -> None:
         note(f"Threshold  chosen now, on {images:,} validation images of the search")
 
 
-def _print(evaluation: dict[str, Any], title: str, name: str, form: str) -> None:
+def _print(
+    evaluation: dict[str, Any], corrupted: dict[str, Any] | None, title: str, name: str, form: Format
+) -> None:
     if form == "json":
-        print(json.dumps(evaluation, indent=2, ensure_ascii=False))
+        whole = evaluation if corrupted is None else {**evaluation, "robustness": corrupted}
+        print(json.dumps(whole, indent=2, ensure_ascii=False))
         return
     if form == "csv":
-        print_rows(FIGURE_COLUMNS, figure_rows(evaluation), "csv")
+        more = [] if corrupted is None else robustness_figure_rows(corrupted)
+        print_rows(FIGURE_COLUMNS, [*figure_rows(evaluation), *more], "csv")
         return
     console = stdout()
     console.print(evaluation_view(evaluation, title))
@@ -170,6 +241,9 @@ def _print(evaluation: dict[str, Any], title: str, name: str, form: str) -> None
             f"{ours:,} images, only {other} on {theirs:,} ({found['test']})"
         )
         console.print(Text(facts))
+    if corrupted is not None:
+        console.print()
+        console.print(robustness_view(corrupted))
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -208,8 +282,16 @@ def _refuse_beside_predictions(names: Sequence[str]) -> None:
         )
 
 
-def _require_free(out: Path | None) -> None:
+def _refuse_of_several(names: Sequence[str]) -> None:
+    if names:
+        raise UsageError(
+            f"{', '.join(names)} is for one model on one data set, and there are several. "
+            "Leave it out, or give one of each."
+        )
+
+
+def _require_free(out: Path | None, names: Sequence[str]) -> None:
     """Refuse before the work what could only be overwritten after it."""
-    for name in (EVALUATION_FILE, PREDICTIONS_FILE):
+    for name in names:
         if out is not None and (out / name).exists():
             raise UsageError(f"'{out / name}' exists and is not overwritten. Name another folder with --out.")

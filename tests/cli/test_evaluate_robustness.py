@@ -1,0 +1,199 @@
+"""`tuner evaluate` on corrupted images, on several data sets, and on data that gives its classes away."""
+
+import csv
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import SIDE, write_images
+from tuner.data.dataset import load_dataset
+
+# Nothing is trained, but Keras is loaded.
+pytestmark = pytest.mark.training
+
+
+def save_model(path, bound, trained_on=None):
+    """A model that takes bright images for REAL."""
+    import keras
+
+    layers = [
+        keras.Input((SIDE, SIDE, 3)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ]
+    model = keras.Sequential(layers)
+    pixels = SIDE * SIDE * 3
+    model.layers[-1].set_weights([np.full((pixels, 1), 0.1 / pixels), np.array([-0.1 * bound])])
+    model.save(path)
+    facts = {"class_names": ["FAKE", "REAL"], "positive_class": "FAKE"}
+    if trained_on is not None:
+        dataset = load_dataset(str(trained_on), image_size=SIDE, channels=3)
+        facts["trained_on"] = {"fingerprint": dataset.fingerprint, "seed": 0, "limit": None}
+    path.with_suffix(".json").write_text(json.dumps(facts))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, images):
+    """Models low.keras, which knows the images, and high.keras; data sets tiny and others."""
+    folder = tmp_path_factory.mktemp("models")
+    save_model(folder / "low.keras", 120, images)
+    save_model(folder / "high.keras", 160)
+    shutil.copytree(images, folder / "tiny")
+    write_images(folder / "made", ("generated", "photo"), count=30)
+    shutil.move(folder / "made" / "train", folder / "others")
+    return folder
+
+
+@pytest.fixture
+def at(tuner, folder):
+    def run(*arguments):
+        return tuner(*arguments, cwd=folder)
+
+    return run
+
+
+def as_json(result):
+    assert result.code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+MAP = ("--map", "FAKE=generated,REAL=photo")
+
+
+def test_corruptions_have_a_row_each_with_the_untouched_figures_first(at):
+    plain = as_json(at("evaluate", "low.keras", "--data", "tiny", "--format", "json"))
+    shown = at("evaluate", "low.keras", "--data", "tiny", "--robustness").stdout
+    lines = [line.split() for line in shown.split("Accuracy under corruption")[1].splitlines()]
+    rows = {words[0]: words[1:] for words in lines if words and words[0] in ("JPEG", "noise", "watermark")}
+    assert len(rows) == 3
+    assert "AUROC of FAKE under corruption" in shown
+    first = shown.split("Accuracy under corruption")[1].split("AUROC of")[0]
+    assert first.count(f"{plain['accuracy']:.1%}") >= 8
+
+
+def test_all_figures_stay_those_without_the_suite(at):
+    plain = as_json(at("evaluate", "low.keras", "--data", "tiny", "--format", "json"))
+    whole = as_json(at("evaluate", "low.keras", "--data", "tiny", "--robustness", "--format", "json"))
+    suite = whole.pop("robustness")
+    assert whole == plain
+    assert {values["levels"][0]["accuracy"] for values in suite["corruptions"]} == {plain["accuracy"]}
+    assert {values["levels"][0]["auroc"] for values in suite["corruptions"]} == {plain["auroc"]}
+
+
+def test_csv_tells_corrupted_figures_by_where_they_are(at):
+    result = at("evaluate", "low.keras", "--data", "tiny", "--robustness", "--limit", 20, "--format", "csv")
+    rows = {(row["figure"], row["at"]): row for row in csv.DictReader(io.StringIO(result.stdout))}
+    assert ("accuracy", "0.5") in rows
+    assert rows["auroc", "JPEG 90"]["class"] == "FAKE"
+    assert float(rows["accuracy", "blur 0.5"]["low_95"]) <= float(rows["accuracy", "blur 0.5"]["value"])
+
+
+def test_the_suite_leaves_its_files_beside_the_evaluation(at, tmp_path):
+    out = tmp_path / "out"
+    assert at("evaluate", "low.keras", "--data", "tiny", "--robustness", "--out", out).code == 0
+    names = {"evaluation.json", "predictions.csv", "robustness.json", "robustness.csv", "robustness.png"}
+    assert {path.name for path in out.iterdir()} == names
+
+
+def test_files_of_the_suite_are_never_overwritten(at, tmp_path):
+    (tmp_path / "robustness.csv").write_text("mine")
+    result = at("evaluate", "low.keras", "--data", "tiny", "--robustness", "--out", tmp_path)
+    assert result.code == 2
+    assert "robustness.csv' exists and is not overwritten" in result.stderr
+
+
+def test_each_model_is_judged_on_each_data_set(at):
+    pairs = ("low.keras", "high.keras", "--data", "tiny", "--data", "others", *MAP)
+    rows = as_json(at("evaluate", *pairs, "--format", "json"))
+    assert [(row["model"], row["data"]) for row in rows] == [
+        (model, data) for model in ("low.keras", "high.keras") for data in ("tiny", "others")
+    ]
+    alone = as_json(at("evaluate", "high.keras", "--data", "others", *MAP, "--format", "json"))
+    assert (rows[-1]["accuracy"], rows[-1]["auroc"]) == (alone["accuracy"], alone["auroc"])
+    assert (rows[-1]["images"], rows[-1]["split"]) == (60, "all")
+
+
+def test_the_data_that_a_model_was_trained_on_is_marked(at):
+    pairs = ("low.keras", "high.keras", "--data", "tiny,others", *MAP)
+    rows = as_json(at("evaluate", *pairs, "--format", "json"))
+    assert [row["trained_on"] for row in rows] == [True, False, False, False]
+    shown = at("evaluate", *pairs).stdout
+    assert "* the data that the model was trained on" in shown
+    accuracy, auroc = shown.split("AUROC")
+    assert (accuracy.count("]*"), auroc.count("]*")) == (1, 1)
+
+
+def test_of_each_pair_the_evaluation_and_its_predictions_are_kept(at, tmp_path):
+    out = tmp_path / "out"
+    result = at("evaluate", "low.keras", "--data", "tiny", "--data", "others", *MAP, "--out", out)
+    assert result.code == 0, result.stderr
+    rows = list(csv.DictReader(io.StringIO((out / "matrix.csv").read_text())))
+    again = as_json(
+        at("evaluate", "--predictions", out / "2-low-on-others" / "predictions.csv", "--format", "json")
+    )
+    assert [float(rows[1][name]) for name in ("accuracy", "auroc")] == [again["accuracy"], again["auroc"]]
+    assert (out / "1-low-on-tiny" / "evaluation.json").is_file()
+
+
+def test_a_folder_with_a_comma_in_its_name_is_one_data_set(at, folder, tmp_path):
+    shutil.copytree(folder / "tiny", tmp_path / "a,b")
+    assert (
+        as_json(at("evaluate", "low.keras", "--data", tmp_path / "a,b", "--format", "json"))["images"] == 60
+    )
+
+
+def give_away(folder, images=12):
+    """Generated images are larger than photographs."""
+    rng = np.random.default_rng(0)
+    for name, side in (("FAKE", 16), ("REAL", 12)):
+        (folder / name).mkdir(parents=True)
+        for i in range(images):
+            Image.fromarray(rng.integers(0, 255, (side, side, 3), np.uint8)).save(folder / name / f"{i}.png")
+    return folder
+
+
+def test_files_that_give_classes_away_are_warned_of_in_one_line(at, tmp_path):
+    data, out = give_away(tmp_path / "larger"), tmp_path / "out"
+    result = at("evaluate", "low.keras", "--data", data, "--quiet", "--out", out)
+    (line,) = [line for line in result.error_lines if line.startswith("Warning")]
+    for words in ("in larger", "width tells FAKE apart (AUROC 1.00)", "file size"):
+        assert words in line
+    found = json.loads((out / "evaluation.json").read_text())["shortcuts"]
+    assert {"feature": "width", "class_name": "FAKE", "auroc": 1.0} in found
+
+
+def test_shortcuts_of_each_data_set_are_told_once(at, tmp_path):
+    data = give_away(tmp_path / "larger")
+    result = at("evaluate", "low.keras", "high.keras", "--data", data, "--quiet")
+    assert result.code == 0, result.stderr
+    assert len([line for line in result.error_lines if line.startswith("Warning: in larger")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("low.keras", "high.keras"), ["--data is missing"]),
+        (("--data", "tiny", "--data", "others"), ["MODEL is missing"]),
+        (("low.keras", "low.keras", "--data", "tiny"), ["'low.keras' is named twice"]),
+        (("low.keras", "--data", "tiny,tiny"), ["'tiny' is named twice"]),
+        (
+            ("low.keras", "--data", "tiny,others", "--robustness"),
+            ["--robustness", "one model on one data set"],
+        ),
+        (("low.keras", "--data", "tiny,others", "--compare", "high.keras"), ["--compare"]),
+        (("low.keras", "--data", "tiny,others", "--threshold", "0.3"), ["--threshold"]),
+        (("low.keras", "--data", "tiny,others", "--map", "FAKE=ai"), ["FAKE=ai", "generated, photo"]),
+        (("low.keras", "nothing.keras", "--data", "tiny"), ["no model file 'nothing.keras'"]),
+        (("--predictions", "p.csv", "--robustness"), ["--robustness makes no sense beside it"]),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(at, arguments, words):
+    result = at("evaluate", *arguments)
+    assert result.code == 2
+    assert result.stdout == ""
+    (line,) = [line for line in result.error_lines if line.startswith("error: ")]
+    assert all(word in line for word in words), line

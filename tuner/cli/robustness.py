@@ -1,0 +1,92 @@
+"""How `tuner evaluate --robustness` shows what corruptions do to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Group
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from tuner.cli.output import stderr
+from tuner.evaluation.headline import headline_row
+
+
+@contextmanager
+def corruption_bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a function (done, total) that draws a bar on a terminal."""
+    console = stderr()
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("corrupted images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def robustness_view(found: dict[str, Any]) -> Group:
+    """Two tables, accuracy and AUROC: a row for each corruption, its strengths before their figures."""
+    about = found["positive_class"]
+    area = f"AUROC of {about}" if about else "AUROC, mean of each class against the rest"
+    return Group(
+        _table("Accuracy under corruption", found, "accuracy"),
+        Text(_widest(found), "dim"),
+        "",
+        _table(f"{area} under corruption", found, "auroc"),
+    )
+
+
+def robustness_figure_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return accuracy and AUROC of each corrupted level as rows of FIGURE_COLUMNS."""
+    rows = []
+    for corruption in found["corruptions"]:
+        for level in corruption["levels"][1:]:
+            flat = headline_row(level)
+            for figure in ("accuracy", "auroc"):
+                if flat[figure] is not None:
+                    rows.append(
+                        {
+                            "figure": figure,
+                            "class": found["positive_class"] if figure == "auroc" else None,
+                            "at": f"{corruption['name']} {level['strength']:g}",
+                            "value": flat[figure],
+                            "low_95": flat[f"{figure}_low_95"],
+                            "high_95": flat[f"{figure}_high_95"],
+                        }
+                    )
+    return rows
+
+
+def _table(title: str, found: dict[str, Any], figure: str) -> Table:
+    table = Table(
+        box=None, pad_edge=False, header_style="dim", title=title, title_justify="left", title_style="bold"
+    )
+    table.add_column("")
+    table.add_column("none", justify="right")
+    corruptions = found["corruptions"]
+    for number in range(1, max(len(corruption["levels"]) for corruption in corruptions)):
+        table.add_column(f"strength {number}", justify="right", no_wrap=True)
+    for corruption in corruptions:
+        untouched, *levels = corruption["levels"]
+        cells = (
+            Text.assemble((f"{level['strength']:g}: ", "dim"), _number(level[figure], figure))
+            for level in levels
+        )
+        table.add_row(corruption["name"], _number(untouched[figure], figure), *cells)
+    return table
+
+
+def _number(value: float | None, figure: str) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1%}" if figure == "accuracy" else f"{value:.3f}"
+
+
+def _widest(found: dict[str, Any]) -> str:
+    bounds = [level["accuracy_interval_95"] for c in found["corruptions"] for level in c["levels"]]
+    half = max(high - low for low, high in bounds) / 2
+    return f"on {found['images']:,} images; 95 % intervals are no wider than ±{half:.1%}"
