@@ -1,0 +1,105 @@
+"""Decoding without end: images one after another, some ahead of whoever uses them, none kept."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby, islice
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.data.decoding import Format, decode, quiet_pillow
+from tuner.data.given import GivenImage
+from tuner.data.listing import UnreadableError
+from tuner.errors import DataError
+
+MAX_AT_ONCE = 4096
+"""Most images that are handed over at once."""
+
+_MAX_BYTES = 64 * 2**20
+_CHUNK_IMAGES = 64
+_MAX_WORKERS = 16
+
+
+class DecodedImages(NamedTuple):
+    """Some images in their order."""
+
+    paths: list[str]
+    problems: list[str | None]
+    """Why an image cannot be read, for each path; None where it can."""
+    pixels: npt.NDArray[np.uint8]
+    """Of those that can, shape (k, size, size, channels), 0..255."""
+
+
+def decode_stream(
+    images: Iterable[GivenImage], form: Format, at_once: int | None = None
+) -> Generator[DecodedImages, None, None]:
+    """Yield images in their order, decoded as those of a data set are, `at_once` at a time and the rest.
+
+    Threads decode up to twice as many ahead, while the caller is busy with those that it has.
+
+    Args:
+        at_once: Images to yield at once, at least 1; None takes as many as fit into 64 MiB, at most
+            MAX_AT_ONCE.
+    """
+    if at_once is None:
+        at_once = max(1, min(MAX_AT_ONCE, _MAX_BYTES // (form.size**2 * form.channels)))
+    chunk = min(_CHUNK_IMAGES, at_once)
+    parts: list[DecodedImages] = []
+    waiting = 0
+    for part in _decoded_chunks(iter(images), form, chunk, ahead=2 * -(-at_once // chunk)):
+        parts.append(part)
+        waiting += len(part.paths)
+        if waiting >= at_once:
+            yield _joined(parts)
+            parts, waiting = [], 0
+    if parts:
+        yield _joined(parts)
+
+
+def _decoded_chunks(
+    images: Iterator[GivenImage], form: Format, chunk: int, ahead: int
+) -> Iterator[DecodedImages]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pending: deque[Future[DecodedImages]] = deque()
+    with quiet_pillow(), ThreadPoolExecutor(min(_MAX_WORKERS, cores), "decode") as pool:
+        try:
+            while some := list(islice(images, chunk)):
+                pending.append(pool.submit(_decode_chunk, some, form))
+                if len(pending) > ahead:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _decode_chunk(images: Sequence[GivenImage], form: Format) -> DecodedImages:
+    """Decode some images; runs in a thread."""
+    problems: list[str | None] = []
+    pixels = np.empty((len(images), form.size, form.size, form.channels), np.uint8)
+    decoded = 0
+    for open_reader, group in groupby(images, key=lambda image: image.open_reader):
+        with open_reader() as read:
+            for image in group:
+                try:
+                    pixels[decoded] = decode(read(image.handle), form).pixels
+                except (UnreadableError, DataError) as error:
+                    problems.append(str(error))
+                else:
+                    problems.append(None)
+                    decoded += 1
+    return DecodedImages([image.path for image in images], problems, pixels[:decoded])
+
+
+def _joined(parts: Sequence[DecodedImages]) -> DecodedImages:
+    return DecodedImages(
+        [path for part in parts for path in part.paths],
+        [problem for part in parts for problem in part.problems],
+        np.concatenate([part.pixels for part in parts]),
+    )
