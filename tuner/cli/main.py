@@ -21,6 +21,7 @@ from tuner.cli import (
     evaluate,
     importance,
     leaderboard,
+    predict,
     report,
     resume,
     retry,
@@ -49,6 +50,7 @@ app.command("retry")(retry.retry)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("best")(best.best)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("dashboard")(dashboard.dashboard)

@@ -1,0 +1,160 @@
+"""`tuner predict`: a class and its probability for each of any number of images."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption
+from tuner.cli.output import format_seconds, note, stderr
+from tuner.cli.progress import waiting
+from tuner.cli.streams import StreamFormat, texts
+from tuner.data.given import STDIN, GivenImages
+from tuner.errors import TunerError
+from tuner.evaluation.models import describe_model, load_model
+from tuner.evaluation.thresholds import DEFAULT_THRESHOLD
+from tuner.evaluation.unlabelled import Prediction, Rule, decision_rule, predict_images
+
+MODEL = typer.Argument(help="A .keras file, or a run: its winner.", show_default=False)
+PATHS = typer.Argument(
+    help=f"Images, folders, .zip archives, quoted patterns; {STDIN} reads paths, one a line.",
+    show_default=False,
+)
+THRESHOLD = "On the positive class, 0 to 1; default: as chosen on validation after the search, else 0.5."
+CALIBRATED = "Show calibrated probabilities; default: the model's own, as in predictions.csv."
+CLASSES = "Names of the model's outputs, as A,B,..., for a file without its .json."
+FORMAT = "How to print the rows: jsonl is an object a line, json one list."
+
+
+def predict(
+    model: Annotated[str, MODEL],
+    paths: Annotated[list[str], PATHS],
+    threshold: Annotated[float | None, typer.Option(help=THRESHOLD, show_default=False)] = None,
+    calibrated: Annotated[bool, typer.Option("--calibrated", help=CALIBRATED)] = False,
+    classes: Annotated[str | None, typer.Option(help=CLASSES, show_default=False)] = None,
+    form: Annotated[StreamFormat, typer.Option("--format", help=FORMAT)] = "table",
+    quiet: QuietOption = False,
+    results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
+) -> None:
+    """Predict the class of images: a row for each, in their order; one that cannot be read has an error."""
+    facts = describe_model(model, results_dir, tuple(classes.split(",")) if classes else ())
+    rule = decision_rule(facts, threshold, calibrated)
+    images = GivenImages(paths, _lines())
+    with waiting(f"loading {facts.name}", quiet):
+        trained = load_model(facts)
+    if not quiet:
+        _tell(rule)
+    tally = _Tally()
+    with _bar(images, quiet) as bar, closing(predict_images(trained, images, rule)) as parts:
+        for text in texts(tally.watch(parts), rule.class_names, form):
+            bar.write(text, tally.images)
+    tally.require_some()
+    if not quiet:
+        note(tally.summary())
+
+
+def _lines() -> Iterator[str]:
+    """Paths on standard input, whatever bytes are in them; empty lines stand for nothing."""
+    for line in sys.stdin.buffer:
+        if path := os.fsdecode(line.rstrip(b"\r\n")):
+            yield path
+
+
+def _tell(rule: Rule) -> None:
+    """By what rule probabilities become classes, where there is one to choose."""
+    if len(rule.class_names) == 2:
+        if rule.threshold is None:
+            note(f"Threshold  {DEFAULT_THRESHOLD}: none was chosen on validation images for this model")
+        else:
+            by = "chosen on validation" if rule.source == "validation" else rule.source
+            note(f"Threshold  {rule.threshold:.4f} on p.{rule.positive}, {by}")
+    if rule.temperature is not None:
+        note(f"Calibrated at temperature {rule.temperature:.3f}, fitted on validation")
+
+
+class _Tally:
+    """Counts what goes by."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._classes: Counter[str] = Counter()
+        self._first_error: Prediction | None = None
+        self._start = time.monotonic()
+
+    def watch(self, parts: Iterable[list[Prediction]]) -> Iterator[list[Prediction]]:
+        for part in parts:
+            self.images += len(part)
+            self._classes.update(row.prediction for row in part if row.prediction is not None)
+            if self._first_error is None:
+                self._first_error = next((row for row in part if row.error is not None), None)
+            yield part
+
+    def require_some(self) -> None:
+        """Raise TunerError where there is no prediction at all."""
+        if not self.images:
+            raise TunerError("standard input named no images. Needed: their paths, one a line.")
+        if self._first_error is not None and not self._classes:
+            path, *_, reason = self._first_error
+            raise TunerError(
+                f"none of {self.images:,} images could be predicted, the first being '{path}': {reason}. "
+                "At least one is needed. Check the files."
+            )
+
+    def summary(self) -> str:
+        """How many of what, and how fast."""
+        seconds = time.monotonic() - self._start
+        found = [f"{count:,} {name}" for name, count in self._classes.most_common()]
+        if failed := self.images - self._classes.total():
+            found.append(f"{failed:,} with an error")
+        rate = f"{format_seconds(seconds)}, {self.images / max(seconds, 1e-9):,.0f} a second"
+        return f"Predicted  {self.images:,} images ({rate}): {', '.join(found)}"
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} images/s" if task.speed else "", "dim")
+
+
+class _Bar:
+    """Writes rows; on a terminal it shows how far they are."""
+
+    def __init__(self, progress: Progress | None = None, total: int | None = None) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=total) if progress else None
+        self._in_the_way = sys.stdout.isatty()
+
+    def write(self, text: str, done: int) -> None:
+        if self._progress is None or self._task is None:
+            _write(text)
+            return
+        if self._in_the_way:
+            self._progress.stop()
+        _write(text)
+        self._progress.update(self._task, completed=done)
+        self._progress.start()
+
+
+@contextmanager
+def _bar(images: GivenImages, quiet: bool) -> Iterator[_Bar]:
+    console = stderr()
+    if quiet or not console.is_terminal:
+        yield _Bar()
+        return
+    columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), _Rate())
+    # Redirected, rows would go to stderr with the bar, also where stdout is a file.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        yield _Bar(progress, images.count())
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
