@@ -70,7 +70,7 @@ def sessions(folder):
         include_metrics=True,
         col_params=[
             {"metric": {"group": group, "tag": tag}}
-            for group, tag in (("", "score"), ("validation", "accuracy"))
+            for group, tag in (("", "Score"), ("validation", "accuracy"))
         ],
     )
     found = Handler(RequestContext(), context, "", request).run()
@@ -102,7 +102,7 @@ def test_hparams_lists_each_trial_with_its_values_and_score(store, folder):
     assert first.hparams["activation"].string_value == "relu"
     assert first.hparams["flip"].bool_value is True
     scores = {(m.name.group, m.name.tag): m.value for m in first.metric_values}
-    assert scores["", "score"] == pytest.approx(0.4)
+    assert scores["", "Score"] == pytest.approx(0.4)
     assert scores["validation", "accuracy"] == pytest.approx(0.4)
     statuses = {name: group.sessions[0].status for name, group in found.items()}
     assert statuses == {
@@ -121,7 +121,7 @@ def test_a_promoted_trial_goes_on_in_the_same_curve(store, folder):
         train(board, [0.75], first=2)
         end(board, epochs=2, score=0.75)
     assert scalars(folder, "0001/train", "accuracy") == [(1, 0.5), (2, 0.75)]
-    assert scalars(folder, "0001", "score") == [(1, 0.5), (2, 0.75)]
+    assert scalars(folder, "0001", "Score") == [(1, 0.5), (2, 0.75)]
 
 
 def test_a_resumed_run_holds_each_epoch_once(store, folder):

@@ -20,8 +20,10 @@ from tuner.search.events import Event, RungEnded, TrialStarted
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone
 
-TRAIN, VALIDATION, SCORE = "train", "validation", "score"
-"""Runs of a trial, as Keras names them, and the scalar by which HParams compares trials."""
+TRAIN, VALIDATION = "train", "validation"
+"""Runs of a trial, as Keras names them."""
+SCORE = "Score"
+"""The scalar by which HParams compares trials; it sorts by letters, and capitals come first."""
 
 _END = {COMPLETED: api_pb2.STATUS_SUCCESS, FAILED: api_pb2.STATUS_FAILURE}
 
@@ -30,7 +32,7 @@ class TensorBoard:
     """A listener that writes each event at once into one folder a trial; a context manager.
 
     `<trial>/train` and `<trial>/validation` hold the metrics of each epoch, `<trial>` the hyperparameters
-    and, after each rung, the score. The time of an epoch is the trial's beginning and its training so far.
+    and, after each rung, `Score`. The time of an epoch is the trial's beginning and its training so far.
     What the store has already is written anew, so that an epoch stands there once, however a search ended
     before and whatever was begun again since.
 
