@@ -14,6 +14,7 @@ import numpy as np
 from tuner.data.preparation import MAX_SIZE, MIN_SIZE
 from tuner.errors import UsageError
 from tuner.evaluation.metrics import chosen_before
+from tuner.evaluation.runtimes import Runtime, model_format, read_facts
 from tuner.evaluation.thresholds import NOTHING_CHOSEN, Chosen
 from tuner.results.query import find_run, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
@@ -68,13 +69,17 @@ class TrainedModel:
             indices: Which of them, of shape (m,), m at least 1.
             progress: Called with (done, total).
         """
-        loop = KerasLoop(self.model, images, np.zeros(len(images), np.int32))
+        loop = None
+        if not isinstance(self.model, Runtime):
+            loop = KerasLoop(self.model, images, np.zeros(len(images), np.int32))
         outputs = []
         for start in range(0, len(indices), _PART):
-            outputs.append(loop.predict(indices[start : start + _PART]))
+            part = indices[start : start + _PART]
+            outputs.append(loop.predict(part) if loop else self.model.predict(images, part))
             if progress:
                 progress(min(start + _PART, len(indices)), len(indices))
-        return probabilities(self.model, np.concatenate(outputs))
+        found = np.concatenate(outputs)
+        return probabilities(self.model, found) if loop else found
 
 
 def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] = ()) -> ModelFacts:
@@ -87,13 +92,16 @@ def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] =
         UsageError: there is no such file or run, or its classes are not known.
     """
     path = Path(reference)
-    if path.suffix != SUFFIX:
+    form = model_format(path)
+    if form is None:
         return _of_run(find_run(reference, results_dir).path, reference)
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(
-            f"no model file '{reference}'. Needed: a {SUFFIX} file, or a run. "
+            f"no model file '{reference}'. Needed: a model that was exported, or a run. "
             "Export one with: tuner best --export model.keras"
         )
+    if form != "keras":
+        return _exported(path, path)
     beside = path.with_suffix(".json")
     if beside.is_file():
         return _exported(path, beside)
@@ -113,6 +121,9 @@ def load_model(facts: ModelFacts) -> TrainedModel:
     Raises:
         UsageError: Keras cannot load it, it does not take square images, or its outputs are not the classes.
     """
+    if model_format(facts.path) != "keras":
+        height, width, channels = map(int, read_facts(facts.path)["image_shape"])
+        return TrainedModel(facts, (height, width, channels), Runtime(facts.path))
     with quiet_import():
         import keras
 
@@ -155,8 +166,9 @@ def _image_shape(model: Any, name: str) -> tuple[int, int, int]:
 
 
 def _exported(path: Path, beside: Path) -> ModelFacts:
+    """What an export says of itself, or for .keras the file beside it."""
     try:
-        values = json.loads(beside.read_text("utf-8"))
+        values = read_facts(path)
         names = tuple(map(str, values["class_names"]))
         known = values.get("trained_on")
         return ModelFacts(
@@ -167,7 +179,7 @@ def _exported(path: Path, beside: Path) -> ModelFacts:
             Chosen(values.get("threshold"), values.get("temperature")),
             TrainedOn(known["fingerprint"], known["seed"], known["limit"]) if known else None,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"'{beside}' does not describe a model ({type(error).__name__}: {error}). Needed: what "
             "tuner best --export writes, class_names above all. Export the model again."

@@ -1,0 +1,209 @@
+"""`tuner best --export`: files for others, each compared with the model and described."""
+
+import importlib.util
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.cli.conftest import Run, write_images
+
+pytestmark = pytest.mark.training
+
+NO_ONNX = importlib.util.find_spec("tf2onnx") is None or importlib.util.find_spec("onnxruntime") is None
+ONNX = pytest.param("model.onnx", marks=pytest.mark.skipif(NO_ONNX, reason="the extra onnx is not installed"))
+TARGETS = ["model.keras", "model.tflite", "model", ONNX]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory, cache):
+    """A folder with results/first, and the images it was made on."""
+    from tuner.cli import main
+
+    folder = tmp_path_factory.mktemp("searched")
+    write_images(folder / "images")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("TUNER_CACHE_DIR", str(cache))
+        patch.setenv("TUNER_REUSE", "false")
+        chosen = ("--hp", "filters=20", "--hp", "units_1=100", "--hp", "units_2=100")
+        small = ("--data", "images", "--max-epochs", "2", "--batch-size", "32", "--quiet")
+        patch.setattr(
+            "sys.argv", ["tuner", "train", "--space", "sequential", "--name", "first", *small, *chosen]
+        )
+        assert main.run() == 0
+    return folder
+
+
+@pytest.fixture
+def work(searched: Path, tmp_path: Path) -> Path:
+    """A folder of its own with the same run; its images are where they were."""
+    shutil.copytree(searched / "results", tmp_path / "results")
+    return tmp_path
+
+
+def left(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"results"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_export_states_its_difference_and_is_evaluated_like_the_run(tuner: Run, work, searched, target):
+    result = tuner("best", "--export", target)
+    assert result.code == 0, result.stderr
+    stated = re.search(
+        r"from the Keras model (\S+) on (\d+) validation images \(allowed: 0.001\)", result.stderr
+    )
+    assert stated, result.stderr
+    assert float(stated[1]) <= 1e-3
+    assert left(work) == {target, "model.md"} | ({"model.json"} if target == "model.keras" else set())
+    shown = tuner("evaluate", target, "--data", searched / "images", "--format", "json")
+    assert shown.code == 0, shown.stderr
+    found, before = (
+        json.loads(shown.stdout),
+        json.loads((work / "results/first/best/evaluation.json").read_text()),
+    )
+    assert found["confusion_matrix"] == before["confusion_matrix"]
+    assert found["at_threshold"]["threshold"] == before["at_threshold"]["threshold"]
+    assert found["log_loss"] == pytest.approx(before["log_loss"], abs=1e-4)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_calibrated_export_has_the_probabilities_at_the_temperature(tuner: Run, work, searched, target):
+    before = json.loads((work / "results/first/best/evaluation.json").read_text())
+    result = tuner("best", "--export", target, "--calibrated")
+    assert result.code == 0, result.stderr
+    assert f"temperature {before['calibrated']['temperature']:.4g}" in result.stderr
+    shown = tuner("evaluate", target, "--data", searched / "images", "--format", "json")
+    found = json.loads(shown.stdout)
+    for figure in ("log_loss", "brier", "ece"):
+        assert found[figure] == pytest.approx(before["calibrated"][figure], abs=1e-4)
+    assert found["calibrated"]["temperature"] == 1
+    assert found["at_threshold"]["confusion_matrix"] == before["at_threshold"]["confusion_matrix"]
+
+
+def test_a_calibrated_keras_file_loads_without_this_program(tuner: Run, work):
+    import keras
+
+    tuner("best", "--export", "model.keras", "--calibrated")
+    model = keras.models.load_model(work / "model.keras", compile=False)
+    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
+    assert model(np.zeros((1, 8, 8, 3), "float32")).shape == (1, 1)
+
+
+def test_a_run_without_a_temperature_chooses_it_for_the_export(tuner: Run, work):
+    path = work / "results/first/best/evaluation.json"
+    before = json.loads(path.read_text())
+    temperature = before.pop("calibrated")["temperature"]
+    path.write_text(json.dumps(before))
+    result = tuner("best", "--export", "model.keras", "--calibrated")
+    assert result.code == 0, result.stderr
+    stated = re.search(r"temperature (\S+), chosen", result.stderr)
+    assert stated, result.stderr
+    assert float(stated[1]) == pytest.approx(temperature, rel=1e-2)
+
+
+def test_the_card_tells_what_the_model_rests_on_and_how_to_use_each_file(tuner: Run, work):
+    tuner("best", "--export", "model.keras")
+    tuner("best", "--export", "model.tflite", "--calibrated")
+    card = (work / "model.md").read_text("utf-8")
+    run = json.loads((work / "results/first/run.json").read_text())
+    for words in (
+        run["data"]["fingerprint"],
+        run["versions"]["keras"],
+        "95 % interval",
+        "| filters | 20 |",
+        "## Limits",
+        "| model.keras | Keras |",
+        "| model.tflite | TensorFlow Lite |",
+        "keras.models.load_model('model.keras', compile=False)",
+        "Interpreter(model_path='model.tflite')",
+    ):
+        assert words in card
+    assert str(work) not in card
+    for code in re.findall(r"```python\n(.*?)```", card, re.S):
+        assert len(code.strip().splitlines()) == 5
+        compile(code, "card", "exec")
+
+
+def test_code_of_the_card_gives_the_probabilities_of_the_run(tuner: Run, work, searched, monkeypatch, capsys):
+    tuner("best", "--export", "model.keras")
+    first = pd.read_csv(work / "results/first/best/predictions.csv").iloc[0]
+    shutil.copy(searched / "images" / first["path"], work / "image.png")
+    (code,) = re.findall(r"```python\n(.*?)```", (work / "model.md").read_text("utf-8"), re.S)
+    monkeypatch.chdir(work)
+    capsys.readouterr()
+    exec(code.replace("model.predict(image)", "float(model.predict(image, verbose=0)[0, 0])"), {})
+    assert float(capsys.readouterr().out) == pytest.approx(first["p.REAL"], abs=1e-4)
+
+
+def test_a_difference_too_large_is_refused_and_leaves_nothing(tuner: Run, work, monkeypatch):
+    from tuner.evaluation import runtimes
+
+    predict = runtimes.Runtime.predict
+    monkeypatch.setattr(runtimes.Runtime, "predict", lambda *given: predict(*given) + 0.002)
+    result = tuner("best", "--export", "deep/model.tflite")
+    assert result.code == 1
+    assert "not exported: as tflite the model's probabilities differ" in result.stderr
+    assert left(work) == set()
+
+
+def test_a_model_that_gives_no_numbers_is_refused(tuner: Run, work, monkeypatch):
+    from tuner.evaluation import runtimes
+
+    monkeypatch.setattr(runtimes.Runtime, "predict", lambda *given: np.full((len(given[2]), 2), np.nan))
+    assert tuner("best", "--export", "model.tflite").code == 1
+    assert left(work) == set()
+
+
+@pytest.mark.usefixtures("work")
+def test_without_its_images_a_run_gives_a_plain_copy_but_no_other_format(tuner: Run, searched):
+    gone = searched.with_name("moved")
+    (searched / "images").rename(gone)
+    try:
+        plain = tuner("best", "--export", "model.keras")
+        assert plain.code == 0, plain.stderr
+        assert "Parity     not compared, a plain copy" in plain.stderr
+        refused = tuner("best", "--export", "model.tflite")
+        assert refused.code == 2
+        assert "--data" in refused.stderr
+        assert tuner("best", "--export", "model.tflite", "--data", gone).code == 0
+    finally:
+        gone.rename(searched / "images")
+
+
+def test_other_images_than_those_of_the_run_are_refused(tuner: Run, work):
+    write_images(work / "others", count=20)
+    result = tuner("best", "--export", "model.tflite", "--data", "others")
+    assert result.code == 2
+    assert "is not what run 'first' was made on" in result.stderr
+
+
+def test_an_export_replaces_a_saved_model_but_no_other_folder(tuner: Run, work):
+    assert tuner("best", "--export", "served/").code == 0
+    assert tuner("best", "--export", "served/").code == 0
+    (work / "mine").mkdir()
+    (work / "mine" / "thesis.txt").write_text("mine")
+    result = tuner("best", "--export", "mine")
+    assert result.code == 2
+    assert "is not overwritten" in result.stderr
+    assert (work / "mine" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("work")
+def test_a_missing_package_is_named_with_what_to_install(tuner: Run, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    result = tuner("best", "--export", "model.onnx")
+    assert result.code == 2
+    assert 'pip install "kt-search[onnx]"' in result.stderr
+    assert len(result.error_lines) == 1
+
+
+@pytest.mark.usefixtures("work")
+def test_calibrated_without_an_export_is_refused(tuner: Run):
+    result = tuner("best", "--calibrated")
+    assert result.code == 2
+    assert "--export model.keras" in result.stderr

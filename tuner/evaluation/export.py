@@ -1,0 +1,280 @@
+"""The winner of a run as a file for others: converted, compared with the Keras model, and described."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuner.data.dataset import Dataset, load_dataset
+from tuner.errors import DataError, StorageError, TunerError, UsageError
+from tuner.evaluation.calibration import at_temperature
+from tuner.evaluation.conversion import (
+    calibrate,
+    calibrated_probabilities,
+    convert,
+    copied,
+    keras_probabilities,
+    require_tensorflow,
+)
+from tuner.evaluation.metrics import chosen_before
+from tuner.evaluation.models import ModelFacts, load_model, trained_on
+from tuner.evaluation.runtimes import (
+    INPUT,
+    OUTPUT,
+    SAVED_MODEL_FILE,
+    Format,
+    Runtime,
+    export_format,
+    require_packages,
+    write_facts,
+)
+from tuner.evaluation.thresholds import Chosen, choose_on_validation
+from tuner.files import DRAFT_PREFIX
+from tuner.results.query import RunView, reference
+from tuner.results.schema import BEST, MODEL_FILE, TrialRecord
+
+PARITY_IMAGES = 256
+MAX_DIFFERENCE = 1e-3
+"""Largest difference in the probability of any class on any image that an export may have."""
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The trial of a run whose model is exported, and its figures."""
+
+    run: RunView
+    trial: TrialRecord
+    evaluation: dict[str, Any]
+
+    @property
+    def model_path(self) -> Path:
+        return self.run.path / BEST / MODEL_FILE
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written."""
+
+    path: Path
+    facts: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes, of a folder those of its files."""
+        files = self.path.rglob("*") if self.path.is_dir() else (self.path,)
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def model_facts(winner: Winner, chosen: Chosen | None = None) -> dict[str, Any]:
+    """Return what `tuner evaluate` needs of an exported model, and what a reader wants to know.
+
+    Args:
+        chosen: What was chosen on validation; default: what the evaluation says.
+    """
+    run, trial, evaluation = winner.run, winner.trial, winner.evaluation
+    data = run.facts["data"]
+    chosen = chosen or chosen_before(evaluation)
+    return {
+        "run_id": run.run_id,
+        "trial_id": trial.trial_id,
+        "class_names": data["class_names"],
+        "positive_class": data["positive_class"],
+        # Chosen on validation; null in runs from before that was done, a threshold also for more classes.
+        "threshold": chosen.threshold,
+        "temperature": chosen.temperature,
+        "image_shape": data["image_shape"],
+        "input": f"raw pixels 0..255, shape (batch, {', '.join(map(str, data['image_shape']))})",
+        "hyperparameters": trial.values,
+        "best_epoch": trial.best_epoch,
+        "num_params": trial.num_params,
+        "duration_s": trial.duration_s,
+        "trained_on": dataclasses.asdict(trained_on(run.facts)),
+        "objective": run.facts["objective"],
+        "score": trial.score,
+        "metrics": trial.metrics,
+        "test": {key: evaluation[key] for key in ("accuracy", "accuracy_interval_95", "images")},
+    }
+
+
+def check_request(target: str, calibrated: bool, winner: Winner) -> Format:
+    """Return the format of an export that can be made, before anything is loaded.
+
+    Raises:
+        UsageError: there is no such format, its packages are missing, or something is in the way.
+        TunerError: the run has lost its model.
+    """
+    form = export_format(target)
+    require_packages(form, writing=True)
+    path = Path(target)
+    if form == "saved_model":
+        taken = path.is_file() or (path.is_dir() and any(path.iterdir()))
+        if taken and not (path / SAVED_MODEL_FILE).is_file():
+            raise UsageError(
+                f"'{path}' exists and is no SavedModel; it is not overwritten. Allowed: a new folder, an "
+                "empty one, or an export from before. Name another."
+            )
+    elif path.is_dir():
+        raise UsageError(f"'{path}' is a folder. Needed: a file to write. Name another.")
+    if not winner.model_path.is_file():
+        again = reference(winner.run.path)
+        raise TunerError(f"'{winner.model_path}' is gone. Make it again with: tuner resume {again}")
+    if form != "keras" or calibrated:
+        require_tensorflow(form)
+    return form
+
+
+def run_images(
+    run: RunView, data: str | None = None, progress: Callable[[int, int], None] | None = None
+) -> Dataset:
+    """Return the data set of a run, split as it was.
+
+    Args:
+        data: Where it is now; default: where it was.
+        progress: Called with (done, total) while images are decoded.
+
+    Raises:
+        DataError: it is gone, or is another by now.
+    """
+    facts, known = run.facts["data"], trained_on(run.facts)
+    source = data or facts["source"]
+    size, _, channels = facts["image_shape"]
+    try:
+        dataset = load_dataset(
+            source,
+            image_size=size,
+            channels=channels,
+            seed=known.seed,
+            limit=known.limit,
+            progress=progress,
+        )
+    except DataError as error:
+        raise DataError(f"no images of the run to compare with: {error} Or say where: --data") from None
+    if dataset.fingerprint != known.fingerprint:
+        raise DataError(
+            f"'{source}' is not what run '{run.run_id}' was made on: its fingerprint is "
+            f"{dataset.fingerprint}, not {known.fingerprint}. Name the images of the run with --data."
+        )
+    return dataset
+
+
+def export(winner: Winner, target: str, form: Format, calibrated: bool, dataset: Dataset | None) -> Export:
+    """Write the model of a winner, and compare what was written with it on real images.
+
+    Args:
+        form: What `check_request` returned.
+        calibrated: Bake the temperature chosen on validation into the model.
+        dataset: The data of the run; None makes a plain copy, for .keras only, and compares nothing.
+
+    Raises:
+        TunerError: the format cannot hold the model, or its probabilities differ by more than MAX_DIFFERENCE.
+            Nothing is left behind.
+        StorageError: the file cannot be written.
+    """
+    path = Path(target)
+    try:
+        # Folders on the way are made only for an export that has passed.
+        there = next(parent for parent in path.absolute().parents if parent.is_dir())
+        with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, dir=there) as folder:
+            draft = Path(folder) / path.name
+            if dataset is None:
+                assert form == "keras"
+                assert not calibrated
+                shutil.copyfile(winner.model_path, draft)
+                facts = {**model_facts(winner), "format": form, "calibrated_by": None, "parity": None}
+            else:
+                facts = _write(winner, draft, form, calibrated, dataset)
+            write_facts(draft, facts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _move(draft, path)
+            if form == "keras":
+                _move(draft.with_suffix(".json"), path.with_suffix(".json"))
+    except OSError as error:
+        raise StorageError(
+            f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
+        ) from None
+    return Export(path, facts)
+
+
+def _write(winner: Winner, draft: Path, form: Format, calibrated: bool, dataset: Dataset) -> dict[str, Any]:
+    """Write the model, compare, and return its facts."""
+    data = winner.run.facts["data"]
+    source = ModelFacts(winner.run.run_id, winner.model_path, tuple(data["class_names"]))
+    original = load_model(source).model
+    validation = dataset.splits["validation"]
+    places = np.linspace(0, len(validation) - 1, min(PARITY_IMAGES, len(validation))).astype(int)
+    indices = validation[places]
+    chosen = chosen_before(winner.evaluation)
+    temperature = None
+    if not calibrated and form == "keras":
+        shutil.copyfile(winner.model_path, draft)
+        expected = keras_probabilities(original, dataset.images, indices)
+    else:
+        model = copied(original, full_precision=form != "keras")
+        if calibrated:
+            chosen, temperature = _baked(chosen, original, dataset, data["positive_class"])
+            expected = calibrated_probabilities(model, temperature, dataset.images, indices)
+            calibrate(model, temperature)
+        else:
+            expected = keras_probabilities(model, dataset.images, indices)
+        convert(model, draft, form)
+    if form == "keras":
+        written = load_model(dataclasses.replace(source, path=draft)).predict(dataset.images, indices)
+    else:
+        written = Runtime(draft).predict(dataset.images, indices)
+    # Written so that what is no number is refused too.
+    difference = float(np.abs(written - expected).max())
+    if not difference <= MAX_DIFFERENCE:
+        raise TunerError(
+            f"not exported: as {form} the model's probabilities differ from those of the Keras model by up "
+            f"to {difference:.2g} on {len(indices):,} validation images. Allowed: {MAX_DIFFERENCE:g}. "
+            "Export it in another format."
+        )
+    shape = ", ".join(map(str, data["image_shape"]))
+    ends = {
+        "input": f"{INPUT}: float32, raw pixels 0..255, shape (batch, {shape})",
+        "output": f"{OUTPUT}: float32, shape (batch, {len(data['class_names'])})",
+    }
+    return {
+        **model_facts(winner, chosen),
+        **({} if form == "keras" else ends),
+        "format": form,
+        "calibrated_by": temperature,
+        "parity": {
+            "images": len(indices),
+            "split": "validation",
+            "largest_difference": difference,
+            "allowed": MAX_DIFFERENCE,
+        },
+    }
+
+
+def _baked(chosen: Chosen, model: Any, dataset: Dataset, positive: str | None) -> tuple[Chosen, float]:
+    """What is to be chosen for the calibrated model, and the temperature that makes it one.
+
+    In a run from before temperatures were chosen, it is chosen now. The threshold moves along, so that the
+    same images are above it.
+    """
+    if chosen.temperature is None:
+        validation = dataset.splits["validation"]
+        column = None if positive is None else dataset.class_names.index(positive)
+        found = keras_probabilities(model, dataset.images, validation)
+        chosen = choose_on_validation(dataset.labels[validation], found, column)
+    temperature = chosen.temperature
+    assert temperature is not None
+    threshold = chosen.threshold
+    if threshold is not None:
+        threshold = float(at_temperature(np.array([[1 - threshold, threshold]]), temperature)[0, 1])
+    return Chosen(threshold, 1.0, chosen.source), temperature
+
+
+def _move(draft: Path, path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    draft.replace(path)
