@@ -68,13 +68,13 @@ function bounds(values, air = 0.04) {
 
 // A drawing area with axes. x and y are [kind, low, high, title]; places take [labels] for low.
 class Frame {
-  constructor(holder, { height, left = 46, right = 8, top = 8, bottom = 38 }) {
-    this.width = Math.max(holder.clientWidth, 140);
+  constructor(holder, width, { height, left = 46, right = 8, top = 8, bottom = 38 }) {
+    this.width = Math.max(width, 140);
     this.height = height;
     this.x0 = left; this.x1 = this.width - right; this.y0 = height - bottom; this.y1 = top;
     this.svg = svg('svg', { viewBox: `0 0 ${this.width} ${height}`, 'aria-hidden': 'true' });
     this.back = this.svg.appendChild(svg('g'));
-    this.marks = this.svg.appendChild(svg('g'));
+    this.marks = this.svg.appendChild(svg('g', { class: 'marks-layer' }));
     this.top = this.svg.appendChild(svg('g', { class: 'top' }));
     this.front = this.svg.appendChild(svg('g', { class: 'front' }));
     holder.replaceChildren(this.svg);
@@ -115,12 +115,16 @@ class Chart {
     holder.addEventListener('keydown', event => this.key(event));
     holder.addEventListener('focus', () => { if (holder.matches(':focus-visible')) this.go(this.start()); });
     holder.addEventListener('blur', () => this.leave());
-    new ResizeObserver(() => { if (holder.clientWidth !== this.width) this.redraw(); }).observe(holder);
+    // Asking an element for its width would lay out the page anew for each plot; the observer is told.
+    new ResizeObserver(([entry]) => {
+      const width = Math.floor(entry.contentRect.width);
+      if (width && width !== this.width) { this.width = width; this.redraw(); }
+    }).observe(holder);
     charts.push(this);
   }
 
   redraw() {
-    this.width = this.holder.clientWidth;
+    if (!this.width) return;
     this.at = -1;
     this.frame = null;
     this.points = this.draw(this) || [];
@@ -135,7 +139,7 @@ class Chart {
     this.highlight(selection.shown);
   }
 
-  make(options) { return this.frame = new Frame(this.holder, options); }
+  make(options) { return this.frame = new Frame(this.holder, this.width, options); }
 
   start() { return Math.max(0, this.points.findIndex(each => each.trial === DATA.winner)); }
 

@@ -8,6 +8,7 @@ if (board) {
   }));
   const numeric = text => text !== '' && !Number.isNaN(Number(text.replaceAll(',', '').split('/')[0]))
     ? Number(text.replaceAll(',', '').split('/')[0]) : null;
+  const byTrial = new Map(rows.map(each => [each.trial, each]));
   for (const each of rows) each.numbers = each.texts.map(numeric);
   headings.forEach((heading, column) => {
     if (heading.classList.contains('numeric')) for (const { row } of rows) row.cells[column].classList.add('numeric');
@@ -51,7 +52,6 @@ if (board) {
   input.form.addEventListener('submit', event => event.preventDefault());
   input.addEventListener('input', () => {
     const conditions = input.value.split(/\s+/).filter(Boolean).map(condition);
-    const byTrial = new Map(rows.map(each => [each.trial, each]));
     selection.filter('words', conditions.length ? i => conditions.every(test => test(byTrial.get(i))) : null);
   });
   clear.addEventListener('click', () => {
@@ -62,21 +62,26 @@ if (board) {
     input.focus();
   });
 
-  selection.listeners.push(() => {
+  selection.filterListeners.push(() => {
     let left = 0;
-    const on = new Set(selection.shown);
     for (const { row, trial } of rows) {
       const kept = selection.has(trial);
       left += kept;
-      row.hidden = !kept;
-      row.classList.toggle('on', on.has(trial));
-      const pinned = selection.pinned === trial;
-      row.classList.toggle('pinned', pinned);
-      row.querySelector('.pin').setAttribute('aria-pressed', pinned);
+      if (row.hidden === kept) row.hidden = !kept;
     }
     const all = rows.length;
     shown.textContent = left === all ? `${all} trials` : left ? `${left} of ${all} trials` : `none of ${all} trials`;
     clear.hidden = selection.kept === null;
+  });
+  let before = [];
+  selection.shownListeners.push(() => {
+    for (const trial of new Set([...before, ...selection.shown])) {
+      const { row } = byTrial.get(trial), pinned = selection.pinned === trial;
+      row.classList.toggle('on', selection.shown.includes(trial));
+      row.classList.toggle('pinned', pinned);
+      row.querySelector('.pin').setAttribute('aria-pressed', pinned);
+    }
+    before = selection.shown;
   });
   for (const { row, trial } of rows) {
     row.addEventListener('pointerenter', () => selection.point(trial));

@@ -74,7 +74,7 @@ function drawCurves(chart) {
 function drawParallel(chart) {
   const goal = { name: DATA.objective, scale: 'linear', values: DATA.trials.map(trial => trial.score) };
   [goal.low, goal.high] = bounds(goal.values.filter(value => value !== null), 0);
-  const axes = [...DATA.axes, goal], width = chart.holder.clientWidth;
+  const axes = [...DATA.axes, goal], width = chart.width;
   const lying = width / axes.length < 92;
   const frame = chart.make(lying
     ? { height: 58 * axes.length + 4, left: 10, right: 10, top: 34, bottom: 28 }
@@ -181,7 +181,7 @@ function addBrush(chart, frame, axis, spot, at, lying, from, to) {
 
 function drawSlice(chart, axis) {
   const shown = DATA.trials.map((_, i) => i).filter(i => DATA.trials[i].score !== null && axis.values[i] !== null);
-  const frame = chart.make({ height: chart.holder.clientWidth < 200 ? 140 : 170, left: 38, bottom: 24, right: 4 });
+  const frame = chart.make({ height: chart.width < 200 ? 140 : 170, left: 38, bottom: 24, right: 4 });
   const y = frame.yAxis(scale('linear', ...bounds(DATA.trials.map(trial => trial.score).filter(value => value !== null)), frame.y0, frame.y1, 4));
   const inset = axis.scale === 'places' ? (frame.x1 - frame.x0) / (2 * axis.labels.length) : 8;
   const x = frame.xAxis(axis.scale === 'places'
@@ -205,7 +205,7 @@ function drawSlice(chart, axis) {
 }
 
 function drawRoc(chart, zoomed) {
-  const frame = chart.make({ height: Math.min(340, Math.max(260, chart.holder.clientWidth * 0.8)), top: 26 });
+  const frame = chart.make({ height: Math.min(340, Math.max(260, chart.width * 0.8)), top: 26 });
   const least = Math.min(...DATA.roc.flatMap(curve => curve.fpr.filter(rate => rate > 0)), 0.1);
   const x = frame.xAxis(zoomed ? scale('log', least, 1, frame.x0, frame.x1) : scale('linear', 0, 1, frame.x0, frame.x1), 'false positive rate');
   const y = frame.yAxis(scale('linear', 0, 1, frame.y0, frame.y1), 'true positive rate');
@@ -226,7 +226,7 @@ function drawRoc(chart, zoomed) {
 }
 
 function drawCalibration(chart, mended) {
-  const frame = chart.make({ height: Math.min(340, Math.max(260, chart.holder.clientWidth * 0.8)), top: 26 });
+  const frame = chart.make({ height: Math.min(340, Math.max(260, chart.width * 0.8)), top: 26 });
   const shown = mended ? DATA.calibrated : DATA.reliability;
   const low = Math.min(...DATA.reliability.map(point => point.low));
   const x = frame.xAxis(scale('linear', low, 1, frame.x0, frame.x1), 'confidence');

@@ -17,8 +17,8 @@ from tuner.results.timeline import TimedEpoch, timed_epochs
 
 # Of so many different numbers, each has a place of its own on its axis; more lie on a scale.
 MAX_PLACES = 8
-# Numbers over more than this ratio are drawn on a logarithmic scale.
-LOG_RATIO = 50.0
+# Numbers over more than this ratio are drawn on a logarithmic scale, where the space does not say how.
+LOG_RATIO = 1000.0
 ROC_POINTS = 150
 
 
@@ -126,20 +126,17 @@ def search_plots(run: RunView) -> SearchPlots:
 
 def _axes(run: RunView) -> tuple[Axis, ...]:
     names = dict.fromkeys(name for trial in run.trials for name in trial.values)
-    logarithmic = {
-        each["config"].get("name")
-        for each in run.facts.get("hyperparameters", {}).get("space", ())
-        if each["config"].get("sampling") in ("log", "reverse_log")
-    }
+    declared = run.facts.get("hyperparameters", {}).get("space", ())
+    sampling = {each["config"].get("name"): each["config"].get("sampling") for each in declared}
     columns = {name: [trial.values.get(name) for trial in run.trials] for name in names}
     return tuple(
-        _axis(name, column, name in logarithmic)
+        _axis(name, column, sampling.get(name))
         for name, column in columns.items()
         if len({value for value in column if value is not None}) > 1
     )
 
 
-def _axis(name: str, column: Sequence[Any], logarithmic: bool) -> Axis:
+def _axis(name: str, column: Sequence[Any], sampling: str | None) -> Axis:
     present = [value for value in column if value is not None]
     distinct = ordered(present)
     numeric = all(map(is_number, distinct))
@@ -150,7 +147,8 @@ def _axis(name: str, column: Sequence[Any], logarithmic: bool) -> Axis:
             name, "places", tuple(map(value_text, distinct)), 0.0, float(len(distinct) - 1), values, numeric
         )
     low, high = float(min(present)), float(max(present))
-    on_log = low > 0 and (logarithmic or high / low >= LOG_RATIO)
+    wide = low > 0 and high / low >= LOG_RATIO
+    on_log = low > 0 and (wide if sampling is None else "log" in sampling)
     numbers = tuple(None if value is None else float(value) for value in column)
     return Axis(name, "log" if on_log else "linear", (), low, high, numbers, True)
 

@@ -22,7 +22,7 @@ const selection = {
 
   show() {
     for (const chart of charts) chart.highlight(this.shown);
-    for (const listener of this.listeners) listener();
+    for (const listener of this.shownListeners) listener();
   },
 
   // A condition is a function of a trial's position; null takes one back.
@@ -32,10 +32,10 @@ const selection = {
     this.kept = all.length
       ? new Set(DATA.trials.map((_, i) => i).filter(i => all.every(each => each(i)))) : null;
     for (const chart of charts) chart.filter();
-    for (const listener of this.listeners) listener();
+    for (const listener of this.filterListeners) listener();
   },
 
-  listeners: [],
+  shownListeners: [], filterListeners: [],
 };
 
 // The class that colours a trial by its rank.
