@@ -73,6 +73,20 @@ def test_each_image_has_its_own_map_also_in_several_batches() -> None:
     ]
 
 
+def test_the_map_may_be_the_output_of_a_model_within_the_model() -> None:
+    import keras
+    from keras import layers
+
+    inner = model(0.1)
+    backbone = keras.Model(inner.inputs[0], inner.layers[1].output)
+    inputs = keras.Input((4, 4, 3))
+    outputs = inner.layers[-1](layers.GlobalAveragePooling2D()(backbone(inputs)))
+    images, classes = spot(1, 2), np.array([1])
+    maps, plain = (grad_cam(each, images, classes) for each in (keras.Model(inputs, outputs), inner))
+    assert maps is not None
+    np.testing.assert_array_equal(maps, plain)
+
+
 def test_models_without_a_map_of_features_or_with_attention_have_none() -> None:
     import keras
     from keras import layers

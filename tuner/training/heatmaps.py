@@ -24,8 +24,8 @@ def grad_cam(model: Any, images: np.ndarray, classes: np.ndarray) -> np.ndarray 
     Source: Selvaraju et al. 2017, Grad-CAM: visual explanations from deep networks via gradient-based
     localization, equations 1 and 2.
     """
-    layer = _last_map(model)
-    if layer is None:
+    last_map = _last_map(model)
+    if last_map is None:
         return None
     import keras
 
@@ -35,8 +35,8 @@ def grad_cam(model: Any, images: np.ndarray, classes: np.ndarray) -> np.ndarray 
     if activation in (keras.activations.sigmoid, keras.activations.softmax):
         last.activation = keras.activations.linear
     try:
-        features = keras.Model(model.inputs[0], layer.output)
-        head = keras.Model(layer.output, model.outputs[0])
+        features = keras.Model(model.inputs[0], last_map)
+        head = keras.Model(last_map, model.outputs[0])
         maps = [
             _maps(features, head, images[start : start + BATCH], classes[start : start + BATCH])
             for start in range(0, len(images), BATCH)
@@ -48,15 +48,20 @@ def grad_cam(model: Any, images: np.ndarray, classes: np.ndarray) -> np.ndarray 
 
 
 def _last_map(model: Any) -> Any:
-    """The last layer whose output is a map (batch, rows, columns, channels) with more than one place."""
+    """The last map (batch, rows, columns, channels) of more than one place, a tensor of the model's graph."""
     import keras
 
-    if not isinstance(model, keras.Sequential | keras.src.models.Functional) or _attends(model):
+    # A Sequential keeps its graph in a model of its own.
+    graph = getattr(model, "_functional", model)
+    if not hasattr(graph, "_nodes_by_depth") or _attends(model):
         return None
-    for layer in reversed(model.layers):
-        shape: tuple[int | None, ...] = getattr(getattr(layer, "output", None), "shape", ())
-        if len(shape) == 4 and None not in shape[1:3] and shape[1:3] != (1, 1):
-            return None if isinstance(layer, keras.layers.InputLayer) else layer
+    for _, nodes in sorted(graph._nodes_by_depth.items()):  # from the output on
+        for node in nodes:
+            # Not the layer's own `output`: that of a model within a model is of the inner graph.
+            for tensor in node.outputs:
+                shape = tuple(tensor.shape)
+                if len(shape) == 4 and None not in shape[1:3] and shape[1:3] != (1, 1):
+                    return None if isinstance(node.operation, keras.layers.InputLayer) else tensor
     return None
 
 
