@@ -24,7 +24,7 @@ from tuner.evaluation.models import describe_model, load_model
 from tuner.evaluation.thresholds import DEFAULT_THRESHOLD
 from tuner.evaluation.unlabelled import Prediction, Rule, decision_rule, predict_images
 
-MODEL = typer.Argument(help="A .keras file, or a run: its winner.", show_default=False)
+MODEL = typer.Argument(help="An exported model, or a run: its winner.", show_default=False)
 PATHS = typer.Argument(
     help=f"Images, folders, .zip archives, quoted patterns; {STDIN} reads paths, one a line.",
     show_default=False,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sysconfig
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +34,10 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     hp = kt.HyperParameters() if hp is None else hp
     hp.values = dict(values)
     num_classes = len(dataset.class_names)
-    try:
+    with blaming_the_space():
         model = hypermodel.build(hp)
         if isinstance(model, keras.Model) and not model.built:
             model.build((None, *dataset.image_shape))
-    except TunerError:
-        raise
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        raise TrialError("build", _message(error)) from error
     if not isinstance(model, keras.Model):
         raise TrialError(
             "build", f"build returned {type(model).__name__}, not a keras.Model. End it with `return model`."
@@ -63,6 +59,23 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     if outputs != num_classes and not (num_classes == 2 and outputs == 1):
         raise TrialError("build", f"the model has {outputs} outputs for {num_classes} classes.")
     return model
+
+
+@contextmanager
+def blaming_the_space() -> Iterator[None]:
+    """Run code of a search space: what it raises is its own failure.
+
+    Raises:
+        TrialError: the code raised something that is neither for the user already nor a lack of memory.
+    """
+    try:
+        yield
+    except TunerError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise TrialError("build", _message(error)) from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tuner.errors import StorageError, TunerError
 from tuner.files import replacing
-from tuner.training.build import build_model, first_line, is_out_of_memory, probabilities
+from tuner.training.build import blaming_the_space, build_model, first_line, is_out_of_memory, probabilities
 from tuner.training.checkpoint import read_history
 from tuner.training.code import code_hash
 from tuner.training.compute import Compute, choose_precision, use_precision
@@ -102,9 +102,11 @@ class Server:
         compute = Compute(choose_precision(request.precision))
         use_precision(compute.precision)
         hypermodel: Any = self._hypermodel
-        hp = getattr(hypermodel, "hyperparameters", kt.HyperParameters)()
+        with blaming_the_space():
+            hp = getattr(hypermodel, "hyperparameters", kt.HyperParameters)()
         model = build_model(hypermodel, {}, self._dataset, hp)
-        training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
+        with blaming_the_space():
+            training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         first = self._dataset.splits["train"][:8]
         loop = make_loop(model, self._dataset.images[first], self._dataset.labels[first])
         metrics = loop.evaluate(np.arange(len(first)))
