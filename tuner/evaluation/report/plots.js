@@ -228,7 +228,7 @@ function drawRoc(chart, zoomed) {
 function drawCalibration(chart, mended) {
   const frame = chart.make({ height: Math.min(340, Math.max(260, chart.width * 0.8)), top: 26 });
   const shown = mended ? DATA.calibrated : DATA.reliability;
-  const low = Math.min(...DATA.reliability.map(point => point.low));
+  const low = Math.min(...DATA.reliability.concat(DATA.calibrated).map(point => point.low));
   const x = frame.xAxis(scale('linear', low, 1, frame.x0, frame.x1), 'confidence');
   const bottom = Math.min(low, ...DATA.reliability.concat(DATA.calibrated).map(point => point.accuracy_interval_95[0]));
   const y = frame.yAxis(scale('linear', bottom, 1, frame.y0, frame.y1), 'share that is right');
