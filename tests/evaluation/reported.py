@@ -10,12 +10,19 @@ import numpy as np
 
 from tests.results.records import FACTS, epoch, record
 from tuner.config import make_config, to_toml
-from tuner.evaluation.explain import GALLERY_FILE, write_gallery
+from tuner.evaluation.explain import write_gallery
 from tuner.evaluation.metrics import evaluate
 from tuner.evaluation.predictions import Predictions, write_predictions
 from tuner.evaluation.thresholds import Chosen
 from tuner.results.query import RunView, open_run
-from tuner.results.schema import BEST, CONFIG_FILE, EVALUATION_FILE, PREDICTIONS_FILE, STORE_FILE
+from tuner.results.schema import (
+    BEST,
+    CONFIG_FILE,
+    EVALUATION_FILE,
+    GALLERY_FILE,
+    PREDICTIONS_FILE,
+    STORE_FILE,
+)
 from tuner.results.store import Store
 
 CLASSES = ("FAKE", "REAL")

@@ -12,6 +12,7 @@ from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import note, stderr
 from tuner.errors import UsageError
 from tuner.results.query import find_run
+from tuner.results.schema import REPORT_FILE
 
 
 def report(
@@ -33,7 +34,7 @@ def report(
         raise UsageError(f"cannot write '{out}': the page is HTML. Give a name that ends in .html.")
     view = find_run(run, results_dir)
     from tuner.evaluation.report.contents import read_contents
-    from tuner.evaluation.report.page import REPORT_FILE, write_report
+    from tuner.evaluation.report.page import write_report
 
     target = out or view.path / REPORT_FILE
     with stderr().status("Reading the run ..."):

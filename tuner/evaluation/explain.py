@@ -15,8 +15,6 @@ from tuner.evaluation.calibration import predicted_classes
 from tuner.evaluation.predictions import Predictions
 from tuner.files import replacing
 
-GALLERY_FILE = "gallery.npz"
-"""Of best/."""
 IMAGES_EACH = 8
 MAX_CLASSES = 8
 

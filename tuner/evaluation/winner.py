@@ -10,6 +10,7 @@ from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
 from tuner.evaluation.confusion import write_confusion_png
 from tuner.evaluation.curves import write_curves_png
+from tuner.evaluation.explain import write_gallery
 from tuner.evaluation.metrics import evaluate
 from tuner.evaluation.predictions import Predictions, write_predictions
 from tuner.evaluation.thresholds import choose_on_validation
@@ -20,6 +21,7 @@ from tuner.results.schema import (
     CONFUSION_FILE,
     CURVES_FILE,
     EVALUATION_FILE,
+    GALLERY_FILE,
     HYPERPARAMETERS_FILE,
     MODEL_FILE,
     PREDICTIONS_FILE,
@@ -29,7 +31,7 @@ from tuner.results.schema import (
 from tuner.results.store import Store
 from tuner.results.tables import write_json
 from tuner.training.checkpoint import History
-from tuner.workers.protocol import Failure, FinishWinner, Pool, WinnerDone
+from tuner.workers.protocol import Explain, Explained, Failure, FinishWinner, Pool, WinnerDone
 
 
 def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any]:
@@ -76,6 +78,14 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
         trial.best_epoch or 1,
         f"{run.facts['dataset']}, trial {trial.trial_id}",
     )
+
+    def heatmaps(indices: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
+        # A gallery without maps is better than a search that fails in the end.
+        asked = Explain(trial.values, run.path / CHECKPOINTS / trial.trial_id, indices, classes)
+        explained = pool.ask(asked)
+        return explained.heat if isinstance(explained, Explained) else None
+
+    write_gallery(best / GALLERY_FILE, dataset, "test", test, heatmaps)
     write_json(best / EVALUATION_FILE, evaluation)
     return evaluation
 

@@ -25,6 +25,8 @@ PREDICTIONS_FILE = "predictions.csv"
 VALIDATION_PREDICTIONS_FILE = "validation_predictions.csv"
 CONFUSION_FILE = "confusion_matrix.png"
 CURVES_FILE = "learning_curves.png"
+GALLERY_FILE = "gallery.npz"
+REPORT_FILE = "report.html"
 
 HP_PREFIX = "hp."
 

@@ -58,7 +58,17 @@ class FinishWinner:
     others: tuple[str, ...] = ()
 
 
-Request = Describe | TrainTask | FinishWinner
+@dataclass(frozen=True)
+class Explain:
+    """Tell what a trial's best model looked at in some images, for a class each."""
+
+    values: dict[str, Any]
+    checkpoint_dir: Path
+    indices: np.ndarray
+    classes: np.ndarray
+
+
+Request = Describe | TrainTask | FinishWinner | Explain
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,13 @@ class WinnerDone:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """Answer to Explain: maps (n, rows, columns) from 0 to 1, None of a model that has none."""
+
+    heat: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class Failure:
     """The request failed, for a reason of its own."""
 
@@ -117,7 +134,9 @@ class Halt:
     message: str
 
 
-Event = Ready | Description | StepsDone | EpochDone | RungDone | WinnerDone | Failure | Lost | Halt
+Event = (
+    Ready | Description | StepsDone | EpochDone | RungDone | WinnerDone | Explained | Failure | Lost | Halt
+)
 
 
 class Pool(Protocol):

@@ -20,6 +20,7 @@ from tuner.training.checkpoint import read_history
 from tuner.training.code import code_hash
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, quiet_import
+from tuner.training.heatmaps import grad_cam
 from tuner.training.loop import make_loop
 from tuner.training.pipeline import EVALUATION_BATCH
 from tuner.training.task import FailureReason, TrainTask, TrialError
@@ -30,6 +31,8 @@ from tuner.workers.protocol import (
     Describe,
     Description,
     Event,
+    Explain,
+    Explained,
     Failure,
     FinishWinner,
     Halt,
@@ -70,6 +73,8 @@ class Server:
                 return self._describe(request)
             if isinstance(request, TrainTask):
                 return self._train(request, emit)
+            if isinstance(request, Explain):
+                return self._explain(request)
             return self._finish(request)
         except TrialError as error:
             return Failure(trial_id, error.reason, str(error), _user_traceback(error.__cause__ or error))
@@ -147,6 +152,11 @@ class Server:
             split: probabilities(model, loop.predict(dataset.splits[split])) for split in request.others
         }
         return WinnerDone(probabilities(model, outputs), prediction_s, others)
+
+    def _explain(self, request: Explain) -> Explained:
+        model = restore_winner(self._hypermodel, request.values, request.checkpoint_dir, self._dataset)
+        images = self._dataset.images[request.indices]
+        return Explained(grad_cam(model, images, request.classes))
 
 
 def _versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tuner.evaluation.explain import GALLERY_FILE, Gallery, read_gallery
+from tuner.evaluation.explain import Gallery, read_gallery
 from tuner.evaluation.importance import Importance, importance
 from tuner.evaluation.levels import value_text
 from tuner.evaluation.metrics import chosen_before, evaluate
@@ -22,6 +22,7 @@ from tuner.results.schema import (
     CONFIG_FILE,
     EVALUATION_FILE,
     FAILED,
+    GALLERY_FILE,
     PREDICTIONS_FILE,
     TrialRecord,
 )

@@ -27,7 +27,6 @@ from tuner.evaluation.report.plots import rounded
 from tuner.files import replace_text
 from tuner.results.schema import COMPLETED, FAILED
 
-REPORT_FILE = "report.html"
 TEMPLATE = "report.html.jinja"
 STYLE = "report.css"
 SCRIPTS = ("charts.js", "selection.js", "plots.js", "leaderboard.js")
