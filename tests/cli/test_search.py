@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.conftest import Result, Run, command, environment
+from tuner.evaluation.explain import read_gallery
 
 pytestmark = pytest.mark.training
 
@@ -127,6 +128,13 @@ def test_every_test_figure_follows_from_the_predictions(run: Path) -> None:
 def test_the_winner_is_the_trial_with_the_best_validation_score(run: Path, trials: pd.DataFrame) -> None:
     evaluation = json.loads((run / "best" / "evaluation.json").read_text("utf-8"))
     assert trials.set_index("trial_id").loc[evaluation["trial_id"], "score"] == trials["score"].max()
+
+
+def test_the_most_telling_images_are_kept_with_what_the_model_looked_at(run: Path) -> None:
+    gallery = read_gallery(run / "best" / "gallery.npz")
+    assert gallery is not None
+    assert gallery.has_heat
+    assert {example.label for example in gallery.examples} == {"FAKE", "REAL"}
 
 
 def test_the_confusion_matrix_is_a_picture(run: Path) -> None:
