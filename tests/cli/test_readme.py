@@ -47,12 +47,13 @@ def test_the_commands_work_one_after_the_other(tuner: Run, images: Path, tmp_pat
             archive.write(path, path.relative_to(images))
     (tmp_path / "my_space.py").write_text((ROOT / "examples" / "my_space.py").read_text("utf-8"), "utf-8")
     (tmp_path / "search.toml").write_text("max_trials = 2\nmax_epochs = 1\n", encoding="utf-8")
+    small = {"TUNER_MAX_TRIALS": "2", "TUNER_MAX_EPOCHS": "1", "TUNER_DATA": "cifake.zip"}
     for line in shown_commands():
         if line.startswith(SET_UP):
             continue
         for shown, smaller in SMALLER.items():
             line = line.replace(shown, smaller)
-        result = tuner(*shlex.split(line)[1:], TUNER_MAX_TRIALS="2", TUNER_MAX_EPOCHS="1")
+        result = tuner(*shlex.split(line)[1:], **small)
         assert result.code == 0, f"{line}\n{result.stderr}"
 
 
