@@ -148,3 +148,14 @@ def test_nothing_heavy_is_imported() -> None:
         "assert not {'keras', 'tensorflow', 'sklearn', 'pandas', 'rich'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_validation_images_can_be_trained_on_too(tmp_path: Path) -> None:
+    dataset = load_dataset(str(write_folder(tmp_path, tree("a", "b", count=50))), limit=60)
+    merged = pickle.loads(pickle.dumps(dataset.with_validation_in_training()))
+    assert set(merged.splits) == {"train", "test"}
+    both = np.concatenate([dataset.splits["train"], dataset.splits["validation"]])
+    np.testing.assert_array_equal(merged.splits["train"], np.sort(both))
+    np.testing.assert_array_equal(merged.splits["test"], dataset.splits["test"])
+    assert merged.fingerprint == dataset.fingerprint
+    assert sum(merged.counts()["train"].values()) == len(both)

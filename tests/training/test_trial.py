@@ -242,3 +242,22 @@ def test_the_best_epoch_is_the_first_of_equals_and_never_one_without_a_number():
     history = tuple(Epoch({"score": value}, 1.0, 1.0, 1) for value in (math.nan, 0.5, 0.75, 0.75))
     assert Objective("score", "max").best_epoch(history) == 3
     assert Objective("score", "max").best_epoch(history[:1]) is None
+
+
+def test_without_an_objective_nothing_is_evaluated_and_the_last_epoch_is_kept(dataset, tmp_path):
+    everything = dataset.with_validation_in_training()
+    done, events = run(tmp_path, frozen, everything, epochs=4, patience=1, objective=None)
+    assert (done.epochs, done.stopped_early) == (4, False)
+    assert all(set(epoch.epoch.metrics) == {"loss", "accuracy"} for epoch in epochs_of(events))
+    images = len(dataset.splits["train"]) + len(dataset.splits["validation"])
+    assert {epoch.epoch.images for epoch in epochs_of(events)} == {images}
+
+
+def test_without_an_objective_training_in_two_parts_ends_with_the_same_last_weights(dataset, tmp_path):
+    build, everything = RESUMABLE["adam"], dataset.with_validation_in_training()
+    run(tmp_path / "parts", build, everything, epochs=1, objective=None)
+    run(tmp_path / "parts", build, everything, epochs=3, objective=None)
+    run(tmp_path / "once", build, everything, epochs=3, objective=None)
+    assert_same_state(tmp_path / "parts", tmp_path / "once")
+    with np.load(tmp_path / "parts" / BEST_FILE) as best:
+        np.testing.assert_array_equal(best["model_0"], state(tmp_path / "once")["model_0"])

@@ -73,3 +73,9 @@ def test_no_more_memory_is_held_than_allowed(dataset, tmp_path, hypermodel):
     run(tmp_path, hypermodel, dataset, warm=warm)
     run(tmp_path, hypermodel, dataset, epochs=2, epochs_reported=1, warm=warm)
     assert len(hypermodel.built) == 2
+
+
+def test_a_trial_that_is_never_promoted_is_not_kept(dataset, tmp_path, hypermodel):
+    warm = WarmTrials()
+    run(tmp_path, hypermodel, dataset, objective=None, warm=warm)
+    assert len(warm) == 0

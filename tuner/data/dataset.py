@@ -57,6 +57,8 @@ class Dataset:
     skipped: tuple[SkippedImage, ...]
     limit: int | None = None
     """Number of images in the splits where they are a sample; None: the splits hold all images."""
+    validation_in_training: bool = False
+    """Whether "train" holds the validation images too, and there is no "validation"."""
 
     @cached_property
     def images(self) -> npt.NDArray[np.uint8]:
@@ -80,14 +82,23 @@ class Dataset:
 
     @cached_property
     def splits(self) -> Mapping[str, npt.NDArray[np.int64]]:
-        """Sorted indices into `images` of "train", "validation" and "test"; with a limit, of a sample."""
+        """Sorted indices into `images` of "train", "validation" and "test"; with a limit, of a sample.
+
+        With the validation in training there is "train" and "test".
+        """
         records = self.records
         indices = split_indices(
             records["label"], records["pixel_hash"], records["split"], self.class_names, self.seed
         )
         if self.limit is not None:
             indices = sample_splits(indices, records["label"], self.limit, self.seed)
+        if self.validation_in_training:
+            indices = {"train": np.union1d(indices["train"], indices["validation"]), "test": indices["test"]}
         return MappingProxyType({split: _read_only(found) for split, found in indices.items()})
+
+    def with_validation_in_training(self) -> Dataset:
+        """Return the same images with those of the validation split to train on, and none to choose by."""
+        return replace(self, validation_in_training=True)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of images of each class in each split: split -> class -> count."""

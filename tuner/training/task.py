@@ -47,6 +47,8 @@ class TrainTask:
     """Train one trial until it has `epochs` epochs behind it, from where its checkpoint stands.
 
     `epochs_reported` are known to the driver; a checkpoint may be ahead of them, never behind unless damaged.
+    Without an objective there is no validation: nothing is evaluated, patience ends nothing, and the last
+    epoch is the best.
     """
 
     trial_id: str
@@ -55,7 +57,7 @@ class TrainTask:
     epochs: int
     batch_size: int
     patience: int
-    objective: Objective
+    objective: Objective | None
     seed: int
     checkpoint_dir: Path
     epochs_reported: int = 0
@@ -67,7 +69,15 @@ class TrainTask:
 
     def is_over(self, history: History) -> bool:
         """True where `patience` epochs brought no gain; on part of the data that proves nothing."""
-        return self.data_share >= 1 and self.objective.has_stalled(history, self.patience)
+        return (
+            self.objective is not None
+            and self.data_share >= 1
+            and self.objective.has_stalled(history, self.patience)
+        )
+
+    def best_epoch(self, history: History) -> int | None:
+        """Number, from 1, of the epoch whose weights are kept; None where no value is finite."""
+        return len(history) if self.objective is None else self.objective.best_epoch(history)
 
 
 @dataclass(frozen=True)

@@ -136,15 +136,17 @@ def _train_epoch(
 
     metrics = built.loop.train_epoch(order, task.batch_size, on_step, draws)
     train_s = time.perf_counter() - start
-    metrics |= {f"val_{name}": v for name, v in built.loop.evaluate(dataset.splits["validation"]).items()}
-    value = metrics[task.objective.name]
-    if not math.isfinite(value):
-        raise TrialError("nan", f"{task.objective.name} became {value} in epoch {number}.")
+    if task.objective is not None:
+        validation = built.loop.evaluate(dataset.splits["validation"])
+        metrics |= {f"val_{name}": value for name, value in validation.items()}
+        value = metrics[task.objective.name]
+        if not math.isfinite(value):
+            raise TrialError("nan", f"{task.objective.name} became {value} in epoch {number}.")
     return Epoch(metrics, time.perf_counter() - start, train_s, len(order))
 
 
 def _keep(task: TrainTask, snapshot: Snapshot, report: Callable[[int, Epoch], None]) -> None:
     """Write a checkpoint, then tell of its last epoch."""
     number = len(snapshot.history)
-    save(task.checkpoint_dir, snapshot, task.objective.best_epoch(snapshot.history) == number)
+    save(task.checkpoint_dir, snapshot, task.best_epoch(snapshot.history) == number)
     report(number, snapshot.history[-1])

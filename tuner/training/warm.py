@@ -61,9 +61,12 @@ class WarmTrials:
         return kept.built
 
     def keep(self, task: TrainTask, built: BuiltTrial) -> None:
-        """Hold on to a trial at the end of a rung, and let go of the worst where there is no room."""
-        best = task.objective.best_epoch(built.history)
-        if best is None:
+        """Hold on to a trial at the end of a rung, and let go of the worst where there is no room.
+
+        What has no objective is never promoted.
+        """
+        best = task.best_epoch(built.history)
+        if best is None or task.objective is None:
             return
         score = built.history[best - 1].metrics[task.objective.name]
         sign = 1 if task.objective.direction == "max" else -1
