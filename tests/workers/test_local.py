@@ -10,7 +10,16 @@ from tests.workers.pools import events, setup_for, task, worker_pid
 from tuner.search.hypermodel import SpaceHyperModel
 from tuner.training.task import EpochDone, RungDone, StepsDone
 from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Describe, Description, Failure, FinishWinner, Halt, WinnerDone, WorkerSetup
+from tuner.workers.protocol import (
+    Describe,
+    Description,
+    Failure,
+    FinishModel,
+    Halt,
+    Member,
+    ModelDone,
+    WorkerSetup,
+)
 
 DESCRIBE = Describe("auto", "auto", batch_size=16, images=100, trials=1)
 
@@ -46,8 +55,8 @@ def test_a_worker_trains_a_trial_and_reports_on_the_way(pool, folder):
 def test_a_worker_finishes_the_winner(pool, folder, dataset):
     events(pool, task(folder, "0002"))
     model = folder / "best" / "model.keras"
-    found = pool.ask(FinishWinner({}, folder / "0002", model, "test"))
-    assert isinstance(found, WinnerDone)
+    found = pool.ask(FinishModel((Member({}, folder / "0002"),), model, "test"))
+    assert isinstance(found, ModelDone)
     assert found.probabilities.shape == (len(dataset.splits["test"]), 2)
     assert [path.name for path in model.parent.iterdir()] == ["model.keras"]
 

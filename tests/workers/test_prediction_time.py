@@ -8,7 +8,7 @@ import pytest
 from tests.workers.pools import setup_for, task
 from tuner.training.pipeline import EVALUATION_BATCH, chunks
 from tuner.workers import serve
-from tuner.workers.protocol import FinishWinner, WinnerDone, WorkerSetup
+from tuner.workers.protocol import FinishModel, Member, ModelDone, WorkerSetup
 
 pytestmark = pytest.mark.training
 
@@ -50,8 +50,9 @@ def finished(request, trained, monkeypatch, tmp_path):
     monkeypatch.setattr(serve, "make_loop", lambda *_: loop)
     monkeypatch.setattr(serve.time, "perf_counter", lambda: loop.now)
     server = serve.Server(WorkerSetup(setup.hypermodel, with_test_images(setup.dataset, request.param)))
-    answer = server.answer(FinishWinner({}, checkpoint, tmp_path / "model.keras", "test"), lambda _: None)
-    assert isinstance(answer, WinnerDone)
+    finish = FinishModel((Member({}, checkpoint),), tmp_path / "model.keras", "test")
+    answer = server.answer(finish, lambda _: None)
+    assert isinstance(answer, ModelDone)
     return request.param, loop, answer
 
 

@@ -31,7 +31,7 @@ from tuner.results.schema import (
 from tuner.results.store import Store
 from tuner.results.tables import write_json
 from tuner.training.checkpoint import History
-from tuner.workers.protocol import Explain, Explained, Failure, FinishWinner, Pool, WinnerDone
+from tuner.workers.protocol import Explain, Explained, Failure, FinishModel, Member, ModelDone, Pool
 
 
 def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any]:
@@ -44,13 +44,12 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     """
     trial = winner(run)
     best = run.path / BEST
-    request = FinishWinner(
-        trial.values, run.path / CHECKPOINTS / trial.trial_id, best / MODEL_FILE, "test", ("validation",)
-    )
+    member = Member(trial.values, run.path / CHECKPOINTS / trial.trial_id)
+    request = FinishModel((member,), best / MODEL_FILE, "test", ("validation",))
     answer = pool.ask(request)
     if isinstance(answer, Failure):
         raise TunerError(f"the best model, trial {trial.trial_id}, cannot be restored: {answer.message}.")
-    assert isinstance(answer, WinnerDone)
+    assert isinstance(answer, ModelDone)
     names, positive = dataset.class_names, dataset.positive_class
     validation = _predictions(dataset, "validation", answer.others["validation"])
     test = _predictions(dataset, "test", answer.probabilities)
@@ -81,8 +80,7 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
 
     def heatmaps(indices: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
         # A gallery without maps is better than a search that fails in the end.
-        asked = Explain(trial.values, run.path / CHECKPOINTS / trial.trial_id, indices, classes)
-        explained = pool.ask(asked)
+        explained = pool.ask(Explain(member, indices, classes))
         return explained.heat if isinstance(explained, Explained) else None
 
     write_gallery(best / GALLERY_FILE, dataset, "test", test, heatmaps)

@@ -48,11 +48,21 @@ class Describe:
 
 
 @dataclass(frozen=True)
-class FinishWinner:
-    """Write a trial's best model and predict one split with it, and `others` after that."""
+class Member:
+    """The best epoch of a trial: its configuration, and the folder with its weights."""
 
     values: dict[str, Any]
     checkpoint_dir: Path
+
+
+@dataclass(frozen=True)
+class FinishModel:
+    """Write a model and predict one split with it, and `others` after that.
+
+    It is that of the one member, or the mean of several.
+    """
+
+    members: tuple[Member, ...]
     model_path: Path
     split: str
     others: tuple[str, ...] = ()
@@ -62,13 +72,12 @@ class FinishWinner:
 class Explain:
     """Tell what a trial's best model looked at in some images, for a class each."""
 
-    values: dict[str, Any]
-    checkpoint_dir: Path
+    member: Member
     indices: np.ndarray
     classes: np.ndarray
 
 
-Request = Describe | TrainTask | FinishWinner | Explain
+Request = Describe | TrainTask | FinishModel | Explain
 
 
 @dataclass(frozen=True)
@@ -94,8 +103,8 @@ class Description:
 
 
 @dataclass(frozen=True)
-class WinnerDone:
-    """Answer to FinishWinner: class probabilities (n, num_classes), in the order of the split's indices."""
+class ModelDone:
+    """Answer to FinishModel: class probabilities (n, num_classes), in the order of the split's indices."""
 
     probabilities: np.ndarray
     prediction_s: float  # seconds for all of them, with the model loaded and traced
@@ -134,9 +143,7 @@ class Halt:
     message: str
 
 
-Event = (
-    Ready | Description | StepsDone | EpochDone | RungDone | WinnerDone | Explained | Failure | Lost | Halt
-)
+Event = Ready | Description | StepsDone | EpochDone | RungDone | ModelDone | Explained | Failure | Lost | Halt
 
 
 class Pool(Protocol):

@@ -15,6 +15,7 @@ import numpy as np
 
 from tuner.errors import StorageError, TunerError
 from tuner.files import replacing
+from tuner.training.averaging import average
 from tuner.training.build import blaming_the_space, build_model, first_line, is_out_of_memory, probabilities
 from tuner.training.checkpoint import read_history
 from tuner.training.code import code_hash
@@ -34,11 +35,12 @@ from tuner.workers.protocol import (
     Explain,
     Explained,
     Failure,
-    FinishWinner,
+    FinishModel,
     Halt,
+    Member,
+    ModelDone,
     Ready,
     Request,
-    WinnerDone,
     WorkerSetup,
 )
 
@@ -136,9 +138,10 @@ class Server:
             getattr(hypermodel, "presets", {}),
         )
 
-    def _finish(self, request: FinishWinner) -> WinnerDone:
+    def _finish(self, request: FinishModel) -> ModelDone:
         dataset = self._dataset
-        model = restore_winner(self._hypermodel, request.values, request.checkpoint_dir, dataset)
+        models = [self._restore(member) for member in request.members]
+        model = models[0] if len(models) == 1 else average(models)
         with replacing(request.model_path) as draft:
             model.save(draft)
         loop = make_loop(model, dataset.images, dataset.labels)
@@ -151,12 +154,15 @@ class Server:
         others = {
             split: probabilities(model, loop.predict(dataset.splits[split])) for split in request.others
         }
-        return WinnerDone(probabilities(model, outputs), prediction_s, others)
+        return ModelDone(probabilities(model, outputs), prediction_s, others)
 
     def _explain(self, request: Explain) -> Explained:
-        model = restore_winner(self._hypermodel, request.values, request.checkpoint_dir, self._dataset)
+        model = self._restore(request.member)
         images = self._dataset.images[request.indices]
         return Explained(grad_cam(model, images, request.classes))
+
+    def _restore(self, member: Member) -> Any:
+        return restore_winner(self._hypermodel, member.values, member.checkpoint_dir, self._dataset)
 
 
 def _versions() -> dict[str, str]:
