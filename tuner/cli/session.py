@@ -8,22 +8,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from search_spaces import DataSpec
 from tuner.cli.output import note
-from tuner.cli.progress import decoding_bar, search_display, waiting
+from tuner.cli.progress import decoding_bar, search_display
 from tuner.cli.review import print_review
 from tuner.cli.summary import show_speed, show_start
-from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig, make_config, split_objective
+from tuner.cli.workers import describe_space, worker_pool
+from tuner.config import SearchConfig, make_config
 from tuner.data.dataset import Dataset, load_dataset
-from tuner.errors import InterruptedRunError, SpaceError, StorageError, UsageError
+from tuner.errors import InterruptedRunError, StorageError
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.schema import FAILED, STORE_FILE, TENSORBOARD, WORKER_LOG
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
 from tuner.search.events import Event, Listener
-from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.identity import check_conditions, check_data, check_names, check_space
-from tuner.search.oracles import make_oracle, make_plan
+from tuner.search.identity import check_conditions, check_data, check_space
+from tuner.search.oracles import make_oracle
 from tuner.search.run_folder import (
     begin_run,
     discard_if_unstarted,
@@ -34,18 +33,19 @@ from tuner.search.run_folder import (
 )
 from tuner.search.spaces import check_reference
 from tuner.search.tasks import training_values
-from tuner.search.weights import WEIGHTS, weights_value
-from tuner.training.device import quiet_import
 from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Describe, Description, Failure, WorkerSetup
+from tuner.workers.protocol import Description
 
 
 def dry_run(config: SearchConfig, quiet: bool) -> None:
     """Check the request as a search would, show its plan, train nothing and leave nothing behind."""
     check_reference(config.space)
     dataset = _load(config, config.data, quiet)
-    with tempfile.TemporaryDirectory() as folder, _pool(config, dataset, Path(folder) / WORKER_LOG) as pool:
-        description = _describe(config, dataset, pool, quiet)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        worker_pool(config, dataset, Path(folder) / WORKER_LOG) as pool,
+    ):
+        description = describe_space(config, dataset, pool, quiet)
         _initial(config, description, quiet)
         show_start(config, dataset, pool.device().device, description)
 
@@ -58,8 +58,8 @@ def new_search(config: SearchConfig, quiet: bool) -> None:
     stopwatch.end("preparation_s")
     path = make_run_folder(config, dataset)
     try:
-        with locked(path), _pool(config, dataset, path / WORKER_LOG) as pool:
-            description = _describe(config, dataset, pool, quiet)
+        with locked(path), worker_pool(config, dataset, path / WORKER_LOG) as pool:
+            description = describe_space(config, dataset, pool, quiet)
             initial = _initial(config, description, quiet)
             if not quiet:
                 show_start(config, dataset, pool.device().device, description, path)
@@ -86,8 +86,8 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
         dataset = _load(config, run.facts["data"]["source"], quiet)
         stopwatch.end("preparation_s")
         check_data(run.facts, dataset)
-        with _pool(config, dataset, run.path / WORKER_LOG) as pool:
-            description = _describe(config, dataset, pool, quiet)
+        with worker_pool(config, dataset, run.path / WORKER_LOG) as pool:
+            description = describe_space(config, dataset, pool, quiet)
             check_space(run.facts, description)
             if not quiet:
                 show_start(config, dataset, pool.device().device, description, run.path)
@@ -182,47 +182,6 @@ def _load(config: SearchConfig, source: str, quiet: bool) -> Dataset:
             limit=config.limit,
             progress=advance,
         )
-
-
-def _pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> LocalPool:
-    spec = DataSpec(dataset.image_shape, len(dataset.class_names))
-    weights = () if config.weights is None else (f"{WEIGHTS}={weights_value(config.weights)}",)
-    fixed = {name: getattr(config, name) for name in ("batch_size", "patience", "class_weights")}
-    hypermodel = SpaceHyperModel(
-        config.space,
-        spec,
-        (*config.hp, *weights),
-        tuple((name, value) for name, value in fixed.items() if value is not None),
-    )
-    setup = WorkerSetup(hypermodel, dataset)
-    return LocalPool(setup, log_path, config.workers, config.worker_memory)
-
-
-def _describe(config: SearchConfig, dataset: Dataset, pool: LocalPool, quiet: bool) -> Description:
-    """Build the default model once, so that a bad request fails before anything is trained.
-
-    Raises:
-        SpaceError: the space cannot be loaded or built.
-        UsageError: the model does not report the objective.
-    """
-    with waiting("loading Keras and the search space", quiet):
-        with quiet_import():
-            import keras_tuner  # noqa: F401 - takes seconds, in which the worker loads its own
-        plan = make_plan(config)
-        images = len(dataset.splits["train"]) * plan.passes / plan.trials
-        batch_size = config.batch_size or DEFAULT_BATCH_SIZE
-        answer = pool.ask(Describe(config.precision, config.xla, batch_size, images, plan.trials))
-    if isinstance(answer, Failure):
-        raise SpaceError(f"search space '{config.space}': {answer.message}")
-    assert isinstance(answer, Description)
-    check_names(config, answer)
-    metric, _ = split_objective(config.objective)
-    if metric not in answer.metrics:
-        raise UsageError(
-            f"objective '{metric}' is not reported by the model. Reported: {', '.join(answer.metrics)}. "
-            "Choose one with --objective."
-        )
-    return answer
 
 
 def _initial(config: SearchConfig, description: Description, quiet: bool) -> list[dict[str, Any]]:

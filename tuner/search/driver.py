@@ -28,8 +28,7 @@ from tuner.search.known import KnownTrials
 from tuner.search.leaders import Leaders
 from tuner.search.oracles.planned import PlannedOracle, Standing
 from tuner.search.outputs import Outputs
-from tuner.search.tasks import TRAINING, Tasks
-from tuner.training.compute import Compute
+from tuner.search.tasks import Tasks
 from tuner.training.seeds import derive_seed
 from tuner.training.task import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
 from tuner.workers.protocol import Failure, Halt, Lost, Pool
@@ -72,14 +71,7 @@ class Search:
         self._restore()
         self._leaders = Leaders(self._trials, self._objective.direction, KEEP_BEST)
         facts = store.run()
-        self._tasks = Tasks(
-            config,
-            oracle.plan,
-            self._objective,
-            Compute(**facts.get("compute", {})),
-            facts.get(TRAINING, ()),
-            self._checkpoints,
-        )
+        self._tasks = Tasks(config, oracle.plan, self._objective, facts, self._checkpoints)
         self._known = KnownTrials(run_path, facts.get(CONDITIONS) if config.reuse else None, self._objective)
         self._epochs_s_before = facts.get("epochs_s", 0.0)
         spent_epochs = sum(trial.epochs for trial in self._trials.values())

@@ -18,19 +18,24 @@ TRAINING = "training"
 
 
 class Tasks:
-    """Makes the tasks of one search; the arguments are as in `training_values`."""
+    """Makes the tasks of one search.
+
+    Args:
+        facts: Those of the run: how it computes, and which of its hyperparameters are the training's.
+    """
 
     def __init__(
         self,
         config: SearchConfig,
         plan: Plan,
         objective: Objective,
-        compute: Compute,
-        training: Collection[str],
+        facts: Mapping[str, Any],
         checkpoints: Checkpoints,
     ) -> None:
         self._config, self._plan, self._objective = config, plan, objective
-        self._compute, self._training, self._checkpoints = compute, training, checkpoints
+        self._compute = Compute(**facts.get("compute", {}))
+        self._training: Collection[str] = facts.get(TRAINING, ())
+        self._checkpoints = checkpoints
 
     def make(self, trial: TrialRecord, epochs: int, deadline: float | None) -> TrainTask:
         """Return the task to train a trial until it has so many epochs behind it."""

@@ -1,0 +1,82 @@
+"""The workers that a command trains with, and what they say of the search space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from search_spaces import DataSpec
+from tuner.cli.progress import waiting
+from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig, make_config, split_objective
+from tuner.data.dataset import Dataset
+from tuner.errors import SpaceError, UsageError
+from tuner.results.query import RunView
+from tuner.results.schema import WORKER_LOG
+from tuner.search.hypermodel import SpaceHyperModel
+from tuner.search.identity import check_names, check_space
+from tuner.search.oracles import make_plan
+from tuner.search.run_folder import locked
+from tuner.search.weights import WEIGHTS, weights_value
+from tuner.training.device import quiet_import
+from tuner.workers.local import LocalPool
+from tuner.workers.protocol import Describe, Description, Failure, WorkerSetup
+
+
+def worker_pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> LocalPool:
+    """Return as many workers as the request wants, which know its space and these images."""
+    spec = DataSpec(dataset.image_shape, len(dataset.class_names))
+    weights = () if config.weights is None else (f"{WEIGHTS}={weights_value(config.weights)}",)
+    fixed = {name: getattr(config, name) for name in ("batch_size", "patience", "class_weights")}
+    hypermodel = SpaceHyperModel(
+        config.space,
+        spec,
+        (*config.hp, *weights),
+        tuple((name, value) for name, value in fixed.items() if value is not None),
+    )
+    setup = WorkerSetup(hypermodel, dataset)
+    return LocalPool(setup, log_path, config.workers, config.worker_memory)
+
+
+def describe_space(config: SearchConfig, dataset: Dataset, pool: LocalPool, quiet: bool) -> Description:
+    """Build the default model once, so that a bad request fails before anything is trained.
+
+    Raises:
+        SpaceError: the space cannot be loaded or built.
+        UsageError: the model does not report the objective.
+    """
+    with waiting("loading Keras and the search space", quiet):
+        with quiet_import():
+            import keras_tuner  # noqa: F401 - takes seconds, in which the worker loads its own
+        plan = make_plan(config)
+        images = len(dataset.splits["train"]) * plan.passes / plan.trials
+        batch_size = config.batch_size or DEFAULT_BATCH_SIZE
+        answer = pool.ask(Describe(config.precision, config.xla, batch_size, images, plan.trials))
+    if isinstance(answer, Failure):
+        raise SpaceError(f"search space '{config.space}': {answer.message}")
+    assert isinstance(answer, Description)
+    check_names(config, answer)
+    metric, _ = split_objective(config.objective)
+    if metric not in answer.metrics:
+        raise UsageError(
+            f"objective '{metric}' is not reported by the model. Reported: {', '.join(answer.metrics)}. "
+            "Choose one with --objective."
+        )
+    return answer
+
+
+@contextmanager
+def workers_again(run: RunView, dataset: Dataset) -> Iterator[LocalPool]:
+    """Keep other drivers off a run that is over, and yield workers as its search had them.
+
+    Args:
+        dataset: The images of the run.
+
+    Raises:
+        UsageError: the run is being worked on, or its search space is another by now.
+    """
+    # What the arithmetic is to be was decided when the run was begun: nothing is left to measure.
+    config = make_config({**run.facts["config"], "xla": "off"})
+    with locked(run.path), worker_pool(config, dataset, run.path / WORKER_LOG) as pool:
+        check_space(run.facts, describe_space(config, dataset, pool, quiet=False))
+        yield pool
