@@ -133,7 +133,7 @@ def test_the_winner_is_the_trial_with_the_best_validation_score(run: Path, trial
 def test_the_most_telling_images_are_kept_with_what_the_model_looked_at(run: Path) -> None:
     gallery = read_gallery(run / "best" / "gallery.npz")
     assert gallery is not None
-    assert gallery.has_heat
+    assert gallery.method == "Grad-CAM"
     assert {example.label for example in gallery.examples} == {"FAKE", "REAL"}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.results.records import FACTS, epoch, record
 from tuner.config import make_config, to_toml
-from tuner.evaluation.explain import write_gallery
+from tuner.evaluation.explain import Heatmaps, write_gallery
 from tuner.evaluation.metrics import evaluate
 from tuner.evaluation.predictions import Predictions, write_predictions
 from tuner.evaluation.thresholds import Chosen
@@ -108,12 +108,17 @@ def predictions(classes: tuple[str, ...] = CLASSES, count: int = 90) -> Predicti
     return Predictions(paths, labels, classes, raised / raised.sum(axis=1, keepdims=True))
 
 
+def halves(indices: np.ndarray, _: np.ndarray) -> np.ndarray:
+    """Maps of a model that looks at everything alike."""
+    return np.full((len(indices), 2, 2), 0.5)
+
+
 def reported_run(
     path: Path,
     trials: int = 12,
     failed: int = 0,
     classes: tuple[str, ...] = CLASSES,
-    heat: bool = True,
+    heat: Heatmaps | None = halves,
     **facts: Any,
 ) -> RunView:
     """A searched run whose best trial was tested, with a gallery."""
@@ -128,6 +133,5 @@ def reported_run(
     (best / EVALUATION_FILE).write_text(json.dumps(evaluation), "utf-8")
     write_predictions(best / PREDICTIONS_FILE, made)
     pixels: Any = Pixels(len(made.paths))
-    maps = (lambda indices, _: np.full((len(indices), 2, 2), 0.5)) if heat else None
-    write_gallery(best / GALLERY_FILE, pixels, "test", made, maps)
+    write_gallery(best / GALLERY_FILE, pixels, "test", made, heat)
     return run

@@ -14,20 +14,23 @@ from tuner.errors import StorageError
 from tuner.evaluation.calibration import predicted_classes
 from tuner.evaluation.predictions import Predictions
 from tuner.files import replacing
+from tuner.training.heatmaps import GRAD_CAM, method
 
 IMAGES_EACH = 8
 MAX_CLASSES = 8
 
 Heatmaps = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
-"""Takes indices of images (n,) and class indices (n,), and returns maps (n, rows, columns) from 0 to 1."""
+"""Takes indices of images (n,) and class indices (n,), and returns maps (n, rows, columns) from 0 to 1, as
+`tuner.training.heatmaps` makes them."""
 
 
 @dataclass(frozen=True)
 class Example:
     """One image of a gallery.
 
-    `pixels` has shape (height, width, channels); `heat` (rows, columns), uint8, of the predicted class, is
-    None of a model that has no such maps. `confidence` is the probability of the predicted class.
+    `pixels` has shape (height, width, channels); `heat` (rows, columns), uint8, is None of a model that has
+    no such maps, and of the predicted class where the method knows classes. `confidence` is the probability
+    of the predicted class.
     """
 
     path: str
@@ -48,16 +51,13 @@ class Gallery:
     """Examples by their true class: errors, the most confident first, and typical hits."""
 
     examples: tuple[Example, ...]
+    method: str | None = None
+    """By which the maps of what the model looked at were made; None without maps."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Classes that have examples, in their order."""
         return tuple(dict.fromkeys(example.label for example in self.examples))
-
-    @property
-    def has_heat(self) -> bool:
-        """Whether the examples have maps of what the model looked at."""
-        return any(example.heat is not None for example in self.examples)
 
     def of(self, label: str, errors: bool) -> list[Example]:
         """Return the errors or the hits of a true class."""
@@ -111,7 +111,8 @@ def write_gallery(
     }
     heat = heatmaps(indices, predicted) if heatmaps is not None and len(chosen) else None
     if heat is not None:
-        arrays["heat"] = np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)
+        arrays["heat"] = np.round(np.clip(np.asarray(heat), 0, 1) * 255).astype(np.uint8)
+        arrays["method"] = np.array(method(heat))
     with replacing(path) as draft:
         np.savez_compressed(draft, allow_pickle=False, **arrays)
 
@@ -127,6 +128,8 @@ def read_gallery(path: Path) -> Gallery | None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             heat = arrays["heat"] if "heat" in arrays else [None] * len(arrays["paths"])
+            # Earlier versions knew one method, and did not name it.
+            made_by = str(arrays["method"]) if "method" in arrays else GRAD_CAM
             columns = [arrays[name] for name in ("paths", "labels", "predicted", "confidence", "pixels")]
             rows = list(zip(*columns, heat, strict=True))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -135,5 +138,6 @@ def read_gallery(path: Path) -> Gallery | None:
         tuple(
             Example(str(path), str(label), str(predicted), float(confidence), pixels, heat)
             for path, label, predicted, confidence, pixels, heat in rows
-        )
+        ),
+        made_by if any(heat is not None for *_, heat in rows) else None,
     )

@@ -26,6 +26,7 @@ from tuner.evaluation.report.contents import Contents, provenance
 from tuner.evaluation.report.plots import rounded
 from tuner.files import replace_text
 from tuner.results.schema import COMPLETED, FAILED
+from tuner.training.heatmaps import ATTENTION_ROLLOUT, GRAD_CAM
 
 TEMPLATE = "report.html.jinja"
 STYLE = "report.css"
@@ -33,6 +34,13 @@ SCRIPTS = ("charts.js", "selection.js", "plots.js", "leaderboard.js")
 # Larger pictures are photographs to a viewer, who does not see what JPEG takes from them.
 LARGEST_LOSSLESS = 64
 JPEG_QUALITY = 88
+HOW_IT_LOOKED = {
+    GRAD_CAM: "Grad-CAM of the predicted class, on the last map of features",
+    ATTENTION_ROLLOUT: (
+        "attention rollout, how much of each patch reaches the decision through all layers of attention, "
+        "whatever the class; from the least in an image to the most"
+    ),
+}
 # Runs of earlier versions, and damaged ones, lack some.
 FACTS = ("space", "dataset", "objective", "status", "device", "spent_s", "data")
 
@@ -73,6 +81,7 @@ def render(contents: Contents) -> str:
         facts=dict.fromkeys(FACTS) | contents.run.facts,
         evaluation=evaluation,
         winner=contents.winner,
+        how_it_looked=HOW_IT_LOOKED,
         headline=figures.headline(evaluation) if evaluation else [],
         overall=figures.overall_table(evaluation) if evaluation else None,
         classes=figures.class_table(evaluation) if evaluation else None,

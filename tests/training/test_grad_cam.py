@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.training.heatmaps import grad_cam
+from tuner.training.grad_cam import grad_cam
 
 pytestmark = pytest.mark.training
 
