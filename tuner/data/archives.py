@@ -63,26 +63,34 @@ class ZipSource:
         return directory_digest(self.path)
 
     def listing(self) -> Listing:
+        files = [File(printable(path), entry.file_size, entry) for path, entry in self.images().items()]
+        return arrange(without_copies(files, self.open_reader), self.location, self.open_reader)
+
+    def images(self) -> dict[str, zipfile.ZipInfo]:
+        """Return the entry of each image by its path, whatever folders they lie in.
+
+        Raises:
+            DataError: the archive is damaged, or refused.
+        """
         try:
             archive_bytes = self.path.stat().st_size
             with zipfile.ZipFile(self.path) as archive:
                 entries = archive.infolist()
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
             raise damaged(self.location, str(error)) from error
-        files: dict[str, File] = {}  # of two entries with one name the later counts, as when unpacking
+        images: dict[str, zipfile.ZipInfo] = {}  # of two entries with one name the later counts, as unpacked
         for entry in entries:
             path = entry.filename.replace("\\", "/")  # some Windows tools write backslashes
             self._refuse_unsafe(entry, path)
             if not entry.is_dir() and is_image_path(path):
                 self._refuse_oversized(entry)
-                files[path] = File(printable(path), entry.file_size, entry)
-        if sum(file.handle.compress_size for file in files.values()) > archive_bytes:
+                images[path] = entry
+        if sum(entry.compress_size for entry in images.values()) > archive_bytes:
             raise DataError(
                 f"{self.location}: its entries claim more packed bytes than the archive has. "
                 f"Entries that overlap are not allowed; such archives are made to exhaust a machine. {_AGAIN}"
             )
-        kept = without_copies(list(files.values()), self._open_reader)
-        return arrange(kept, self.location, self._open_reader)
+        return images
 
     def _refuse_unsafe(self, entry: zipfile.ZipInfo, path: str) -> None:
         if path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/"):
@@ -116,7 +124,7 @@ class ZipSource:
         )
 
     @contextmanager
-    def _open_reader(self) -> Iterator[Reader]:
+    def open_reader(self) -> Iterator[Reader]:
         """Open the archive once more: each thread has a handle of its own, all share the directory.
 
         `zipfile` would parse the whole directory again for each handle, and a shared ZipFile is not safe

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import stat
-import struct
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from tuner.data.archives import ZipSource, damaged
+from tuner.data.archives import ZipSource
 from tuner.data.listing import (
     IMAGE_SUFFIXES,
     MAX_IMAGE_BYTES,
@@ -99,38 +98,26 @@ class GivenImages:
                     f"the pattern '{name}' matches nothing. {_ALLOWED}. Correct it, or the folder you are in."
                 )
         elif _is_archive(reference):
-            self._archives[reference] = _Archive(Path(reference), name)
+            self._archives[reference] = _Archive(reference)
         if next(self._named(reference), None) is None:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
             raise DataError(f"there are no images in '{name}'. Image files end in {suffixes}. Give others.")
 
 
-class _Archive(ZipSource):
+class _Archive:
     """A zip archive of images that need not lie in class folders."""
+
+    def __init__(self, path: str) -> None:
+        self._source = ZipSource(Path(path), printable(path))
 
     def __iter__(self) -> Iterator[GivenImage]:
         for path, entry in self._entries:
-            yield GivenImage(f"{self.location}/{path}", entry, self._open_reader)
+            yield GivenImage(f"{self._source.location}/{path}", entry, self._source.open_reader)
 
     @cached_property
     def _entries(self) -> list[tuple[str, zipfile.ZipInfo]]:
         """Printable path and entry of each image, by path, refused or not as where classes are learned."""
-        try:
-            archive_bytes = self.path.stat().st_size
-            with zipfile.ZipFile(self.path) as archive:
-                entries = archive.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-            raise damaged(self.location, str(error)) from error
-        images: dict[str, zipfile.ZipInfo] = {}
-        for entry in entries:
-            path = entry.filename.replace("\\", "/")
-            self._refuse_unsafe(entry, path)
-            if not entry.is_dir() and is_image_path(path):
-                self._refuse_oversized(entry)
-                images[path] = entry
-        if sum(entry.compress_size for entry in images.values()) > archive_bytes:
-            raise damaged(self.location, "its entries overlap")
-        return [(printable(path), images[path]) for path in sorted(images)]
+        return [(printable(path), entry) for path, entry in sorted(self._source.images().items())]
 
 
 def _images_at(path: str) -> Iterator[GivenImage]:
@@ -139,7 +126,7 @@ def _images_at(path: str) -> Iterator[GivenImage]:
         yield from _walk(path, ())
     elif _is_archive(path):
         try:
-            yield from _Archive(Path(path), printable(path))
+            yield from _Archive(path)
         except DataError as error:
             yield _unreadable(path, str(error))
     else:
