@@ -48,7 +48,7 @@ def test_half_of_a_token_comes_past_the_attention_and_half_through_the_mean_of_h
     heads: Any = [[[[1, 0], [0, 1]], [[0, 1], [0, 1]]]]  # their mean: [[0.5, 0.5], [0, 1]]
     flow = rollout([np.array(heads, np.float32)])
     assert flow is not None
-    np.testing.assert_allclose(flow[0], [[0.75, 0.25], [0, 1]])
+    np.testing.assert_allclose(flow[0], [[0.75, 0.25], [0.0, 1.0]])
 
 
 def test_layers_multiply_from_the_first_to_the_last() -> None:
