@@ -70,6 +70,8 @@ def _run_name(value: str) -> str:
     return value
 
 
+# Algorithms that train most trials for a few epochs, and the best of them further.
+WITH_RUNGS = ("hyperband", "asha")
 # What holds where neither the request nor the space says something else.
 DEFAULT_BATCH_SIZE = 64
 DEFAULT_PATIENCE = 3
@@ -89,11 +91,11 @@ class SearchConfig(BaseModel):
     data: str = Field(
         "demo", description="Images in classes: a folder, a .zip, a .npz, or 'demo' (built in)."
     )
-    algorithm: Literal["hyperband", "random", "grid", "bayesian", "tpe"] = Field(
+    algorithm: Literal["hyperband", "asha", "random", "grid", "bayesian", "tpe"] = Field(
         "hyperband", description="How configurations are chosen and how long each may train."
     )
     sampler: Literal["tpe", "random", "bayesian"] = Field(
-        "tpe", description="Hyperband: how new configurations are chosen."
+        "tpe", description="Hyperband and ASHA: how new configurations are chosen."
     )
     hp: tuple[str, ...] = Field(
         (),
@@ -114,7 +116,9 @@ class SearchConfig(BaseModel):
     )
     max_trials: int = Field(50, ge=1, description="Distinct configurations to try.")
     max_epochs: int = Field(10, ge=1, description="Most epochs one trial may train.")
-    factor: int = Field(3, ge=2, description="Hyperband: one trial in FACTOR goes on to the next rung.")
+    factor: int = Field(
+        3, ge=2, description="Hyperband and ASHA: one trial in FACTOR goes on to the next rung."
+    )
     objective: Annotated[str, AfterValidator(_objective)] = Field(
         "val_accuracy",
         description="Metric that ranks trials; NAME:min or NAME:max where the name does not tell.",
@@ -137,7 +141,8 @@ class SearchConfig(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31, description="Drives sampling, weights, shuffling and splits.")
     fidelity: Literal["epochs", "data"] = Field(
         "epochs",
-        description="Hyperband: lower rungs train for fewer epochs, or in more of them on part of the data.",
+        description="Hyperband and ASHA: lower rungs train for fewer epochs, or in more of them on part of "
+        "the data.",
     )
     max_epochs_total: int | None = Field(
         None, ge=1, description="End the search after so many epochs of training in all."
@@ -184,12 +189,13 @@ class SearchConfig(BaseModel):
     results_dir: str = Field("results", description="Folder that holds the runs.")
 
     @model_validator(mode="after")
-    def _options_of_hyperband(self) -> SearchConfig:
+    def _options_of_rungs(self) -> SearchConfig:
         for name, why in (("sampler", "chooses configurations itself"), ("fidelity", "has no lower rungs")):
             value = getattr(self, name)
-            if self.algorithm != "hyperband" and value != type(self).model_fields[name].default:
+            if self.algorithm not in WITH_RUNGS and value != type(self).model_fields[name].default:
                 raise ValueError(
-                    f"--{name} {value} goes with --algorithm hyperband; '{self.algorithm}' {why}"
+                    f"--{name} {value} goes with --algorithm {' or '.join(WITH_RUNGS)}; "
+                    f"'{self.algorithm}' {why}"
                 )
         return self
 

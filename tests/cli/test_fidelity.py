@@ -39,11 +39,11 @@ def test_brackets_alike_share_a_line_of_the_plan(tuner: Run, images: Path) -> No
     assert " 4     15 trials to epoch 1, best 5 to 3, best 1 to 10" in lines
 
 
-def test_parts_of_the_data_go_with_hyperband_alone(tuner: Run, images: Path) -> None:
+def test_parts_of_the_data_go_with_rungs_alone(tuner: Run, images: Path) -> None:
     result = tuner("search", "--data", images, "--algorithm", "random", "--fidelity", "data")
     assert result.code == 2
     assert result.error_lines == [
-        "error: --fidelity data goes with --algorithm hyperband; 'random' has no lower rungs."
+        "error: --fidelity data goes with --algorithm hyperband or asha; 'random' has no lower rungs."
     ]
 
 

@@ -158,6 +158,7 @@ def test_failures_spread_by_chance_name_no_value(tmp_path):
     [
         ({"algorithm": "random"}, False),
         ({"algorithm": "hyperband", "sampler": "random"}, False),
+        ({"algorithm": "asha", "sampler": "random"}, False),
         ({"algorithm": "hyperband"}, False),
         ({"algorithm": "hyperband", "sampler": "tpe"}, True),
         ({"algorithm": "bayesian", "sampler": "tpe"}, True),

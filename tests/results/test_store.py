@@ -194,3 +194,15 @@ def test_the_store_can_be_written_after_a_failed_event(store):
         store.set_run({"good": 1, "bad": object()})
     store.set_run({"status": "completed"})
     assert store.run()["status"] == "completed"
+
+
+def test_the_score_at_the_end_of_each_rung_is_kept(store):
+    """The score of the trial itself is the best so far."""
+    store.start_rung(record())
+    epoch(store, "0001", 0, 1, {"val_accuracy": 0.5}, 0.5)
+    finish(store)
+    store.start_rung(record(rung=1))
+    epoch(store, "0001", 1, 2, {"val_accuracy": 0.75}, 0.75)
+    finish(store, rung=1)
+    store.start_rung(record("0002"))
+    assert store.rung_scores() == {"0001": [0.5, 0.75], "0002": [None]}

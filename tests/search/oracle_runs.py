@@ -6,15 +6,19 @@ from typing import Any, get_args
 
 import keras_tuner as kt
 
-from tuner.config import SearchConfig, make_config
+from tuner.config import WITH_RUNGS, SearchConfig, make_config
 from tuner.search.oracles import make_oracle
-from tuner.search.oracles.planned import PlannedOracle, Standing
+from tuner.search.oracles.planned import PlannedOracle
+from tuner.search.oracles.rungs import Standing
 from tuner.training.seeds import derive_seed
 
 ALGORITHMS = get_args(SearchConfig.model_fields["algorithm"].annotation)
 SAMPLERS = get_args(SearchConfig.model_fields["sampler"].annotation)
-# Every way to search: the algorithms, and Hyperband with each of the other samplers.
-SEARCHES = (*ALGORITHMS, *(f"hyperband/{sampler}" for sampler in SAMPLERS if sampler != "random"))
+# Every way to search: the algorithms, and those with rungs with each of the other samplers.
+SEARCHES = (
+    *ALGORITHMS,
+    *(f"{name}/{sampler}" for name in WITH_RUNGS for sampler in SAMPLERS if sampler != "random"),
+)
 MODEL_BASED = tuple(name for name in SEARCHES if name.endswith(("bayesian", "tpe")))
 # With nine epochs, enough for each bracket of Hyperband, and for each model to be asked.
 TRIALS = 18
@@ -75,7 +79,7 @@ def every_fourth(trial_id: str, rung: int) -> bool:
 def config_for(search: str, **request: Any) -> SearchConfig:
     algorithm, _, sampler = search.partition("/")
     chosen = {"algorithm": algorithm}
-    if sampler or algorithm == "hyperband":
+    if sampler or algorithm in WITH_RUNGS:
         chosen["sampler"] = sampler or "random"
     return make_config({**chosen, "max_trials": TRIALS, "max_epochs": 9, **request})
 
@@ -129,10 +133,13 @@ def _train(trial: Any, score: Score, fails: Fails) -> Step:
 def restore_cut(oracle: PlannedOracle, steps: list[Step], ended: int, begun: int) -> None:
     """Restore what a store holds after `ended` rungs were finished and `begun` were begun."""
     trials: dict[str, tuple[Step, Standing]] = {}
+    scores: dict[str, list[float | None]] = {}
     for number, step in enumerate(steps[:begun]):
         status = "RUNNING" if number >= ended else "FAILED" if step.score is None else "COMPLETED"
         # A store has the best score of a running trial, epochs of the unfinished rung included.
         score = {"RUNNING": BEST_SCORE + 1, "COMPLETED": step.score}.get(status)
-        trials[step.trial_id] = (step, Standing(step.bracket, step.rung, status, score))
+        earlier = tuple(scores.setdefault(step.trial_id, []))
+        trials[step.trial_id] = (step, Standing(step.bracket, step.rung, status, score, earlier))
+        scores[step.trial_id].append(score)
     for trial_id, (step, standing) in sorted(trials.items()):
         oracle.restore(trial_id, step.values, standing)

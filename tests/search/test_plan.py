@@ -1,8 +1,18 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.search.plan import Bracket, Plan, Rung, flat_plan, hyperband_plan, on_parts_of_the_data
+from tuner.search.plan import (
+    Bracket,
+    Plan,
+    Rung,
+    asha_plan,
+    flat_plan,
+    hyperband_plan,
+    on_parts_of_the_data,
+)
 
 BUDGETS = (st.integers(1, 400), st.integers(1, 300), st.integers(2, 6))
 
@@ -115,3 +125,21 @@ def test_too_few_trials_for_all_brackets_go_to_the_widest(max_trials):
 
 def test_one_epoch_leaves_nothing_to_promote():
     assert rungs(hyperband_plan(5, 1, 3)) == [[(5, 1)]]
+
+
+def test_asha_lays_one_bracket_from_the_shortest_rung():
+    assert rungs(asha_plan(50, 10, 3)) == [[(50, 1), (16, 3), (5, 10)]]
+
+
+def test_asha_has_no_rung_that_too_few_trials_could_reach():
+    assert rungs(asha_plan(8, 27, 3)) == [[(8, 9), (2, 27)]]
+
+
+@given(*BUDGETS)
+def test_a_rung_of_asha_holds_one_in_factor_of_the_one_before(max_trials, max_epochs, factor):
+    (bracket,) = asha_plan(max_trials, max_epochs, factor).brackets
+    trials, epochs = zip(*((rung.trials, rung.epochs) for rung in bracket.rungs), strict=True)
+    assert trials[0] == max_trials
+    assert all(above == below // factor >= 1 for below, above in pairwise(trials))
+    assert epochs[-1] == max_epochs
+    assert list(epochs) == sorted(set(epochs))

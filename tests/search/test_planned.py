@@ -11,7 +11,7 @@ from tests.search.oracle_runs import (
     run_oracle,
     small_space,
 )
-from tuner.search.oracles.planned import Standing
+from tuner.search.oracles.rungs import Standing
 
 FIRST = {"units": 500, "activation": "tanh"}
 SECOND = {"units": 200, "activation": "gelu"}

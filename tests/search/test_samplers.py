@@ -21,7 +21,7 @@ from tests.search.oracle_runs import (
 from tests.search.test_configurations import every_type, layered, two_branches
 from tuner.search.configurations import all_values, effective, enumerate_space
 from tuner.search.oracles.model_based import Axis
-from tuner.search.oracles.planned import Standing
+from tuner.search.oracles.rungs import Standing
 from tuner.training.seeds import derive_seed
 
 SEEDS = range(10)

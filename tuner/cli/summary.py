@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.output import format_seconds, stderr
-from tuner.config import SearchConfig
+from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.search.events import Tally
 from tuner.search.oracles import make_plan
@@ -92,9 +92,12 @@ def _plan(config: SearchConfig, plan: Plan) -> str:
     epochs = min(plan.epochs, config.max_epochs_total or plan.epochs)
     if plan.trials == 1:
         return f"1 trial, at most {epochs} epochs"
-    sampler = f" with {config.sampler}" if config.algorithm == "hyperband" else ""
+    sampler = f" with {config.sampler}" if config.algorithm in WITH_RUNGS else ""
     workers = f", {config.workers} at a time" if config.workers > 1 else ""
-    return f"{config.algorithm}{sampler}, {plan.trials} trials{workers}, at most {epochs} epochs of training"
+    head = f"{config.algorithm}{sampler}, {plan.trials} trials{workers}"
+    if any(bracket.factor for bracket in plan.brackets) and epochs != config.max_epochs_total:
+        return f"{head}, {epochs} epochs of training or some more"
+    return f"{head}, at most {epochs} epochs of training"
 
 
 def _brackets(plan: Plan) -> dict[str, str]:
@@ -114,7 +117,8 @@ def _bracket(bracket: Bracket, each: bool) -> str:
     first, *later = (f"{rung.epochs}{_part(rung)}" for rung in bracket.rungs)
     text = f"{bracket.trials} trials{' each' if each else ''} to epoch {first}"
     trials = (rung.trials for rung in bracket.rungs[1:])
-    return text + "".join(f", best {n} to {to}" for n, to in zip(trials, later, strict=True))
+    text += "".join(f", best {n} to {to}" for n, to in zip(trials, later, strict=True))
+    return text if bracket.factor is None else f"{text}; some more, as no rung waits to be full"
 
 
 def _part(rung: Rung) -> str:

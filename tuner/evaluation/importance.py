@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tuner.config import WITH_RUNGS
 from tuner.evaluation.fanova import Axis, Share, differing, mean_interval, shares, unseen_r2
 from tuner.evaluation.levels import coordinates, levels, ordered
 from tuner.evaluation.observations import Observation, Observations, observe
@@ -268,7 +269,7 @@ def _failing(hyperparameters: Iterable[Hyperparameter]) -> list[str]:
 def _adaptive(run: RunView) -> bool:
     """Whether earlier scores chose later configurations."""
     config = run.facts["config"]
-    by = config.get("sampler", "random") if config["algorithm"] == "hyperband" else config["algorithm"]
+    by = config.get("sampler", "random") if config["algorithm"] in WITH_RUNGS else config["algorithm"]
     return by not in ("random", "grid")
 
 

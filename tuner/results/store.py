@@ -228,6 +228,13 @@ class Store:
             )
             for values, *row in rows
         ]
+    def rung_scores(self) -> dict[str, list[float | None]]:
+        """Return trial -> its score at the end of each rung, from the first; None where it has not ended."""
+        scores: dict[str, list[float | None]] = {}
+        for trial_id, score in self._rows("SELECT trial_id, score FROM rungs ORDER BY trial_id, rung"):
+            scores.setdefault(trial_id, []).append(score)
+        return scores
+
 
     def epochs(self, trial_id: str | None = None) -> list[EpochRecord]:
         """Return every metric of every epoch, of one trial or of all, in order."""

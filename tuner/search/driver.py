@@ -26,7 +26,8 @@ from tuner.search.failures import killed_too_often, too_many
 from tuner.search.identity import CONDITIONS
 from tuner.search.known import KnownTrials
 from tuner.search.leaders import Leaders
-from tuner.search.oracles.planned import PlannedOracle, Standing
+from tuner.search.oracles.planned import PlannedOracle
+from tuner.search.oracles.rungs import Standing
 from tuner.search.outputs import Outputs
 from tuner.search.tasks import Tasks
 from tuner.training.seeds import derive_seed
@@ -112,13 +113,17 @@ class Search:
         return Outcome("completed")
 
     def _restore(self) -> None:
+        scores = self._store.rung_scores()
         for trial in self._store.trials():
             if trial.status == RUNNING and trial.attempts >= MAX_ATTEMPTS:
                 trial = self._fail(trial, "crash", killed_too_often(trial.attempts))
             # A trial that was cut short goes on; its checkpoint knows how far it came.
             status = RUNNING if trial.status == STOPPED else trial.status
+            earlier = tuple(scores[trial.trial_id][: trial.rung])
             self._oracle.restore(
-                trial.trial_id, trial.values, Standing(trial.bracket, trial.rung, status, trial.score)
+                trial.trial_id,
+                trial.values,
+                Standing(trial.bracket, trial.rung, status, trial.score, earlier),
             )
             self._trials[trial.trial_id] = trial
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,16 @@ class Rung:
 
 @dataclass(frozen=True)
 class Bracket:
-    """Trials that start together; each rung keeps the best of the one before it."""
+    """Trials that start together; each rung keeps the best of the one before it.
+
+    Without a factor a rung waits until the one before it is complete. With one, a trial goes on as soon as it
+    is among the best 1/factor of those that have completed its rung so far. Then the rungs say how many
+    trials each gets when the best come first; in any other order it gets some more, of which not all prove to
+    be among the best.
+    """
 
     rungs: tuple[Rung, ...]
+    factor: int | None = None
 
     @property
     def trials(self) -> int:
@@ -27,7 +34,7 @@ class Bracket:
 
     @property
     def epochs(self) -> int:
-        """Epochs trained in all, at most; a promoted trial goes on from where it stood."""
+        """Epochs trained in all if no trial stops by itself; a promoted trial goes on from where it stood."""
         return sum(epochs for _, epochs in self._trained)
 
     @property
@@ -99,6 +106,21 @@ def hyperband_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
     return Plan(tuple(Bracket(_rungs(size, steps, max_epochs, factor)) for size, steps in laid))
 
 
+def asha_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
+    """Lay all configurations in one bracket that promotes without waiting.
+
+    Its rungs are as many as the epochs allow, and no more than leave at least one trial for the last.
+
+    Source: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning, algorithm 2 (rungs; factor
+    is eta, max_epochs is R) and algorithm 1 (n >= eta^s_max: some configuration is to get R).
+    """
+    deepest = 0
+    while factor ** (deepest + 1) <= min(max_epochs, max_trials):
+        deepest += 1
+    rungs = _rungs(max_trials, deepest, max_epochs, factor)
+    return Plan((Bracket(rungs, factor if deepest else None),))
+
+
 def _rungs(size: int, steps: int, max_epochs: int, factor: int) -> tuple[Rung, ...]:
     return tuple(
         Rung(max(1, size // factor**r), max(1, round(max_epochs / factor ** (steps - r))))
@@ -112,7 +134,7 @@ def on_parts_of_the_data(plan: Plan) -> Plan:
     A rung that ended after e of E epochs takes the share e / E of the data. What its trials had left to train
     they train in more, shorter epochs: as many images, in the last rung as in the first.
     """
-    return Plan(tuple(Bracket(_shared(bracket.rungs)) for bracket in plan.brackets))
+    return Plan(tuple(replace(bracket, rungs=_shared(bracket.rungs)) for bracket in plan.brackets))
 
 
 def _shared(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:

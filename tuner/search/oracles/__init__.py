@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tuner.config import SearchConfig, split_objective
-from tuner.search.plan import Plan, flat_plan, hyperband_plan, on_parts_of_the_data
+from tuner.config import WITH_RUNGS, SearchConfig, split_objective
+from tuner.search.plan import Plan, asha_plan, flat_plan, hyperband_plan, on_parts_of_the_data
 from tuner.training.task import Objective
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 def make_plan(config: SearchConfig, size: int | None = None) -> Plan:
     """Return the plan that a request asks for, of no more trials than the space has configurations."""
     trials = config.max_trials if size is None else min(config.max_trials, size)
-    if config.algorithm == "hyperband":
-        plan = hyperband_plan(trials, config.max_epochs, config.factor)
-        return on_parts_of_the_data(plan) if config.fidelity == "data" else plan
-    return flat_plan(trials, config.max_epochs)
+    if config.algorithm not in WITH_RUNGS:
+        return flat_plan(trials, config.max_epochs)
+    lay = asha_plan if config.algorithm == "asha" else hyperband_plan
+    plan = lay(trials, config.max_epochs, config.factor)
+    return on_parts_of_the_data(plan) if config.fidelity == "data" else plan
 
 
 def make_oracle(
@@ -35,7 +36,7 @@ def make_oracle(
     """
     from tuner.search.configurations import space_size
 
-    sampler = config.sampler if config.algorithm == "hyperband" else config.algorithm
+    sampler = config.sampler if config.algorithm in WITH_RUNGS else config.algorithm
     objective = Objective(*split_objective(config.objective))
     return _oracle_class(sampler)(
         objective, make_plan(config, space_size(space)), space, config.seed, initial

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from heapq import heappop, heappush
 from itertools import chain
 from typing import Any
 
@@ -13,6 +13,7 @@ import keras_tuner as kt
 from keras_tuner.engine import trial as trial_module
 
 from tuner.search.configurations import Values, draw, effective, enumerate_space, key, space_size
+from tuner.search.oracles.rungs import Standing, make_rungs
 from tuner.search.plan import Plan
 from tuner.training.seeds import derive_seed
 from tuner.training.task import Objective
@@ -24,36 +25,13 @@ MAX_COLLISIONS = 100
 MAX_LISTED = 100_000
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Where a trial stands in its bracket. `score` is that of its last finished rung, none while it runs."""
-
-    bracket: int
-    rung: int
-    status: str
-    score: float | None = None
-
-
-@dataclass
-class _RungCount:
-    """The trials of one rung, counted.
-
-    `completed` holds those that have completed it and not failed since, promoted ones among them; `waiting`
-    those not promoted from it, the best first, as a score of which less is better and the trial's number.
-    """
-
-    running: int = 0
-    completed: int = 0
-    waiting: list[tuple[float, int]] = field(default_factory=list)
-
-
 class PlannedOracle(kt.Oracle):  # type: ignore[misc]
     """Keras Tuner's Oracle with a budget that holds.
 
     `max_trials` distinct configurations are laid over the brackets of the plan. A promotion hands out the
-    same trial again, with `tuner/epochs` raised. A rung asks for its number of *completed* trials: one that
-    fails, in whichever rung, counts in none. A new configuration takes its place in the first rung, and the
-    next best of the rung before in each further one.
+    same trial again, with `tuner/epochs` raised; who is promoted, and when, is up to the bracket. A rung asks
+    for its number of *completed* trials: one that fails, in whichever rung, counts in none. A new
+    configuration takes its place in the first rung, and the next best of the rung before in each further one.
 
     Nothing is saved here. Proposals depend on the seed, the trial's number and the trials before it, so
     `restore` rebuilds the whole state from the trials on record.
@@ -81,10 +59,14 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self.exhausted = False
         self._initial = iter(initial)
         self._standings: dict[str, Standing] = {}
-        self._counts = [[_RungCount() for _ in bracket.rungs] for bracket in plan.brackets]
+        maximize = objective.direction == "max"
+        self._brackets = [make_rungs(bracket, maximize) for bracket in plan.brackets]
+        # Brackets that may have something to do, as a heap; the others wait for trials of their own.
+        self._open = list(range(len(plan.brackets)))
+        self._waiting: set[int] = set()
         self._tried: set[str] = set()
         self._untried: list[Values] | None = None
-        self._first_open = 0  # no bracket before this one has anything left to do
+        self._workers: dict[str, str] = {}  # by the trial that each trains
 
     def samples(self, number: int) -> Iterator[Values]:
         """Yield the algorithm's proposals for trial `number`, from 1; after them, chance takes over."""
@@ -108,6 +90,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         trial_id = self._retry_queue.pop(0) if self._retry_queue else self._next()
         if trial_id is not None:
             trial = self.ongoing_trials[tuner_id] = self._hand_out(trial_id)
+            self._workers[trial_id] = tuner_id
             return trial
         status = Status.IDLE if self.ongoing_trials else Status.STOPPED
         return trial_module.Trial(self._space_with({}), trial_id="", status=status)
@@ -123,7 +106,6 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self._release(trial_id)
         if trial_id not in self._retry_queue:
             standing = self._standings[trial_id]
-            self._first_open = min(self._first_open, standing.bracket)
             self._set(trial_id, replace(standing, status=Status.RUNNING, score=None))
             self._retry_queue.append(trial_id)
 
@@ -137,58 +119,33 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
             self.retry(trial_id)
 
     def may_continue(self, trial_id: str) -> bool:
-        """True while the trial trains, or is among those that the next rung would take as things stand."""
+        """True while the trial trains, or may still be promoted as things stand."""
         standing = self._standings[trial_id]
-        if standing.status == Status.RUNNING:
-            return True
-        above = standing.rung + 1
-        if standing.score is None or above == len(self.plan.brackets[standing.bracket].rungs):
-            return False
-        waiting = self._counts[standing.bracket][standing.rung].waiting
-        place = bisect_left(waiting, self._rank(trial_id, standing.score))
-        return place < self._open_places(standing.bracket, above)
+        rungs = self._brackets[standing.bracket]
+        return rungs.may_continue(int(trial_id), standing, self.exhausted)
 
     def _next(self) -> str | None:
-        brackets = self.plan.brackets
-        while self._first_open < len(brackets) and self._is_over(self._first_open):
-            self._first_open += 1
-        for index in range(self._first_open, len(brackets)):
-            bracket = brackets[index]
-            for rung in reversed(range(len(bracket.rungs))):
-                if self._open_places(index, rung) <= 0:
-                    continue
-                exhausted = self.exhausted
-                trial_id = self._promote(index, rung) if rung else self._propose(index)
-                if trial_id is not None:
-                    return trial_id
-                if self.exhausted and not exhausted:
-                    return self._next()  # later rungs need no longer wait for the first to fill
+        while self._open:
+            exhausted = self.exhausted
+            trial_id = self._next_of(self._open[0])
+            if trial_id is not None:
+                return trial_id
+            if self.exhausted == exhausted:
+                self._waiting.add(heappop(self._open))
+            else:  # later rungs need no longer wait for the first to fill
+                self._open, self._waiting = list(range(len(self._brackets))), set()
         return None
 
-    def _is_over(self, index: int) -> bool:
-        return self._settled(index, len(self.plan.brackets[index].rungs) - 1)
-
-    def _open_places(self, index: int, rung: int) -> int:
-        count = self._counts[index][rung]
-        return self.plan.brackets[index].rungs[rung].trials - count.completed - count.running
-
-    def _settled(self, index: int, rung: int) -> bool:
-        """True where a rung is complete, or nothing is left that could fill it."""
-        if self._counts[index][rung].running:
-            return False
-        if self._open_places(index, rung) <= 0:
-            return True
-        if rung == 0:
-            return self.exhausted
-        return self._settled(index, rung - 1) and not self._counts[index][rung - 1].waiting
-
-    def _promote(self, index: int, rung: int) -> str | None:
-        """The best trial that waits in the rung below, once that rung is settled."""
-        waiting = self._counts[index][rung - 1].waiting
-        if not waiting or not self._settled(index, rung - 1):
-            return None
-        trial_id = _trial_id(waiting[0][1])
-        self._set(trial_id, Standing(index, rung, Status.RUNNING))
+    def _next_of(self, index: int) -> str | None:
+        """A promotion within a bracket, else a new configuration, where it has room for one."""
+        rungs = self._brackets[index]
+        promotion = rungs.next_promotion(self.exhausted)
+        if promotion is None:
+            return self._propose(index) if rungs.open_places() > 0 else None
+        number, rung = promotion
+        trial_id = _trial_id(number)
+        before = self._standings[trial_id]
+        self._set(trial_id, Standing(index, rung, Status.RUNNING, earlier=(*before.earlier, before.score)))
         return trial_id
 
     def _propose(self, index: int) -> str | None:
@@ -228,37 +185,20 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
 
     def _set(self, trial_id: str, standing: Standing) -> None:
         """Change where a trial stands, and with it the counts of the rungs."""
-        before = self._standings.get(trial_id)
+        number, before = int(trial_id), self._standings.get(trial_id)
         if before is not None:
-            self._count(trial_id, before, -1)
+            self._brackets[before.bracket].remove(number, before)
         self._standings[trial_id] = standing
-        self._count(trial_id, standing, 1)
-
-    def _count(self, trial_id: str, standing: Standing, by: int) -> None:
-        if standing.status == Status.FAILED:
-            return
-        counts = self._counts[standing.bracket]
-        for below in counts[: standing.rung]:
-            below.completed += by
-        here = counts[standing.rung]
-        if standing.status == Status.RUNNING:
-            here.running += by
-        elif standing.status == Status.COMPLETED:
-            here.completed += by
-            if standing.score is not None:
-                rank = self._rank(trial_id, standing.score)
-                if by > 0:
-                    insort(here.waiting, rank)
-                else:
-                    del here.waiting[bisect_left(here.waiting, rank)]
-
-    def _rank(self, trial_id: str, score: float) -> tuple[float, int]:
-        return (-score if self.objective.direction == "max" else score, int(trial_id))
+        self._brackets[standing.bracket].add(number, standing)
+        if standing.bracket in self._waiting:
+            self._waiting.remove(standing.bracket)
+            heappush(self._open, standing.bracket)
 
     def _release(self, trial_id: str) -> None:
-        for tuner_id, ongoing in list(self.ongoing_trials.items()):
-            if ongoing.trial_id == trial_id:
-                del self.ongoing_trials[tuner_id]
+        tuner_id = self._workers.pop(trial_id, "")
+        ongoing = self.ongoing_trials.get(tuner_id)
+        if ongoing is not None and ongoing.trial_id == trial_id:
+            del self.ongoing_trials[tuner_id]
 
     def _space_with(self, values: Values) -> kt.HyperParameters:
         # A deep copy for each trial is what most of the time of a proposal would go into.
