@@ -163,7 +163,19 @@ def test_files_that_give_classes_away_are_warned_of_in_one_line(at, tmp_path):
     for words in ("in larger", "width tells FAKE apart (AUROC 1.00)", "file size"):
         assert words in line
     found = json.loads((out / "evaluation.json").read_text())["shortcuts"]
-    assert {"feature": "width", "class_name": "FAKE", "auroc": 1.0} in found
+    (width,) = [each for each in found if each["feature"] == "width"]
+    assert (width["class_name"], width["auroc"], width["of"]) == ("FAKE", 1.0, "files")
+
+
+def test_brightness_is_warned_of_as_what_it_is(at, tmp_path):
+    out = tmp_path / "out"
+    result = at("evaluate", "low.keras", "--data", "tiny", "--out", out)
+    (line,) = [line for line in result.error_lines if line.startswith("Warning")]
+    assert "in tiny a plain property of the images tells classes apart: mean brightness tells FAKE" in line
+    assert "it is in the images, not in their files" in line
+    (found,) = json.loads((out / "evaluation.json").read_text())["shortcuts"]
+    assert (found["feature"], found["of"]) == ("mean brightness", "images")
+    assert line.removeprefix("Warning: in tiny ") in at("data", "show", "tiny").stdout
 
 
 def test_shortcuts_of_each_data_set_are_told_once(at, tmp_path):

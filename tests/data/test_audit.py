@@ -1,11 +1,6 @@
 from pathlib import Path
 
-import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from tuner.data.audit import Audit, Duplicates, Shortcut, audit, auroc
+from tuner.data.audit import Audit, Duplicates, audit
 from tuner.data.dataset import load_dataset
 
 from .pictures import encoded, picture, png, tree, write_folder
@@ -63,31 +58,9 @@ def test_sizes_modes_and_balance_are_of_the_original_files(tmp_path: Path) -> No
     assert [(size.width, size.height, size.num_images) for size in found.sizes] == [(8, 8, 12), (20, 10, 6)]
 
 
-def test_a_shortcut_is_what_gives_a_class_away(tmp_path: Path) -> None:
-    files = {
-        f"{name}/{index}.jpg": encoded(picture(index + 50 * (name == "fake")), "JPEG", quality=quality)
-        for name, quality in (("fake", 95), ("real", 50))
-        for index in range(10)
-    }
-    shortcuts = audit_of(tmp_path, files).shortcuts
-    assert Shortcut("JPEG tables", "fake", 1.0) in shortcuts
-    assert Shortcut("width", "fake", 0.5) in shortcuts
-    assert shortcuts[0].auroc == 1.0
-
-
 def test_skipped_images_are_passed_on(tmp_path: Path) -> None:
     found = audit_of(tmp_path, tree("a", "b", count=60) | {"a/000.png": b""})
     assert [skipped.reason for skipped in found.skipped] == ["empty file"]
-
-
-@given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=30))
-def test_the_area_is_the_share_of_pairs_in_order(pairs: list[tuple[int, bool]]) -> None:
-    values = np.array([value for value, _ in pairs])
-    positive = np.array([flag for _, flag in pairs])
-    if positive.all() or not positive.any():
-        return
-    difference = values[positive][:, None] - values[~positive][None, :]
-    assert auroc(values, positive) == pytest.approx(((difference > 0) + 0.5 * (difference == 0)).mean())
 
 
 def test_png_files_have_no_jpeg_tables(tmp_path: Path) -> None:

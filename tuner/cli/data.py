@@ -13,15 +13,13 @@ from rich.text import Text
 
 from tuner.cli.options import FormatOption, QuietOption
 from tuner.cli.output import make_table, note, print_rows, stdout
+from tuner.cli.shortcuts import shortcut_sentences
 
 if TYPE_CHECKING:
     from tuner.data.audit import Audit
     from tuner.data.dataset import Dataset
 
 app = typer.Typer(help="Data sets: images in classes.", no_args_is_help=True)
-
-# From here on a property of the files is worth a warning: chance gives 0.5.
-WARN_AUROC = 0.75
 
 
 @app.command("show")
@@ -116,12 +114,8 @@ def _print(dataset: Dataset, findings: Audit) -> None:
     ]
     for name, text in lines:
         console.print(Text.assemble((f"{name:<16}", "dim"), text))
-    for shortcut in findings.shortcuts:
-        if shortcut.auroc >= WARN_AUROC:
-            gives_away = (
-                f"{shortcut.feature} alone tells {shortcut.class_name} apart, AUROC {shortcut.auroc:.2f}"
-            )
-            console.print(Text(f"warning: {gives_away}", "yellow"))
+    for sentence in shortcut_sentences(findings.shortcuts):
+        console.print(Text(f"warning: {sentence}", "yellow"), soft_wrap=True)
 
 
 def _duplicates(findings: Audit) -> str:

@@ -16,7 +16,7 @@ from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, Re
 from tuner.cli.output import Format, note, print_rows, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.robustness import corruption_bar, robustness_figure_rows, robustness_view
-from tuner.cli.shortcuts import warn_of_shortcuts
+from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
 from tuner.errors import UsageError
 from tuner.evaluation.judged import Judged, compared, judge, judged_before
 from tuner.evaluation.labelled import LabelledImages, Split, labelled_images, same_images
@@ -100,7 +100,7 @@ def evaluate(
             images = labelled_images(source, trained, split, pairs, limit, advance)
         title = f"{model} on {source}: {images.why}"
         _tell(images, model, quiet)
-        shortcuts = warn_of_shortcuts(images.dataset)
+        shortcuts = shortcut_rows(warn_of_shortcuts(images.dataset), warnings_only=True)
         with waiting(f"predicting {len(images.indices):,} images", quiet):
             judged = judge(trained, images).at(threshold, positive)
         if other_facts is not None:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tuner.cli.output import Format, note, print_rows, stdout
 from tuner.cli.progress import decoding_bar, waiting
-from tuner.cli.shortcuts import warn_of_shortcuts
+from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
 from tuner.data.sources import open_source
 from tuner.errors import UsageError
 from tuner.evaluation.headline import HEADLINE_COLUMNS, headline, headline_row
@@ -91,7 +91,8 @@ def evaluate_all(
             with waiting(f"{facts.name} on {source}: {len(images.indices):,} images", quiet):
                 judged = judge(trained, images).at(None, request.positive)
             if source not in shortcuts:
-                shortcuts[source] = warn_of_shortcuts(images.dataset)
+                found = warn_of_shortcuts(images.dataset)
+                shortcuts[source] = shortcut_rows(found, warnings_only=True)
             evaluation = judged.evaluation()
             if shortcuts[source]:
                 evaluation["shortcuts"] = shortcuts[source]

@@ -11,13 +11,14 @@ from typing import Any
 from tuner.cli.output import note
 from tuner.cli.progress import decoding_bar, search_display
 from tuner.cli.review import print_review
+from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
 from tuner.cli.summary import show_speed, show_start
 from tuner.cli.workers import describe_space, worker_pool
 from tuner.config import SearchConfig, make_config
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import InterruptedRunError, StorageError
 from tuner.results.query import RunView, open_run, reference
-from tuner.results.schema import FAILED, STORE_FILE, TENSORBOARD, WORKER_LOG
+from tuner.results.schema import FAILED, SHORTCUTS, STORE_FILE, TENSORBOARD, WORKER_LOG
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
 from tuner.search.events import Event, Listener
@@ -118,6 +119,8 @@ def _search(
     from tuner.search.driver import Search
 
     facts = store.run()
+    if SHORTCUTS not in facts:
+        store.set_run({SHORTCUTS: shortcut_rows(warn_of_shortcuts(dataset, quiet))})
     space = declared_space(facts["hyperparameters"])
     oracle = make_oracle(config, space, facts.get("initial", []))
     status = "failed"

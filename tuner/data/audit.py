@@ -14,18 +14,11 @@ from tuner.data import cache
 from tuner.data.dataset import Dataset
 from tuner.data.layout import SPLITS
 from tuner.data.listing import SkippedImage
+from tuner.data.shortcuts import Shortcut, shortcuts
 from tuner.data.splits import in_conflict
 
 MAX_EXAMPLES = 3
 MAX_SIZES = 10
-
-_SHORTCUTS = {
-    "file size": "file_size",
-    "width": "width",
-    "height": "height",
-    "JPEG tables": "jpeg_tables",
-    "mode": "mode",
-}
 
 
 @dataclass(frozen=True)
@@ -38,16 +31,6 @@ class Duplicates:
     """Within: copies beyond the first of each. Across: images of the second split that the first has too."""
     examples: tuple[tuple[str, str], ...]
     """A few pairs of paths."""
-
-
-@dataclass(frozen=True)
-class Shortcut:
-    """How well a property of the files alone tells a class from the others."""
-
-    feature: str
-    class_name: str
-    auroc: float
-    """0.5 (not at all) to 1 (perfectly), whichever direction; ties count half."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +62,11 @@ class Audit:
     conflict_examples: tuple[tuple[str, str], ...]
     skipped: tuple[SkippedImage, ...]
     shortcuts: tuple[Shortcut, ...]
-    """For each feature the class that it gives away most, the strongest feature first."""
+    """As `tuner.data.shortcuts` finds them, also those too weak for a warning."""
 
 
 def audit(dataset: Dataset) -> Audit:
-    """Return the findings about a data set; reads the records of its images, not their pixels."""
+    """Return the findings about a data set; of the pixels it reads no more than its shortcuts take."""
     records = dataset.records
     totals = np.bincount(dataset.labels, minlength=len(dataset.class_names))
     sides = np.stack([records["width"], records["height"]], axis=1)
@@ -102,21 +85,8 @@ def audit(dataset: Dataset) -> Audit:
         num_conflicts=len(conflicts),
         conflict_examples=_conflict_pairs(dataset, conflicts),
         skipped=dataset.skipped,
-        shortcuts=_shortcuts(dataset),
+        shortcuts=shortcuts(dataset),
     )
-
-
-def auroc(values: npt.NDArray[Any], positive: npt.NDArray[np.bool_]) -> float:
-    """Return the chance that a positive has a higher value than a negative; ties count half. Shapes (n,).
-
-    Source: Mann & Whitney 1947; the statistic U over the number of pairs. Both kinds must occur.
-    """
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]  # ties share the mean of their ranks
-    num_positive = np.count_nonzero(positive)
-    num_negative = len(values) - num_positive
-    above = ranks[positive].sum() - num_positive * (num_positive + 1) / 2
-    return float(above / (num_positive * num_negative))
 
 
 def _duplicates(dataset: Dataset) -> Iterator[Duplicates]:
@@ -151,15 +121,3 @@ def _pairs(
 ) -> tuple[tuple[str, str], ...]:
     examples = zip(first[:MAX_EXAMPLES].tolist(), second[:MAX_EXAMPLES].tolist(), strict=True)
     return tuple((dataset.paths[one], dataset.paths[other]) for one, other in examples)
-
-
-def _shortcuts(dataset: Dataset) -> tuple[Shortcut, ...]:
-    found = []
-    for feature, column in _SHORTCUTS.items():
-        strengths = []
-        for label, name in enumerate(dataset.class_names):
-            area = auroc(dataset.records[column], dataset.labels == label)
-            strengths.append(Shortcut(feature, name, max(area, 1 - area)))
-        # Of two classes one gives away the other just as well: then name the positive one.
-        found.append(max(strengths, key=lambda s: (s.auroc, s.class_name == dataset.positive_class)))
-    return tuple(sorted(found, key=lambda shortcut: -shortcut.auroc))

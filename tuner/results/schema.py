@@ -26,7 +26,14 @@ VALIDATION_PREDICTIONS_FILE = "validation_predictions.csv"
 CONFUSION_FILE = "confusion_matrix.png"
 CURVES_FILE = "learning_curves.png"
 GALLERY_FILE = "gallery.npz"
+ROBUSTNESS_FILE = "robustness.json"
+ROBUSTNESS_TABLE = "robustness.csv"
+ROBUSTNESS_PLOT = "robustness.png"
+ROBUSTNESS_FILES = (ROBUSTNESS_FILE, ROBUSTNESS_TABLE, ROBUSTNESS_PLOT)
 REPORT_FILE = "report.html"
+
+# Among the facts of a run: what tells the classes of its data apart.
+SHORTCUTS = "shortcuts"
 
 HP_PREFIX = "hp."
 

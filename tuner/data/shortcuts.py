@@ -1,0 +1,129 @@
+"""Shortcuts: what tells the classes of a data set apart without a look at what the images show."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.data.dataset import Dataset
+
+WARN_AUROC = 0.75
+"""From here on a property is worth a warning: chance gives 0.5."""
+CHANCE_ERRORS = 3.0
+"""So many standard errors from 0.5 at least: among few images some property always differs a little."""
+MAX_SAMPLED = 10_000
+"""Of no more images the pixels are read, which tells the AUROC to a hundredth, however many there are."""
+
+_OF_FILES = {
+    "file size": "file_size",
+    "width": "width",
+    "height": "height",
+    "JPEG tables": "jpeg_tables",
+    "mode": "mode",
+}
+_BLOCK_IMAGES = 512
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """How well one property alone tells a class from the others.
+
+    One of files has nothing to do with what is to be seen; one of images is in the pixels, and may be a fair
+    part of what makes the classes different. A model may rest on either.
+    """
+
+    feature: str
+    class_name: str
+    auroc: float
+    """0.5 (not at all) to 1 (perfectly), whichever direction; ties count half."""
+    warn_from: float = WARN_AUROC
+    """The AUROC from which on it is worth a warning, 0.5 or more; of few images, more than of many."""
+    of: Literal["files", "images"] = "files"
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the classes are told apart so well that it should be known."""
+        return self.auroc >= self.warn_from
+
+
+def shortcuts(dataset: Dataset) -> tuple[Shortcut, ...]:
+    """Return for each property the class that it gives away most, the strongest property first.
+
+    Properties of files are those of all images. Brightness (the mean of all pixels and channels) and
+    colourfulness (of the mean colour, its largest channel less its smallest) are of the pixels as trained on,
+    of at most MAX_SAMPLED images, of each class as many where there are.
+    """
+    labels = dataset.labels
+    found = [
+        _strongest(dataset, feature, "files", dataset.records[column], labels)
+        for feature, column in _OF_FILES.items()
+    ]
+    sample = _sample(labels, len(dataset.class_names))
+    colours = _mean_colours(dataset.images, sample)
+    found.append(
+        _strongest(dataset, "mean brightness", "images", colours.mean(axis=1).round(3), labels[sample])
+    )
+    if colours.shape[1] > 1:
+        spread = np.ptp(colours, axis=1).round(3)
+        found.append(_strongest(dataset, "mean colourfulness", "images", spread, labels[sample]))
+    return tuple(sorted(found, key=lambda shortcut: -shortcut.auroc))
+
+
+def auroc(values: npt.NDArray[Any], positive: npt.NDArray[np.bool_]) -> float:
+    """Return the chance that a positive has a higher value than a negative; ties count half. Shapes (n,).
+
+    Source: Mann & Whitney 1947; the statistic U over the number of pairs. Both kinds must occur.
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]  # ties share the mean of their ranks
+    num_positive = np.count_nonzero(positive)
+    num_negative = len(values) - num_positive
+    above = ranks[positive].sum() - num_positive * (num_positive + 1) / 2
+    return float(above / (num_positive * num_negative))
+
+
+def warn_from(num_positive: int, num_negative: int) -> float:
+    """Return the AUROC from which on so many images of a class, and of the others, are worth a warning.
+
+    Source: Mann & Whitney 1947, the variance of U where nothing tells the two apart.
+    """
+    error = math.sqrt((num_positive + num_negative + 1) / (12 * num_positive * num_negative))
+    return max(WARN_AUROC, 0.5 + CHANCE_ERRORS * error)
+
+
+def _strongest(
+    dataset: Dataset,
+    feature: str,
+    of: Literal["files", "images"],
+    values: npt.NDArray[Any],
+    labels: npt.NDArray[np.int32],
+) -> Shortcut:
+    def strength(label: int, name: str) -> Shortcut:
+        own = labels == label
+        area, num_own = auroc(values, own), int(np.count_nonzero(own))
+        bound = warn_from(num_own, len(labels) - num_own)
+        return Shortcut(feature, name, max(area, 1 - area), bound, of)
+
+    each = [strength(label, name) for label, name in enumerate(dataset.class_names)]
+    # Of two classes one gives away the other just as well: then name the positive one.
+    return max(each, key=lambda s: (s.is_warning, s.auroc, s.class_name == dataset.positive_class))
+
+
+def _sample(labels: npt.NDArray[np.int32], num_classes: int) -> npt.NDArray[np.int64]:
+    """Indices of images, of each class spread evenly over all that it has."""
+    most = max(1, MAX_SAMPLED // num_classes)
+    chosen = []
+    for label in range(num_classes):
+        own = np.flatnonzero(labels == label)
+        chosen.append(own[np.linspace(0, len(own) - 1, min(len(own), most)).astype(np.int64)])
+    return np.sort(np.concatenate(chosen))
+
+
+def _mean_colours(images: npt.NDArray[np.uint8], sample: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The mean of each channel, 0..255, of each image: (n, channels)."""
+    blocks = (sample[start : start + _BLOCK_IMAGES] for start in range(0, len(sample), _BLOCK_IMAGES))
+    return np.concatenate([images[block].mean(axis=(1, 2)) for block in blocks])
