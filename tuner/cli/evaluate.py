@@ -10,6 +10,19 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from tuner.cli.evaluation_request import (
+    class_pairs,
+    data_sets,
+    is_csv,
+    own_data,
+    predictions_file,
+    refuse_beside_predictions,
+    refuse_of_several,
+    require_both,
+    require_free,
+    require_model,
+    require_unchanged,
+)
 from tuner.cli.figures import FIGURE_COLUMNS, evaluation_view, figure_rows
 from tuner.cli.matrix import MATRIX_FILE, Request, evaluate_all, files_of, print_matrix, write_matrix
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption
@@ -17,13 +30,13 @@ from tuner.cli.output import Format, note, print_rows, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.robustness import corruption_bar, robustness_figure_rows, robustness_view
 from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
-from tuner.errors import UsageError
 from tuner.evaluation.judged import Judged, compared, judge, judged_before
+from tuner.evaluation.kept_robustness import keep_robustness
 from tuner.evaluation.labelled import LabelledImages, Split, labelled_images, same_images
 from tuner.evaluation.models import ModelFacts, TrainedModel, describe_model, load_model
 from tuner.evaluation.predictions import Predictions, read_predictions, write_predictions
-from tuner.evaluation.robustness import ROBUSTNESS_FILES, robustness, write_robustness
-from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE
+from tuner.evaluation.robustness import robustness, write_robustness
+from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE, ROBUSTNESS_FILES
 from tuner.results.tables import write_json
 
 MODELS = typer.Argument(
@@ -31,7 +44,10 @@ MODELS = typer.Argument(
     help="A .keras file, or a run: its winner. Several: each on all data.",
     show_default=False,
 )
-DATA = "Labelled images: a folder, a .zip, a .npz, or 'demo'; several, or A,B: the model on each."
+DATA = (
+    "Labelled images: a folder, a .zip, a .npz, or 'demo'; several, or A,B: the model on each. "
+    "Default for a run: its own."
+)
 MAP = "Which class of the model is which of the data, as MODEL=DATA,..., where names differ."
 SPLIT = "Which images; default: the test split where there is one, else all."
 LIMIT = "Take a stratified sample of so many images."
@@ -40,11 +56,14 @@ PREDICTIONS = "Compute the figures from a predictions.csv instead of with a mode
 THRESHOLD = "On the positive class, 0 to 1; default: as chosen on validation after the search."
 POSITIVE = "The positive class; default: as in the search of the model."
 CLASSES = "Names of the model's outputs, as A,B,..., for a file without its .json."
-ROBUSTNESS = "Also under JPEG, blur, noise, rescaling, crop, brightness, watermark, in several strengths."
+ROBUSTNESS = (
+    "Also under JPEG, blur, noise, rescaling, crop, brightness, watermark, in several strengths. "
+    "Of a run on its own test split this is kept for its report."
+)
 OUT = (
     f"Write {EVALUATION_FILE} and {PREDICTIONS_FILE} into this folder, with --robustness also "
     f"{', '.join(ROBUSTNESS_FILES)}; of several models or data sets also {MATRIX_FILE}. "
-    "Default: nothing is written."
+    "Default: no such folder."
 )
 
 
@@ -68,36 +87,39 @@ def evaluate(
     """Judge a model on labelled images: every figure with what it rests on, at 0.5 and at a threshold
     that was chosen on validation images, never on these. Several models or data sets: each model on each
     data set, with accuracy and AUROC."""
-    sources = _sources(data or [])
+    sources = data_sets(data or [])
     if predictions is None and (len(models or []) > 1 or len(sources) > 1):
         alone = {"--compare": compare, "--threshold": threshold, "--robustness": with_robustness or None}
-        _refuse_of_several([name for name, value in alone.items() if value is not None])
-        request = Request(split, _pairs(class_map or []), limit, positive)
+        refuse_of_several([name for name, value in alone.items() if value is not None])
+        request = Request(split, class_pairs(class_map or []), limit, positive)
         names = tuple(classes.split(",")) if classes else ()
         _evaluate_all(models or [], sources, request, names, results_dir, out, form, quiet)
         return
-    _require_free(out, [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())])
+    require_free(out, [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())])
     other: Predictions | None = None
     shortcuts: list[dict[str, Any]] = []
     corrupted: dict[str, Any] | None = None
     if predictions is not None:
         given = {"MODEL": models, "--data": data, "--map": class_map, "--split": split, "--limit": limit}
         given["--robustness"] = with_robustness
-        _refuse_beside_predictions([name for name, value in given.items() if value])
+        refuse_beside_predictions([name for name, value in given.items() if value])
         name, title = str(predictions), str(predictions)
         judged = judged_before(predictions).at(threshold, positive)
         if compare is not None:
-            other = _predictions_file(compare)
+            other = predictions_file(compare)
     else:
-        (model,), (source,) = _given(models or [], sources)
-        pairs = _pairs(class_map or [])
+        model = require_model(models or [])
+        pairs = class_pairs(class_map or [])
         name, facts = model, describe_model(model, results_dir, tuple(classes.split(",")) if classes else ())
+        source = sources[0] if sources else own_data(facts)
         other_facts = None
-        if compare is not None and not _is_csv(compare):
+        if compare is not None and not is_csv(compare):
             other_facts = describe_model(compare, results_dir)
         trained = _load(facts, quiet)
         with decoding_bar(quiet) as advance:
             images = labelled_images(source, trained, split, pairs, limit, advance)
+        if not sources:
+            require_unchanged(images, model, source)
         title = f"{model} on {source}: {images.why}"
         _tell(images, model, quiet)
         shortcuts = shortcut_rows(warn_of_shortcuts(images.dataset), warnings_only=True)
@@ -110,6 +132,8 @@ def evaluate(
         if with_robustness:
             with corruption_bar(quiet) as advance:
                 corrupted = robustness(trained, images, judged, progress=advance)
+            if kept := keep_robustness(facts, images, judged, corrupted):
+                note(f"Kept       {kept / ROBUSTNESS_FILE}; tuner report {model} draws it")
     evaluation = judged.evaluation()
     if shortcuts:
         evaluation["shortcuts"] = shortcuts
@@ -139,29 +163,13 @@ def _evaluate_all(
     quiet: bool,
 ) -> None:
     """Judge each model on each data set."""
-    models, sources = _given(models, sources)
-    _require_free(out, files_of(models, sources))
+    models, sources = require_both(models, sources)
+    require_free(out, files_of(models, sources))
     facts = [describe_model(model, results_dir, classes) for model in models]
     cells = evaluate_all(facts, sources, request, quiet)
     print_matrix(cells, form)
     if out is not None:
         write_matrix(out, cells)
-
-
-def _given(models: Sequence[str], sources: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """The models and data sets, of each one at least."""
-    if not (models and sources):
-        raise UsageError(
-            f"{'--data' if models else 'MODEL'} is missing. Needed: a model and labelled images, or "
-            "--predictions. Type: tuner evaluate model.keras --data images.zip"
-        )
-    return models, sources
-
-
-def _sources(texts: Sequence[str]) -> list[str]:
-    """Each data set that is named: A,B are two, unless there is a file or folder of that name."""
-    parts = ([text] if Path(text).expanduser().exists() else text.split(",") for text in texts)
-    return [source for part in parts for source in part]
 
 
 def _load(facts: ModelFacts, quiet: bool) -> TrainedModel:
@@ -244,54 +252,3 @@ def _print(
     if corrupted is not None:
         console.print()
         console.print(robustness_view(corrupted))
-
-
-def _pairs(texts: Sequence[str]) -> dict[str, str]:
-    """Class of the data -> class of the model, from MODEL=DATA,..."""
-    pairs: dict[str, str] = {}
-    for part in ",".join(texts).split(",") if texts else ():
-        model_name, sign, data_name = (piece.strip() for piece in part.partition("="))
-        if not (model_name and sign and data_name):
-            raise UsageError(
-                f"--map '{part}' makes no pair. Allowed: MODEL=DATA,... such as REAL=photo,FAKE=generated."
-            )
-        if data_name in pairs:
-            raise UsageError(f"--map names class '{data_name}' of the data twice. Name each once.")
-        pairs[data_name] = model_name
-    return pairs
-
-
-def _predictions_file(reference: str) -> Predictions:
-    if not _is_csv(reference):
-        raise UsageError(
-            f"--predictions is compared with a predictions.csv, and '{reference}' is none. "
-            "Give such a file, or a model and --data."
-        )
-    return read_predictions(Path(reference))
-
-
-def _is_csv(reference: str) -> bool:
-    return Path(reference).suffix == ".csv"
-
-
-def _refuse_beside_predictions(names: Sequence[str]) -> None:
-    if names:
-        raise UsageError(
-            f"--predictions holds all that is evaluated; {', '.join(names)} makes no sense beside it. "
-            "Leave it out."
-        )
-
-
-def _refuse_of_several(names: Sequence[str]) -> None:
-    if names:
-        raise UsageError(
-            f"{', '.join(names)} is for one model on one data set, and there are several. "
-            "Leave it out, or give one of each."
-        )
-
-
-def _require_free(out: Path | None, names: Sequence[str]) -> None:
-    """Refuse before the work what could only be overwritten after it."""
-    for name in names:
-        if out is not None and (out / name).exists():
-            raise UsageError(f"'{out / name}' exists and is not overwritten. Name another folder with --out.")

@@ -48,6 +48,10 @@ class ModelFacts:
     positive_class: str | None = None
     chosen: Chosen = NOTHING_CHOSEN
     trained_on: TrainedOn | None = None
+    run_path: Path | None = None
+    """Folder of the run whose winner it is; None of a file."""
+    source: str | None = None
+    """Where the data of that run were."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,8 @@ def _of_run(run_path: Path, reference: str) -> ModelFacts:
         data["positive_class"],
         chosen_before(json.loads(evaluation.read_text("utf-8"))),
         trained_on(run.facts),
+        run.path,
+        data.get("source"),
     )
 
 

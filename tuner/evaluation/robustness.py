@@ -17,13 +17,10 @@ from tuner.evaluation.labelled import LabelledImages
 from tuner.evaluation.models import TrainedModel
 from tuner.evaluation.plots_robustness import write_robustness_png
 from tuner.files import replace_text
+from tuner.results.schema import ROBUSTNESS_FILE, ROBUSTNESS_PLOT, ROBUSTNESS_TABLE
 from tuner.results.tables import csv_text, write_json
 from tuner.training.device import num_cores
 
-ROBUSTNESS_FILE = "robustness.json"
-ROBUSTNESS_TABLE = "robustness.csv"
-ROBUSTNESS_PLOT = "robustness.png"
-ROBUSTNESS_FILES = (ROBUSTNESS_FILE, ROBUSTNESS_TABLE, ROBUSTNESS_PLOT)
 ROBUSTNESS_COLUMNS = ("corruption", "strength", "images", *HEADLINE_COLUMNS)
 
 # A model predicts so many images at once, a thread corrupts so many: what takes little memory and much time.

@@ -6,8 +6,22 @@ import pytest
 
 from tests.cli.conftest import SIDE, write_images
 from tests.cli.evaluate.reading import save
+from tuner.results.schema import STORE_FILE
+from tuner.results.store import Store
 
 pytestmark = pytest.mark.training
+
+
+@pytest.fixture(scope="module", autouse=True)
+def changed(searched, tmp_path_factory):
+    """A run whose data are other images now."""
+    run = shutil.copytree(searched / "results/first", searched / "results/changed")
+    images = write_images(tmp_path_factory.mktemp("new") / "tiny", count=20)
+    store = Store(run / STORE_FILE)
+    store.set_run({"data": {**store.run()["data"], "source": str(images)}})
+    store.close()
+    yield
+    shutil.rmtree(run)
 
 
 @pytest.mark.parametrize(
@@ -15,7 +29,8 @@ pytestmark = pytest.mark.training
     [
         (("nothing.keras", "--data", "DATA"), ["no model file 'nothing.keras'"]),
         (("nothing", "--data", "DATA"), ["no run 'nothing'"]),
-        (("first",), ["--data is missing"]),
+        (("model.keras",), ["--data is missing"]),
+        (("changed",), ["the data of run 'changed'", "are not what they were", "--data"]),
         ((), ["MODEL is missing"]),
         (("first", "--data", "nowhere"), ["nowhere"]),
         (
