@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.evaluation.reported import multiply, reported_run
+from tests.evaluation.reported import measure_robustness, multiply, reported_run
 from tuner.evaluation.report import contents as report_contents
 from tuner.evaluation.report.contents import read_contents
 from tuner.evaluation.report.page import write_report
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, NARROW = (1280, 900), (390, 844)
+SHORTCUTS = [
+    {"feature": "file size", "class_name": "FAKE", "auroc": 0.93, "warn_from": 0.75, "of": "files"},
+    {"feature": "mean brightness", "class_name": "FAKE", "auroc": 0.81, "warn_from": 0.75, "of": "images"},
+    {"feature": "width", "class_name": "FAKE", "auroc": 0.5, "warn_from": 0.75, "of": "files"},
+]
 Open = Callable[..., Any]
 
 
@@ -45,7 +50,8 @@ def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _report(folder: Path, times: int) -> Path:
-    run = multiply(reported_run(folder, 29, 1), times)
+    run = multiply(reported_run(folder, 29, 1, shortcuts=SHORTCUTS), times)
+    measure_robustness(run)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report_contents, "importance", lambda _: None)
         contents = read_contents(run)

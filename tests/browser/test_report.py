@@ -149,6 +149,44 @@ def test_every_plot_can_be_read_by_keyboard(show: Open, report: Path, plot: str)
     assert page.locator("#tip").is_hidden()
 
 
+def test_each_corruption_is_a_plot_that_can_be_read_by_keyboard(show: Open, report: Path) -> None:
+    page = show(report)
+    plots = page.locator("#corruptions .plot")
+    assert plots.count() == 8
+    plots.first.scroll_into_view_if_needed()
+    page.keyboard.press("Tab")
+    plots.first.focus()
+    page.keyboard.press("Home")
+    texts = [page.locator("#tip").inner_text()]
+    page.keyboard.press("ArrowRight")
+    texts.append(page.locator("#tip").inner_text())
+    assert {text.splitlines()[0] for text in texts} == {"JPEG 90"}
+    assert {text.splitlines()[1].split()[0] for text in texts} == {"AUROC", "accuracy"}
+    assert all(text.splitlines()[2].startswith("untouched ") for text in texts)
+    page.keyboard.press("End")
+    assert page.locator("#tip").inner_text().startswith("JPEG 10\n")
+
+
+def test_the_untouched_figures_are_lines_across_each_corruption(show: Open, report: Path) -> None:
+    page = show(report)
+    plot = page.locator("#corruptions .plot").nth(1)
+    assert plot.locator(".untouched.accuracy").count() == plot.locator(".untouched.auroc").count() == 1
+    assert plot.locator(".dot.accuracy").count() == plot.locator(".dot.auroc").count() == 5
+    assert plot.locator(".band").count() == 2
+    plot.scroll_into_view_if_needed()
+    box = plot.locator(".dot.accuracy").last.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.locator("#tip").inner_text().startswith("blur 3\naccuracy")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_strengths_can_be_told_at_every_width(show: Open, report: Path, size: tuple[int, int]) -> None:
+    page = show(report, size)
+    texts = page.locator("#corruptions .plot text").all_text_contents()
+    assert texts
+    assert not [text for text in texts if "…" in text]
+
+
 def test_a_pinned_trial_stays_marked(show: Open, report: Path) -> None:
     page = show(report)
     pin = page.get_by_role("button", name="0007")

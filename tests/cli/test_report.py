@@ -6,13 +6,13 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import Run
-from tests.evaluation.reported import reported_run, searched_run
+from tests.evaluation.reported import measure_robustness, reported_run, searched_run
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     path = tmp_path / "results"
-    reported_run(path / "whole", 6, 1)
+    measure_robustness(reported_run(path / "whole", 6, 1))
     return path
 
 
@@ -55,6 +55,7 @@ def test_png_writes_each_plot_as_a_picture(tuner: Run, tmp_path: Path) -> None:
         "roc.png",
         "calibration.png",
         "gallery.png",
+        "robustness.png",
     }
     for name in names:
         with Image.open(tmp_path / "plots" / name) as picture:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tests.results.records import FACTS, epoch, record
 from tuner.config import make_config, to_toml
+from tuner.evaluation.corruptions import CORRUPTIONS
 from tuner.evaluation.explain import Heatmaps, write_gallery
 from tuner.evaluation.metrics import evaluate
 from tuner.evaluation.predictions import Predictions, write_predictions
@@ -21,6 +22,7 @@ from tuner.results.schema import (
     EVALUATION_FILE,
     GALLERY_FILE,
     PREDICTIONS_FILE,
+    ROBUSTNESS_FILE,
     STORE_FILE,
 )
 from tuner.results.store import Store
@@ -135,3 +137,40 @@ def reported_run(
     pixels: Any = Pixels(len(made.paths))
     write_gallery(best / GALLERY_FILE, pixels, "test", made, heat)
     return run
+
+
+def measure_robustness(run: RunView, **changes: Any) -> dict[str, Any]:
+    """Leave what measuring the winner's robustness leaves: the stronger a corruption, the more is lost."""
+    evaluation = json.loads((run.path / BEST / EVALUATION_FILE).read_text("utf-8"))
+    tested = next(trial for trial in run.trials if trial.trial_id == evaluation["trial_id"])
+
+    def level(strength: float | None, lost: float) -> dict[str, Any]:
+        accuracy, area = evaluation["accuracy"] - lost, evaluation.get("auroc")
+        return {
+            "strength": strength,
+            "accuracy": accuracy,
+            "accuracy_interval_95": [accuracy - 0.04, accuracy + 0.04],
+            "auroc": None if area is None else area - lost / 2,
+            "auroc_interval_95": None if area is None else [area - lost / 2 - 0.02, area - lost / 2 + 0.02],
+        }
+
+    found = {
+        "trial_id": tested.trial_id,
+        "best_epoch": tested.best_epoch,
+        "images": evaluation["images"],
+        "positive_class": evaluation.get("positive_class"),
+        "corruptions": [
+            {
+                "name": each.name,
+                "meaning": each.meaning,
+                "levels": [
+                    level(each.untouched, 0.0),
+                    *(level(strength, 0.04 * i) for i, strength in enumerate(each.strengths, start=1)),
+                ],
+            }
+            for each in CORRUPTIONS
+        ],
+        **changes,
+    }
+    (run.path / BEST / ROBUSTNESS_FILE).write_text(json.dumps(found), "utf-8")
+    return found

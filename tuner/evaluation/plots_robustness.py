@@ -14,7 +14,10 @@ COLUMNS = 4
 
 
 def write_robustness_png(path: Path, found: dict[str, Any], title: str) -> None:
-    """Draw accuracy and AUROC over the strengths of each corruption, with their 95 % intervals as bands."""
+    """Draw accuracy and AUROC over the strengths of each corruption, with their 95 % intervals as bands.
+
+    Dotted lines are those of the untouched images.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -34,6 +37,8 @@ def write_robustness_png(path: Path, found: dict[str, Any], title: str) -> None:
             known = [(x, level) for x, level in enumerate(levels) if level[key] is not None]
             places = [x for x, _ in known]
             values = [level[key] for _, level in known]
+            if levels[0][key] is not None:
+                axes.axhline(levels[0][key], color=colour, linewidth=0.8, linestyle=":", alpha=0.8)
             axes.plot(places, values, marker=marker, markersize=3.5, color=colour, label=name)
             bounds = [(x, level[f"{key}_interval_95"]) for x, level in known]
             if all(interval for _, interval in bounds):

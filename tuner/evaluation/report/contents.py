@@ -11,6 +11,7 @@ from typing import Any
 
 from tuner.evaluation.explain import Gallery, read_gallery
 from tuner.evaluation.importance import Importance, importance
+from tuner.evaluation.kept_robustness import read_robustness
 from tuner.evaluation.levels import value_text
 from tuner.evaluation.metrics import chosen_before, evaluate
 from tuner.evaluation.predictions import read_predictions
@@ -24,6 +25,7 @@ from tuner.results.schema import (
     FAILED,
     GALLERY_FILE,
     PREDICTIONS_FILE,
+    SHORTCUTS,
     TrialRecord,
 )
 
@@ -52,7 +54,8 @@ class Failures:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a report of `run` holds. `evaluation` is None before the winner was tested."""
+    """What a report of `run` holds. `evaluation` is None before the winner was tested, `robustness` before it
+    was measured."""
 
     run: RunView
     plots: SearchPlots
@@ -61,6 +64,7 @@ class Contents:
     gallery: Gallery | None
     importance: Importance | None
     config: str
+    robustness: dict[str, Any] | None = None
 
     @property
     def winner(self) -> TrialRecord | None:
@@ -133,6 +137,16 @@ class Contents:
         ]
 
     @property
+    def shortcuts(self) -> list[dict[str, Any]]:
+        """What was asked of the data, whether it tells classes apart; nothing of runs of earlier versions."""
+        return list(self.run.facts.get(SHORTCUTS, ()))
+
+    @property
+    def robustness_command(self) -> str:
+        """How to measure the robustness of the winner."""
+        return f"tuner evaluate {shlex.quote(reference(self.run.path))} --robustness"
+
+    @property
     def commands(self) -> list[tuple[str, str]]:
         """What each command does, and how to type it."""
         run = reference(self.run.path)
@@ -175,6 +189,7 @@ def read_contents(run: RunView) -> Contents:
         read_gallery(best / GALLERY_FILE),
         importance(run) if run.trials else None,
         config.read_text("utf-8") if config.is_file() else "",
+        read_robustness(run) if saved is not None else None,
     )
 
 

@@ -24,13 +24,14 @@ from tuner.evaluation.levels import value_text
 from tuner.evaluation.report import figures
 from tuner.evaluation.report.contents import Contents, provenance
 from tuner.evaluation.report.plots import rounded
+from tuner.evaluation.report.rest import robustness_view, shortcut_view
 from tuner.files import replace_text
 from tuner.results.schema import COMPLETED, FAILED
 from tuner.training.heatmaps import ATTENTION_ROLLOUT, GRAD_CAM
 
 TEMPLATE = "report.html.jinja"
 STYLE = "report.css"
-SCRIPTS = ("charts.js", "selection.js", "plots.js", "leaderboard.js")
+SCRIPTS = ("charts.js", "selection.js", "plots.js", "robustness.js", "leaderboard.js")
 # Larger pictures are photographs to a viewer, who does not see what JPEG takes from them.
 LARGEST_LOSSLESS = 64
 JPEG_QUALITY = 88
@@ -86,6 +87,8 @@ def render(contents: Contents) -> str:
         overall=figures.overall_table(evaluation) if evaluation else None,
         classes=figures.class_table(evaluation) if evaluation else None,
         confusion=figures.confusion_cells(evaluation["confusion_matrix"]) if evaluation else [],
+        robustness=robustness_view(contents.robustness) if contents.robustness else None,
+        shortcuts=shortcut_view(contents.shortcuts) if contents.shortcuts else None,
         provenance=provenance(contents),
         completed=COMPLETED,
         failed=FAILED,
@@ -110,6 +113,7 @@ def plot_data(contents: Contents) -> dict[str, Any]:
         "roc": [dataclasses.asdict(curve) for curve in contents.roc],
         "reliability": evaluation.get("reliability", []),
         "calibrated": evaluation.get("calibrated", {}).get("reliability", []),
+        "robustness": (contents.robustness or {}).get("corruptions", []),
     }
     plain: dict[str, Any] = rounded(data)
     return plain

@@ -13,9 +13,11 @@ from typing import Any
 from tuner.evaluation.confusion import write_confusion_png
 from tuner.evaluation.explain import Gallery
 from tuner.evaluation.plots_importance import write_effects_png, write_importance_png
+from tuner.evaluation.plots_robustness import write_robustness_png
 from tuner.evaluation.report.contents import Contents
 from tuner.evaluation.report.plots import Axis, SearchPlots
 from tuner.files import replacing
+from tuner.results.schema import ROBUSTNESS_PLOT
 
 ACCENT, WINNER, INK, DIM, LINE = "#1f6fb4", "#c2540a", "#1b1d21", "#5f646d", "#dfe1e5"
 RAMP = ("#c9ced6", "#9fb7cf", "#6b9bc8", "#3478b7", "#0e4a88")
@@ -61,6 +63,9 @@ def write_pictures(contents: Contents, folder: Path) -> list[str]:
             picture("roc.png", 4.6, 4.4, lambda figure: _draw_roc(figure, contents))
         if evaluation.get("reliability"):
             picture("calibration.png", 4.6, 4.4, lambda figure: _draw_calibration(figure, evaluation))
+    if contents.robustness is not None:
+        write_robustness_png(folder / ROBUSTNESS_PLOT, contents.robustness, f"{title}, test images")
+        names.append(ROBUSTNESS_PLOT)
     if contents.gallery is not None and contents.gallery.examples:
         gallery = contents.gallery
         rows = 2 * len(gallery.class_names)
