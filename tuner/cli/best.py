@@ -1,9 +1,9 @@
-"""`tuner best`: the winner of a run, and its model as a file."""
+"""`tuner best`: the winner of a run, or what can be made of its best trials, and the model as a file."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -17,48 +17,111 @@ from tuner.cli.review import load_evaluation, test_title
 from tuner.data.dataset import Dataset
 from tuner.errors import DataError, UsageError
 from tuner.evaluation.card import card_path, card_text, exports_beside
-from tuner.evaluation.export import Winner, check_request, export, model_facts, run_images
+from tuner.evaluation.export import check_request, export
+from tuner.evaluation.run_images import run_images
+from tuner.evaluation.run_model import RunModel, model_facts
 from tuner.evaluation.runtimes import Format, export_format
 from tuner.files import replace_text
 from tuner.results.query import RunView, find_run
 from tuner.results.schema import TrialRecord
 
+DEFAULT_SEEDS = 3
 EXPORT = (
     "Write the model here: NAME.keras, .onnx or .tflite, or a folder for a SavedModel; with a card NAME.md."
 )
 CALIBRATED = "Export it with its probabilities calibrated, by the temperature chosen on validation."
-DATA = "Where the images of the run are now, to compare an export on; default: where they were."
+RETRAIN = (
+    "Train the best configuration anew on train and validation together, and measure it on the test split."
+)
+SEEDS = f"--retrain: with so many seeds, all of which are reported. Default: {DEFAULT_SEEDS}."
+TOP = "--retrain: the best so many configurations by validation score. Default: 1."
+ENSEMBLE = "Average the probabilities of the best so many trials in one model, compared with the best alone."
+DATA = "Where the images of the run are now; default: where they were."
 
 
 def best(
     run: RunArgument = None,
     export_to: Annotated[str | None, typer.Option("--export", help=EXPORT, metavar="PATH")] = None,
     calibrated: Annotated[bool, typer.Option("--calibrated", help=CALIBRATED)] = False,
+    retrain: Annotated[bool, typer.Option("--retrain", help=RETRAIN)] = False,
+    seeds: Annotated[int | None, typer.Option(help=SEEDS, min=1, show_default=False)] = None,
+    top: Annotated[int | None, typer.Option(help=TOP, min=1, show_default=False)] = None,
+    ensemble: Annotated[int | None, typer.Option(help=ENSEMBLE, min=2, show_default=False)] = None,
     data: Annotated[str | None, typer.Option(help=DATA, show_default=False)] = None,
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
-    """Show the best trial of a run; with --export, write its model and a card that describes it."""
-    if export_to is None and (calibrated or data is not None):
+    """Show the best trial of a run; with --export, write its model and a card that describes it.
+
+    With --retrain or --ensemble the same of what is made of the best trials.
+    """
+    _check_together(export_to, calibrated, retrain, seeds, top, ensemble, data)
+    kind = None if export_to is None else check_request(export_to, calibrated)
+    view = find_run(run, results_dir)
+    evaluation = load_evaluation(view)
+    if retrain:
+        from tuner.cli.retrain import retrained, summary_view
+
+        summary, model = retrained(view, seeds or DEFAULT_SEEDS, top or 1, data)
+        _print(form, summary, f"Best of {view.run_id}, trained anew", summary_view(summary))
+    elif ensemble is not None:
+        from tuner.cli.ensemble import ensemble_model, ensemble_view
+
+        model = ensemble_model(view, ensemble, evaluation["trial_id"], data)
+        title = f"Ensemble of {view.run_id}: the mean of {ensemble} trials"
+        _print(form, model_facts(model), title, ensemble_view(model))
+    else:
+        trial = next(trial for trial in view.trials if trial.trial_id == evaluation["trial_id"])
+        model = RunModel(view, (trial,), evaluation)
+        shown = (_table(view, trial), "", evaluation_view(evaluation, test_title(evaluation)))
+        _print(form, model_facts(model), f"Best of {view.run_id}: trial {trial.trial_id}", *shown)
+    if export_to is not None and kind is not None:
+        _export(model, export_to, kind, calibrated, data)
+
+
+def _check_together(
+    export_to: str | None,
+    calibrated: bool,
+    retrain: bool,
+    seeds: int | None,
+    top: int | None,
+    ensemble: int | None,
+    data: str | None,
+) -> None:
+    """Refuse options that make no sense together.
+
+    Raises:
+        UsageError: some do.
+    """
+    if retrain and ensemble is not None:
+        raise UsageError(
+            "--retrain trains single models anew, --ensemble averages those of the search. Choose one."
+        )
+    if not retrain and (seeds is not None or top is not None):
+        name = "--seeds" if seeds is not None else "--top"
+        raise UsageError(f"{name} says what --retrain is to train. Add --retrain, or leave {name} out.")
+    if calibrated and (retrain or ensemble is not None):
+        why = (
+            "--retrain trains on the validation images, and leaves none to choose a temperature on"
+            if retrain
+            else "--calibrated divides the logits of one last layer, and an ensemble has several"
+        )
+        raise UsageError(f"{why}. Leave out --calibrated.")
+    needs_images = retrain or ensemble is not None
+    if export_to is None and (calibrated or (data is not None and not needs_images)):
         name = "--calibrated" if calibrated else "--data"
         raise UsageError(f"{name} is about an export. Name its file: --export model.keras")
     if export_to is not None:
         export_format(export_to)
-    view = find_run(run, results_dir)
-    evaluation = load_evaluation(view)
-    trial = next(trial for trial in view.trials if trial.trial_id == evaluation["trial_id"])
-    winner = Winner(view, trial, evaluation)
-    if export_to is not None:
-        kind = check_request(export_to, calibrated, winner)
+
+
+def _print(form: str, facts: dict[str, Any], title: str, *shown: Any) -> None:
     if form == "json":
-        print(json.dumps(model_facts(winner), indent=2, ensure_ascii=False))
-    else:
-        stdout().print(Text(f"Best of {view.run_id}: trial {trial.trial_id}", "bold"), soft_wrap=True)
-        stdout().print(_table(view, trial))
-        stdout().print()
-        stdout().print(evaluation_view(evaluation, test_title(evaluation)))
-    if export_to is not None:
-        _export(winner, export_to, kind, calibrated, data)
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    stdout().print(Text(title, "bold"), soft_wrap=True)
+    for each in shown:
+        stdout().print(each)
 
 
 def _table(run: RunView, trial: TrialRecord) -> Table:
@@ -77,22 +140,24 @@ def _table(run: RunView, trial: TrialRecord) -> Table:
     return table
 
 
-def _export(winner: Winner, target: str, form: Format, calibrated: bool, data: str | None) -> None:
+def _export(model: RunModel, target: str, form: Format, calibrated: bool, data: str | None) -> None:
     """Write the model with its card, and say how far it is from the Keras model."""
     dataset: Dataset | None = None
     try:
         with decoding_bar(quiet=False) as advance:
-            dataset = run_images(winner.run, data, advance)
+            dataset = run_images(model.run, data, advance)
     except DataError as error:
         # A copy of the file needs no comparison; whoever named data wants one.
         if form != "keras" or calibrated or data is not None:
             raise
         reason = str(error)
     with waiting(f"exporting {target}", quiet=False):
-        done = export(winner, target, form, calibrated, dataset)
+        done = export(model, target, form, calibrated, dataset)
         card = card_path(done.path)
-        replace_text(card, card_text(winner, exports_beside(done)))
+        replace_text(card, card_text(model, exports_beside(done)))
     beside = f"{done.path.with_suffix('.json')}, {card}" if form == "keras" else str(card)
+    if model.retrained is not None:
+        note(f"Model      seed {model.retrained['seed']}, the first: fixed before any was measured")
     note(f"Exported   {done.path} ({done.size / 1e6:.1f} MB), {beside}")
     if temperature := done.facts["calibrated_by"]:
         note(f"Calibrated by temperature {temperature:.4g}, chosen on validation")

@@ -9,21 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import UsageError
-from tuner.evaluation.export import Export, Winner
-from tuner.evaluation.runtimes import INPUT, OUTPUT, Format, model_format, read_facts
-
-_NAMES: dict[Format, str] = {
-    "keras": "Keras",
-    "onnx": "ONNX",
-    "tflite": "TensorFlow Lite",
-    "saved_model": "SavedModel",
-}
-_PACKAGES: dict[Format, str] = {
-    "keras": "keras, tensorflow",
-    "onnx": "onnxruntime",
-    "tflite": "ai-edge-litert",
-    "saved_model": "tensorflow",
-}
+from tuner.evaluation.export import Export
+from tuner.evaluation.run_model import RunModel
+from tuner.evaluation.runtimes import model_format, read_facts
+from tuner.evaluation.spread import FIGURES
+from tuner.evaluation.usage import FORMAT_NAMES, usage
 
 
 def card_path(export: Path) -> Path:
@@ -32,7 +22,7 @@ def card_path(export: Path) -> Path:
 
 
 def exports_beside(export: Export) -> list[Export]:
-    """Return all exports of the same name and the same trial, each with the facts that it holds."""
+    """Return all exports of the same name and the same model, each with the facts that it holds."""
     stem = export.path.with_suffix("")
     found = []
     for path in (*(stem.with_suffix(suffix) for suffix in (".keras", ".onnx", ".tflite")), stem):
@@ -47,74 +37,61 @@ def exports_beside(export: Export) -> list[Export]:
     return found
 
 
-def card_text(winner: Winner, exports: Sequence[Export]) -> str:
-    """Return a model card in Markdown for exports of one winner, made from its run alone."""
-    names = winner.run.facts["data"]["class_names"]
+def card_text(model: RunModel, exports: Sequence[Export]) -> str:
+    """Return a model card in Markdown for exports of one model, made from its run alone."""
+    names = model.run.facts["data"]["class_names"]
     parts = [
         f"# {_text(exports[0].path.stem)}",
-        f"Classifies images as {', '.join(map(_text, names))}. Winner of the hyperparameter search "
-        f"{_text(winner.run.run_id)}, trial {winner.trial.trial_id}.",
+        f"Classifies images as {', '.join(map(_text, names))}. {_origin(model)}",
         "## Files",
         _files(exports),
-        _classes(winner),
+        _classes(model),
         "## Figures",
-        _figures(winner),
+        _figures(model),
         "## Data",
-        _data(winner),
+        _data(model),
         "## Configuration",
-        _configuration(winner),
+        _configuration(model),
         "## Limits",
-        _limits(winner),
+        _limits(model),
         "## Versions",
-        _table(("package", "version"), winner.run.facts.get("versions", {}).items()),
-        f"Trained on {_text(winner.run.facts.get('device', 'an unknown device'))}; exported with Python "
+        _table(("package", "version"), model.run.facts.get("versions", {}).items()),
+        f"Trained on {_text(model.run.facts.get('device', 'an unknown device'))}; exported with Python "
         f"{platform.python_version()}.",
         "## How to use it",
-        *(usage(export, winner.run.facts["data"]) for export in exports),
+        *(usage(export, model.run.facts["data"]) for export in exports),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def usage(export: Export, data: dict[str, Any]) -> str:
-    """Return code that predicts one image, with the packages it takes."""
-    form: Format = export.facts["format"]
-    side, _, channels = data["image_shape"]
-    mode, more = ("RGB", "[None]") if channels == 3 else ("L", "[None, ..., None]")
-    image = (
-        f'image = np.asarray(Image.open("image.png").convert("{mode}").resize(({side}, {side}), '
-        f'Image.Resampling.LANCZOS), "float32"){more}'
-    )
-    name = export.path.name
-    code: dict[Format, tuple[str, ...]] = {
-        "keras": (
-            "import keras, numpy as np",
-            f"model = keras.models.load_model({name!r}, compile=False)",
-            "print(model.predict(image))",
-        ),
-        "onnx": (
-            "import numpy as np, onnxruntime",
-            f"session = onnxruntime.InferenceSession({name!r})",
-            f'print(session.run(["{OUTPUT}"], {{"{INPUT}": image}})[0])',
-        ),
-        "tflite": (
-            "import numpy as np; from ai_edge_litert.interpreter import Interpreter",
-            f"predict = Interpreter(model_path={name!r}).get_signature_runner()",
-            f'print(predict({INPUT}=image)["{OUTPUT}"])',
-        ),
-        "saved_model": (
-            "import numpy as np, tensorflow as tf",
-            f"model = tf.saved_model.load({name!r})",
-            f'print(model.signatures["serving_default"]({INPUT}=tf.constant(image))["{OUTPUT}"])',
-        ),
-    }
-    first, load, show = code[form]
-    lines = (first, "from PIL import Image", image, load, show)
-    return f"{_NAMES[form]}, with {_PACKAGES[form]} and pillow:\n\n```python\n" + "\n".join(lines) + "\n```"
-
-
 def _identity(facts: dict[str, Any]) -> tuple[Any, ...]:
     trained_on = facts.get("trained_on") or {}
-    return facts.get("run_id"), facts.get("trial_id"), trained_on.get("fingerprint")
+    members = [member["trial_id"] for member in facts.get("members", ())]
+    retrained = facts.get("retrained") or {}
+    return (
+        facts.get("run_id"),
+        facts.get("trial_id"),
+        trained_on.get("fingerprint"),
+        members,
+        retrained.get("seed"),
+        retrained.get("epochs"),
+    )
+
+
+def _origin(model: RunModel) -> str:
+    """What the model is, in a sentence."""
+    search = f"the hyperparameter search {_text(model.run.run_id)}"
+    if model.is_ensemble:
+        members = ", ".join(trial.trial_id for trial in model.trials)
+        return f"The mean of the probabilities of trials {members}, the best of {search} on validation."
+    if model.retrained is None:
+        return f"Winner of {search}, trial {model.trial.trial_id}."
+    facts = model.retrained
+    return (
+        f"The configuration of trial {model.trial.trial_id} of {search}, trained anew on its training and "
+        f"validation images together, {facts['images']:,} of them, for {facts['epochs']} epochs with seed "
+        f"{facts['seed']}."
+    )
 
 
 def _files(exports: Sequence[Export]) -> str:
@@ -125,7 +102,7 @@ def _files(exports: Sequence[Export]) -> str:
         rows.append(
             (
                 export.path.name,
-                _NAMES[export.facts["format"]],
+                FORMAT_NAMES[export.facts["format"]],
                 f"{export.size / 1e6:.2f} MB",
                 "no" if temperature is None else f"temperature {temperature:.4g}",
                 "" if threshold is None or positive is None else f"{positive} from {threshold:.4f}",
@@ -139,8 +116,8 @@ def _files(exports: Sequence[Export]) -> str:
     )
 
 
-def _classes(winner: Winner) -> str:
-    data = winner.run.facts["data"]
+def _classes(model: RunModel) -> str:
+    data = model.run.facts["data"]
     names = data["class_names"]
     height, width, channels = data["image_shape"]
     text = (
@@ -153,8 +130,8 @@ def _classes(winner: Winner) -> str:
     return text + "."
 
 
-def _figures(winner: Winner) -> str:
-    evaluation = winner.evaluation
+def _figures(model: RunModel) -> str:
+    evaluation = model.evaluation
     rows: list[tuple[str, ...]] = []
 
     def add(name: str, values: dict[str, Any], key: str) -> None:
@@ -181,51 +158,80 @@ def _figures(winner: Winner) -> str:
     return (
         f"On {evaluation['images']:,} images of the test split, which had no say in any choice.{about}\n\n"
         + _table(("figure", "value", "95 % interval"), rows)
+        + _against_others(model)
     )
 
 
-def _data(winner: Winner) -> str:
-    facts = winner.run.facts
+def _against_others(model: RunModel) -> str:
+    """How the model stands to those that could have been in its place."""
+    if model.is_ensemble:
+        return f"\n\n{_text(model.evaluation['comparison']['conclusion'])}"
+    if model.retrained is None:
+        return ""
+    seeds = model.retrained["seeds"]
+    rows = [
+        (FIGURES[name], *("" if value is None else f"{value:.4f}" for value in values.values()))
+        for name, values in model.retrained["figures"].items()
+    ]
+    return (
+        f"\n\nOver {len(seeds)} seeds ({', '.join(map(str, seeds))}), of which this is the first; none was "
+        "picked by its figures:\n\n" + _table(("figure", "mean", "standard deviation", "min", "max"), rows)
+    )
+
+
+def _data(model: RunModel) -> str:
+    facts = model.run.facts
     data, names = facts["data"], facts["data"]["class_names"]
     rows = [
         (split, *(f"{counts.get(name, 0):,}" for name in names))
         for split, counts in data.get("counts", {}).items()
     ]
-    seed = winner.run.facts["seed"]
+    seed = model.run.facts["seed"]
     text = f"{_text(facts['dataset'])}, fingerprint `{data['fingerprint']}`, split with seed {seed}"
     if skipped := data.get("skipped"):
         text += f"; {skipped:,} images could not be read"
     return f"{text}.\n\n" + _table(("split", *names), rows)
 
 
-def _configuration(winner: Winner) -> str:
-    run, trial = winner.run, winner.trial
+def _configuration(model: RunModel) -> str:
+    trials, objective = model.trials, model.run.facts["objective"]
+    when = ", in the search" if model.retrained else ""
+    names = dict.fromkeys(name for trial in trials for name in trial.values)
     rows = [
-        ("search space", run.facts["space"]),
-        ("objective", f"{run.facts['objective']}, {trial.score:.4f} on validation"),
-        ("parameters", f"{trial.num_params or 0:,}"),
-        ("epoch", f"{trial.best_epoch} of {trial.epochs}"),
-        *trial.values.items(),
+        ("search space", *(model.run.facts["space"] for _ in trials)),
+        ("objective", *(f"{objective}, {trial.score:.4f} on validation{when}" for trial in trials)),
+        ("parameters", *(f"{trial.num_params or 0:,}" for trial in trials)),
+        ("epoch", *(f"{trial.best_epoch} of {trial.epochs}{when}" for trial in trials)),
+        *((name, *(trial.values.get(name, "") for trial in trials)) for name in names),
     ]
-    return _table(("", "value"), rows)
+    columns = [f"trial {trial.trial_id}" for trial in trials] if model.is_ensemble else ["value"]
+    return _table(("", *columns), rows)
 
 
-def _limits(winner: Winner) -> str:
-    data = winner.run.facts["data"]
+def _limits(model: RunModel) -> str:
+    data = model.run.facts["data"]
     side = data["image_shape"][0]
-    low, high = winner.evaluation["accuracy_interval_95"]
+    low, high = model.evaluation["accuracy_interval_95"]
     names = ", ".join(map(_text, data["class_names"]))
     lines = (
         "The figures hold for images like those of the data set above. On other cameras, generators, "
         "subjects or file formats they can be far lower: measure with `tuner evaluate`.",
-        f"With {winner.evaluation['images']:,} test images, accuracy is only known to lie from {low:.1%} to "
-        f"{high:.1%}, and that for one training run with one seed.",
+        f"With {model.evaluation['images']:,} test images, accuracy is only known to lie from {low:.1%} to "
+        f"{high:.1%}, and that for one training run with one seed{_other_seeds(model)}.",
         f"Every image becomes {side}x{side} pixels; what is smaller than a pixel there cannot be told. "
         "Another way of resizing or compressing than in training changes predictions.",
         f"Every image is given one of the classes {names}, also one that shows none of them.",
         "A probability says how sure the model is, and is no proof of where an image comes from.",
     )
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _other_seeds(model: RunModel) -> str:
+    """What is known of other seeds, where some were tried."""
+    if model.retrained is None or len(model.retrained["seeds"]) == 1:
+        return ""
+    found = model.retrained["figures"]["accuracy"]
+    return f"; {len(model.retrained['seeds'])} seeds gave {found['min']:.2%} to {found['max']:.2%}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

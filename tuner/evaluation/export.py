@@ -1,19 +1,18 @@
-"""The winner of a run as a file for others: converted, compared with the Keras model, and described."""
+"""A model of a run as a file for others: converted, compared with the Keras model, and described."""
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tuner.data.dataset import Dataset, load_dataset
-from tuner.errors import DataError, StorageError, TunerError, UsageError
+from tuner.data.dataset import Dataset
+from tuner.errors import StorageError, TunerError, UsageError
 from tuner.evaluation.calibration import at_temperature
 from tuner.evaluation.conversion import (
     calibrate,
@@ -24,7 +23,8 @@ from tuner.evaluation.conversion import (
     require_tensorflow,
 )
 from tuner.evaluation.metrics import chosen_before
-from tuner.evaluation.models import ModelFacts, load_model, trained_on
+from tuner.evaluation.models import ModelFacts, load_model
+from tuner.evaluation.run_model import RunModel, model_facts
 from tuner.evaluation.runtimes import (
     INPUT,
     OUTPUT,
@@ -37,25 +37,11 @@ from tuner.evaluation.runtimes import (
 )
 from tuner.evaluation.thresholds import Chosen, choose_on_validation
 from tuner.files import DRAFT_PREFIX
-from tuner.results.query import RunView, reference
-from tuner.results.schema import BEST, MODEL_FILE, TrialRecord
+from tuner.results.query import reference
 
 PARITY_IMAGES = 256
 MAX_DIFFERENCE = 1e-3
 """Largest difference in the probability of any class on any image that an export may have."""
-
-
-@dataclass(frozen=True)
-class Winner:
-    """The trial of a run whose model is exported, and its figures."""
-
-    run: RunView
-    trial: TrialRecord
-    evaluation: dict[str, Any]
-
-    @property
-    def model_path(self) -> Path:
-        return self.run.path / BEST / MODEL_FILE
 
 
 @dataclass(frozen=True)
@@ -72,43 +58,11 @@ class Export:
         return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def model_facts(winner: Winner, chosen: Chosen | None = None) -> dict[str, Any]:
-    """Return what `tuner evaluate` needs of an exported model, and what a reader wants to know.
-
-    Args:
-        chosen: What was chosen on validation; default: what the evaluation says.
-    """
-    run, trial, evaluation = winner.run, winner.trial, winner.evaluation
-    data = run.facts["data"]
-    chosen = chosen or chosen_before(evaluation)
-    return {
-        "run_id": run.run_id,
-        "trial_id": trial.trial_id,
-        "class_names": data["class_names"],
-        "positive_class": data["positive_class"],
-        # Chosen on validation; null in runs from before that was done, a threshold also for more classes.
-        "threshold": chosen.threshold,
-        "temperature": chosen.temperature,
-        "image_shape": data["image_shape"],
-        "input": f"raw pixels 0..255, shape (batch, {', '.join(map(str, data['image_shape']))})",
-        "hyperparameters": trial.values,
-        "best_epoch": trial.best_epoch,
-        "num_params": trial.num_params,
-        "duration_s": trial.duration_s,
-        "trained_on": dataclasses.asdict(trained_on(run.facts)),
-        "objective": run.facts["objective"],
-        "score": trial.score,
-        "metrics": trial.metrics,
-        "test": {key: evaluation[key] for key in ("accuracy", "accuracy_interval_95", "images")},
-    }
-
-
-def check_request(target: str, calibrated: bool, winner: Winner) -> Format:
+def check_request(target: str, calibrated: bool) -> Format:
     """Return the format of an export that can be made, before anything is loaded.
 
     Raises:
         UsageError: there is no such format, its packages are missing, or something is in the way.
-        TunerError: the run has lost its model.
     """
     form = export_format(target)
     require_packages(form, writing=True)
@@ -122,50 +76,13 @@ def check_request(target: str, calibrated: bool, winner: Winner) -> Format:
             )
     elif path.is_dir():
         raise UsageError(f"'{path}' is a folder. Needed: a file to write. Name another.")
-    if not winner.model_path.is_file():
-        again = reference(winner.run.path)
-        raise TunerError(f"'{winner.model_path}' is gone. Make it again with: tuner resume {again}")
     if form != "keras" or calibrated:
         require_tensorflow(form)
     return form
 
 
-def run_images(
-    run: RunView, data: str | None = None, progress: Callable[[int, int], None] | None = None
-) -> Dataset:
-    """Return the data set of a run, split as it was.
-
-    Args:
-        data: Where it is now; default: where it was.
-        progress: Called with (done, total) while images are decoded.
-
-    Raises:
-        DataError: it is gone, or is another by now.
-    """
-    facts, known = run.facts["data"], trained_on(run.facts)
-    source = data or facts["source"]
-    size, _, channels = facts["image_shape"]
-    try:
-        dataset = load_dataset(
-            source,
-            image_size=size,
-            channels=channels,
-            seed=known.seed,
-            limit=known.limit,
-            progress=progress,
-        )
-    except DataError as error:
-        raise DataError(f"no images of the run to compare with: {error} Or say where: --data") from None
-    if dataset.fingerprint != known.fingerprint:
-        raise DataError(
-            f"'{source}' is not what run '{run.run_id}' was made on: its fingerprint is "
-            f"{dataset.fingerprint}, not {known.fingerprint}. Name the images of the run with --data."
-        )
-    return dataset
-
-
-def export(winner: Winner, target: str, form: Format, calibrated: bool, dataset: Dataset | None) -> Export:
-    """Write the model of a winner, and compare what was written with it on real images.
+def export(model: RunModel, target: str, form: Format, calibrated: bool, dataset: Dataset | None) -> Export:
+    """Write a model of a run, and compare what was written with it on real images.
 
     Args:
         form: What `check_request` returned.
@@ -173,11 +90,14 @@ def export(winner: Winner, target: str, form: Format, calibrated: bool, dataset:
         dataset: The data of the run; None makes a plain copy, for .keras only, and compares nothing.
 
     Raises:
-        TunerError: the format cannot hold the model, or its probabilities differ by more than MAX_DIFFERENCE.
-            Nothing is left behind.
+        TunerError: the run has lost the model, the format cannot hold it, or its probabilities differ by more
+            than MAX_DIFFERENCE. Nothing is left behind.
         StorageError: the file cannot be written.
     """
     path = Path(target)
+    if not model.path.is_file():
+        again = reference(model.run.path)
+        raise TunerError(f"'{model.path}' is gone. Make it again with: tuner resume {again}")
     try:
         # Folders on the way are made only for an export that has passed.
         there = next(parent for parent in path.absolute().parents if parent.is_dir())
@@ -186,10 +106,10 @@ def export(winner: Winner, target: str, form: Format, calibrated: bool, dataset:
             if dataset is None:
                 assert form == "keras"
                 assert not calibrated
-                shutil.copyfile(winner.model_path, draft)
-                facts = {**model_facts(winner), "format": form, "calibrated_by": None, "parity": None}
+                shutil.copyfile(model.path, draft)
+                facts = {**model_facts(model), "format": form, "calibrated_by": None, "parity": None}
             else:
-                facts = _write(winner, draft, form, calibrated, dataset)
+                facts = _write(model, draft, form, calibrated, dataset)
             write_facts(draft, facts)
             path.parent.mkdir(parents=True, exist_ok=True)
             _move(draft, path)
@@ -202,18 +122,20 @@ def export(winner: Winner, target: str, form: Format, calibrated: bool, dataset:
     return Export(path, facts)
 
 
-def _write(winner: Winner, draft: Path, form: Format, calibrated: bool, dataset: Dataset) -> dict[str, Any]:
+def _write(
+    run_model: RunModel, draft: Path, form: Format, calibrated: bool, dataset: Dataset
+) -> dict[str, Any]:
     """Write the model, compare, and return its facts."""
-    data = winner.run.facts["data"]
-    source = ModelFacts(winner.run.run_id, winner.model_path, tuple(data["class_names"]))
+    data = run_model.run.facts["data"]
+    source = ModelFacts(run_model.run.run_id, run_model.path, tuple(data["class_names"]))
     original = load_model(source).model
     validation = dataset.splits["validation"]
     places = np.linspace(0, len(validation) - 1, min(PARITY_IMAGES, len(validation))).astype(int)
     indices = validation[places]
-    chosen = chosen_before(winner.evaluation)
+    chosen = chosen_before(run_model.evaluation)
     temperature = None
     if not calibrated and form == "keras":
-        shutil.copyfile(winner.model_path, draft)
+        shutil.copyfile(run_model.path, draft)
         expected = keras_probabilities(original, dataset.images, indices)
     else:
         model = copied(original, full_precision=form != "keras")
@@ -242,7 +164,7 @@ def _write(winner: Winner, draft: Path, form: Format, calibrated: bool, dataset:
         "output": f"{OUTPUT}: float32, shape (batch, {len(data['class_names'])})",
     }
     return {
-        **model_facts(winner, chosen),
+        **model_facts(run_model, chosen),
         **({} if form == "keras" else ends),
         "format": form,
         "calibrated_by": temperature,

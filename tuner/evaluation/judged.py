@@ -76,7 +76,9 @@ def judge(model: TrainedModel, images: LabelledImages) -> Judged:
     chosen = facts.chosen
     positive = facts.positive_class or positive_class(facts.class_names)
     head: dict[str, Any] = {"model": facts.name}
-    if chosen.temperature is None and images.own and dataset.class_names == facts.class_names:
+    known = facts.trained_on
+    unseen = images.own and known is not None and not known.with_validation
+    if chosen.temperature is None and unseen and dataset.class_names == facts.class_names:
         validation = dataset.splits["validation"]
         column = None if positive is None else facts.class_names.index(positive)
         chosen = choose_on_validation(

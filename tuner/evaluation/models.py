@@ -35,6 +35,8 @@ class TrainedOn:
     fingerprint: str
     seed: int
     limit: int | None
+    with_validation: bool = False
+    """Whether it was trained on the validation images too, so that nothing can be chosen on them."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,11 @@ def _exported(path: Path, beside: Path) -> ModelFacts:
             names,
             values.get("positive_class"),
             Chosen(values.get("threshold"), values.get("temperature")),
-            TrainedOn(known["fingerprint"], known["seed"], known["limit"]) if known else None,
+            TrainedOn(
+                known["fingerprint"], known["seed"], known["limit"], known.get("with_validation", False)
+            )
+            if known
+            else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tuner.data.dataset import Dataset
 from tuner.errors import TunerError, UsageError
 from tuner.evaluation.calibration import predicted_classes
 from tuner.files import replace_text
@@ -45,6 +46,13 @@ class Predictions:
     def right(self) -> np.ndarray:
         """Whether the most probable class is the true one, of shape (n,), boolean."""
         return np.asarray(predicted_classes(self.probabilities) == self.labels)
+
+
+def split_predictions(dataset: Dataset, split: str, probabilities: np.ndarray) -> Predictions:
+    """Put probabilities of the images of a split, in its order, together with what these are."""
+    indices = dataset.splits[split]
+    paths = tuple(dataset.paths[index] for index in indices)
+    return Predictions(paths, dataset.labels[indices], dataset.class_names, probabilities)
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

@@ -11,13 +11,13 @@ from tuner.errors import TunerError
 from tuner.evaluation.confusion import write_confusion_png
 from tuner.evaluation.curves import write_curves_png
 from tuner.evaluation.explain import write_gallery
+from tuner.evaluation.members import best_epoch
 from tuner.evaluation.metrics import evaluate
-from tuner.evaluation.predictions import Predictions, write_predictions
+from tuner.evaluation.predictions import split_predictions, write_predictions
 from tuner.evaluation.thresholds import choose_on_validation
-from tuner.results.query import RunView, winner
+from tuner.results.query import RunView, trial_history, winner
 from tuner.results.schema import (
     BEST,
-    CHECKPOINTS,
     CONFUSION_FILE,
     CURVES_FILE,
     EVALUATION_FILE,
@@ -25,13 +25,10 @@ from tuner.results.schema import (
     HYPERPARAMETERS_FILE,
     MODEL_FILE,
     PREDICTIONS_FILE,
-    STORE_FILE,
     VALIDATION_PREDICTIONS_FILE,
 )
-from tuner.results.store import Store
 from tuner.results.tables import write_json
-from tuner.training.checkpoint import History
-from tuner.workers.protocol import Explain, Explained, Failure, FinishModel, Member, ModelDone, Pool
+from tuner.workers.protocol import Explain, Explained, Failure, FinishModel, ModelDone, Pool
 
 
 def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any]:
@@ -44,15 +41,15 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     """
     trial = winner(run)
     best = run.path / BEST
-    member = Member(trial.values, run.path / CHECKPOINTS / trial.trial_id)
+    member = best_epoch(run, trial)
     request = FinishModel((member,), best / MODEL_FILE, "test", ("validation",))
     answer = pool.ask(request)
     if isinstance(answer, Failure):
         raise TunerError(f"the best model, trial {trial.trial_id}, cannot be restored: {answer.message}.")
     assert isinstance(answer, ModelDone)
     names, positive = dataset.class_names, dataset.positive_class
-    validation = _predictions(dataset, "validation", answer.others["validation"])
-    test = _predictions(dataset, "test", answer.probabilities)
+    validation = split_predictions(dataset, "validation", answer.others["validation"])
+    test = split_predictions(dataset, "test", answer.probabilities)
     chosen = choose_on_validation(
         validation.labels, validation.probabilities, None if positive is None else names.index(positive)
     )
@@ -72,7 +69,7 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     )
     write_curves_png(
         best / CURVES_FILE,
-        _history(run, trial.trial_id),
+        trial_history(run, trial.trial_id),
         run.facts["objective"],
         trial.best_epoch or 1,
         f"{run.facts['dataset']}, trial {trial.trial_id}",
@@ -86,17 +83,3 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     write_gallery(best / GALLERY_FILE, dataset, "test", test, heatmaps)
     write_json(best / EVALUATION_FILE, evaluation)
     return evaluation
-
-
-def _history(run: RunView, trial_id: str) -> History:
-    store = Store(run.path / STORE_FILE)
-    try:
-        return store.history(trial_id)
-    finally:
-        store.close()
-
-
-def _predictions(dataset: Dataset, split: str, probabilities: np.ndarray) -> Predictions:
-    indices = dataset.splits[split]
-    paths = tuple(dataset.paths[index] for index in indices)
-    return Predictions(paths, dataset.labels[indices], dataset.class_names, probabilities)

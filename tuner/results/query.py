@@ -12,6 +12,7 @@ from typing import Any
 from tuner.errors import TunerError, UsageError
 from tuner.results.schema import BACKUP_FILE, COMPLETED, FAILED, STORE_FILE, TrialRecord
 from tuner.results.store import Store
+from tuner.training.checkpoint import History
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,15 @@ def open_run(path: Path) -> RunView:
     store = Store(path / STORE_FILE)
     try:
         return RunView(path, store.run(), tuple(store.trials()))
+    finally:
+        store.close()
+
+
+def trial_history(run: RunView, trial_id: str) -> History:
+    """Return the finished epochs of a trial, from the first on."""
+    store = Store(run.path / STORE_FILE)
+    try:
+        return store.history(trial_id)
     finally:
         store.close()
 

@@ -31,6 +31,12 @@ ROBUSTNESS_TABLE = "robustness.csv"
 ROBUSTNESS_PLOT = "robustness.png"
 ROBUSTNESS_FILES = (ROBUSTNESS_FILE, ROBUSTNESS_TABLE, ROBUSTNESS_PLOT)
 REPORT_FILE = "report.html"
+# What is made of the best trials afterwards.
+RETRAINED = "retrained"
+SUMMARY_FILE = "summary.json"
+SEED_PREFIX = "seed-"
+CHECKPOINT = "checkpoint"
+ENSEMBLE_PREFIX = "ensemble-"
 
 # Among the facts of a run: what tells the classes of its data apart.
 SHORTCUTS = "shortcuts"

@@ -1,0 +1,154 @@
+"""`tuner best --ensemble`: the mean of the best trials as one model, beside the best of them alone."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from search_spaces import DataSpec
+from tests.cli.conftest import SIDE, Run
+from tests.cli.searched import RUN, search
+from tuner.data.dataset import load_dataset
+from tuner.results.query import open_run
+from tuner.search.hypermodel import SpaceHyperModel
+
+pytestmark = pytest.mark.training
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    return search(tmp_path_factory.mktemp("searched"), cache)
+
+
+@pytest.fixture
+def work(searched: Path, tmp_path: Path) -> Path:
+    """A folder of its own with the same run; the images are where they were."""
+    shutil.copytree(searched / "results", tmp_path / "results")
+    return tmp_path
+
+
+def probabilities(table: pd.DataFrame) -> np.ndarray:
+    return table[["p.FAKE", "p.REAL"]].to_numpy()
+
+
+def mcnemar_by_hand(first: pd.DataFrame, second: pd.DataFrame) -> tuple[int, int, float]:
+    """Images that one alone has right, and the two-sided probability of such a difference, summed exactly."""
+    both = first.merge(second, on=["path", "label"], suffixes=("", "_other"), validate="one_to_one")
+    right, other = both["predicted"] == both["label"], both["predicted_other"] == both["label"]
+    mine, others = int((right & ~other).sum()), int((~right & other).sum())
+    assert mine + others < 25
+    tail = sum(math.comb(mine + others, k) for k in range(min(mine, others) + 1)) / 2 ** (mine + others)
+    return mine, others, min(1.0, 2 * tail)
+
+
+def test_its_probabilities_are_the_mean_of_its_members(tuner: Run, work, searched):
+    from tuner.training.build import probabilities as of_outputs
+    from tuner.training.trial import restore_winner
+
+    result = tuner("best", "--ensemble", 3)
+    assert result.code == 0, result.stderr
+    table = pd.read_csv(work / RUN / "ensemble-3" / "predictions.csv")
+    dataset = load_dataset(str(searched / "images"), image_size=SIDE)
+    space = SpaceHyperModel("sequential", DataSpec(dataset.image_shape, 2))
+    test = dataset.images[dataset.splits["test"]]
+    found = []
+    for trial in open_run(work / RUN).trials:
+        folder = work / RUN / "checkpoints" / trial.trial_id
+        model = restore_winner(space, trial.values, folder, dataset)
+        found.append(of_outputs(model, np.asarray(model(test))))
+    np.testing.assert_allclose(probabilities(table), np.mean(found, axis=0), atol=1e-5)
+    assert list(table["path"]) == [dataset.paths[i] for i in dataset.splits["test"]]
+
+
+def test_it_is_shown_with_the_test_against_the_best_alone_and_says_what_to_use(tuner: Run, work):
+    result = tuner("best", "--ensemble", 2)
+    evaluation = json.loads((work / RUN / "ensemble-2" / "evaluation.json").read_text("utf-8"))
+    first = pd.read_csv(work / RUN / "ensemble-2" / "predictions.csv")
+    single = pd.read_csv(work / RUN / "best" / "predictions.csv")
+    mine, others, p_value = mcnemar_by_hand(first, single)
+    comparison = evaluation["comparison"]
+    assert (comparison["only_this_right"], comparison["only_other_right"]) == (mine, others)
+    assert comparison["p_value"] == pytest.approx(p_value)
+    shown = " ".join(result.stdout.split())
+    assert comparison["conclusion"] in shown
+    if p_value >= 0.05:
+        assert "cannot be told from chance" in shown
+        assert "Use the single model" in shown
+    assert evaluation["at_threshold"]["source"] == "validation"
+    assert len(pd.read_csv(work / RUN / "ensemble-2" / "validation_predictions.csv")) > 0
+
+
+def test_it_is_made_once(tuner: Run, work):
+    assert tuner("best", "--ensemble", 2).code == 0
+    model = work / RUN / "ensemble-2" / "model.keras"
+    made = model.stat().st_mtime_ns
+    again = tuner("best", "--ensemble", 2, "--format", "json")
+    assert again.code == 0
+    assert model.stat().st_mtime_ns == made
+    facts = json.loads(again.stdout)
+    assert [member["trial_id"] for member in facts["members"]] == [
+        member["trial_id"]
+        for member in json.loads((model.with_name("evaluation.json")).read_text("utf-8"))["members"]
+    ]
+
+
+@pytest.mark.parametrize("target", ["model.keras", "model.tflite", "model"])
+def test_it_is_one_file_with_parity_card_and_facts(tuner: Run, work, searched, target):
+    result = tuner("best", "--ensemble", 2, "--export", target)
+    assert result.code == 0, result.stderr
+    assert "Parity     largest difference" in result.stderr
+    card = (work / "model.md").read_text("utf-8")
+    evaluation = json.loads((work / RUN / "ensemble-2" / "evaluation.json").read_text("utf-8"))
+    members = [member["trial_id"] for member in evaluation["members"]]
+    assert f"The mean of the probabilities of trials {', '.join(members)}" in card
+    shown = tuner("evaluate", target, "--data", searched / "images", "--format", "json")
+    assert shown.code == 0, shown.stderr
+    found = json.loads(shown.stdout)
+    assert found["confusion_matrix"] == evaluation["confusion_matrix"]
+    assert found["at_threshold"]["threshold"] == evaluation["at_threshold"]["threshold"]
+
+
+def test_its_file_loads_without_this_program_and_takes_raw_pixels(tuner: Run, work, searched):
+    import keras
+
+    tuner("best", "--ensemble", 2, "--export", "model.keras")
+    model = keras.models.load_model(work / "model.keras")
+    dataset = load_dataset(str(searched / "images"), image_size=SIDE)
+    found = model.predict(dataset.images[dataset.splits["test"]], verbose=0)
+    table = pd.read_csv(work / RUN / "ensemble-2" / "predictions.csv")
+    np.testing.assert_allclose(found[:, 0], table["p.REAL"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (
+            ("--ensemble", 4),
+            1,
+            "has 3 trials with a score, and keeps the weights of the best 3. Allowed: 2 to 3",
+        ),
+        (("--ensemble", 1), 2, "--ensemble"),
+        (("--ensemble", 2, "--seeds", 2), 2, "--seeds"),
+        (("--ensemble", 2, "--calibrated", "--export", "model.keras"), 2, "an ensemble has several"),
+    ],
+)
+@pytest.mark.usefixtures("work")
+def test_what_makes_no_sense_is_refused(tuner: Run, arguments, code, words):
+    result = tuner("best", *arguments)
+    assert result.code == code, result.stderr
+    assert result.stdout == ""
+    assert len(result.error_lines) == 1, result.stderr
+    assert words in result.error_lines[0]
+
+
+def test_weights_that_are_not_kept_are_counted(tuner: Run, work):
+    trials = pd.read_csv(work / RUN / "trials.csv", dtype={"trial_id": str})
+    worst = trials.sort_values("score", kind="stable").iloc[0]["trial_id"]
+    shutil.rmtree(work / RUN / "checkpoints" / worst)
+    result = tuner("best", "--ensemble", 3)
+    assert result.code == 1
+    assert "keeps the weights of the best 2. Allowed: 2." in result.error_lines[0]

@@ -1,0 +1,59 @@
+"""`tuner best --ensemble`: the mean of the best trials, beside the best alone."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from tuner.cli.figures import evaluation_view
+from tuner.cli.output import make_table
+from tuner.cli.progress import decoding_bar, waiting
+from tuner.errors import TunerError
+from tuner.evaluation.ensemble import ensemble_before, ensemble_folder, ensemble_members, make_ensemble
+from tuner.evaluation.run_images import run_images
+from tuner.evaluation.run_model import RunModel
+from tuner.results.query import RunView, reference
+
+
+def ensemble_model(run: RunView, count: int, winner_id: str, data: str | None) -> RunModel:
+    """Return the mean of the best trials, which is made once.
+
+    Args:
+        winner_id: The trial in best/, with which it is compared.
+        data: Where the images of the run are now; default: where they were.
+    """
+    members = ensemble_members(run, count)
+    if members[0].trial_id != winner_id:
+        raise TunerError(
+            f"the best trial of run '{run.run_id}' is {members[0].trial_id} by now, and the one evaluated is "
+            f"{winner_id}. Finish the run with: tuner resume {reference(run.path)}"
+        )
+    evaluation = ensemble_before(run, members)
+    if evaluation is None:
+        from tuner.cli.workers import workers_again
+
+        with decoding_bar(quiet=False) as advance:
+            dataset = run_images(run, data, advance)
+        with workers_again(run, dataset) as pool, waiting(f"averaging {count} models", quiet=False):
+            evaluation = make_ensemble(run, members, dataset, pool)
+    return RunModel(run, members, evaluation, ensemble_folder(count))
+
+
+def ensemble_view(model: RunModel) -> RenderableType:
+    """Members, figures on the test split, and what the test against the best of them alone says."""
+    objective = model.run.facts["objective"]
+    rows = [
+        {"trial": trial.trial_id, objective: trial.score, "parameters": trial.num_params}
+        for trial in model.trials
+    ]
+    comparison = model.evaluation["comparison"]
+    low, high = comparison["accuracy_interval_95"]
+    single = f"{comparison['other']} alone  {comparison['accuracy']:.2%}  [{low:.2%}, {high:.2%}] at 95 %"
+    return Group(
+        make_table(["trial", objective, "parameters"], rows),
+        "",
+        evaluation_view(model.evaluation, f"Test split, mean of {len(model.trials)} trials"),
+        "",
+        Text(single),
+        Text(comparison["conclusion"], "bold"),
+    )

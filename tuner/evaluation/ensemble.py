@@ -1,0 +1,133 @@
+"""The mean of the best trials of a run as one model, beside the best of them alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner.data.dataset import Dataset
+from tuner.errors import TunerError
+from tuner.evaluation.judged import Judged, compared
+from tuner.evaluation.members import best_epoch, is_kept
+from tuner.evaluation.predictions import read_predictions, split_predictions, write_predictions
+from tuner.evaluation.significance import ALPHA, p_text
+from tuner.evaluation.thresholds import choose_on_validation
+from tuner.results.query import RunView
+from tuner.results.schema import (
+    BEST,
+    ENSEMBLE_PREFIX,
+    EVALUATION_FILE,
+    MODEL_FILE,
+    PREDICTIONS_FILE,
+    VALIDATION_PREDICTIONS_FILE,
+    TrialRecord,
+)
+from tuner.results.tables import write_json
+from tuner.workers.protocol import Failure, FinishModel, Halt, ModelDone, Pool
+
+
+def ensemble_folder(count: int) -> Path:
+    """Return where the mean of so many trials lies in the folder of a run."""
+    return Path(f"{ENSEMBLE_PREFIX}{count}")
+
+
+def ensemble_members(run: RunView, count: int) -> tuple[TrialRecord, ...]:
+    """Return the best trials of a run by validation score.
+
+    Raises:
+        TunerError: fewer have a score, or the weights of one of them are not kept.
+    """
+    ranked = run.ranked
+    weights = [is_kept(best_epoch(run, trial)) for trial in ranked]
+    possible = weights.index(False) if False in weights else len(ranked)
+    if possible < count:
+        allowed = f"2 to {possible}" if possible > 2 else "2" if possible == 2 else "none"
+        raise TunerError(
+            f"--ensemble {count}: run '{run.run_id}' has {len(ranked)} trials with a score, and keeps the "
+            f"weights of the best {possible}. Allowed: {allowed}. "
+            + ("Choose fewer." if possible > 1 else "Search with more trials.")
+        )
+    return tuple(ranked[:count])
+
+
+def ensemble_before(run: RunView, members: Sequence[TrialRecord]) -> dict[str, Any] | None:
+    """Return the evaluation of the mean of these trials where it was made before, else None."""
+    folder = run.path / ensemble_folder(len(members))
+    path = folder / EVALUATION_FILE
+    if not (path.is_file() and (folder / MODEL_FILE).is_file()):
+        return None
+    evaluation: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return evaluation if evaluation["members"] == _described(members) else None
+
+
+def make_ensemble(
+    run: RunView, members: Sequence[TrialRecord], dataset: Dataset, pool: Pool
+) -> dict[str, Any]:
+    """Write the mean of trials as a model, measure it, and return what its evaluation.json holds.
+
+    Threshold and temperature are chosen on the validation split. The first of the trials must be that in
+    best/, with whose predictions it is compared.
+
+    Raises:
+        TunerError: the models cannot be restored, or have no mean.
+        StorageError: a file cannot be written.
+    """
+    folder = run.path / ensemble_folder(len(members))
+    # What describes an earlier one must not stay beside the model of this one.
+    (folder / EVALUATION_FILE).unlink(missing_ok=True)
+    restored = tuple(best_epoch(run, trial) for trial in members)
+    answer = pool.ask(FinishModel(restored, folder / MODEL_FILE, "test", ("validation",)))
+    if isinstance(answer, Failure | Halt):
+        raise TunerError(f"the ensemble of {len(members)} cannot be made: {answer.message.rstrip('.')}.")
+    assert isinstance(answer, ModelDone)
+    names, positive = dataset.class_names, dataset.positive_class
+    validation = split_predictions(dataset, "validation", answer.others["validation"])
+    test = split_predictions(dataset, "test", answer.probabilities)
+    chosen = choose_on_validation(
+        validation.labels, validation.probabilities, None if positive is None else names.index(positive)
+    )
+    judged = Judged(test, positive, chosen)
+    single = f"trial {members[0].trial_id}"
+    other = read_predictions(run.path / BEST / PREDICTIONS_FILE)
+    comparison = compared("the ensemble", judged, single, other)
+    evaluation = {
+        "run_id": run.run_id,
+        "members": _described(members),
+        "split": "test",
+        **judged.evaluation(),
+        "prediction_s": answer.prediction_s,
+        "comparison": {**comparison, "conclusion": _conclusion(comparison, len(members))},
+    }
+    write_predictions(folder / PREDICTIONS_FILE, test)
+    write_predictions(folder / VALIDATION_PREDICTIONS_FILE, validation)
+    write_json(folder / EVALUATION_FILE, evaluation)
+    return evaluation
+
+
+def _described(members: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    return [
+        {"trial_id": trial.trial_id, "best_epoch": trial.best_epoch, "score": trial.score}
+        for trial in members
+    ]
+
+
+def _conclusion(comparison: dict[str, Any], count: int) -> str:
+    """What the test against the best single model says, and which of the two to use."""
+    single, mine, other = (comparison[key] for key in ("other", "only_this_right", "only_other_right"))
+    found = (
+        f"{mine:,} images right that {single} alone gets wrong, {other:,} the other way round, "
+        f"{p_text(comparison['p_value'])} ({comparison['test']})"
+    )
+    if comparison["p_value"] >= ALPHA:
+        return (
+            f"The difference from {single} alone cannot be told from chance: {found}. Use the single model, "
+            "which is smaller and faster."
+        )
+    if mine > other:
+        return (
+            f"The ensemble is better than {single} alone: {found}. It is as large and as slow as its "
+            f"{count} members together."
+        )
+    return f"The ensemble is worse than {single} alone: {found}. Use the single model."

@@ -1,0 +1,18 @@
+"""The best epoch of a trial, as a worker restores it."""
+
+from __future__ import annotations
+
+from tuner.results.query import RunView
+from tuner.results.schema import CHECKPOINTS, TrialRecord
+from tuner.training.checkpoint import BEST_FILE
+from tuner.workers.protocol import Member
+
+
+def best_epoch(run: RunView, trial: TrialRecord) -> Member:
+    """Return the configuration of a trial, and the folder with the weights of its best epoch."""
+    return Member(trial.values, run.path / CHECKPOINTS / trial.trial_id)
+
+
+def is_kept(member: Member) -> bool:
+    """True where these weights are still there: a search keeps those of its best trials."""
+    return (member.checkpoint_dir / BEST_FILE).is_file()

@@ -1,0 +1,262 @@
+"""The best configurations of a run trained anew, on all images but those of the test, with several seeds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuner.config import make_config, split_objective
+from tuner.data.dataset import Dataset
+from tuner.errors import StorageError, TunerError
+from tuner.evaluation.metrics import evaluate
+from tuner.evaluation.predictions import split_predictions, write_predictions
+from tuner.evaluation.spread import main_figures, spread
+from tuner.files import replace_text
+from tuner.results.query import RunView, trial_history
+from tuner.results.schema import (
+    CHECKPOINT,
+    ERRORS,
+    EVALUATION_FILE,
+    MODEL_FILE,
+    PREDICTIONS_FILE,
+    RETRAINED,
+    SEED_PREFIX,
+    SUMMARY_FILE,
+    TrialRecord,
+)
+from tuner.results.tables import write_json
+from tuner.search.checkpoints import Checkpoints
+from tuner.search.oracles import make_plan
+from tuner.search.tasks import Tasks
+from tuner.training.checkpoint import History, read_history
+from tuner.training.task import EpochDone, Objective, RungDone, StepsDone, TrainTask
+from tuner.workers.protocol import Failure, FinishModel, Halt, Lost, Member, ModelDone, Pool
+
+SPLITS = ("train", "validation")
+# So often may the process of one be killed from outside.
+MAX_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class SeededTrial:
+    """A configuration of a search to be trained with one seed, and the folder for what comes of it."""
+
+    trial: TrialRecord
+    seed: int
+    epochs: int
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return f"{self.trial.trial_id} seed {self.seed}"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder of what it takes to go on, while it is trained."""
+        return self.folder / CHECKPOINT
+
+    def evaluation(self) -> dict[str, Any] | None:
+        """Return its figures on the test split once it is trained and measured, None before that."""
+        path = self.folder / EVALUATION_FILE
+        if not (path.is_file() and (self.folder / MODEL_FILE).is_file()):
+            return None
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        # A search that went on may have found that more epochs are better.
+        return found if found["epochs"] == self.epochs else None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One of them is trained and measured."""
+
+    which: SeededTrial
+    evaluation: dict[str, Any]
+
+
+Event = StepsDone | EpochDone | Measured
+
+
+def seeded_trials(run: RunView, seeds: int, top: int) -> list[SeededTrial]:
+    """Return what is to be trained: the best `top` configurations, each with as many seeds.
+
+    The seeds count up from that of the run.
+
+    Raises:
+        TunerError: fewer trials have a score.
+    """
+    ranked = run.ranked
+    if len(ranked) < top:
+        raise TunerError(
+            f"--top {top}: of the trials of run '{run.run_id}', {len(ranked)} have a score. "
+            f"Allowed: 1 to {len(ranked)}. Choose fewer."
+        )
+    images = sum(run.facts["data"]["counts"]["train"].values())
+    first = run.facts["seed"]
+    found = []
+    for trial in ranked[:top]:
+        epochs = passes_to_best(trial_history(run, trial.trial_id), trial.best_epoch, images)
+        folder = run.path / RETRAINED / trial.trial_id
+        found += [
+            SeededTrial(trial, seed, epochs, folder / f"{SEED_PREFIX}{seed}")
+            for seed in range(first, first + seeds)
+        ]
+    return found
+
+
+def passes_to_best(history: History, best_epoch: int | None, images: int) -> int:
+    """Return how many passes over so many images a trial has made to its best epoch, rounded up.
+
+    Epochs on part of the images count for that part.
+    """
+    return -(-sum(epoch.images for epoch in history[:best_epoch]) // images)
+
+
+def retrain(run: RunView, dataset: Dataset, pool: Pool, wanted: Sequence[SeededTrial]) -> Iterator[Event]:
+    """Train and measure what is not finished yet, and yield what happens.
+
+    Each goes on from its checkpoint, where it has one, and ends as if it had never been stopped.
+
+    Args:
+        dataset: The images of the run, those of the validation split in training.
+
+    Raises:
+        TunerError: one cannot be trained. Those that are finished stay.
+        StorageError: a file cannot be written.
+    """
+    tasks = _tasks(run)
+    waiting = deque(each for each in wanted if each.evaluation() is None)
+    under_way: dict[int, SeededTrial] = {}
+    deaths: Counter[str] = Counter()
+    while waiting or under_way:
+        for worker in pool.idle():
+            if waiting:
+                under_way[worker] = waiting.popleft()
+                pool.submit(worker, _task(tasks, under_way[worker]))
+        found = pool.next_event()
+        if found is None or found[0] not in under_way:
+            continue
+        worker, event = found
+        each = under_way[worker]
+        if isinstance(event, StepsDone | EpochDone):
+            yield event
+        elif isinstance(event, RungDone):
+            member = Member(each.trial.values, each.checkpoint)
+            pool.submit(worker, FinishModel((member,), each.folder / MODEL_FILE, "test"))
+        elif isinstance(event, ModelDone):
+            yield Measured(each, _measure(run, dataset, each, event))
+            del under_way[worker]
+        elif isinstance(event, Lost):
+            waiting.appendleft(under_way.pop(worker))
+            deaths[each.label] += 1
+            if deaths[each.label] >= MAX_ATTEMPTS:
+                raise _failed(each, f"its process was killed {MAX_ATTEMPTS} times")
+        elif isinstance(event, Failure):
+            if event.traceback:
+                replace_text(run.path / ERRORS / f"{each.label.replace(' ', '-')}.txt", event.traceback)
+            raise _failed(each, f"{event.reason}: {event.message}")
+        elif isinstance(event, Halt):
+            raise StorageError(event.message)
+
+
+def summarize(run: RunView, wanted: Sequence[SeededTrial]) -> dict[str, Any]:
+    """Write and return the figures of all of them, which must be finished, with the spread of each trial's.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    trials: list[dict[str, Any]] = []
+    for trial in dict.fromkeys(each.trial.trial_id for each in wanted):
+        of_trial = [each for each in wanted if each.trial.trial_id == trial]
+        evaluations = [_finished(each) for each in of_trial]
+        figures = [main_figures(evaluation) for evaluation in evaluations]
+        record = of_trial[0].trial
+        trials.append(
+            {
+                "trial_id": trial,
+                "hyperparameters": record.values,
+                "score": record.score,
+                "num_params": record.num_params,
+                "batch_size": record.batch_size,
+                "epochs": of_trial[0].epochs,
+                "seeds": [
+                    {"seed": each.seed, "folder": str(each.folder.relative_to(run.path)), **own}
+                    for each, own in zip(of_trial, figures, strict=True)
+                ],
+                "figures": spread(figures),
+            }
+        )
+    summary = {
+        "run_id": run.run_id,
+        "objective": run.facts["objective"],
+        "trained_on": evaluations[0]["trained_on"],
+        "test_images": evaluations[0]["images"],
+        "trials": trials,
+    }
+    write_json(run.path / RETRAINED / SUMMARY_FILE, summary)
+    return summary
+
+
+def _tasks(run: RunView) -> Tasks:
+    # Keras Tuner takes a second to import, which a look at what is finished should not take.
+    from tuner.search.configurations import declared_space, space_size
+
+    config = make_config(run.facts["config"])
+    plan = make_plan(config, space_size(declared_space(run.facts["hyperparameters"])))
+    objective = Objective(*split_objective(config.objective))
+    return Tasks(config, plan, objective, run.facts, Checkpoints(run.path))
+
+
+def _task(tasks: Tasks, each: SeededTrial) -> TrainTask:
+    """What the search would train, but with all images from the first epoch on, and no validation."""
+    if len(read_history(each.checkpoint)) > each.epochs:
+        shutil.rmtree(each.checkpoint)
+    return replace(
+        tasks.make(each.trial, each.epochs, deadline=None),
+        trial_id=each.label,
+        objective=None,
+        seed=each.seed,
+        checkpoint_dir=each.checkpoint,
+        epochs_reported=0,
+        data_share=1.0,
+    )
+
+
+def _measure(run: RunView, dataset: Dataset, each: SeededTrial, answer: ModelDone) -> dict[str, Any]:
+    """Write what came of one, its evaluation last, and let its checkpoint go."""
+    test = split_predictions(dataset, "test", answer.probabilities)
+    evaluation = {
+        "run_id": run.run_id,
+        "trial_id": each.trial.trial_id,
+        "seed": each.seed,
+        "epochs": each.epochs,
+        "trained_on": {"splits": list(SPLITS), "images": len(dataset.splits["train"])},
+        "split": "test",
+        **evaluate(test.labels, test.probabilities, dataset.class_names, dataset.positive_class),
+        "duration_s": sum(epoch.duration_s for epoch in read_history(each.checkpoint)),
+        "prediction_s": answer.prediction_s,
+    }
+    write_predictions(each.folder / PREDICTIONS_FILE, test)
+    write_json(each.folder / EVALUATION_FILE, evaluation)
+    shutil.rmtree(each.checkpoint, ignore_errors=True)
+    return evaluation
+
+
+def _finished(each: SeededTrial) -> dict[str, Any]:
+    evaluation = each.evaluation()
+    assert evaluation is not None
+    # Of a process that was killed just before it could remove it.
+    shutil.rmtree(each.checkpoint, ignore_errors=True)
+    return evaluation
+
+
+def _failed(each: SeededTrial, why: str) -> TunerError:
+    return TunerError(
+        f"trial {each.label} cannot be trained again: {why.rstrip('.')}. What is finished stays; type the "
+        "same again to go on."
+    )

@@ -1,0 +1,45 @@
+"""The images that a run was made on, found again and split as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tuner.data.dataset import Dataset, load_dataset
+from tuner.errors import DataError
+from tuner.evaluation.models import trained_on
+from tuner.results.query import RunView
+
+
+def run_images(
+    run: RunView, data: str | None = None, progress: Callable[[int, int], None] | None = None
+) -> Dataset:
+    """Return the data set of a run, split as it was.
+
+    Args:
+        data: Where it is now; default: where it was.
+        progress: Called with (done, total) while images are decoded.
+
+    Raises:
+        DataError: it is gone, or is another by now.
+    """
+    facts, known = run.facts["data"], trained_on(run.facts)
+    source = data or facts["source"]
+    size, _, channels = facts["image_shape"]
+    try:
+        dataset = load_dataset(
+            source,
+            image_size=size,
+            channels=channels,
+            seed=known.seed,
+            positive=facts["positive_class"],
+            limit=known.limit,
+            progress=progress,
+        )
+    except DataError as error:
+        raise DataError(f"no images of run '{run.run_id}': {error} Or say where they are: --data") from None
+    if dataset.fingerprint != known.fingerprint:
+        raise DataError(
+            f"'{source}' is not what run '{run.run_id}' was made on: its fingerprint is "
+            f"{dataset.fingerprint}, not {known.fingerprint}. Name the images of the run with --data."
+        )
+    return dataset

@@ -1,0 +1,46 @@
+"""The figures of a configuration that was trained several times: how far they lie from one another."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+FIGURES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "eer": "equal error rate",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "ece": "ECE",
+}
+"""Figures of an evaluation, as files and as people call them."""
+
+
+def main_figures(evaluation: dict[str, Any]) -> dict[str, float | None]:
+    """Return the FIGURES of an evaluation; without a positive class, means over the classes.
+
+    What such a split does not have, AUROC of a single class for one, is None.
+    """
+    means = evaluation.get("macro", {})
+    return {name: evaluation.get(name, means.get(name)) for name in FIGURES}
+
+
+def spread(figures: Sequence[dict[str, float | None]]) -> dict[str, dict[str, float | None]]:
+    """Return mean, standard deviation, least and most of each figure that all of them have.
+
+    The deviation is that of a sample, with n - 1 in the denominator; of a single one there is none.
+    """
+    found: dict[str, dict[str, float | None]] = {}
+    for name in FIGURES:
+        values = [value for each in figures if (value := each[name]) is not None]
+        if len(values) == len(figures):
+            found[name] = {
+                "mean": statistics.fmean(values),
+                "sd": statistics.stdev(values) if len(values) > 1 else None,
+                "min": min(values),
+                "max": max(values),
+            }
+    return found
