@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from tuner.errors import StorageError
@@ -26,8 +26,11 @@ from tuner.results.schema import (
     EpochRecord,
     TrialRecord,
 )
-from tuner.results.store_layout import MIGRATIONS, SCHEMA_SQL
+from tuner.results.store_file import connect, damaged, migrate
+from tuner.results.store_layout import SCHEMA_SQL
 from tuner.training.checkpoint import Epoch
+
+_TRIAL_COLUMNS = [field.name for field in fields(TrialRecord) if field.name not in ("values", "metrics")]
 
 
 class Store:
@@ -43,9 +46,9 @@ class Store:
             raise damaged(path, "it is missing")
         if not path.stat().st_size:
             raise damaged(path, "it is empty")
-        self._connection = _connect(path)
+        self._connection = connect(path)
         try:
-            self._migrate()
+            migrate(self._connection, path)
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise damaged(path, str(error)) from None
@@ -53,7 +56,7 @@ class Store:
     @classmethod
     def create(cls, path: Path, run: dict[str, Any]) -> Store:
         """Make the store of a new run with its facts (values that JSON can hold)."""
-        connection = _connect(path)
+        connection = connect(path)
         connection.executescript(f"BEGIN; {SCHEMA_SQL} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         connection.close()
         store = cls(path)
@@ -213,21 +216,22 @@ class Store:
             "USING (trial_id) WHERE epoch = best_epoch AND value IS NOT NULL"
         )
         for trial_id, metric, value in self._rows(best, arguments):
-            metrics.setdefault(trial_id, {})[metric] = value
-        columns = [field.name for field in fields(TrialRecord) if field.name not in ("values", "metrics")]
+            # All trials have the same names; thousands of them should not hold as many copies.
+            metrics.setdefault(trial_id, {})[intern(metric)] = value
         rows = self._rows(
-            f"SELECT hyperparameters, {', '.join(columns)} FROM trials {condition} "
+            f"SELECT hyperparameters, {', '.join(_TRIAL_COLUMNS)} FROM trials {condition} "
             "ORDER BY length(trial_id), trial_id",
             arguments,
         )
         return [
             TrialRecord(
-                values=json.loads(values),
+                values={intern(name): value for name, value in json.loads(values).items()},
                 metrics=metrics.get(row[0], {}),
-                **dict(zip(columns, row, strict=True)),
+                **dict(zip(_TRIAL_COLUMNS, row, strict=True)),
             )
             for values, *row in rows
         ]
+
     def rung_scores(self) -> dict[str, list[float | None]]:
         """Return trial -> its score at the end of each rung, from the first; None where it has not ended."""
         scores: dict[str, list[float | None]] = {}
@@ -235,13 +239,17 @@ class Store:
             scores.setdefault(trial_id, []).append(score)
         return scores
 
-
     def epochs(self, trial_id: str | None = None) -> list[EpochRecord]:
         """Return every metric of every epoch, of one trial or of all, in order."""
+        return list(self.each_epoch(trial_id))
+
+    def each_epoch(self, trial_id: str | None = None) -> Iterator[EpochRecord]:
+        """Yield what `epochs` returns, which of a large run is more than should be in memory at once."""
         condition, arguments = ("WHERE trial_id = ? ", (trial_id,)) if trial_id else ("", ())
         columns = ", ".join(EPOCH_COLUMNS)
         query = f"SELECT {columns} FROM epochs {condition}ORDER BY length(trial_id), trial_id, epoch, metric"
-        return [EpochRecord(*row) for row in self._rows(query, arguments)]
+        for row in self._each_row(query, arguments):
+            yield EpochRecord(*row)
 
     def history(self, trial_id: str) -> tuple[Epoch, ...]:
         """Return the finished epochs of a trial, from the first on; a value that was not finite is NaN."""
@@ -268,39 +276,13 @@ class Store:
             raise damaged(self._path, str(error)) from None
 
     def _rows(self, query: str, arguments: tuple[Any, ...] = ()) -> list[Any]:
+        return list(self._each_row(query, arguments))
+
+    def _each_row(self, query: str, arguments: tuple[Any, ...] = ()) -> Iterator[Any]:
         try:
-            return self._connection.execute(query, arguments).fetchall()
+            yield from self._connection.execute(query, arguments)
         except sqlite3.DatabaseError as error:
             raise damaged(self._path, str(error)) from None
-
-    def _migrate(self) -> None:
-        version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'trials'").fetchone():
-            raise damaged(self._path, "it holds no trials")
-        if version > SCHEMA_VERSION:
-            raise StorageError(
-                f"'{self._path}' has store version {version}; this tuner knows {SCHEMA_VERSION}. Update it."
-            )
-        for old in range(version, SCHEMA_VERSION):
-            script = f"BEGIN; {MIGRATIONS[old]} PRAGMA user_version = {old + 1}; COMMIT;"
-            self._connection.executescript(script)
-
-
-def damaged(path: Path, how: str) -> StorageError:
-    """The error for a store that cannot be read."""
-    return StorageError(f"'{path}' is damaged: {how}. Repair it with: tuner doctor {path.parent}")
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        if not os.access(path.parent, os.W_OK):  # a run on a read-only disk can still be looked at
-            return sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
-        connection = sqlite3.connect(path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-    except sqlite3.DatabaseError as error:
-        raise damaged(path, str(error)) from None
-    return connection
 
 
 def _set_run(cursor: sqlite3.Cursor, facts: dict[str, Any]) -> None:

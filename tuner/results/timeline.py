@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.results.schema import STORE_FILE
-from tuner.results.store import Store, damaged
+from tuner.results.store import Store
+from tuner.results.store_file import damaged
 
 _QUERY = """
 SELECT trial_id, epoch, epochs.rung, value, duration_s, images, spent_s

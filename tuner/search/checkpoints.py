@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from tuner.results.schema import CHECKPOINTS
+from tuner.search.pace import Pace
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE
 
 
@@ -15,6 +16,7 @@ class Checkpoints:
 
     def __init__(self, run_path: Path) -> None:
         self._path = run_path / CHECKPOINTS
+        self._pace = Pace()
         self._present = {path.name for path in self._path.iterdir()} if self._path.is_dir() else set()
 
     def folder(self, trial_id: str) -> Path:
@@ -26,13 +28,19 @@ class Checkpoints:
         """True where the weights of a trial's best epoch are kept."""
         return (self._path / trial_id / BEST_FILE).is_file()
 
+    def refresh(self, best: Collection[str], may_continue: Callable[[str], bool]) -> None:
+        """Prune if it is time: all that are there have to be looked at, as each event may tell on any."""
+        if self._pace.is_due():
+            self.prune(best, may_continue)
+
     def prune(self, best: Collection[str], may_continue: Callable[[str], bool]) -> None:
         """Delete what no later step needs: the state of losers, and all but the weights of the best."""
-        for trial_id in sorted(self._present):
-            if may_continue(trial_id):
-                continue
-            if trial_id in best:
-                (self._path / trial_id / STATE_FILE).unlink(missing_ok=True)
-            else:
-                shutil.rmtree(self._path / trial_id, ignore_errors=True)
-                self._present.discard(trial_id)
+        with self._pace.measured():
+            for trial_id in sorted(self._present):
+                if may_continue(trial_id):
+                    continue
+                if trial_id in best:
+                    (self._path / trial_id / STATE_FILE).unlink(missing_ok=True)
+                else:
+                    shutil.rmtree(self._path / trial_id, ignore_errors=True)
+                    self._present.discard(trial_id)

@@ -90,14 +90,13 @@ class Search:
                 found = self._pool.next_event()
                 if found is not None:
                     self._handle(found[1])
+                    self._checkpoints.refresh(self._best(), self._oracle.may_continue)
             self._train_winner_again()
         except BaseException:
             with suppress(StorageError):
-                self._let_go()
-                self._outputs.write()
+                self._close()
             raise
-        self._let_go()
-        self._outputs.write()
+        self._close()
         return self._outcome()
 
     def _outcome(self) -> Outcome:
@@ -283,18 +282,22 @@ class Search:
             oracle_trial.status, oracle_trial.score = trial.status, trial.score
             self._oracle.end_trial(oracle_trial)
         self._leaders.update(trial)
-        best = [record.trial_id for record in self._leaders.trials]
-        self._checkpoints.prune(best, self._oracle.may_continue)
         self._outputs.refresh()
-        is_best = best[:1] == [trial.trial_id]
+        is_best = self._best()[:1] == [trial.trial_id]
         self._listener(RungEnded(trial, self._planned_epochs(trial.trial_id) - trial.epochs, is_best))
 
-    def _let_go(self) -> None:
-        """Put on record that trials under way were cut short by no fault of theirs."""
+    def _best(self) -> list[str]:
+        """The trials whose best weights are kept, the best of all first."""
+        return [trial.trial_id for trial in self._leaders.trials]
+
+    def _close(self) -> None:
+        """Put on record that trials under way were cut short by no fault of theirs; tidy up."""
         for trial_id, trial in list(self._trials.items()):
             if trial.status == RUNNING:
                 self._store.stop(trial_id)
                 self._reread(trial_id)
+        self._checkpoints.prune(self._best(), self._oracle.may_continue)
+        self._outputs.write()
 
     def _reread(self, trial_id: str) -> TrialRecord:
         """Return a trial as it is on record, after an event that changed it."""
