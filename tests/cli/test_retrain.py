@@ -115,7 +115,6 @@ def test_only_what_others_need_is_left(retrained):
         assert names == {"model.keras", "predictions.csv", "evaluation.json"}
 
 
-@pytest.mark.usefixtures("work")
 def test_what_is_finished_is_taken_as_it_is_and_the_rest_trained(tuner: Run, work):
     kept = {seed: figures(work, seed) for seed in (0, 1)}
     times = {seed: (seed_folder(work, seed) / "model.keras").stat().st_mtime_ns for seed in (0, 1)}

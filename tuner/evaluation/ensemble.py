@@ -117,7 +117,7 @@ def _conclusion(comparison: dict[str, Any], count: int) -> str:
     """What the test against the best single model says, and which of the two to use."""
     single, mine, other = (comparison[key] for key in ("other", "only_this_right", "only_other_right"))
     found = (
-        f"{mine:,} images right that {single} alone gets wrong, {other:,} the other way round, "
+        f"images that only the ensemble has right: {mine:,}; that only {single} has right: {other:,}; "
         f"{p_text(comparison['p_value'])} ({comparison['test']})"
     )
     if comparison["p_value"] >= ALPHA:
