@@ -120,6 +120,8 @@ def simulate(request: Request) -> dict[str, Any]:
         search = Search(config, folder, store, make_oracle(config, space()), pool, listen)
         outcome = search.run()
         note()
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        shares = {part: seconds for part, seconds in spent.items() if part != "simulated workers"}
         trials = store.trials()
         store.close()
         store_mib = (folder / STORE_FILE).stat().st_size / MIB
@@ -127,6 +129,7 @@ def simulate(request: Request) -> dict[str, Any]:
     last, tenths = laps[-1], _tenths(laps)
     return {
         **asdict(request),
+        "times": Path(request.times).parent.name,
         "temporary_folder": tempfile.gettempdir(),
         "outcome": outcome.status,
         "trials": len(trials),
@@ -149,13 +152,11 @@ def simulate(request: Request) -> dict[str, Any]:
             1000 * (after.driver_s - before.driver_s) / (after.epochs - before.epochs)
             for before, after in pairwise(tenths)
         ],
-        "share_of_driver": {
-            part: seconds / last.driver_s for part, seconds in spent.items() if part != "simulated workers"
-        },
+        "share_of_driver": {part: seconds / last.driver_s for part, seconds in shares.items()},
         "store_mib": store_mib,
         "store_kib_per_trial": 1024 * store_mib / len(trials),
         "resident_mib_by_tenth": [lap.resident_mib for lap in tenths],
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mib": peak_mib,
         "resident_kib_per_trial": 1024
         * (tenths[-2].resident_mib - tenths[1].resident_mib)
         * 10
