@@ -11,7 +11,7 @@ import numpy as np
 from tests.results.records import FACTS, epoch, record
 from tuner.config import make_config, to_toml
 from tuner.evaluation.corruptions import CORRUPTIONS
-from tuner.evaluation.explain import Heatmaps, write_gallery
+from tuner.evaluation.explain import MakeHeatmaps, write_gallery
 from tuner.evaluation.metrics import evaluate
 from tuner.evaluation.predictions import Predictions, write_predictions
 from tuner.evaluation.thresholds import Chosen
@@ -26,6 +26,7 @@ from tuner.results.schema import (
     STORE_FILE,
 )
 from tuner.results.store import Store
+from tuner.training.heatmaps import GRAD_CAM, Heatmaps
 
 CLASSES = ("FAKE", "REAL")
 RUNG_ENDS = (1, 3, 9)
@@ -110,9 +111,9 @@ def predictions(classes: tuple[str, ...] = CLASSES, count: int = 90) -> Predicti
     return Predictions(paths, labels, classes, raised / raised.sum(axis=1, keepdims=True))
 
 
-def halves(indices: np.ndarray, _: np.ndarray) -> np.ndarray:
+def halves(indices: np.ndarray, _: np.ndarray, method: str = GRAD_CAM) -> Heatmaps:
     """Maps of a model that looks at everything alike."""
-    return np.full((len(indices), 2, 2), 0.5)
+    return Heatmaps(np.full((len(indices), 2, 2), 0.5), method)
 
 
 def reported_run(
@@ -120,7 +121,7 @@ def reported_run(
     trials: int = 12,
     failed: int = 0,
     classes: tuple[str, ...] = CLASSES,
-    heat: Heatmaps | None = halves,
+    heat: MakeHeatmaps | None = halves,
     **facts: Any,
 ) -> RunView:
     """A searched run whose best trial was tested, with a gallery."""

@@ -10,6 +10,7 @@ from tests.evaluation.reported import Pixels, predictions
 from tuner.errors import StorageError
 from tuner.evaluation.explain import IMAGES_EACH, MAX_CLASSES, choose_examples, read_gallery, write_gallery
 from tuner.evaluation.predictions import Predictions
+from tuner.training.heatmaps import Heatmaps
 
 
 def of(labels: list[int], first: list[float]) -> Predictions:
@@ -46,15 +47,16 @@ def test_a_gallery_is_read_as_it_was_written(tmp_path: Path) -> None:
     made, pixels = predictions(), Pixels(90)
     asked: list[Any] = []
 
-    def maps(indices: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    def maps(indices: np.ndarray, classes: np.ndarray) -> Heatmaps:
         asked.append((indices, classes))
-        return np.ones((len(indices), 3, 2))
+        return Heatmaps(np.ones((len(indices), 3, 2)), "by hand")
 
     data: Any = pixels
     write_gallery(tmp_path / "gallery.npz", data, "test", made, maps)
     gallery = read_gallery(tmp_path / "gallery.npz")
     assert gallery is not None
     assert gallery.class_names == ("FAKE", "REAL")
+    assert gallery.method == "by hand"
     chosen = choose_examples(made)
     assert (asked[0][0] == chosen + 3).all()
     for example, index in zip(gallery.examples, chosen, strict=True):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import pytest
 from tests.evaluation.finished import finished_run
 from tests.evaluation.pages import Page, page
 from tests.evaluation.reported import halves, multiply, reported_run, searched_run
-from tuner.evaluation.explain import Heatmaps
+from tuner.evaluation.explain import MakeHeatmaps
 from tuner.evaluation.report import contents as report_contents
 from tuner.evaluation.report.contents import Contents, read_contents
 from tuner.evaluation.report.page import render, write_report
 from tuner.results.schema import BEST, EVALUATION_FILE, PREDICTIONS_FILE
-from tuner.training.heatmaps import AttentionMaps
+from tuner.training.heatmaps import ATTENTION_ROLLOUT
 
 HOSTILE = "<script>alert(1)</script>"
 MIB = 2**20
@@ -107,13 +108,15 @@ def test_a_run_of_an_earlier_version_has_a_page_without_a_gallery(tmp_path: Path
     [
         (halves, "Leave bright what the model looked at : Grad-CAM of the predicted class"),
         (
-            lambda indices, classes: halves(indices, classes).view(AttentionMaps),
+            partial(halves, method=ATTENTION_ROLLOUT),
             "Leave bright what the model looked at : attention rollout, how much of each patch",
         ),
         (None, "Without maps of what the model looked at"),
     ],
 )
-def test_the_gallery_says_how_its_maps_were_made(tmp_path: Path, heat: Heatmaps | None, words: str) -> None:
+def test_the_gallery_says_how_its_maps_were_made(
+    tmp_path: Path, heat: MakeHeatmaps | None, words: str
+) -> None:
     text = " ".join(page(reported_run(tmp_path / "r", heat=heat)).text.split())
     assert words in text
     assert text.count("Grad-CAM") + text.count("attention rollout") == (1 if heat else 2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tuner.training.attention import attention_rollout, attention_scores, rollout
-from tuner.training.heatmaps import ATTENTION_ROLLOUT, GRAD_CAM, heatmaps, method
+from tuner.training.heatmaps import ATTENTION_ROLLOUT, GRAD_CAM, heatmaps
 
 pytestmark = pytest.mark.training
 
@@ -117,9 +117,10 @@ def test_a_vit_of_the_search_space_has_maps_of_its_patches() -> None:
         hp.Fixed(name, value)
     model = vit.build(hp, DataSpec((32, 32, 3), 2))
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
-    maps = heatmaps(model, images, np.zeros(3, np.int64))
-    assert maps is not None
-    assert (maps.shape, method(maps)) == ((3, 8, 8), ATTENTION_ROLLOUT)
+    found = heatmaps(model, images, np.zeros(3, np.int64))
+    assert found is not None
+    maps = found.maps
+    assert (maps.shape, found.method) == ((3, 8, 8), ATTENTION_ROLLOUT)
     assert (maps.min(axis=(1, 2)).tolist(), maps.max(axis=(1, 2)).tolist()) == ([0] * 3, [1] * 3)
 
 
@@ -131,7 +132,7 @@ def test_a_model_without_attention_has_maps_of_gradients() -> None:
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 1)(inputs))
     maps = heatmaps(keras.Model(inputs, layers.Dense(2)(x)), np.zeros((1, 4, 4, 3)), np.array([0]))
     assert maps is not None
-    assert method(maps) == GRAD_CAM
+    assert maps.method == GRAD_CAM
 
 
 def test_attention_that_is_not_between_all_patches_has_no_map() -> None:

@@ -14,12 +14,12 @@ from tuner.errors import StorageError
 from tuner.evaluation.calibration import predicted_classes
 from tuner.evaluation.predictions import Predictions
 from tuner.files import replacing
-from tuner.training.heatmaps import GRAD_CAM, method
+from tuner.training.heatmaps import GRAD_CAM, Heatmaps
 
 IMAGES_EACH = 8
 MAX_CLASSES = 8
 
-Heatmaps = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
+MakeHeatmaps = Callable[[np.ndarray, np.ndarray], Heatmaps | None]
 """Takes indices of images (n,) and class indices (n,), and returns maps (n, rows, columns) from 0 to 1, as
 `tuner.training.heatmaps` makes them."""
 
@@ -87,7 +87,7 @@ def choose_examples(predictions: Predictions) -> np.ndarray:
 
 
 def write_gallery(
-    path: Path, dataset: Dataset, split: str, predictions: Predictions, heatmaps: Heatmaps | None = None
+    path: Path, dataset: Dataset, split: str, predictions: Predictions, heatmaps: MakeHeatmaps | None = None
 ) -> None:
     """Keep the pixels of the examples: a run's folder has no others.
 
@@ -111,8 +111,8 @@ def write_gallery(
     }
     heat = heatmaps(indices, predicted) if heatmaps is not None and len(chosen) else None
     if heat is not None:
-        arrays["heat"] = np.round(np.clip(np.asarray(heat), 0, 1) * 255).astype(np.uint8)
-        arrays["method"] = np.array(method(heat))
+        arrays["heat"] = np.round(np.clip(heat.maps, 0, 1) * 255).astype(np.uint8)
+        arrays["method"] = np.array(heat.method)
     with replacing(path) as draft:
         np.savez_compressed(draft, allow_pickle=False, **arrays)
 

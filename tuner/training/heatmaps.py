@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tuner.training import grad_cam as gradients
 from tuner.training.attention import attention_rollout
+from tuner.training.grad_cam import grad_cam
 
 GRAD_CAM, ATTENTION_ROLLOUT = "Grad-CAM", "attention rollout"
 
 
-class AttentionMaps(np.ndarray):
-    """Maps by attention rollout: an array that still says so where it comes out of another process."""
+@dataclass(frozen=True)
+class Heatmaps:
+    """Maps (n, rows, columns) from 0 to 1, and the name of the method that made them."""
+
+    maps: np.ndarray
+    method: str
 
 
-def heatmaps(model: Any, images: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
-    """Return what a model looked at in each image: maps (n, rows, columns), each from 0 to 1.
+def heatmaps(model: Any, images: np.ndarray, classes: np.ndarray) -> Heatmaps | None:
+    """Return what a model looked at in each image.
 
-    Those of a model that attends between patches are by attention rollout, and AttentionMaps; others are by
-    Grad-CAM, for a class each. None of a model that neither suits.
+    Maps of a model that attends between patches are by attention rollout; others are by Grad-CAM, for a class
+    each. None of a model that neither suits.
 
     Args:
         model: A Keras model of images.
@@ -28,13 +33,7 @@ def heatmaps(model: Any, images: np.ndarray, classes: np.ndarray) -> np.ndarray 
         classes: Class indices of shape (n,).
     """
     attention = attention_rollout(model, images)
-    return gradients.grad_cam(model, images, classes) if attention is None else attention.view(AttentionMaps)
-
-
-def method(maps: np.ndarray) -> str:
-    """Return the name of the method that made maps."""
-    return ATTENTION_ROLLOUT if isinstance(maps, AttentionMaps) else GRAD_CAM
-
-
-grad_cam = heatmaps
-"""The name that workers ask for."""
+    if attention is not None:
+        return Heatmaps(attention, ATTENTION_ROLLOUT)
+    gradients = grad_cam(model, images, classes)
+    return None if gradients is None else Heatmaps(gradients, GRAD_CAM)
