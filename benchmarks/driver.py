@@ -25,7 +25,7 @@ from tuner.results.store import Store
 from tuner.training.checkpoint import Epoch
 from tuner.training.device import quiet_import
 from tuner.training.task import EpochDone, RungDone, TrainTask
-from tuner.workers.protocol import Event, Request
+from tuner.workers.protocol import Event, Ready, Request
 
 
 class StubPool:
@@ -33,6 +33,12 @@ class StubPool:
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
+
+    def place(self, number: int) -> str:  # noqa: ARG002
+        return ""
+
+    def device(self) -> Ready:
+        raise NotImplementedError
 
     def idle(self) -> list[int]:
         return [] if self._events else [0]

@@ -11,11 +11,12 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(path for top in ("tuner", "search_spaces") for path in (ROOT / top).rglob("*.py"))
 SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").glob("*.py"))]
 
-BASE = ("errors", "config", "files")
+BASE = ("errors", "units", "config", "files")
 # What each part of the program may import of the others.
 BEFORE = {
     "errors": set(),
-    "config": {"errors"},
+    "units": set(),
+    "config": {"errors", "units"},
     "files": {"errors"},
     "data": {*BASE},
     "training": {*BASE, "data"},

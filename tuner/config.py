@@ -21,46 +21,28 @@ from pydantic import (
 )
 
 from tuner.errors import UsageError
+from tuner.units import mebibytes, seconds
 
 Direction = Literal["min", "max"]
 
-_DURATION = re.compile(
-    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
-)
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?)?", re.IGNORECASE)
 _MINIMIZED = ("loss", "error", "mse", "mae", "brier", "ece", "eer", "hinge", "kl_divergence", "crossentropy")
 _MAXIMIZED = ("accuracy", "acc", "auc", "auroc", "precision", "recall", "f1", "f1_score", "average_precision")
 
 
-def _seconds(value: object) -> object:
-    """Turn "2h", "1h30m", "45s" or a number into seconds."""
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if not value.strip() or match is None:
-        raise ValueError("write a time such as 90s, 45m, 2h or 1h30m")
-    return sum(
-        float(n) * unit for n, unit in zip(match.groups(default="0"), (86400, 3600, 60, 1), strict=True)
-    )
-
-
-def _mebibytes(value: object) -> object:
-    """Turn "4GiB", "4g", "500MB" or a number of MiB into MiB."""
-    if not isinstance(value, str):
-        return value
-    match = _SIZE.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("write a size such as 4GiB, 500MB or 2048 (MiB)")
-    number, unit, binary = match.groups()
-    if unit is None:
-        return float(number)
-    # "4g" is what people write for GiB; only "4GB" spelt out is decimal.
-    base = 1000 if value.strip().lower().endswith("b") and not binary else 1024
-    return float(number) * base ** ("kmgt".index(unit.lower()) + 1) / 2**20
-
-
 def _objective(value: str) -> str:
     split_objective(value)
+    return value
+
+
+def _cluster(value: str) -> str:
+    if value not in ("local", "auto") and not re.fullmatch(r"ray://[^\s/:]+:\d+", value):
+        raise ValueError("allowed: local, auto or ray://HOST:PORT")
+    return value
+
+
+def _gpus(value: float) -> float:
+    if value > 1 and value != int(value):
+        raise ValueError("use a part of one GPU, such as 0.25, or whole ones")
     return value
 
 
@@ -76,8 +58,8 @@ WITH_RUNGS = ("hyperband", "asha")
 DEFAULT_BATCH_SIZE = 64
 DEFAULT_PATIENCE = 3
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
-Mebibytes = Annotated[float, BeforeValidator(_mebibytes), Field(ge=256, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, allow_inf_nan=False)]
+Mebibytes = Annotated[float, BeforeValidator(mebibytes), Field(ge=256, allow_inf_nan=False)]
 
 
 class SearchConfig(BaseModel):
@@ -152,7 +134,29 @@ class SearchConfig(BaseModel):
         None, description="A trial that trains longer than this, all rungs together, has failed."
     )
     max_failures: int = Field(5, ge=1, description="Stop when this many trials in a row fail.")
-    workers: int = Field(1, ge=1, le=256, description="Trials that train at the same time.")
+    workers: int = Field(1, ge=1, le=10_000, description="Trials that train at the same time.")
+    cluster: Annotated[str, AfterValidator(_cluster)] | None = Field(
+        None,
+        description="Train on a Ray cluster: auto (the one of this machine), ray://HOST:PORT, or local (this "
+        "machine alone).",
+    )
+    cpus_per_trial: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Cluster: cores for each worker; default: 1, with local its share of the machine.",
+    )
+    gpus_per_trial: Annotated[float, AfterValidator(_gpus)] | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Cluster: GPUs for each worker, such as 0.25; default: its share of them, 1 at most.",
+    )
+    storage: str | None = Field(
+        None,
+        description="Where checkpoints are kept: a folder that all nodes have, or a URL such as "
+        "s3://BUCKET/FOLDER; default: in the run's folder.",
+    )
     worker_memory: Mebibytes | None = Field(
         None,
         description="Most resident memory of one worker, e.g. 4GiB; default: its share of the machine's.",
@@ -187,6 +191,15 @@ class SearchConfig(BaseModel):
         None, description="Name of the run's folder; default: start time, space and data set."
     )
     results_dir: str = Field("results", description="Folder that holds the runs.")
+
+    @model_validator(mode="after")
+    def _options_of_a_cluster(self) -> SearchConfig:
+        for name in ("cpus_per_trial", "gpus_per_trial"):
+            value = getattr(self, name)
+            if self.cluster is None and value is not None:
+                option = "--" + name.replace("_", "-")
+                raise ValueError(f"{option} {value:g} goes with --cluster; name one, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _options_of_rungs(self) -> SearchConfig:

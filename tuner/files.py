@@ -1,25 +1,87 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, on this machine or in storage that several reach."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from tuner.errors import StorageError
+from tuner.errors import StorageError, UsageError
 
 DRAFT_PREFIX = "draft-"
+
+
+def location(text: str) -> Path:
+    """Return the folder that a path or a URL such as s3://bucket/folder names.
+
+    That of a URL is no `Path`, but does what one does where only this module's functions, `/`, `open`,
+    `mkdir`, `iterdir` and the like are asked of it.
+
+    Raises:
+        UsageError: what the URL needs is not installed, or there is no such kind.
+    """
+    if "://" not in text:
+        return Path(text).expanduser().absolute()
+    try:
+        from upath import UPath
+
+        found: Any = UPath(text)
+        found.fs.exists(found.path)
+    except (ImportError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"cannot use storage '{text}': {reason}. URLs need pip install 'kt-search[ray]' and the package "
+            "of their kind, such as s3fs or gcsfs."
+        ) from None
+    except Exception as error:  # of the library behind it, which may be any
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"cannot reach storage '{text}': {type(error).__name__}: {reason}. Give a folder or URL that can "
+            "be read and written."
+        ) from None
+    return found  # type: ignore[no-any-return]
+
+
+def remove_tree(path: Path) -> None:
+    """Delete a folder with all that is in it, if it is there."""
+    if _is_here(path):
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    away: Any = path
+    with suppress(OSError):
+        away.fs.rm(away.path, recursive=True)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file, from wherever it is, to this machine."""
+    if _is_here(source):
+        shutil.copyfile(source, target)
+        return
+    away: Any = source
+    away.fs.get_file(away.path, str(target))
+
+
+def _is_here(path: object) -> bool:
+    """True for a path of this machine, or of a disk that it has."""
+    return isinstance(path, Path)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield the path of a draft, which takes the place of `path` at the end; a reader never sees a part.
 
-    Folders on the way are made. The draft has the suffix of `path`.
+    Folders on the way are made. The draft has the suffix of `path`, and is on this machine.
 
     Raises:
         StorageError: the file cannot be written; it is as it was before.
     """
+    if not _is_here(path):
+        with _sending(path) as draft:
+            yield draft
+        return
     draft = path.with_name(DRAFT_PREFIX + path.name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,6 +93,31 @@ def replacing(path: Path) -> Iterator[Path]:
         raise StorageError(
             f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
         ) from None
+
+
+@contextmanager
+def _sending(path: Any) -> Iterator[Path]:
+    """The same for storage elsewhere, where a file appears when all of it has arrived."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX) as folder:
+            draft = Path(folder) / path.name
+            yield draft
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.fs.put_file(str(draft), path.path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
+        ) from None
+
+
+def replace_bytes(path: Path, contents: bytes) -> None:
+    """Replace a file.
+
+    Raises:
+        StorageError: the file cannot be written; it is as it was before.
+    """
+    with replacing(path) as draft:
+        draft.write_bytes(contents)
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -57,6 +57,23 @@ def test_a_value_that_is_no_number_is_named(tuner: Run) -> None:
     refused(tuner("search", "--max-trials", "many"), "--max-trials", "many")
 
 
+@pytest.mark.parametrize(
+    ("request_", "parts"),
+    [
+        (("--cluster", "loca"), ("--cluster 'loca'", "local, auto or ray://HOST:PORT")),
+        (("--cluster", "ray://head"), ("'ray://head'", "ray://HOST:PORT")),
+        (("--gpus-per-trial", "0.5"), ("--gpus-per-trial 0.5 goes with --cluster",)),
+        (("--cpus-per-trial", "2"), ("--cpus-per-trial 2 goes with --cluster",)),
+        (("--cluster", "local", "--gpus-per-trial", "1.5"), ("1.5", "a part of one GPU", "whole ones")),
+        (("--storage", "nowhere://x"), ("'nowhere://x'", "'nowhere'", "kt-search[ray]")),
+    ],
+)
+def test_what_a_cluster_cannot_be_is_said(
+    tuner: Run, images: Path, request_: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    refused(tuner("search", "--data", images, "--quiet", *request_), *parts)
+
+
 def test_an_unknown_option_is_named(tuner: Run) -> None:
     refused(tuner("search", "--max-trails", "5"), "--max-trails")
 

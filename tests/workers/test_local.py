@@ -1,7 +1,9 @@
 """The life of real worker processes."""
 
+import io
 import os
 import signal
+import zipfile
 
 import pytest
 
@@ -54,11 +56,10 @@ def test_a_worker_trains_a_trial_and_reports_on_the_way(pool, folder):
 
 def test_a_worker_finishes_the_winner(pool, folder, dataset):
     events(pool, task(folder, "0002"))
-    model = folder / "best" / "model.keras"
-    found = pool.ask(FinishModel((Member({}, folder / "0002"),), model, "test"))
+    found = pool.ask(FinishModel((Member({}, folder / "0002"),), "test"))
     assert isinstance(found, ModelDone)
     assert found.probabilities.shape == (len(dataset.splits["test"]), 2)
-    assert [path.name for path in model.parent.iterdir()] == ["model.keras"]
+    assert zipfile.is_zipfile(io.BytesIO(found.model))
 
 
 def test_what_a_space_prints_goes_to_the_log_and_not_to_stdout(pool, log, capfd):

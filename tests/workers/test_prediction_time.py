@@ -43,14 +43,14 @@ def with_test_images(dataset, count):
 
 
 @pytest.fixture(params=[7, EVALUATION_BATCH, 2 * EVALUATION_BATCH, 2 * EVALUATION_BATCH + 7])
-def finished(request, trained, monkeypatch, tmp_path):
+def finished(request, trained, monkeypatch):
     """A winner that predicted so many images: the number, the loop, the answer."""
     setup, checkpoint = trained
     loop = Clocked()
     monkeypatch.setattr(serve, "make_loop", lambda *_: loop)
     monkeypatch.setattr(serve.time, "perf_counter", lambda: loop.now)
     server = serve.Server(WorkerSetup(setup.hypermodel, with_test_images(setup.dataset, request.param)))
-    finish = FinishModel((Member({}, checkpoint),), tmp_path / "model.keras", "test")
+    finish = FinishModel((Member({}, checkpoint),), "test")
     answer = server.answer(finish, lambda _: None)
     assert isinstance(answer, ModelDone)
     return request.param, loop, answer

@@ -24,6 +24,8 @@ from tuner.search.plan import Plan
 from tuner.training.task import EpochDone, StepsDone
 
 REFRESH_PER_S = 8
+# Of the terminal's lines, those that trials under way do not have; and what they have in any case.
+OTHER_ROWS, MIN_ROWS = 6, 4
 
 
 @contextmanager
@@ -89,7 +91,11 @@ def search_display(
 
         yield print_line
         return
-    with Live(get_renderable=state.render, console=console, refresh_per_second=REFRESH_PER_S, transient=True):
+
+    def live() -> Group:
+        return state.render(console.height)
+
+    with Live(get_renderable=live, console=console, refresh_per_second=REFRESH_PER_S, transient=True):
 
         def show(event: Event) -> None:
             state.take(event)
@@ -179,11 +185,11 @@ class _State:
     def _values(self, trial: TrialRecord) -> str:
         return format_values({k: v for k, v in trial.values.items() if k not in self._constant})
 
-    def render(self) -> Group:
-        """The live part: the whole search, the trial under way, the best so far."""
+    def render(self, height: int = 25) -> Group:
+        """The live part, on so many lines: the whole search, the trials under way, the best so far."""
         share = self._fraction()
         bars = Table.grid(padding=(0, 1))
-        for _ in range(4):
+        for _ in range(5):
             bars.add_column(no_wrap=True)
         left = "" if not self._remaining_s() else f"{format_seconds(self._remaining_s() or 0)} left"
         elapsed = format_seconds(time.monotonic() - self._start)
@@ -192,14 +198,19 @@ class _State:
             trial_count, ProgressBar(1.0, share, width=24), f"{share:4.0%}", f"{elapsed} elapsed  {left}"
         )
         rows: list[Any] = [bars]
-        for trial in list(self._under_way.values()):
+        under_way = list(self._under_way.values())
+        room = max(MIN_ROWS, height - OTHER_ROWS)
+        for trial in under_way[:room]:
             epochs = trial.started.epochs
             bars.add_row(
                 f"{trial.started.trial_id} epoch {min(trial.epoch, epochs)} of {epochs}",
                 ProgressBar(1.0, trial.share, width=24),
                 f"{trial.share:4.0%}",
                 "" if trial.score is None else f"{self._objective} {trial.score:.4f}",
+                Text(trial.started.place, "dim"),
             )
+        if len(under_way) > room:
+            rows.append(Text(f"and {len(under_way) - room} more trials", "dim"))
         if self._best is not None and self._best.score is not None:
             best = f"best {self._objective} {self._best.score:.4f}  trial {self._best.trial_id}  "
             rows.append(

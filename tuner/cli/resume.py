@@ -16,6 +16,9 @@ TrialTimeout = Annotated[str | None, option("trial_timeout", CHANGES)]
 MaxFailures = Annotated[str | None, option("max_failures", CHANGES)]
 Workers = Annotated[str | None, option("workers", CHANGES)]
 WorkerMemory = Annotated[str | None, option("worker_memory", CHANGES)]
+Cluster = Annotated[str | None, option("cluster", CHANGES)]
+CpusPerTrial = Annotated[str | None, option("cpus_per_trial", CHANGES)]
+GpusPerTrial = Annotated[str | None, option("gpus_per_trial", CHANGES)]
 
 
 def resume(
@@ -26,6 +29,9 @@ def resume(
     max_failures: MaxFailures = None,
     workers: Workers = None,
     worker_memory: WorkerMemory = None,
+    cluster: Cluster = None,
+    cpus_per_trial: CpusPerTrial = None,
+    gpus_per_trial: GpusPerTrial = None,
     quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
@@ -37,6 +43,9 @@ def resume(
         "max_failures": max_failures,
         "workers": workers,
         "worker_memory": worker_memory,
+        "cluster": cluster,
+        "cpus_per_trial": cpus_per_trial,
+        "gpus_per_trial": gpus_per_trial,
     }
     continue_run(run, results_dir, changes, retry=False, quiet=quiet)
 

@@ -10,7 +10,7 @@ import typer
 from tuner.cli.options import QuietOption, option
 from tuner.config import make_config, read_toml
 
-WHAT, BUDGET, TRAINING, OUTPUT = "What to search", "Budget", "Training", "Output"
+WHAT, BUDGET, TRAINING, CLUSTER, OUTPUT = "What to search", "Budget", "Training", "Cluster", "Output"
 
 
 def search(
@@ -40,6 +40,10 @@ def search(
     seed: Annotated[str | None, option("seed", TRAINING)] = None,
     workers: Annotated[str | None, option("workers", TRAINING)] = None,
     worker_memory: Annotated[str | None, option("worker_memory", TRAINING)] = None,
+    cluster: Annotated[str | None, option("cluster", CLUSTER)] = None,
+    cpus_per_trial: Annotated[str | None, option("cpus_per_trial", CLUSTER)] = None,
+    gpus_per_trial: Annotated[str | None, option("gpus_per_trial", CLUSTER)] = None,
+    storage: Annotated[str | None, option("storage", CLUSTER)] = None,
     precision: Annotated[str | None, option("precision", TRAINING)] = None,
     xla: Annotated[str | None, option("xla", TRAINING)] = None,
     image_size: Annotated[str | None, option("image_size", TRAINING)] = None,

@@ -18,7 +18,7 @@ from tuner.config import SearchConfig, make_config
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import InterruptedRunError, StorageError
 from tuner.results.query import RunView, open_run, reference
-from tuner.results.schema import FAILED, SHORTCUTS, STORE_FILE, TENSORBOARD, WORKER_LOG
+from tuner.results.schema import FAILED, SHORTCUTS, STORE_FILE, TENSORBOARD
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
 from tuner.search.events import Event, Listener
@@ -34,8 +34,7 @@ from tuner.search.run_folder import (
 )
 from tuner.search.spaces import check_reference
 from tuner.search.tasks import training_values
-from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Description
+from tuner.workers.protocol import Description, Pool
 
 
 def dry_run(config: SearchConfig, quiet: bool) -> None:
@@ -44,7 +43,7 @@ def dry_run(config: SearchConfig, quiet: bool) -> None:
     dataset = _load(config, config.data, quiet)
     with (
         tempfile.TemporaryDirectory() as folder,
-        worker_pool(config, dataset, Path(folder) / WORKER_LOG) as pool,
+        worker_pool(config, dataset, Path(folder)) as pool,
     ):
         description = describe_space(config, dataset, pool, quiet)
         _initial(config, description, quiet)
@@ -59,7 +58,7 @@ def new_search(config: SearchConfig, quiet: bool) -> None:
     stopwatch.end("preparation_s")
     path = make_run_folder(config, dataset)
     try:
-        with locked(path), worker_pool(config, dataset, path / WORKER_LOG) as pool:
+        with locked(path), worker_pool(config, dataset, path) as pool:
             description = describe_space(config, dataset, pool, quiet)
             initial = _initial(config, description, quiet)
             if not quiet:
@@ -87,7 +86,7 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
         dataset = _load(config, run.facts["data"]["source"], quiet)
         stopwatch.end("preparation_s")
         check_data(run.facts, dataset)
-        with worker_pool(config, dataset, run.path / WORKER_LOG) as pool:
+        with worker_pool(config, dataset, run.path) as pool:
             description = describe_space(config, dataset, pool, quiet)
             check_space(run.facts, description)
             if not quiet:
@@ -109,7 +108,7 @@ def _search(
     path: Path,
     store: Store,
     dataset: Dataset,
-    pool: LocalPool,
+    pool: Pool,
     quiet: bool,
     stopwatch: Stopwatch,
 ) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from search_spaces import DataSpec
+from tuner.cli.output import note
 from tuner.cli.progress import waiting
 from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig, make_config, split_objective
 from tuner.data.dataset import Dataset
 from tuner.errors import SpaceError, UsageError
+from tuner.results.checkpoints import checkpoints_of
 from tuner.results.query import RunView
 from tuner.results.schema import WORKER_LOG
 from tuner.search.hypermodel import SpaceHyperModel
@@ -20,11 +22,15 @@ from tuner.search.run_folder import locked
 from tuner.search.weights import WEIGHTS, weights_value
 from tuner.training.device import quiet_import
 from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Describe, Description, Failure, WorkerSetup
+from tuner.workers.protocol import Describe, Description, Failure, Pool, WorkerSetup
 
 
-def worker_pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> LocalPool:
-    """Return as many workers as the request wants, which know its space and these images."""
+def worker_pool(config: SearchConfig, dataset: Dataset, run_path: Path) -> AbstractContextManager[Pool]:
+    """Return as many workers as the request wants, where it wants them, for a run in this folder.
+
+    Raises:
+        UsageError: there is no such cluster, or the place for checkpoints cannot be used.
+    """
     spec = DataSpec(dataset.image_shape, len(dataset.class_names))
     weights = () if config.weights is None else (f"{WEIGHTS}={weights_value(config.weights)}",)
     fixed = {name: getattr(config, name) for name in ("batch_size", "patience", "class_weights")}
@@ -34,11 +40,21 @@ def worker_pool(config: SearchConfig, dataset: Dataset, log_path: Path) -> Local
         (*config.hp, *weights),
         tuple((name, value) for name, value in fixed.items() if value is not None),
     )
-    setup = WorkerSetup(hypermodel, dataset)
-    return LocalPool(setup, log_path, config.workers, config.worker_memory)
+    checkpoints = checkpoints_of(run_path, config.model_dump())
+    if config.cluster is None:
+        setup = WorkerSetup(hypermodel, dataset)
+        return LocalPool(setup, run_path / WORKER_LOG, config.workers, config.worker_memory)
+
+    from tuner.workers.ray import RayPool
+    from tuner.workers.ray_cluster import Share
+
+    share = Share(
+        config.cluster, config.workers, config.cpus_per_trial, config.gpus_per_trial, config.worker_memory
+    )
+    return RayPool(WorkerSetup(hypermodel.carried(), dataset), share, checkpoints, note)
 
 
-def describe_space(config: SearchConfig, dataset: Dataset, pool: LocalPool, quiet: bool) -> Description:
+def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, quiet: bool) -> Description:
     """Build the default model once, so that a bad request fails before anything is trained.
 
     Raises:
@@ -66,7 +82,7 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: LocalPool, quie
 
 
 @contextmanager
-def workers_again(run: RunView, dataset: Dataset) -> Iterator[LocalPool]:
+def workers_again(run: RunView, dataset: Dataset) -> Iterator[Pool]:
     """Keep other drivers off a run that is over, and yield workers as its search had them.
 
     Args:
@@ -77,6 +93,6 @@ def workers_again(run: RunView, dataset: Dataset) -> Iterator[LocalPool]:
     """
     # What the arithmetic is to be was decided when the run was begun: nothing is left to measure.
     config = make_config({**run.facts["config"], "xla": "off"})
-    with locked(run.path), worker_pool(config, dataset, run.path / WORKER_LOG) as pool:
+    with locked(run.path), worker_pool(config, dataset, run.path) as pool:
         check_space(run.facts, describe_space(config, dataset, pool, quiet=False))
         yield pool

@@ -85,7 +85,7 @@ def _build(
     meta = cache.Meta(
         class_names=listing.class_names,
         image_shape=(form.size, form.size, form.channels),
-        fingerprint=_fingerprint(listing.class_names, form, records),
+        fingerprint=fingerprint(listing.class_names, form, records),
         modes=modes,
         skipped=(*listing.strays, *images.skipped),
     )
@@ -220,7 +220,7 @@ def _records(listing: Listing, images: _Images) -> tuple[npt.NDArray[Any], tuple
     return records, modes
 
 
-def _fingerprint(class_names: Sequence[str], form: Format, records: npt.NDArray[Any]) -> str:
+def fingerprint(class_names: Sequence[str], form: Format, records: npt.NDArray[Any]) -> str:
     """Return a hash of the content alone: the same images in a folder and in an archive have the same."""
     hasher = blake2b(json.dumps([class_names, form]).encode(), digest_size=8)
     for name in ("label", "split", "pixel_hash"):

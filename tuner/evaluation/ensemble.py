@@ -14,6 +14,7 @@ from tuner.evaluation.members import best_epoch, is_kept
 from tuner.evaluation.predictions import read_predictions, split_predictions, write_predictions
 from tuner.evaluation.significance import ALPHA, p_text
 from tuner.evaluation.thresholds import choose_on_validation
+from tuner.files import replace_bytes
 from tuner.results.query import RunView
 from tuner.results.schema import (
     BEST,
@@ -78,10 +79,11 @@ def make_ensemble(
     # What describes an earlier one must not stay beside the model of this one.
     (folder / EVALUATION_FILE).unlink(missing_ok=True)
     restored = tuple(best_epoch(run, trial) for trial in members)
-    answer = pool.ask(FinishModel(restored, folder / MODEL_FILE, "test", ("validation",)))
+    answer = pool.ask(FinishModel(restored, "test", ("validation",)))
     if isinstance(answer, Failure | Halt):
         raise TunerError(f"the ensemble of {len(members)} cannot be made: {answer.message.rstrip('.')}.")
     assert isinstance(answer, ModelDone)
+    replace_bytes(folder / MODEL_FILE, answer.model)
     names, positive = dataset.class_names, dataset.positive_class
     validation = split_predictions(dataset, "validation", answer.others["validation"])
     test = split_predictions(dataset, "test", answer.probabilities)

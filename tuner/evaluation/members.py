@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from tuner.results.checkpoints import checkpoints_of
 from tuner.results.query import RunView
-from tuner.results.schema import CHECKPOINTS, TrialRecord
+from tuner.results.schema import TrialRecord
 from tuner.training.checkpoint import BEST_FILE
 from tuner.workers.protocol import Member
 
 
 def best_epoch(run: RunView, trial: TrialRecord) -> Member:
     """Return the configuration of a trial, and the folder with the weights of its best epoch."""
-    return Member(trial.values, run.path / CHECKPOINTS / trial.trial_id)
+    return Member(trial.values, checkpoints_of(run.path, run.facts["config"]) / trial.trial_id)
 
 
 def is_kept(member: Member) -> bool:

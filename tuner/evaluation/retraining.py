@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,8 @@ from tuner.errors import StorageError, TunerError
 from tuner.evaluation.metrics import evaluate
 from tuner.evaluation.predictions import split_predictions, write_predictions
 from tuner.evaluation.spread import main_figures, spread
-from tuner.files import replace_text
+from tuner.files import remove_tree, replace_bytes, replace_text
+from tuner.results.checkpoints import checkpoints_of, reached_by_workers
 from tuner.results.query import RunView, trial_history
 from tuner.results.schema import (
     CHECKPOINT,
@@ -50,16 +50,13 @@ class SeededTrial:
     seed: int
     epochs: int
     folder: Path
+    checkpoint: Path
+    """Folder of what it takes to go on, while it is trained."""
 
     @property
     def label(self) -> str:
         """What people read."""
         return f"{self.trial.trial_id} seed {self.seed}"
-
-    @property
-    def checkpoint(self) -> Path:
-        """Folder of what it takes to go on, while it is trained."""
-        return self.folder / CHECKPOINT
 
     def evaluation(self) -> dict[str, Any] | None:
         """Return its figures on the test split once it is trained and measured, None before that."""
@@ -98,14 +95,13 @@ def seeded_trials(run: RunView, seeds: int, top: int) -> list[SeededTrial]:
         )
     images = sum(run.facts["data"]["counts"]["train"].values())
     first = run.facts["seed"]
+    reached = reached_by_workers(run.path, run.facts["config"])
     found = []
     for trial in ranked[:top]:
         epochs = passes_to_best(trial_history(run, trial.trial_id), trial.best_epoch, images)
-        folder = run.path / RETRAINED / trial.trial_id
-        found += [
-            SeededTrial(trial, seed, epochs, folder / f"{SEED_PREFIX}{seed}")
-            for seed in range(first, first + seeds)
-        ]
+        for seed in range(first, first + seeds):
+            folder = Path(RETRAINED, trial.trial_id, f"{SEED_PREFIX}{seed}")
+            found.append(SeededTrial(trial, seed, epochs, run.path / folder, reached / folder / CHECKPOINT))
     return found
 
 
@@ -147,7 +143,7 @@ def retrain(run: RunView, dataset: Dataset, pool: Pool, wanted: Sequence[SeededT
             yield event
         elif isinstance(event, RungDone):
             member = Member(each.trial.values, each.checkpoint)
-            pool.submit(worker, FinishModel((member,), each.folder / MODEL_FILE, "test"))
+            pool.submit(worker, FinishModel((member,), "test"))
         elif isinstance(event, ModelDone):
             yield Measured(each, _measure(run, dataset, each, event))
             del under_way[worker]
@@ -209,13 +205,15 @@ def _tasks(run: RunView) -> Tasks:
     config = make_config(run.facts["config"])
     plan = make_plan(config, space_size(declared_space(run.facts["hyperparameters"])))
     objective = Objective(*split_objective(config.objective))
-    return Tasks(config, plan, objective, run.facts, Checkpoints(run.path))
+    return Tasks(
+        config, plan, objective, run.facts, Checkpoints(checkpoints_of(run.path, run.facts["config"]))
+    )
 
 
 def _task(tasks: Tasks, each: SeededTrial) -> TrainTask:
     """What the search would train, but with all images from the first epoch on, and no validation."""
     if len(read_history(each.checkpoint)) > each.epochs:
-        shutil.rmtree(each.checkpoint)
+        remove_tree(each.checkpoint)
     return replace(
         tasks.make(each.trial, each.epochs, deadline=None),
         trial_id=each.label,
@@ -229,6 +227,7 @@ def _task(tasks: Tasks, each: SeededTrial) -> TrainTask:
 
 def _measure(run: RunView, dataset: Dataset, each: SeededTrial, answer: ModelDone) -> dict[str, Any]:
     """Write what came of one, its evaluation last, and let its checkpoint go."""
+    replace_bytes(each.folder / MODEL_FILE, answer.model)
     test = split_predictions(dataset, "test", answer.probabilities)
     evaluation = {
         "run_id": run.run_id,
@@ -243,7 +242,7 @@ def _measure(run: RunView, dataset: Dataset, each: SeededTrial, answer: ModelDon
     }
     write_predictions(each.folder / PREDICTIONS_FILE, test)
     write_json(each.folder / EVALUATION_FILE, evaluation)
-    shutil.rmtree(each.checkpoint, ignore_errors=True)
+    remove_tree(each.checkpoint)
     return evaluation
 
 
@@ -251,7 +250,7 @@ def _finished(each: SeededTrial) -> dict[str, Any]:
     evaluation = each.evaluation()
     assert evaluation is not None
     # Of a process that was killed just before it could remove it.
-    shutil.rmtree(each.checkpoint, ignore_errors=True)
+    remove_tree(each.checkpoint)
     return evaluation
 
 

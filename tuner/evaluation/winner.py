@@ -15,6 +15,7 @@ from tuner.evaluation.members import best_epoch
 from tuner.evaluation.metrics import evaluate
 from tuner.evaluation.predictions import split_predictions, write_predictions
 from tuner.evaluation.thresholds import choose_on_validation
+from tuner.files import replace_bytes
 from tuner.results.query import RunView, trial_history, winner
 from tuner.results.schema import (
     BEST,
@@ -28,6 +29,7 @@ from tuner.results.schema import (
     VALIDATION_PREDICTIONS_FILE,
 )
 from tuner.results.tables import write_json
+from tuner.training.heatmaps import Heatmaps
 from tuner.workers.protocol import Explain, Explained, Failure, FinishModel, ModelDone, Pool
 
 
@@ -42,11 +44,12 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     trial = winner(run)
     best = run.path / BEST
     member = best_epoch(run, trial)
-    request = FinishModel((member,), best / MODEL_FILE, "test", ("validation",))
+    request = FinishModel((member,), "test", ("validation",))
     answer = pool.ask(request)
     if isinstance(answer, Failure):
         raise TunerError(f"the best model, trial {trial.trial_id}, cannot be restored: {answer.message}.")
     assert isinstance(answer, ModelDone)
+    replace_bytes(best / MODEL_FILE, answer.model)
     names, positive = dataset.class_names, dataset.positive_class
     validation = split_predictions(dataset, "validation", answer.others["validation"])
     test = split_predictions(dataset, "test", answer.probabilities)
@@ -75,7 +78,7 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
         f"{run.facts['dataset']}, trial {trial.trial_id}",
     )
 
-    def heatmaps(indices: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
+    def heatmaps(indices: np.ndarray, classes: np.ndarray) -> Heatmaps | None:
         # A gallery without maps is better than a search that fails in the end.
         explained = pool.ask(Explain(member, indices, classes))
         return explained.heat if isinstance(explained, Explained) else None

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tuner.errors import StorageError
 from tuner.files import DRAFT_PREFIX, replacing
+from tuner.results.checkpoints import checkpoints_of
 from tuner.results.schema import (
     BACKUP_FILE,
     BEST,
-    CHECKPOINTS,
     EPOCHS_FILE,
     EVALUATION_FILE,
     FAILED,
@@ -112,8 +112,9 @@ def _remove_drafts(path: Path) -> Finding:
 def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:
     """Let trials whose checkpoint is damaged begin again; they come out as they did before."""
     findings = []
+    checkpoints = checkpoints_of(path, store.run().get("config", {}))
     for trial in store.trials():
-        folder = path / CHECKPOINTS / trial.trial_id
+        folder = checkpoints / trial.trial_id
         damaged = [
             name
             for name in (STATE_FILE, BEST_FILE)

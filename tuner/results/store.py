@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +13,10 @@ from sys import intern
 from typing import Any
 
 from tuner.errors import StorageError
-from tuner.files import replacing
+from tuner.files import remove_tree, replacing
+from tuner.results.checkpoints import checkpoints_of
 from tuner.results.schema import (
     BACKUP_FILE,
-    CHECKPOINTS,
     EPOCH_COLUMNS,
     FAILED,
     RUNNING,
@@ -189,7 +188,7 @@ class Store:
     def restart(self, trial_id: str, batch_size: int) -> None:
         """A trial is to begin again at epoch 0: all that came of it is forgotten, its checkpoint too."""
         # That goes first: a kill in between must not leave a checkpoint that the record does not know.
-        shutil.rmtree(self._path.parent / CHECKPOINTS / trial_id, ignore_errors=True)
+        remove_tree(checkpoints_of(self._path.parent, self.run().get("config", {})) / trial_id)
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, batch_size = ?, attempts = 0, score = NULL, "

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from tuner.results.schema import CHECKPOINTS
+from tuner.files import remove_tree
 from tuner.search.pace import Pace
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE
 
 
 class Checkpoints:
-    """A folder for each trial that has one."""
+    """A folder in `path` for each trial that has one."""
 
-    def __init__(self, run_path: Path) -> None:
-        self._path = run_path / CHECKPOINTS
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        folders = self._path.iterdir() if self._path.is_dir() else ()
         self._pace = Pace()
-        self._present = {path.name for path in self._path.iterdir()} if self._path.is_dir() else set()
+        self._present = {folder.name for folder in folders if folder.is_dir()}
 
     def folder(self, trial_id: str) -> Path:
         """Return the folder that a trial may fill."""
@@ -42,5 +42,5 @@ class Checkpoints:
                 if trial_id in best:
                     (self._path / trial_id / STATE_FILE).unlink(missing_ok=True)
                 else:
-                    shutil.rmtree(self._path / trial_id, ignore_errors=True)
+                    remove_tree(self._path / trial_id)
                     self._present.discard(trial_id)

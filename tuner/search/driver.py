@@ -10,6 +10,7 @@ from pathlib import Path
 from tuner.config import SearchConfig
 from tuner.errors import StorageError, TunerError
 from tuner.files import replace_text
+from tuner.results.checkpoints import checkpoints_of
 from tuner.results.schema import (
     COMPLETED,
     ERRORS,
@@ -65,7 +66,7 @@ class Search:
         self._oracle, self._pool, self._listener = oracle, pool, listener
         self._objective = Objective(oracle.objective.name, oracle.objective.direction)
         self._trials: dict[str, TrialRecord] = {}
-        self._checkpoints = Checkpoints(run_path)
+        self._checkpoints = Checkpoints(checkpoints_of(run_path, config.model_dump()))
         self._outputs = Outputs(run_path, store, self._trials, self._objective.name)
         self.tally = Tally()
         self._failures_in_a_row = 0
@@ -127,15 +128,14 @@ class Search:
             self._trials[trial.trial_id] = trial
 
     def _submit(self) -> bool:
-        """Give every idle worker a trial; False where nothing was given out."""
-        given = False
+        """Give every idle worker a trial; False where there is none to give out now."""
         for worker in self._pool.idle():
             task = self._next_task(worker)
             if task is None:
-                break
+                return False
             self._pool.submit(worker, task, self._budget.limit_s(self._trials[task.trial_id].duration_s))
-            given = True
-        return given
+        # Of workers on a cluster, none may have a place for a while.
+        return self._budget.allows()
 
     def _next_task(self, worker: int) -> TrainTask | None:
         """The next that has to be trained; what is known of trials is put on record on the way."""
@@ -143,7 +143,7 @@ class Search:
             trial = self._oracle.create_trial(f"worker-{worker}")
             if trial.status != RUNNING:
                 break
-            task = self._begin(trial.trial_id, trial.hyperparameters.values)
+            task = self._begin(trial.trial_id, trial.hyperparameters.values, worker)
             epochs, remaining = self._known.take(task, self._trials[task.trial_id])
             for epoch in epochs:
                 self._record(epoch, known=True)
@@ -158,8 +158,10 @@ class Search:
         if best is None or not best.known_epochs or self._checkpoints.has_weights(best.trial_id):
             return
         task = self._tasks.make(best, best.epochs, deadline=None)
-        self._listener(TrialStarted(task.trial_id, best.bracket, best.rung, 0, best.epochs, best.values))
-        self._pool.submit(self._pool.idle()[0], task)
+        while not (idle := self._pool.idle()):
+            self._pool.next_event()
+        self._tell_of_start(best, 0, best.epochs, idle[0])
+        self._pool.submit(idle[0], task)
         while True:
             found = self._pool.next_event()
             event = found[1] if found is not None else None
@@ -172,7 +174,7 @@ class Search:
                     f"the best trial, {best.trial_id}, cannot be trained again: {event.message}."
                 )
 
-    def _begin(self, trial_id: str, values: Values) -> TrainTask:
+    def _begin(self, trial_id: str, values: Values, worker: int) -> TrainTask:
         planned = {name: values[f"tuner/{name}"] for name in ("bracket", "round", "epochs")}
         effective = {name: value for name, value in values.items() if not name.startswith("tuner/")}
         record = self._trials.get(trial_id) or TrialRecord(
@@ -189,10 +191,13 @@ class Search:
         self._store.start_rung(replace(record, rung=planned["round"]))
         record = self._reread(trial_id)
         epochs = self._budget.grant(trial_id, record.epochs, planned["epochs"])
-        self._listener(
-            TrialStarted(trial_id, record.bracket, record.rung, record.epochs, epochs, record.values)
-        )
+        self._tell_of_start(record, record.epochs, epochs, worker)
         return self._tasks.make(record, epochs, self._budget.deadline)
+
+    def _tell_of_start(self, trial: TrialRecord, done: int, epochs: int, worker: int) -> None:
+        place = self._pool.place(worker)
+        started = TrialStarted(trial.trial_id, trial.bracket, trial.rung, done, epochs, trial.values, place)
+        self._listener(started)
 
     def _handle(self, event: object) -> None:
         if isinstance(event, StepsDone):

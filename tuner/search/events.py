@@ -41,6 +41,8 @@ class TrialStarted:
     initial_epoch: int
     epochs: int
     values: dict[str, Any]
+    place: str = ""
+    """The worker that trains it, and on a cluster its node."""
 
 
 @dataclass(frozen=True)

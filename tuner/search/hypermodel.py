@@ -5,13 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
-from tuner.search.spaces import resolve, unknown
+from tuner.files import replace_text
+from tuner.search.spaces import resolve, split_reference, unknown
 from tuner.training.recipe import TRAINING_NAMES, check_value
 
 if TYPE_CHECKING:
@@ -28,6 +32,17 @@ class SpaceHyperModel:
     """NAME=VALUE|VALUE,...: search no other values of these hyperparameters."""
     fixed: tuple[tuple[str, Any], ...] = ()
     """Values that hyperparameters of the training have, where the space declares them."""
+    source: str | None = None
+    """Text of the file that the reference names, where that may be missing."""
+
+    def carried(self) -> SpaceHyperModel:
+        """Return one that works on a machine that has not the user's files, if it needs only the one."""
+        file, attribute = split_reference(self.reference)
+        if not file.endswith(".py"):
+            return self
+        path = Path(file).resolve()
+        reference = f"{path}:{attribute}" if attribute else str(path)
+        return replace(self, reference=reference, source=path.read_text("utf-8"))
 
     def hyperparameters(self) -> kt.HyperParameters:
         """Return what the space is to declare itself in, so that no more is searched than is wanted.
@@ -46,7 +61,7 @@ class SpaceHyperModel:
         Raises:
             SpaceError: the space cannot be found or imported.
         """
-        space = _loaded(self.reference)
+        space = _loaded(self.reference, self.source)
         return space.build(hp, self.spec) if space.wants_spec else space.build(hp)
 
     def training(self, hp: kt.HyperParameters) -> tuple[str, ...]:
@@ -55,7 +70,7 @@ class SpaceHyperModel:
         Raises:
             SpaceError: it declares a name or a value that the training has not, or build such a name.
         """
-        declare = _loaded(self.reference).training
+        declare = _loaded(self.reference, self.source).training
         if declare is None:
             return ()
         of_model = {parameter.name for parameter in hp.space}
@@ -74,7 +89,7 @@ class SpaceHyperModel:
     @property
     def presets(self) -> dict[str, dict[str, Any]]:
         """Configurations that the space names: values by hyperparameter; the others have their default."""
-        return _loaded(self.reference).presets
+        return _loaded(self.reference, self.source).presets
 
 
 def _check_training(parameter: Any) -> None:
@@ -102,10 +117,21 @@ class _Space:
     presets: dict[str, dict[str, Any]]
 
 
+def _unpacked(reference: str, source: str) -> str:
+    """Return a reference to a file with this text: the one that is named, or a copy."""
+    file, attribute = split_reference(reference)
+    path = Path(file)
+    if not (path.is_file() and path.read_text("utf-8") == source):
+        folder = f"tuner-space-{blake2b(source.encode(), digest_size=8).hexdigest()}"
+        path = Path(tempfile.gettempdir(), folder, path.name)
+        replace_text(path, source)
+    return f"{path}:{attribute}" if attribute else str(path)
+
+
 @functools.cache
-def _loaded(reference: str) -> _Space:
+def _loaded(reference: str, source: str | None) -> _Space:
     """What there is of a space, imported once in a process; a HyperModel class is created once."""
-    found: Any = resolve(reference)
+    found: Any = resolve(reference if source is None else _unpacked(reference, source))
     owner = found() if isinstance(found, type) else sys.modules[found.__module__]
     build = owner.build if isinstance(found, type) else found
     required = [

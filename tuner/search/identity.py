@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from tuner import __version__
 from tuner.config import SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.errors import UsageError
@@ -41,8 +40,16 @@ def conditions(
         "backend": ready.backend,
         "device": ready.device,
         "workers": config.workers,
-        "versions": {"tuner": __version__, **ready.versions},
+        **_share_of_node(config),
+        "versions": ready.versions,
     }
+
+
+def _share_of_node(config: SearchConfig) -> dict[str, Any]:
+    """What each worker has of its node, on which the order of sums depends; nothing without a cluster."""
+    if config.cluster is None:
+        return {}
+    return {"local": config.cluster == "local", "cpus": config.cpus_per_trial, "gpus": config.gpus_per_trial}
 
 
 def check_conditions(

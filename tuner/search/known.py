@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tuner.errors import TunerError
-from tuner.files import replacing
+from tuner.files import copy_file, replacing
+from tuner.results.checkpoints import checkpoints_of
 from tuner.results.query import RunView, runs
-from tuner.results.schema import CHECKPOINTS, STORE_FILE, TrialRecord
+from tuner.results.schema import STORE_FILE, TrialRecord
 from tuner.results.store import Store
 from tuner.search.configurations import key
 from tuner.search.identity import CONDITIONS
@@ -70,14 +70,14 @@ class KnownTrials:
 
     def _copy_checkpoint(self, found: _Found, folder: Path, epochs: int) -> None:
         """Copy what fits a trial with so many epochs behind it."""
-        source = found.run.path / CHECKPOINTS / found.trial.trial_id
+        source = checkpoints_of(found.run.path, found.run.facts["config"]) / found.trial.trial_id
         names = [STATE_FILE] if len(read_history(source)) == epochs else []
         if found.run.facts["objective"] == self._objective.name and found.trial.epochs == epochs:
             names.insert(0, BEST_FILE)
         for name in names:
             if (source / name).is_file():
                 with replacing(folder / name) as draft:
-                    shutil.copyfile(source / name, draft)
+                    copy_file(source / name, draft)
 
 
 def _history(found: _Found) -> History:

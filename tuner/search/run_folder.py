@@ -14,7 +14,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tuner import __version__
 from tuner.config import SearchConfig, split_objective, to_toml
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, UsageError
@@ -99,7 +98,7 @@ def begin_run(
         },
         "backend": ready.backend,
         "device": ready.device,
-        "versions": {"tuner": __version__, **ready.versions},
+        "versions": ready.versions,
         "git_commit": _git_commit(),
         "seed": config.seed,
         "compute": asdict(space.compute),

@@ -26,7 +26,7 @@ def check_reference(reference: str) -> None:
     Raises:
         SpaceError: no built-in or plugin has this name, or there is no such file.
     """
-    target, attribute = _split(reference)
+    target, attribute = split_reference(reference)
     if target.endswith(".py"):
         _existing(Path(target))
     elif not attribute:
@@ -48,7 +48,7 @@ def summary(name: str) -> str:
 
 def label(reference: str) -> str:
     """A short name for a reference, fit for a folder: 'my_space.py:build_small' gives 'my_space'."""
-    target, _ = _split(reference)
+    target, _ = split_reference(reference)
     return Path(target).stem if target.endswith(".py") else target.rpartition(".")[2]
 
 
@@ -58,7 +58,7 @@ def resolve(reference: str) -> Callable[..., Any]:
     Raises:
         SpaceError: no such name, module, file or function, or the file raises when it is imported.
     """
-    target, attribute = _split(reference)
+    target, attribute = split_reference(reference)
     if target.endswith(".py"):
         return _attribute(_load_file(Path(target)), attribute, reference)
     if attribute:
@@ -75,7 +75,8 @@ def _builtin_paths() -> list[str]:
     return list(spec.submodule_search_locations or [])
 
 
-def _split(reference: str) -> tuple[str, str]:
+def split_reference(reference: str) -> tuple[str, str]:
+    """Return what a reference names, and after a colon the function in it, else an empty text."""
     target, _, attribute = reference.rpartition(":")
     if not (target and attribute.isidentifier()):  # no colon, or a Windows drive letter
         return reference, ""

@@ -103,9 +103,7 @@ def load_best(folder: Path, model: Any) -> None:
         saved = _read(path)
         values = [(variable, saved[f"model_{i}"]) for i, variable in enumerate(_model_variables(model))]
     except UNREADABLE as error:
-        raise StorageError(
-            f"cannot read '{path}': {error}. Repair the run with: tuner doctor {folder.parents[1]}"
-        ) from None
+        raise StorageError(f"cannot read '{path}': {error}. Repair the run with: tuner doctor") from None
     for variable, value in values:
         variable.assign(value)
 

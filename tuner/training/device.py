@@ -46,16 +46,23 @@ def quiet_import() -> Iterator[None]:
 def share_of_machine(number: int, workers: int) -> dict[str, str]:
     """Return the environment of worker `number` of several: its threads and its GPU.
 
-    TensorFlow, OpenMP (PyTorch) and XLA (JAX) read the threads from variables of their own; those that are
-    set stay. A single worker has the whole machine.
+    Variables that are set stay. A single worker has the whole machine.
     """
     if workers == 1:
         return {}
-    threads = str(max(1, num_cores() // workers))
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NPROC")
-    share = {name: threads for name in names if name not in os.environ}
+    wanted = threads_environment(num_cores() // workers)
+    share = {name: threads for name, threads in wanted.items() if name not in os.environ}
     gpus = _visible_gpus()
     return share | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {})
+
+
+def threads_environment(threads: int) -> dict[str, str]:
+    """Return the environment of a process that is to compute in so many threads, at least 1.
+
+    TensorFlow, OpenMP (PyTorch) and XLA (JAX) read the number from variables of their own.
+    """
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NPROC")
+    return dict.fromkeys(names, str(max(1, threads)))
 
 
 def num_cores() -> int:
@@ -73,10 +80,20 @@ def _visible_gpus() -> list[str]:
 
 @functools.cache
 def _installed_gpus() -> list[str]:
-    """Names of all GPUs, asked for once: it takes a process."""
+    """Names of all GPUs for CUDA, asked for once: it takes a process."""
+    return _nvidia_smi("uuid")
+
+
+def gpu_names() -> list[str]:
+    """Return what the GPUs of this machine are called, without loading a backend."""
+    return _nvidia_smi("name")
+
+
+def _nvidia_smi(column: str) -> list[str]:
+    """What NVIDIA's tool says of each GPU; nothing where there is none."""
     try:
         listed = subprocess.run(
-            ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"],
+            ["nvidia-smi", f"--query-gpu={column}", "--format=csv,noheader"],
             capture_output=True,
             text=True,
             timeout=30,
@@ -84,7 +101,7 @@ def _installed_gpus() -> list[str]:
         )
     except (OSError, subprocess.SubprocessError):
         return []
-    return listed.stdout.split()
+    return [line.strip() for line in listed.stdout.splitlines() if line.strip()]
 
 
 def describe_device() -> str:

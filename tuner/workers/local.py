@@ -19,22 +19,17 @@ import psutil
 
 from tuner.errors import TunerError
 from tuner.training.device import share_of_machine
-from tuner.training.task import EpochDone, FailureReason, StepsDone, TrainTask
 from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
+from tuner.workers.state import MAX_STILLBORN, WorkerState
 
 STOP_S = 5.0
 # How often the memory and the time of busy workers are looked at.
 WATCH_S = 0.2
-# Backends keep some of the most memory that they ever took; a worker that has grown by so much is replaced,
-# which takes seconds, before it starves the machine.
-MAX_GROWTH_MIB = 2048
 # Of the machine's memory, what all workers together may take where no limit is given.
 MEMORY_SHARE = 0.9
 # Of a worker's memory, what trials may take that it keeps for when they are promoted.
 WARM_SHARE = 0.05
-# So many workers in a row that do not live to load their backend are no accident.
-MAX_STILLBORN = 3
 # Characters of a dead worker's output that its trial's error file keeps.
 LOG_TAIL = 8000
 
@@ -48,18 +43,11 @@ def _oom_kills() -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
-@dataclass
-class _Worker:
+@dataclass(kw_only=True)
+class _Worker(WorkerState):
     process: Any
     connection: Connection
-    request: Request | None = None
-    ready: Ready | None = None
-    ready_mib: float = 0.0
-    limit_s: float | None = None
-    busy_since: float = 0.0
     oom_kills: int = field(default_factory=_oom_kills)
-    worn: bool = False
-    verdict: Failure | None = None
 
     @property
     def memory_mib(self) -> float:
@@ -68,15 +56,6 @@ class _Worker:
             return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
         except psutil.NoSuchProcess:
             return 0.0
-
-    @property
-    def trial_id(self) -> str | None:
-        return self.request.trial_id if isinstance(self.request, TrainTask) else None
-
-    def condemn(self, reason: FailureReason, message: str) -> None:
-        """Kill the process; its request has failed for this reason."""
-        self.verdict = Failure(self.trial_id, reason, message, "")
-        self.process.kill()
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -108,6 +87,10 @@ class LocalPool:
         """Numbers of the workers that wait for a request."""
         return [number for number, worker in enumerate(self._workers) if worker.request is None]
 
+    def place(self, number: int) -> str:
+        """Name a worker; empty where it is the only one."""
+        return f"worker {number + 1}" if self._size > 1 else ""
+
     def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
         """Hand a request to an idle worker; `next_event` brings its answers.
 
@@ -115,12 +98,10 @@ class LocalPool:
         request has failed with reason 'timeout'.
         """
         worker = self._workers[number]
-        assert worker.request is None
-        grown = worker.ready is not None and worker.memory_mib - worker.ready_mib > MAX_GROWTH_MIB
-        if worker.worn or grown:
+        if worker.is_worn(worker.memory_mib):
             worker.stop()
             worker = self._workers[number] = self._start(number)
-        worker.request, worker.limit_s, worker.busy_since = request, limit_s, time.monotonic()
+        worker.begin(request, limit_s)
         with contextlib.suppress(BrokenPipeError):  # its death is read as an event
             worker.connection.send(request)
 
@@ -180,7 +161,7 @@ class LocalPool:
         theirs.close()
         with contextlib.suppress(BrokenPipeError):  # its death is read as an event
             ours.send(self._setup)
-        return _Worker(process, ours)
+        return _Worker(process=process, connection=ours)
 
     def _receive(self, number: int) -> Event:
         worker = self._workers[number]
@@ -191,26 +172,19 @@ class LocalPool:
             self._workers[number] = self._start(number)
             return self._obituary(worker)
         if isinstance(event, Ready):
-            worker.ready, worker.ready_mib, worker.busy_since = event, worker.memory_mib, time.monotonic()
             self._stillborn = 0
-        elif not isinstance(event, StepsDone | EpochDone):
-            worker.request = None
-            # After an allocation that failed, a device may stay too fragmented for what came before.
-            worker.worn = isinstance(event, Failure) and event.reason == "oom"
+        worker.note(event, worker.memory_mib)
         return event
 
     def _watch(self) -> None:
         """Kill workers that take more memory or time than they may."""
         for worker in self._workers:
-            if worker.request is None or worker.ready is None or worker.verdict is not None:
-                continue
-            if (memory_mib := worker.memory_mib) > self._memory_mib:
-                worker.condemn(
-                    "oom",
-                    f"the worker took {memory_mib:,.0f} MiB of memory, of {self._memory_mib:,.0f} allowed.",
-                )
-            elif worker.limit_s is not None and time.monotonic() - worker.busy_since > worker.limit_s:
-                worker.condemn("timeout", f"the worker was still busy after {worker.limit_s:,.0f} s.")
+            # Its memory is only looked up where it counts.
+            if worker.request is not None and worker.ready is not None:
+                verdict = worker.excess(worker.memory_mib, self._memory_mib)
+                if verdict is not None:
+                    worker.verdict = verdict
+                    worker.process.kill()
 
     def _answer(self) -> Event:
         while True:

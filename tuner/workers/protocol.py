@@ -10,6 +10,7 @@ import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.training.compute import Compute, Precision
+from tuner.training.heatmaps import Heatmaps
 from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
 
 
@@ -57,13 +58,12 @@ class Member:
 
 @dataclass(frozen=True)
 class FinishModel:
-    """Write a model and predict one split with it, and `others` after that.
+    """Make a model and predict one split with it, and `others` after that.
 
     It is that of the one member, or the mean of several.
     """
 
     members: tuple[Member, ...]
-    model_path: Path
     split: str
     others: tuple[str, ...] = ()
 
@@ -106,6 +106,7 @@ class Description:
 class ModelDone:
     """Answer to FinishModel: class probabilities (n, num_classes), in the order of the split's indices."""
 
+    model: bytes  # a .keras file
     probabilities: np.ndarray
     prediction_s: float  # seconds for all of them, with the model loaded and traced
     others: dict[str, np.ndarray] = field(default_factory=dict)  # the same of the other splits, by name
@@ -113,9 +114,9 @@ class ModelDone:
 
 @dataclass(frozen=True)
 class Explained:
-    """Answer to Explain: maps (n, rows, columns) from 0 to 1, None of a model that has none."""
+    """Answer to Explain; None of a model that has no maps."""
 
-    heat: np.ndarray | None
+    heat: Heatmaps | None
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,9 @@ class Pool(Protocol):
     def idle(self) -> list[int]:
         """Numbers of the workers that wait for a request."""
 
+    def place(self, number: int) -> str:
+        """Name a worker as the user is to know it; empty where there is only one, on this machine."""
+
     def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
         """Hand a request to an idle worker, which has `limit_s` seconds; `next_event` brings the answers."""
 
@@ -159,4 +163,7 @@ class Pool(Protocol):
         """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence."""
 
     def ask(self, request: Request) -> Event:
-        """Let worker 0 do one request to its end and return the answer; all workers must be idle."""
+        """Let one worker do one request to its end and return the answer; all workers must be idle."""
+
+    def device(self) -> Ready:
+        """Wait for a worker that has loaded its backend; return what it says of itself."""

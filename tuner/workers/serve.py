@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tuner.errors import StorageError, TunerError
-from tuner.files import replacing
 from tuner.training.averaging import average
 from tuner.training.build import blaming_the_space, build_model, first_line, is_out_of_memory, probabilities
 from tuner.training.checkpoint import read_history
 from tuner.training.code import code_hash
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, quiet_import
-from tuner.training.heatmaps import grad_cam
+from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
 from tuner.training.pipeline import EVALUATION_BATCH
 from tuner.training.task import FailureReason, TrainTask, TrialError
 from tuner.training.trial import restore_winner, train
+from tuner.training.versions import installed_versions
 from tuner.training.warm import MAX_KEPT_MIB, WarmTrials
 from tuner.training.xla import choose_xla
 from tuner.workers.protocol import (
@@ -44,7 +44,6 @@ from tuner.workers.protocol import (
     WorkerSetup,
 )
 
-VERSIONS = ("keras", "keras-tuner", "tensorflow", "jax", "torch", "numpy")
 _OWN = ("tuner.", "keras_tuner.", "importlib.")
 
 
@@ -56,7 +55,7 @@ def announce() -> Ready:
     # Half a million objects of the libraries stay for ever; no later collection need visit them.
     gc.collect()
     gc.freeze()
-    return Ready(keras.config.backend(), describe_device(), _versions())
+    return Ready(keras.config.backend(), describe_device(), installed_versions())
 
 
 class Server:
@@ -142,8 +141,10 @@ class Server:
         dataset = self._dataset
         models = [self._restore(member) for member in request.members]
         model = models[0] if len(models) == 1 else average(models)
-        with replacing(request.model_path) as draft:
-            model.save(draft)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            model.save(path)
+            contents = path.read_bytes()
         loop = make_loop(model, dataset.images, dataset.labels)
         indices = dataset.splits[request.split]
         # A batch of each size that comes, so that tracing is not taken for prediction.
@@ -154,23 +155,15 @@ class Server:
         others = {
             split: probabilities(model, loop.predict(dataset.splits[split])) for split in request.others
         }
-        return ModelDone(probabilities(model, outputs), prediction_s, others)
+        return ModelDone(contents, probabilities(model, outputs), prediction_s, others)
 
     def _explain(self, request: Explain) -> Explained:
         model = self._restore(request.member)
         images = self._dataset.images[request.indices]
-        return Explained(grad_cam(model, images, request.classes))
+        return Explained(heatmaps(model, images, request.classes))
 
     def _restore(self, member: Member) -> Any:
         return restore_winner(self._hypermodel, member.values, member.checkpoint_dir, self._dataset)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in VERSIONS:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def _user_traceback(error: BaseException) -> str:

@@ -1,0 +1,92 @@
+"""Decoded images on their way to another machine: in pieces, checked by their fingerprint on arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.data import cache
+from tuner.data.dataset import Dataset
+from tuner.data.decoding import Format
+from tuner.data.preparation import fingerprint
+from tuner.errors import DataError
+
+PIECE_MIB = 64
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def pieces(dataset: Dataset) -> Iterator[tuple[str, Bytes]]:
+    """Yield name and bytes of the files of a decoded data set, PIECE_MIB at most at a time, in order."""
+    for name in (cache.IMAGES, cache.RECORDS, cache.PATHS, cache.META):
+        contents = np.memmap(dataset.cache_dir / name, np.uint8, "r")
+        for start in range(0, len(contents), PIECE_MIB * 2**20):
+            yield name, contents[start : start + PIECE_MIB * 2**20]
+
+
+def content(dataset: Dataset) -> str:
+    """Return the fingerprint of all images, of which a sample has its own."""
+    return cache.load_meta(dataset.cache_dir).fingerprint
+
+
+def found_here(dataset: Dataset, expected: str) -> Dataset | None:
+    """Return the data set as this machine has it, None where it has not.
+
+    It is where it was decoded, on this machine or on a disk that several share, or where it was received.
+
+    Args:
+        expected: What `content` says where the data set comes from.
+    """
+    for folder in (dataset.cache_dir, _received(expected)):
+        meta = cache.open_checked(folder)
+        if meta is not None and meta.fingerprint == expected:
+            return replace(dataset, cache_dir=folder)
+    return None
+
+
+def receive(dataset: Dataset, expected: str, arriving: Mapping[str, list[Callable[[], Bytes]]]) -> Dataset:
+    """Keep a data set that was sent, unless another process of this machine has done so meanwhile.
+
+    Args:
+        expected: What `content` says where it comes from.
+        arriving: For each file what gets its pieces, in order.
+
+    Raises:
+        DataError: it cannot be written, or what arrived is something else.
+    """
+    folder = _received(expected)
+    with cache.exclusive(folder):
+        found = found_here(dataset, expected)
+        if found is not None:
+            return found
+        with cache.replacing(folder) as draft:
+            for name, parts in arriving.items():
+                with (draft / name).open("wb") as file:
+                    for part in parts:
+                        file.write(part().data)
+            if (arrived := _content(draft)) != expected:
+                raise DataError(
+                    f"the images that arrived have the fingerprint {arrived}, not {expected}. "
+                    "Start the search again."
+                )
+    return replace(dataset, cache_dir=folder)
+
+
+def _content(folder: Path) -> str | None:
+    """The fingerprint that the pixels of a folder really have, None of one that cannot be read."""
+    meta = cache.open_checked(folder)
+    if meta is None:
+        return None
+    records = cache.load_records(folder)
+    records.flags.writeable = True
+    records["pixel_hash"] = [cache.pixel_hash(image) for image in cache.load_images(folder)]
+    size, _, channels = meta.image_shape
+    return fingerprint(meta.class_names, Format(size, channels), records)
+
+
+def _received(fingerprint: str) -> Path:
+    return cache.cache_root() / f"received-{fingerprint}"

@@ -1,0 +1,35 @@
+"""Where the checkpoints of a run are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuner.files import location
+from tuner.results.schema import CHECKPOINTS
+
+
+def reached_by_workers(run_path: Path, config: Mapping[str, Any]) -> Path:
+    """Return the folder of a run that its workers read and write: the run's own, or one in its `storage`.
+
+    Args:
+        config: The request of the run.
+
+    Raises:
+        UsageError: the storage cannot be used.
+    """
+    storage = config.get("storage")
+    if storage:
+        return location(storage) / run_path.name
+    # Workers on other nodes work in another folder.
+    return run_path.absolute()
+
+
+def checkpoints_of(run_path: Path, config: Mapping[str, Any]) -> Path:
+    """Return where the checkpoints of a run's trials are, a folder for each.
+
+    Raises:
+        UsageError: the storage cannot be used.
+    """
+    return reached_by_workers(run_path, config) / CHECKPOINTS

@@ -1,0 +1,37 @@
+"""Times and sizes as people write them."""
+
+from __future__ import annotations
+
+import re
+
+_DURATION = re.compile(
+    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
+)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?)?", re.IGNORECASE)
+
+
+def seconds(value: object) -> object:
+    """Turn "2h", "1h30m", "45s" or a number into seconds."""
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if not value.strip() or match is None:
+        raise ValueError("write a time such as 90s, 45m, 2h or 1h30m")
+    return sum(
+        float(n) * unit for n, unit in zip(match.groups(default="0"), (86400, 3600, 60, 1), strict=True)
+    )
+
+
+def mebibytes(value: object) -> object:
+    """Turn "4GiB", "4g", "500MB" or a number of MiB into MiB."""
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("write a size such as 4GiB, 500MB or 2048 (MiB)")
+    number, unit, binary = match.groups()
+    if unit is None:
+        return float(number)
+    # "4g" is what people write for GiB; only "4GB" spelt out is decimal.
+    base = 1000 if value.strip().lower().endswith("b") and not binary else 1024
+    return float(number) * base ** ("kmgt".index(unit.lower()) + 1) / 2**20

@@ -1,0 +1,105 @@
+"""The nodes of a Ray cluster, and whether what is installed on them is the same."""
+
+from __future__ import annotations
+
+import platform
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.training.device import gpu_names
+from tuner.training.versions import installed_versions
+from tuner.workers.ray_cluster import connect
+
+# A node that does not answer for so long is told as such.
+ANSWER_S = 60.0
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster. `differs` names what is installed there in another version than here."""
+
+    host: str
+    address: str
+    status: str
+    """alive, dead or silent"""
+    cpus: float
+    gpus: float
+    gpu: str
+    memory_gib: float
+    versions: str
+    differs: str
+
+
+@dataclass(frozen=True)
+class _Said:
+    host: str
+    gpu: tuple[str, ...]
+    versions: dict[str, str]
+
+
+def cluster_nodes(address: str) -> list[Node]:
+    """Return the nodes of a cluster, as Ray lists them.
+
+    Args:
+        address: local, auto or ray://HOST:PORT.
+
+    Raises:
+        UsageError: Ray is not installed, or there is no such cluster.
+    """
+    ray = connect(address)
+    try:
+        listed = ray.nodes()
+        ask = ray.remote(_say)
+        asked = {
+            node["NodeID"]: ask.options(
+                num_cpus=0, max_retries=0, scheduling_strategy=_on(node["NodeID"])
+            ).remote()
+            for node in listed
+            if node["Alive"]
+        }
+        ray.wait(list(asked.values()), num_returns=len(asked), timeout=ANSWER_S)
+        here = _versions()
+        return [_node(ray, node, asked.get(node["NodeID"]), here) for node in listed]
+    finally:
+        ray.shutdown()
+
+
+def _on(node_id: str) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node_id, soft=False)
+
+
+def _node(ray: Any, listed: dict[str, Any], asked: Any, here: dict[str, str]) -> Node:
+    said: _Said | None = None
+    status = "dead" if asked is None else "silent"
+    if asked is not None:
+        try:
+            said = ray.get(asked, timeout=0)
+            status = "alive"
+        except (ray.exceptions.GetTimeoutError, ray.exceptions.RayError):
+            pass
+    resources = listed.get("Resources", {})
+    versions = {} if said is None else said.versions
+    differs = [name for name in here if said is not None and versions.get(name) != here[name]]
+    return Node(
+        host=listed.get("NodeManagerHostname", "") if said is None else said.host,
+        address=listed["NodeManagerAddress"],
+        status=status,
+        cpus=resources.get("CPU", 0.0),
+        gpus=resources.get("GPU", 0.0),
+        gpu=", ".join(sorted(set(said.gpu))) if said is not None else "",
+        memory_gib=round(resources.get("memory", 0.0) / 2**30, 1),
+        versions=" ".join(f"{name} {version}" for name, version in versions.items()),
+        differs=", ".join(f"{name} {versions.get(name, 'missing')}, here {here[name]}" for name in differs),
+    )
+
+
+def _say() -> _Said:
+    """What a node says of itself."""
+    return _Said(socket.gethostname(), tuple(gpu_names()), _versions())
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **installed_versions()}

@@ -1,0 +1,300 @@
+"""Workers on a Ray cluster: an actor each, placed and kept by Ray, heard by its reports."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuner.data.transport import Bytes, content, pieces
+from tuner.errors import TunerError
+from tuner.training.device import threads_environment
+from tuner.training.warm import MAX_KEPT_MIB
+from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
+from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
+from tuner.workers.ray_cluster import Share, connect, handlers_kept, options_of
+from tuner.workers.state import MAX_STILLBORN, WorkerState
+
+# A worker with news reports at once, one without after so long: often enough to show progress, and seldom
+# enough that a driver of a thousand workers has time for other things.
+REPORT_S = 0.5
+WORKERS_PER_REPORT_S = 200
+# How often the memory and the time of busy workers are looked at.
+WATCH_S = 1.0
+# After so long without any worker, it is said what is waited for.
+PATIENCE_S = 10.0
+MARK_FILE = "reachable"
+
+
+@dataclass(kw_only=True)
+class _Actor(WorkerState):
+    handle: Any
+    memory_mib: float = 0.0
+    host: str = ""
+    refused: str | None = None
+
+
+class RayPool:
+    """A number of workers on a cluster, some of which may still wait for a node that has room for them.
+
+    Args:
+        checkpoints: Where all nodes find the checkpoints of the search.
+        say: Takes what the user should know, a line each.
+
+    Raises:
+        UsageError: Ray is not installed, there is no such cluster, or no room for a worker on this machine.
+    """
+
+    def __init__(
+        self, setup: WorkerSetup, share: Share, checkpoints: Path, say: Callable[[str], None]
+    ) -> None:
+        self._share, self._say = share, say
+        self._ray = connect(share.address)
+        try:
+            self._dataset = setup.dataset
+            self._mark = checkpoints / MARK_FILE
+            token = uuid.uuid4().hex
+            checkpoints.mkdir(parents=True, exist_ok=True)
+            self._mark.write_text(token, "utf-8")
+            self._options = options_of(share, self._ray.cluster_resources())
+            keras = {name: value for name, value in os.environ.items() if name == "KERAS_BACKEND"}
+            self._setup = NodeSetup(
+                setup,
+                content(setup.dataset),
+                self._mark,
+                token,
+                threads_environment(int(self._options["num_cpus"])) | keras,
+                MAX_KEPT_MIB,
+            )
+            self._parcel: dict[str, list[Callable[[], Bytes]]] | None = None
+            self._class = self._ray.remote(NodeWorker)
+            self._events: deque[tuple[int, Event]] = deque()
+            self._reports: dict[Any, int] = {}
+            self._stillborn, self._watched, self._refused_at = 0, 0.0, 0.0
+            self._alike: Ready | None = None
+            self._report_s = max(REPORT_S, share.workers / WORKERS_PER_REPORT_S)
+            self._actors = [self._start(number) for number in range(share.workers)]
+        except BaseException:
+            self._ray.shutdown()
+            raise
+
+    def idle(self) -> list[int]:
+        """Numbers of the workers that have a place and wait for a request."""
+        return [
+            number
+            for number, actor in enumerate(self._actors)
+            if actor.ready is not None and actor.request is None and actor.refused is None
+        ]
+
+    def place(self, number: int) -> str:
+        """Name a worker and the node that it is on."""
+        return f"worker {number + 1} on {self._actors[number].host}"
+
+    def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
+        """Hand a request to an idle worker; `next_event` brings its answers.
+
+        A worker that is still busy after `limit_s` seconds is ended, and its request has failed with reason
+        'timeout'.
+        """
+        actor = self._actors[number]
+        if actor.is_worn(actor.memory_mib):
+            self._end(number)
+            actor = self._actors[number] = self._start(number)
+        actor.begin(request, limit_s)
+        actor.handle.submit.remote(request)
+
+    def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
+        """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence.
+
+        A worker that dies is replaced, on whatever node has room; its request is answered with Lost, since
+        Ray does not tell whether worker, node or network is to blame. One that was ended for its memory or
+        time has a Failure.
+
+        Raises:
+            TunerError: workers die before they can load their backend, or none is of use where it is.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self._watch()
+            if self._events:
+                return self._events.popleft()
+            left = WATCH_S if end is None else min(WATCH_S, max(0.0, end - time.monotonic()))
+            self._collect(left)
+            if not self._events and end is not None and time.monotonic() >= end:
+                return None
+
+    def ask(self, request: Request) -> Event:
+        """Let one worker do one request to its end and return the answer; all workers must be idle."""
+        while True:
+            number = self._first_idle()
+            self.submit(number, request)
+            answer: Event | None = None
+            while answer is None:
+                found = self.next_event()
+                if found is not None and found[0] == number and not isinstance(found[1], Ready):
+                    answer = found[1]
+            if not isinstance(answer, Lost):
+                return answer
+
+    def device(self) -> Ready:
+        """Wait for a worker that has loaded its backend; return what it says of itself."""
+        ready = self._actors[self._first_idle()].ready
+        assert ready is not None
+        return ready
+
+    def close(self) -> None:
+        """End all workers, whatever they are doing, and leave the cluster."""
+        for actor in self._actors:
+            self._ray.kill(actor.handle)
+        with handlers_kept():
+            self._ray.shutdown()
+        self._mark.unlink(missing_ok=True)
+
+    def __enter__(self) -> RayPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self, number: int) -> _Actor:
+        actor = _Actor(handle=self._class.options(**self._options).remote(self._setup))
+        self._listen(number, actor)
+        return actor
+
+    def _listen(self, number: int, actor: _Actor) -> None:
+        self._reports[actor.handle.report.remote(self._report_s)] = number
+
+    def _end(self, number: int) -> None:
+        """End a worker that is to be replaced, and hear no more of it."""
+        self._ray.kill(self._actors[number].handle)
+        self._reports = {report: other for report, other in self._reports.items() if other != number}
+
+    def _collect(self, wait_s: float) -> None:
+        """Take the reports that there are, or the first that comes."""
+        waiting = list(self._reports)
+        ready, _ = self._ray.wait(waiting, timeout=wait_s)
+        if ready:
+            ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
+        for reference in ready:
+            number = self._reports.pop(reference)
+            try:
+                report: Report = self._ray.get(reference)
+            except self._ray.exceptions.RayError as error:
+                self._bury(number, error)
+                continue
+            actor = self._actors[number]
+            actor.memory_mib = report.memory_mib
+            for told in report.told:
+                self._take(number, actor, told)
+            if actor.refused is None:
+                self._listen(number, actor)
+
+    def _take(self, number: int, actor: _Actor, told: Told) -> None:
+        if isinstance(told, Placed):
+            actor.host = told.host
+        elif isinstance(told, NeedsData):
+            actor.handle.take_data.remote(self._send())
+        elif isinstance(told, Refused):
+            self._refuse(number, told.reason)
+        else:
+            if isinstance(told, Ready):
+                self._stillborn = 0
+                if (difference := self._difference(told)) is not None:
+                    self._refuse(number, difference)
+                    return
+            actor.note(told, actor.memory_mib)
+            self._events.append((number, told))
+
+    def _difference(self, ready: Ready) -> str | None:
+        """In what a worker differs from the first, where that would make its results others."""
+        self._alike = alike = self._alike or ready
+        mine, theirs = ({"backend": each.backend, **each.versions} for each in (ready, alike))
+        names = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+        if not names:
+            return None
+        differs = ", ".join(f"{name} {mine.get(name)} instead of {theirs.get(name)}" for name in names)
+        return f"it has {differs}. Install the same on all nodes"
+
+    def _refuse(self, number: int, reason: str) -> None:
+        """Do without a worker; its room on the node is free again."""
+        actor = self._actors[number]
+        actor.refused = reason
+        self._refused_at = time.monotonic()
+        self._ray.kill(actor.handle)
+        self._say(_unused(number, actor))
+
+    def _send(self) -> dict[str, list[Callable[[], Bytes]]]:
+        """The data set in Ray's object store, where it is put when the first node asks for it."""
+        if self._parcel is None:
+            parcel: dict[str, list[Callable[[], Bytes]]] = {}
+            for name, piece in pieces(self._dataset):
+                reference = self._ray.put(np.asarray(piece))
+                parcel.setdefault(name, []).append(partial(_fetch, [reference]))
+            self._parcel = parcel
+        return self._parcel
+
+    def _bury(self, number: int, error: Exception) -> None:
+        """Replace a worker that died, and answer for it."""
+        actor = self._actors[number]
+        self._ray.kill(actor.handle)  # one that is only out of reach must not go on beside its successor
+        cause = " ".join(str(error).split())
+        if actor.ready is None:
+            self._stillborn += 1
+            if self._stillborn >= MAX_STILLBORN:
+                raise TunerError(f"{MAX_STILLBORN} workers in a row ended while they started: {cause}")
+        self._actors[number] = self._start(number)
+        if actor.verdict is not None:
+            answer: Event = actor.verdict
+        elif isinstance(error, self._ray.exceptions.OutOfMemoryError):
+            answer = Failure(actor.trial_id, "oom", "its node ran out of memory and ended the worker.", "")
+        else:
+            answer = Lost(actor.trial_id, f"the worker is gone: {cause}")
+        self._events.append((number, answer))
+
+    def _watch(self) -> None:
+        """End workers that take more memory or time than they may."""
+        if time.monotonic() - self._watched < WATCH_S:
+            return
+        self._watched = time.monotonic()
+        placed = [(number, actor) for number, actor in enumerate(self._actors) if actor.host]
+        none_left = placed and all(actor.refused for _, actor in placed)
+        if none_left and self._watched - self._refused_at > PATIENCE_S:
+            raise TunerError(f"no worker can be used: {_unused(*placed[0])}.")
+        for actor in self._actors:
+            verdict = actor.excess(actor.memory_mib, self._share.memory_mib or float("inf"))
+            if verdict is not None:
+                actor.verdict = verdict
+                self._ray.kill(actor.handle)
+
+    def _first_idle(self) -> int:
+        start, said = time.monotonic(), False
+        while not (found := self.idle()):
+            self._watch()
+            self._collect(WATCH_S)
+            # Who waits here has no use for news of workers that come and go.
+            self._events.clear()
+            if not said and time.monotonic() - start > PATIENCE_S and not any(a.host for a in self._actors):
+                said = True
+                wanted = f"{self._options['num_cpus']:g} CPU, {self._options['num_gpus']:g} GPU"
+                self._say(f"waiting for a node of the cluster with room for a worker ({wanted})")
+        return found[0]
+
+
+def _unused(number: int, actor: _Actor) -> str:
+    return f"worker {number + 1} on {actor.host} is not used: {actor.refused}"
+
+
+def _fetch(references: list[Any]) -> Bytes:
+    """Get one piece, on the node that needs it."""
+    import ray
+
+    piece: Bytes = ray.get(references[0])
+    return piece

@@ -1,0 +1,108 @@
+"""Joining a Ray cluster and leaving it, and what of it a worker has."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.errors import UsageError
+from tuner.training.device import num_cores
+
+# Set where unset before Ray is imported: it neither reports home nor hides GPUs from other libraries.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+_HINTS = {
+    "loc": "Ray could not be started on this machine; leave --cluster out, or try again",
+    "aut": "Start one with: ray start --head",
+    "ray": "Correct the address; where a token is asked for, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN",
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """Where workers are, and what of its node each of them has."""
+
+    address: str
+    """As in the request: local, auto or ray://HOST:PORT."""
+    workers: int
+    cpus: float | None = None
+    """None: on one machine its share, else one core."""
+    gpus: float | None = None
+    """None: its share of what GPUs there are, one at most."""
+    memory_mib: float | None = None
+
+
+def options_of(share: Share, total: dict[str, float]) -> dict[str, Any]:
+    """Return the options of an actor that is a worker.
+
+    Args:
+        total: Resources of the cluster as it is now.
+
+    Raises:
+        UsageError: this machine alone has less than a worker wants.
+    """
+    local = share.address == "local"
+    cpus = share.cpus or (max(1, num_cores() // share.workers) if local else 1)
+    gpus = min(1.0, total.get("GPU", 0.0) / share.workers) if share.gpus is None else share.gpus
+    for name, wanted in (("CPU", cpus), ("GPU", gpus)):
+        if local and wanted > total.get(name, 0.0):
+            raise UsageError(
+                f"--{name.lower()}s-per-trial {wanted:g}: this machine has {total.get(name, 0.0):g}. "
+                "Ask for less."
+            )
+    memory = {} if share.memory_mib is None else {"memory": int(share.memory_mib * 2**20)}
+    # One call waits for news while others bring requests.
+    return {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_concurrency": 4, **memory}
+
+
+def connect(address: str) -> Any:
+    """Join a Ray cluster, or start one on this machine alone; return the library.
+
+    Args:
+        address: local, auto (where `ray start` or RAY_ADDRESS say) or ray://HOST:PORT.
+
+    Raises:
+        UsageError: Ray is not installed, or there is no such cluster.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError:
+        raise UsageError("--cluster needs Ray. Install it with: pip install 'kt-search[ray]'") from None
+    try:
+        with handlers_kept():
+            _init(ray, address)
+    except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise UsageError(f"no Ray cluster at '{address}': {reason}. {_HINTS[address[:3]]}.") from None
+    return ray
+
+
+def _init(ray: Any, address: str) -> None:
+    warnings.filterwarnings("ignore", "Ray Client connection timed out", UserWarning)
+    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    if address == "local":
+        ray.init("local", num_cpus=num_cores(), include_dashboard=False, **quiet)
+    else:
+        ray.init(address, **quiet)
+
+
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Put back handlers of signals, which Ray sets when it comes and goes: ours save the search."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
