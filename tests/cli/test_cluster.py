@@ -1,0 +1,217 @@
+"""Searches on a real Ray cluster of several nodes, whose workers, nodes and drivers are killed."""
+
+import csv
+import io
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run, command, environment
+from tests.clusters import Nodes, cluster, worker_processes
+from tuner.results.query import open_run
+
+pytestmark = [pytest.mark.training, pytest.mark.faults]
+
+SPACE = """
+import keras
+
+
+def build(hp, spec):
+    model = keras.Sequential([
+        keras.Input(spec.image_shape),
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Flatten(),
+        keras.layers.Dense(hp.Int("units", 1, 64), activation="relu"),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ])
+    model.compile(hp.Choice("optimizer", ["adam", "sgd"]), "binary_crossentropy", metrics=["accuracy"])
+    return model
+"""
+# Epochs of tens of milliseconds: enough of them that a trial is met while it trains.
+REQUEST = ("--space", "small.py", "--algorithm", "random", "--max-trials", 4, "--max-epochs", 150)
+ON_CLUSTER = (*REQUEST, "--patience", 0, "--cluster", "auto", "--workers", 2)
+DEADLINE_S = 240
+# Means another folder in each process: nodes have not what the driver has decoded.
+HIDDEN_CACHE = Path("/proc/self/cwd/cache")
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    pytest.importorskip("ray")
+    if not HIDDEN_CACHE.parent.is_dir():
+        pytest.skip("needs /proc, to hide the driver's files from the nodes")
+    with cluster(tmp_path_factory.mktemp("nodes")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cluster")
+    (folder / "small.py").write_text(SPACE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(nodes: Nodes, work: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start a command as a process of its own, which finds the cluster."""
+
+    def run(*arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command(*arguments),
+            cwd=work,
+            env=environment(HIDDEN_CACHE) | {"RAY_ADDRESS": nodes.address},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(nodes: Nodes, start: Callable[..., subprocess.Popen[str]], work: Path, images: Path) -> Path:
+    """The folder of a run that nobody disturbed, on two nodes that are still there afterwards."""
+    nodes.add("first")
+    nodes.add("second")
+    ended(start("search", "--data", images, *ON_CLUSTER, "--name", "whole"))
+    return work / "results" / "whole"
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a command has printed by its end."""
+    try:
+        output, _ = process.communicate(timeout=DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == 0, output
+    return output
+
+
+def outcome(run: Path) -> list[tuple[object, ...]]:
+    """All of a run that does not depend on clocks."""
+    trials = [
+        (trial.trial_id, trial.values, trial.status, trial.epochs, trial.best_epoch, trial.score)
+        for trial in open_run(run).trials
+    ]
+    return [*trials, ((run / "best" / "predictions.csv").read_text(),)]
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def training(run: Path, count: int) -> bool:
+    """True while so many trials train that have some of their epochs behind them."""
+    if not (run / "run.sqlite").exists():
+        return False
+    trials = open_run(run).trials
+    return sum(trial.status == "RUNNING" and 3 <= trial.epochs <= 100 for trial in trials) >= count
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_each_node_gets_the_images_once_and_keeps_them(nodes: Nodes) -> None:
+    for name in ("first", "second"):
+        (received,) = nodes.cache(name).glob("received-*/images.npy")
+        assert received.stat().st_size > 0
+
+
+def test_the_users_file_and_the_checkpoints_reach_the_nodes(undisturbed: Path) -> None:
+    run = open_run(undisturbed)
+    assert [trial.epochs for trial in run.trials] == [150] * 4
+    assert run.facts["status"] == "completed"
+
+
+def test_a_worker_and_a_node_that_die_change_nothing(
+    undisturbed: Path,
+    nodes: Nodes,
+    start: Callable[..., subprocess.Popen[str]],
+    images: Path,
+) -> None:
+    doomed = nodes.add("doomed")
+    process = start("search", "--data", images, *ON_CLUSTER, "--workers", 3, "--name", "disturbed")
+    run = undisturbed.parent / "disturbed"
+    wait_for(lambda: training(run, 3), process)
+    worker_processes()[0].kill()
+    nodes.kill(doomed)
+    nodes.add("late")
+    ended(process)
+    assert outcome(run) == outcome(undisturbed)
+    assert list(nodes.cache("late").glob("received-*/images.npy")), "the node that joined was not used"
+
+
+def test_a_driver_that_dies_is_taken_up_again(
+    undisturbed: Path, start: Callable[..., subprocess.Popen[str]], images: Path
+) -> None:
+    process = start("search", "--data", images, *ON_CLUSTER, "--name", "orphaned")
+    run = undisturbed.parent / "orphaned"
+    wait_for(lambda: training(run, 2), process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    left = {trial.trial_id: trial.epochs for trial in open_run(run).trials}
+    ended(start("resume", "orphaned"))
+    assert outcome(run) == outcome(undisturbed)
+    assert any(0 < epochs < 150 for epochs in left.values())
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_a_worker_with_other_versions_is_left_out(
+    nodes: Nodes,
+    start: Callable[..., subprocess.Popen[str]],
+    images: Path,
+    tmp_path: Path,
+) -> None:
+    odd = tmp_path / "keras_tuner-9.9.dist-info"
+    odd.mkdir()
+    (odd / "METADATA").write_text("Metadata-Version: 2.1\nName: keras-tuner\nVersion: 9.9\n")
+    node = nodes.add("odd", PYTHONPATH=str(tmp_path))
+    doctor = start("doctor", "--cluster", "auto", "--format", "csv")
+    output, _ = doctor.communicate(timeout=DEADLINE_S)
+    assert doctor.returncode == 1
+    assert "error: 1 of " in output.splitlines()[-1]
+    rows = list(csv.DictReader(io.StringIO(output.rpartition("error:")[0])))
+    differing = [row["differs"] for row in rows if row["differs"]]
+    assert len(differing) == 1
+    assert differing[0].startswith("keras-tuner 9.9, here ")
+    request = (*ON_CLUSTER, "--workers", 4, "--max-trials", 1, "--max-epochs", 1, "--name", "odd")
+    assert "is not used: it has keras-tuner" in ended(start("search", "--data", images, *request))
+    nodes.kill(node)
+
+
+def test_a_trial_that_hangs_is_ended_and_the_search_goes_on(
+    undisturbed: Path, start: Callable[..., subprocess.Popen[str]], work: Path, images: Path
+) -> None:
+    hangs = SPACE.replace("import keras\n", "import time\n\nimport keras\n", 1).replace(
+        "    model = ", '    time.sleep(3600 if hp.Boolean("hangs") else 0)\n    model = ', 1
+    )
+    (work / "hangs.py").write_text(hangs)
+    which = ("--space", "hangs.py", "--include", "hangs=true", "--hp", "units=8", "--hp", "optimizer=adam")
+    request = (*ON_CLUSTER, *which, "--max-trials", 1, "--max-epochs", 2, "--trial-timeout", 5)
+    output = ended(start("search", "--data", images, *request, "--name", "hangs"))
+    assert "timeout: the worker was still busy after 5 s" in output
+    run = open_run(undisturbed.parent / "hangs")
+    assert [trial.status for trial in run.trials] == ["FAILED", "COMPLETED"]
+
+
+def test_asynchronous_halving_runs_on_a_cluster(
+    undisturbed: Path, start: Callable[..., subprocess.Popen[str]], images: Path
+) -> None:
+    request = (*ON_CLUSTER, "--algorithm", "asha", "--max-trials", 9, "--max-epochs", 9, "--name", "asha")
+    ended(start("search", "--data", images, *request))
+    epochs = sorted(trial.epochs for trial in open_run(undisturbed.parent / "asha").trials)
+    assert len(epochs) == 9
+    assert epochs[-1] == 9
+
+
+def test_doctor_looks_at_a_cluster_or_at_a_run(tuner: Run) -> None:
+    result = tuner("doctor", "results/whole", "--cluster", "auto")
+    assert (result.code, result.stdout) == (2, "")
+    assert "Give one of them" in result.error_lines[0]

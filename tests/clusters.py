@@ -1,0 +1,74 @@
+"""A real Ray cluster of several nodes on this machine."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+# Of the test process, and so of all nodes and drivers that it starts.
+ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+
+
+class Nodes:
+    """Raylets on loopback, each with a cache for decoded images of its own, as on machines apart."""
+
+    def __init__(self, folder: Path) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.folder = folder
+        self._cluster = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+        )
+
+    @property
+    def address(self) -> str:
+        return str(self._cluster.address)
+
+    def add(self, name: str, **variables: str) -> Any:
+        """Let a node of one core join."""
+        return self._cluster.add_node(
+            num_cpus=1, env_vars={"TUNER_CACHE_DIR": str(self.cache(name)), **variables}
+        )
+
+    def kill(self, node: Any) -> None:
+        """End a node with all that runs on it, without a word to the others."""
+        self._cluster.remove_node(node, allow_graceful=False)
+
+    def cache(self, name: str) -> Path:
+        return self.folder / name
+
+    def close(self) -> None:
+        self._cluster.shutdown()
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Nodes]:
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ |= ENVIRONMENT
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own
+        nodes = Nodes(folder)
+        try:
+            yield nodes
+        finally:
+            nodes.close()
+            for name, value in before.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
+
+
+def worker_processes() -> list[psutil.Process]:
+    """The processes of tuner's workers on all nodes."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::NodeWorker"):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
