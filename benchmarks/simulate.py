@@ -93,7 +93,7 @@ def simulate(request: Request) -> dict[str, Any]:
     pool = SimulatedPool(request.workers, epoch_seconds(Path(request.times)), request.lost, request.seed)
     laps: list[Lap] = []
     rungs: Counter[int] = Counter()
-    epochs, busy = 0, 1.0
+    newest, epochs, busy = 0, 0, 1.0
     process, start_s, start_cpu_s = psutil.Process(), time.perf_counter(), time.process_time()
 
     with _folder(request.folder) as folder, time_in(_parts()) as spent:
@@ -105,14 +105,14 @@ def simulate(request: Request) -> dict[str, Any]:
             laps.append(Lap(rungs.total(), epochs, cpu_s, stub_s, wall_s, resident_mib))
 
         def listen(event: object) -> None:
-            nonlocal epochs, busy
-            if isinstance(event, TrialStarted) and not event.rung:
-                busy = pool.busy
+            nonlocal newest, epochs, busy
+            if isinstance(event, TrialStarted) and int(event.trial_id) > newest:
+                newest, busy = int(event.trial_id), pool.busy
             elif isinstance(event, EpochDone):
                 epochs += 1
             elif isinstance(event, RungEnded):
                 rungs[event.trial.rung] += 1
-                if rungs.total() % max(1, request.trials // 100) == 0:
+                if rungs.total() % max(1, request.trials // 200) == 0:
                     note()
 
         note()
@@ -126,7 +126,8 @@ def simulate(request: Request) -> dict[str, Any]:
         store.close()
         store_mib = (folder / STORE_FILE).stat().st_size / MIB
         left = sum(1 for _ in (folder / "checkpoints").iterdir())
-    last, tenths = laps[-1], _tenths(laps)
+    # Behind the last rung: the tables are written once more, and the last checkpoints go.
+    last, tenths = laps[-1], _tenths(laps[:-1])
     return {
         **asdict(request),
         "times": Path(request.times).parent.name,
@@ -152,6 +153,7 @@ def simulate(request: Request) -> dict[str, Any]:
             1000 * (after.driver_s - before.driver_s) / (after.epochs - before.epochs)
             for before, after in pairwise(tenths)
         ],
+        "closing_cpu_s": last.driver_s - tenths[-1].driver_s,
         "share_of_driver": {part: seconds / last.driver_s for part, seconds in shares.items()},
         "store_mib": store_mib,
         "store_kib_per_trial": 1024 * store_mib / len(trials),
