@@ -1,5 +1,6 @@
 """`tuner best --ensemble`: the mean of the best trials as one model, beside the best of them alone."""
 
+import io
 import json
 import math
 import shutil
@@ -152,3 +153,32 @@ def test_weights_that_are_not_kept_are_counted(tuner: Run, work):
     result = tuner("best", "--ensemble", 3)
     assert result.code == 1
     assert "keeps the weights of the best 2. Allowed: 2." in result.error_lines[0]
+
+
+def test_its_model_is_evaluated_and_predicts_with_what_the_run_around_it_knows(tuner: Run, work, searched):
+    tuner("best", "--ensemble", 2)
+    model = RUN / "ensemble-2" / "model.keras"
+    before = json.loads((work / RUN / "ensemble-2" / "evaluation.json").read_text("utf-8"))
+    shown = tuner("evaluate", model, "--format", "json")
+    assert shown.code == 0, shown.stderr
+    found = json.loads(shown.stdout)
+    assert found["split"] == "test"
+    assert found["confusion_matrix"] == before["confusion_matrix"]
+    assert found["at_threshold"]["threshold"] == before["at_threshold"]["threshold"]
+    table = pd.read_csv(work / RUN / "ensemble-2" / "predictions.csv")
+    named = [searched / "images" / path for path in table["path"]]
+    predicted = tuner("predict", model, *named, "--format", "csv")
+    assert predicted.code == 0, predicted.stderr
+    assert f"Threshold  {before['at_threshold']['threshold']:.4f} on p.FAKE" in predicted.stderr
+    np.testing.assert_allclose(
+        probabilities(pd.read_csv(io.StringIO(predicted.stdout))), probabilities(table), atol=1e-4
+    )
+
+
+def test_a_model_without_its_evaluation_is_refused(tuner: Run, work):
+    tuner("best", "--ensemble", 2)
+    (work / RUN / "ensemble-2" / "evaluation.json").unlink()
+    result = tuner("evaluate", RUN / "ensemble-2" / "model.keras")
+    assert result.code == 2
+    assert "is not finished" in result.stderr
+    assert len(result.error_lines) == 1

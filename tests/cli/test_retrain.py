@@ -276,3 +276,17 @@ def test_what_makes_no_sense_is_refused(tuner: Run, arguments, code, words):
     assert result.stdout == ""
     assert len(result.error_lines) == 1, result.stderr
     assert words in result.error_lines[0]
+
+
+def test_a_seed_is_evaluated_with_what_the_run_around_it_knows(tuner: Run, work):
+    before = json.loads((seed_folder(work, 1) / "evaluation.json").read_text("utf-8"))
+    model = seed_folder(work, 1).relative_to(work) / "model.keras"
+    shown = tuner("evaluate", model, "--format", "json")
+    assert shown.code == 0, shown.stderr
+    found = json.loads(shown.stdout)
+    assert found["confusion_matrix"] == before["confusion_matrix"]
+    # It was trained on the validation images: nothing can be chosen on them.
+    assert "at_threshold" not in found
+    assert "calibrated" not in found
+    trained = json.loads(tuner("evaluate", model, "--split", "validation", "--format", "json").stdout)
+    assert trained["seen_in_training"] == trained["images"] == counts(work)["validation"]

@@ -1,11 +1,11 @@
-"""A trained model and what it takes to use it: an exported file with its JSON, or the winner of a run."""
+"""A trained model and what it takes to use it: an exported file with its JSON, or what a run has made."""
 
 from __future__ import annotations
 
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class ModelFacts:
     chosen: Chosen = NOTHING_CHOSEN
     trained_on: TrainedOn | None = None
     run_path: Path | None = None
-    """Folder of the run whose winner it is; None of a file."""
+    """Folder of the run that made it; None of an export."""
     source: str | None = None
     """Where the data of that run were."""
 
@@ -100,7 +100,7 @@ def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] =
     path = Path(reference)
     form = model_format(path)
     if form is None:
-        return _of_run(find_run(reference, results_dir).path, reference)
+        return _of_run(find_run(reference, results_dir).path, Path(BEST), reference)
     if not path.exists():
         raise UsageError(
             f"no model file '{reference}'. Needed: a model that was exported, or a run. "
@@ -111,8 +111,9 @@ def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] =
     beside = path.with_suffix(".json")
     if beside.is_file():
         return _exported(path, beside)
-    if path.parent.name == BEST and (path.parents[1] / STORE_FILE).is_file():
-        return _of_run(path.parents[1], reference)
+    run_path = _run_around(path)
+    if run_path is not None and path.name == MODEL_FILE:
+        return _of_run(run_path, path.absolute().parent.relative_to(run_path.absolute()), reference)
     if not classes:
         raise UsageError(
             f"the classes of '{reference}' are not known: '{beside}' is not there. Needed: that file, which "
@@ -196,23 +197,37 @@ def _exported(path: Path, beside: Path) -> ModelFacts:
         ) from None
 
 
-def _of_run(run_path: Path, reference: str) -> ModelFacts:
+def _run_around(path: Path) -> Path | None:
+    """The folder of the run that a file lies in, written as the user writes the file where that can be."""
+    above = (*path.parents, *path.absolute().parents)
+    return next((folder for folder in above if (folder / STORE_FILE).is_file()), None)
+
+
+def _of_run(run_path: Path, folder: Path, reference: str) -> ModelFacts:
+    """What a run says of a model that it holds in a folder: its winner, or one that was made afterwards."""
     run = open_run(run_path)
-    path = run.path / BEST / MODEL_FILE
-    evaluation = run.path / BEST / EVALUATION_FILE
-    if not (path.is_file() and evaluation.is_file()):
+    path = run.path / folder / MODEL_FILE
+    beside = run.path / folder / EVALUATION_FILE
+    if not (path.is_file() and beside.is_file()):
+        if folder != Path(BEST):
+            raise UsageError(
+                f"'{reference}' is not finished: '{beside}' is not there. Needed: both. Make it again with "
+                "tuner best, --retrain or --ensemble as before."
+            )
         raise UsageError(
             f"run '{run.run_id}' ({run.facts['status']}) has no model yet. "
             f"Finish it with: tuner resume {run.run_id}"
         )
     data = run.facts["data"]
+    evaluation = json.loads(beside.read_text("utf-8"))
+    splits = evaluation.get("trained_on", {}).get("splits", ())
     return ModelFacts(
         reference,
         path,
         tuple(data["class_names"]),
         data["positive_class"],
-        chosen_before(json.loads(evaluation.read_text("utf-8"))),
-        trained_on(run.facts),
+        chosen_before(evaluation),
+        replace(trained_on(run.facts), with_validation="validation" in splits),
         run.path,
         data.get("source"),
     )
