@@ -4,6 +4,7 @@ import io
 import json
 import math
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +174,20 @@ def test_its_model_is_evaluated_and_predicts_with_what_the_run_around_it_knows(t
     np.testing.assert_allclose(
         probabilities(pd.read_csv(io.StringIO(predicted.stdout))), probabilities(table), atol=1e-4
     )
+
+
+@pytest.mark.skipif(not find_spec("tf2onnx"), reason="the extra onnx is not installed")
+def test_as_onnx_it_says_the_same_and_of_whom_it_is_made(tuner: Run, work, searched):
+    result = tuner("best", "--ensemble", 2, "--export", "model.onnx")
+    assert result.code == 0, result.stderr
+    assert "Parity     largest difference" in result.stderr
+    before = json.loads((work / RUN / "ensemble-2" / "evaluation.json").read_text("utf-8"))
+    members = [member["trial_id"] for member in before["members"]]
+    assert f"The mean of the probabilities of trials {', '.join(members)}" in (work / "model.md").read_text()
+    shown = tuner("evaluate", "model.onnx", "--data", searched / "images", "--format", "json")
+    found = json.loads(shown.stdout)
+    assert found["confusion_matrix"] == before["confusion_matrix"]
+    assert found["at_threshold"]["threshold"] == before["at_threshold"]["threshold"]
 
 
 def test_a_model_without_its_evaluation_is_refused(tuner: Run, work):

@@ -151,6 +151,21 @@ def test_a_difference_too_large_is_refused_and_leaves_nothing(tuner: Run, work, 
     assert left(work) == set()
 
 
+def test_what_its_runtime_does_not_load_is_refused_and_leaves_nothing(tuner: Run, work, monkeypatch):
+    from tuner.evaluation import runtimes
+
+    def refuse(path):
+        raise ValueError(f"{path}: no operation Erfc")
+
+    monkeypatch.setitem(runtimes._LOADERS, "tflite", refuse)
+    result = tuner("best", "--export", "model.tflite")
+    assert result.code == 1
+    (line,) = result.error_lines
+    assert "as tflite: its runtime does not load what was written: model.tflite: no operation Erfc" in line
+    assert str(work) not in line
+    assert left(work) == set()
+
+
 def test_a_model_that_gives_no_numbers_is_refused(tuner: Run, work, monkeypatch):
     from tuner.evaluation import runtimes
 

@@ -1,5 +1,7 @@
 """Exports: what is baked in, what is inside, and what is refused."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -120,3 +122,14 @@ def test_a_damaged_export_is_named(tmp_path):
         Runtime(tmp_path / "model.tflite")
     with pytest.raises(UsageError, match=r"model\.tflite' does not describe a model"):
         read_facts(tmp_path / "model.tflite")
+
+
+@pytest.mark.skipif(not find_spec("tf2onnx"), reason="the extra onnx is not installed")
+@pytest.mark.parametrize("activation", ["gelu", "silu", "relu6"])
+def test_activations_of_the_spaces_can_be_written_as_onnx(tmp_path, activation):
+    from keras import layers
+
+    made = model(outputs=16, activation=activation, end=(layers.Dense(2, activation="softmax"),))
+    convert(made, tmp_path / "m.onnx", "onnx")
+    found = Runtime(tmp_path / "m.onnx").predict(IMAGES, ALL)
+    assert found == pytest.approx(keras_probabilities(made, IMAGES, ALL), abs=1e-5)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import TunerError, UsageError
+from tuner.evaluation.onnx_operations import register_operations
 from tuner.evaluation.runtimes import INPUT, OUTPUT, Format
 from tuner.training.build import first_line, probabilities
 from tuner.training.device import quiet_import
@@ -139,9 +140,11 @@ def convert(model: Any, path: Path, form: Format) -> None:
                 # With TensorFlow's own operations among them it would need more than its interpreter.
                 builtin = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
                 serving.export(path, format="litert", verbose=False, target_spec=builtin)
+            elif form == "onnx":
+                register_operations()
+                serving.export(path, format="onnx", verbose=False)
             else:
-                name = "onnx" if form == "onnx" else "tf_saved_model"
-                serving.export(path, format=name, verbose=False)
+                serving.export(path, format="tf_saved_model", verbose=False)
         except Exception as error:
             raise TunerError(
                 f"this model cannot be written as {form}: {first_line(error)} Allowed: layers that the "

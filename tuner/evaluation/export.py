@@ -38,6 +38,7 @@ from tuner.evaluation.runtimes import (
 from tuner.evaluation.thresholds import Chosen, choose_on_validation
 from tuner.files import DRAFT_PREFIX
 from tuner.results.query import reference
+from tuner.training.build import first_line
 
 PARITY_IMAGES = 256
 MAX_DIFFERENCE = 1e-3
@@ -149,7 +150,7 @@ def _write(
     if form == "keras":
         written = load_model(dataclasses.replace(source, path=draft)).predict(dataset.images, indices)
     else:
-        written = Runtime(draft).predict(dataset.images, indices)
+        written = _loaded_again(draft, form).predict(dataset.images, indices)
     # Written so that what is no number is refused too.
     difference = float(np.abs(written - expected).max())
     if not difference <= MAX_DIFFERENCE:
@@ -175,6 +176,22 @@ def _write(
             "allowed": MAX_DIFFERENCE,
         },
     }
+
+
+def _loaded_again(draft: Path, form: Format) -> Runtime:
+    """What was just written, in the runtime that others will load it with.
+
+    Raises:
+        TunerError: that runtime refuses it, as it does an operation that it does not know.
+    """
+    try:
+        return Runtime(draft)
+    except UsageError as error:
+        reason = first_line(error.__context__ or error).replace(str(draft), draft.name)
+        raise TunerError(
+            f"this model cannot be written as {form}: its runtime does not load what was written: {reason} "
+            "Allowed: layers that the format knows. Export it as .keras or as a SavedModel."
+        ) from None
 
 
 def _baked(chosen: Chosen, model: Any, dataset: Dataset, positive: str | None) -> tuple[Chosen, float]:
