@@ -12,18 +12,24 @@ from tests.results.records import FACTS, epoch, record
 from tuner.config import make_config, to_toml
 from tuner.evaluation.corruptions import CORRUPTIONS
 from tuner.evaluation.explain import MakeHeatmaps, write_gallery
+from tuner.evaluation.judged import Judged, compared
 from tuner.evaluation.metrics import evaluate
-from tuner.evaluation.predictions import Predictions, write_predictions
+from tuner.evaluation.predictions import Predictions, read_predictions, write_predictions
+from tuner.evaluation.spread import main_figures, spread
 from tuner.evaluation.thresholds import Chosen
 from tuner.results.query import RunView, open_run
 from tuner.results.schema import (
     BEST,
     CONFIG_FILE,
+    ENSEMBLE_PREFIX,
     EVALUATION_FILE,
     GALLERY_FILE,
+    MODEL_FILE,
     PREDICTIONS_FILE,
+    RETRAINED,
     ROBUSTNESS_FILE,
     STORE_FILE,
+    SUMMARY_FILE,
 )
 from tuner.results.store import Store
 from tuner.training.heatmaps import GRAD_CAM, Heatmaps
@@ -174,4 +180,38 @@ def measure_robustness(run: RunView, **changes: Any) -> dict[str, Any]:
         **changes,
     }
     (run.path / BEST / ROBUSTNESS_FILE).write_text(json.dumps(found), "utf-8")
+    return found
+
+
+def retrain(run: RunView, seeds: int = 3, trials: int = 1) -> dict[str, Any]:
+    """Leave what training the best trials anew leaves: each seed a little better than the one before."""
+    evaluation = json.loads((run.path / BEST / EVALUATION_FILE).read_text("utf-8"))
+    found = []
+    for trial in run.ranked[:trials]:
+        figures = [main_figures(evaluation) for _ in range(seeds)]
+        for seed, each in enumerate(figures):
+            each["accuracy"] = evaluation["accuracy"] + 0.01 * seed
+        numbered = [{"seed": seed, "folder": "", **each} for seed, each in enumerate(figures)]
+        found.append({"trial_id": trial.trial_id, "epochs": 7, "seeds": numbered, "figures": spread(figures)})
+    summary = {"trained_on": {"images": 1234}, "trials": found}
+    (run.path / RETRAINED).mkdir()
+    (run.path / RETRAINED / SUMMARY_FILE).write_text(json.dumps(summary), "utf-8")
+    return summary
+
+
+def average(run: RunView, count: int) -> dict[str, Any]:
+    """Leave what averaging the best trials leaves; the mean is as good as the best alone."""
+    made = read_predictions(run.path / BEST / PREDICTIONS_FILE)
+    evaluation = json.loads((run.path / BEST / EVALUATION_FILE).read_text("utf-8"))
+    members = [
+        {"trial_id": trial.trial_id, "best_epoch": trial.best_epoch, "score": trial.score}
+        for trial in run.ranked[:count]
+    ]
+    comparison = compared("the ensemble", Judged(made, None, Chosen(None, None)), "the best", made)
+    conclusion = f"The mean of {count} cannot be told from <the best>."
+    found = {**evaluation, "members": members, "comparison": {**comparison, "conclusion": conclusion}}
+    folder = run.path / f"{ENSEMBLE_PREFIX}{count}"
+    folder.mkdir()
+    (folder / MODEL_FILE).write_bytes(b"")
+    (folder / EVALUATION_FILE).write_text(json.dumps(found), "utf-8")
     return found

@@ -15,6 +15,7 @@ from tuner.evaluation.kept_robustness import read_robustness
 from tuner.evaluation.levels import value_text
 from tuner.evaluation.metrics import chosen_before, evaluate
 from tuner.evaluation.predictions import read_predictions
+from tuner.evaluation.report.beyond import EnsembleView, RetrainedView, read_ensembles, read_retrained
 from tuner.evaluation.report.figures import duration
 from tuner.evaluation.report.plots import Roc, SearchPlots, roc_curves, search_plots
 from tuner.results.query import RunView, reference
@@ -55,7 +56,7 @@ class Failures:
 @dataclass(frozen=True)
 class Contents:
     """What a report of `run` holds. `evaluation` is None before the winner was tested, `robustness` before it
-    was measured."""
+    was measured; `retrained` and `ensembles` are there where such were made."""
 
     run: RunView
     plots: SearchPlots
@@ -65,6 +66,8 @@ class Contents:
     importance: Importance | None
     config: str
     robustness: dict[str, Any] | None = None
+    retrained: tuple[RetrainedView, ...] = ()
+    ensembles: EnsembleView | None = None
 
     @property
     def winner(self) -> TrialRecord | None:
@@ -190,6 +193,8 @@ def read_contents(run: RunView) -> Contents:
         importance(run) if run.trials else None,
         config.read_text("utf-8") if config.is_file() else "",
         read_robustness(run) if saved is not None else None,
+        read_retrained(run, saved) if saved is not None else (),
+        read_ensembles(run, saved) if saved is not None else None,
     )
 
 
