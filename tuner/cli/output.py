@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
 from rich.console import Console
@@ -22,8 +23,9 @@ def stdout() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=max(console.width, 120))
 
 
+@cache
 def stderr() -> Console:
-    """Console for progress, notes and errors."""
+    """Console for progress, notes and errors; one, so that lines do not tear a live display."""
     return Console(stderr=True, highlight=False)
 
 

@@ -26,6 +26,8 @@ from tuner.training.task import EpochDone, StepsDone
 REFRESH_PER_S = 8
 # Of the terminal's lines, those that trials under way do not have; and what they have in any case.
 OTHER_ROWS, MIN_ROWS = 6, 4
+# Of a line, what bars have where there is room, and what the place of a trial has at most.
+BAR_WIDTH, PLACE_WIDTH = 24, 24
 
 
 @contextmanager
@@ -189,14 +191,15 @@ class _State:
         """The live part, on so many lines: the whole search, the trials under way, the best so far."""
         share = self._fraction()
         bars = Table.grid(padding=(0, 1))
-        for _ in range(5):
-            bars.add_column(no_wrap=True)
+        bars.add_column(no_wrap=True)
+        bars.add_column(max_width=BAR_WIDTH)  # the only one to give way on a narrow terminal
+        bars.add_column(no_wrap=True)
+        bars.add_column(no_wrap=True)
+        bars.add_column(no_wrap=True, max_width=PLACE_WIDTH)
         left = "" if not self._remaining_s() else f"{format_seconds(self._remaining_s() or 0)} left"
         elapsed = format_seconds(time.monotonic() - self._start)
         trial_count = f"trial {min(len(self._known), self._plan.trials)} of {self._plan.trials}"
-        bars.add_row(
-            trial_count, ProgressBar(1.0, share, width=24), f"{share:4.0%}", f"{elapsed} elapsed  {left}"
-        )
+        bars.add_row(trial_count, ProgressBar(1.0, share), f"{share:4.0%}", f"{elapsed} elapsed", left)
         rows: list[Any] = [bars]
         under_way = list(self._under_way.values())
         room = max(MIN_ROWS, height - OTHER_ROWS)
@@ -204,7 +207,7 @@ class _State:
             epochs = trial.started.epochs
             bars.add_row(
                 f"{trial.started.trial_id} epoch {min(trial.epoch, epochs)} of {epochs}",
-                ProgressBar(1.0, trial.share, width=24),
+                ProgressBar(1.0, trial.share),
                 f"{trial.share:4.0%}",
                 "" if trial.score is None else f"{self._objective} {trial.score:.4f}",
                 Text(trial.started.place, "dim"),

@@ -43,7 +43,7 @@ def dry_run(config: SearchConfig, quiet: bool) -> None:
     dataset = _load(config, config.data, quiet)
     with (
         tempfile.TemporaryDirectory() as folder,
-        worker_pool(config, dataset, Path(folder)) as pool,
+        worker_pool(config, dataset, Path(folder), quiet) as pool,
     ):
         description = describe_space(config, dataset, pool, quiet)
         _initial(config, description, quiet)
@@ -58,7 +58,7 @@ def new_search(config: SearchConfig, quiet: bool) -> None:
     stopwatch.end("preparation_s")
     path = make_run_folder(config, dataset)
     try:
-        with locked(path), worker_pool(config, dataset, path) as pool:
+        with locked(path), worker_pool(config, dataset, path, quiet) as pool:
             description = describe_space(config, dataset, pool, quiet)
             initial = _initial(config, description, quiet)
             if not quiet:
@@ -86,7 +86,7 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
         dataset = _load(config, run.facts["data"]["source"], quiet)
         stopwatch.end("preparation_s")
         check_data(run.facts, dataset)
-        with worker_pool(config, dataset, run.path) as pool:
+        with worker_pool(config, dataset, run.path, quiet) as pool:
             description = describe_space(config, dataset, pool, quiet)
             check_space(run.facts, description)
             if not quiet:

@@ -25,7 +25,9 @@ from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, Pool, WorkerSetup
 
 
-def worker_pool(config: SearchConfig, dataset: Dataset, run_path: Path) -> AbstractContextManager[Pool]:
+def worker_pool(
+    config: SearchConfig, dataset: Dataset, run_path: Path, quiet: bool
+) -> AbstractContextManager[Pool]:
     """Return as many workers as the request wants, where it wants them, for a run in this folder.
 
     Raises:
@@ -51,7 +53,9 @@ def worker_pool(config: SearchConfig, dataset: Dataset, run_path: Path) -> Abstr
     share = Share(
         config.cluster, config.workers, config.cpus_per_trial, config.gpus_per_trial, config.worker_memory
     )
-    return RayPool(WorkerSetup(hypermodel.carried(), dataset), share, checkpoints, note)
+    say = (lambda _: None) if quiet else note
+    with waiting("joining the cluster" if config.cluster != "local" else "starting Ray", quiet):
+        return RayPool(WorkerSetup(hypermodel.carried(), dataset), share, checkpoints, say)
 
 
 def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, quiet: bool) -> Description:
@@ -93,6 +97,6 @@ def workers_again(run: RunView, dataset: Dataset) -> Iterator[Pool]:
     """
     # What the arithmetic is to be was decided when the run was begun: nothing is left to measure.
     config = make_config({**run.facts["config"], "xla": "off"})
-    with locked(run.path), worker_pool(config, dataset, run.path) as pool:
+    with locked(run.path), worker_pool(config, dataset, run.path, quiet=False) as pool:
         check_space(run.facts, describe_space(config, dataset, pool, quiet=False))
         yield pool

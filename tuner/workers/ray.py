@@ -78,7 +78,8 @@ class RayPool:
             self._class = self._ray.remote(NodeWorker)
             self._events: deque[tuple[int, Event]] = deque()
             self._reports: dict[Any, int] = {}
-            self._stillborn, self._watched, self._refused_at = 0, 0.0, 0.0
+            self._watched, self._refused_at = 0.0, 0.0
+            self._stillborn = [0] * share.workers
             self._alike: Ready | None = None
             self._report_s = max(REPORT_S, share.workers / WORKERS_PER_REPORT_S)
             self._actors = [self._start(number) for number in range(share.workers)]
@@ -206,7 +207,7 @@ class RayPool:
             self._refuse(number, told.reason)
         else:
             if isinstance(told, Ready):
-                self._stillborn = 0
+                self._stillborn = [0] * len(self._stillborn)
                 if (difference := self._difference(told)) is not None:
                     self._refuse(number, difference)
                     return
@@ -247,9 +248,16 @@ class RayPool:
         self._ray.kill(actor.handle)  # one that is only out of reach must not go on beside its successor
         cause = " ".join(str(error).split())
         if actor.ready is None:
-            self._stillborn += 1
-            if self._stillborn >= MAX_STILLBORN:
-                raise TunerError(f"{MAX_STILLBORN} workers in a row ended while they started: {cause}")
+            # Counted for each by itself: a node takes all its workers with it, those yet to be started too.
+            self._stillborn[number] += 1
+            if self._stillborn[number] >= MAX_STILLBORN:
+                raise TunerError(
+                    f"{MAX_STILLBORN} workers in a row ended while they started: {cause} "
+                    f"Compare the nodes with: tuner doctor --cluster {self._share.address}"
+                )
+        elif actor.verdict is None:
+            after = "; its trial goes on elsewhere from its checkpoint" if actor.trial_id else ""
+            self._say(f"{self.place(number)} is gone{after}")
         self._actors[number] = self._start(number)
         if actor.verdict is not None:
             answer: Event = actor.verdict

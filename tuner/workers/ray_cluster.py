@@ -95,6 +95,12 @@ def _init(ray: Any, address: str) -> None:
         ray.init("local", num_cpus=num_cores(), include_dashboard=False, **quiet)
     else:
         ray.init(address, **quiet)
+    # It would tell of nodes that die on stdout, which is for data, and no option keeps it from that.
+    ray._private.worker.print_worker_logs = _say_nothing
+
+
+def _say_nothing(*_: object) -> None:
+    pass
 
 
 @contextmanager
