@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tuner.errors import StorageError, UsageError
+from tuner.errors import StorageError, TunerError, UsageError
 
 DRAFT_PREFIX = "draft-"
+# What tells that a file is not there, or damaged. All else that the library of a URL raises, each its own,
+# tells that storage was not reached.
+_OF_CONTENTS = (FileNotFoundError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile)
 
 
 def location(text: str) -> Path:
@@ -30,6 +34,14 @@ def location(text: str) -> Path:
 
         found: Any = UPath(text)
         found.fs.exists(found.path)
+        # A bucket would be made on the way, in the name of a slip of the pen.
+        with suppress(PermissionError):
+            if found.drive and not found.fs.exists(found.drive):
+                raise UsageError(
+                    f"cannot use storage '{text}': there is no bucket '{found.drive}'. Make it first."
+                )
+    except UsageError:
+        raise
     except (ImportError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(
@@ -51,8 +63,34 @@ def remove_tree(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
         return
     away: Any = path
-    with suppress(OSError):
+    with suppress(OSError, StorageError), reaching(path):
         away.fs.rm(away.path, recursive=True)
+
+
+def remove_file(path: Path) -> None:
+    """Delete a file, if it is there and can be reached."""
+    with suppress(OSError, StorageError), reaching(path):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def reaching(path: Path) -> Iterator[None]:
+    """Let what is done with a path fail in one way where it is away and out of reach.
+
+    Raises:
+        StorageError: the storage does not answer, or refuses.
+    """
+    try:
+        yield
+    except (TunerError, *_OF_CONTENTS):
+        raise
+    except Exception as error:
+        if _is_here(path):
+            raise
+        reason = " ".join(str(error).split())
+        raise StorageError(
+            f"cannot reach '{path}': {type(error).__name__}: {reason}. Go on when the storage is back."
+        ) from None
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -61,7 +99,8 @@ def copy_file(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
         return
     away: Any = source
-    away.fs.get_file(away.path, str(target))
+    with reaching(source):
+        away.fs.get_file(away.path, str(target))
 
 
 def _is_here(path: object) -> bool:
@@ -102,8 +141,9 @@ def _sending(path: Any) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX) as folder:
             draft = Path(folder) / path.name
             yield draft
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.fs.put_file(str(draft), path.path)
+            with reaching(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.fs.put_file(str(draft), path.path)
     except OSError as error:
         raise StorageError(
             f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."

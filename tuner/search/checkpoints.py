@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from tuner.files import remove_tree
+from tuner.files import reaching, remove_file, remove_tree
 from tuner.search.pace import Pace
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE
 
@@ -15,9 +15,10 @@ class Checkpoints:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        folders = self._path.iterdir() if self._path.is_dir() else ()
         self._pace = Pace()
-        self._present = {folder.name for folder in folders if folder.is_dir()}
+        with reaching(path):
+            folders = self._path.iterdir() if self._path.is_dir() else ()
+            self._present = {folder.name for folder in folders if folder.is_dir()}
 
     def folder(self, trial_id: str) -> Path:
         """Return the folder that a trial may fill."""
@@ -26,7 +27,8 @@ class Checkpoints:
 
     def has_weights(self, trial_id: str) -> bool:
         """True where the weights of a trial's best epoch are kept."""
-        return (self._path / trial_id / BEST_FILE).is_file()
+        with reaching(self._path):
+            return (self._path / trial_id / BEST_FILE).is_file()
 
     def refresh(self, best: Collection[str], may_continue: Callable[[str], bool]) -> None:
         """Prune if it is time: all that are there have to be looked at, as each event may tell on any."""
@@ -40,7 +42,7 @@ class Checkpoints:
                 if may_continue(trial_id):
                     continue
                 if trial_id in best:
-                    (self._path / trial_id / STATE_FILE).unlink(missing_ok=True)
+                    remove_file(self._path / trial_id / STATE_FILE)
                 else:
                     remove_tree(self._path / trial_id)
                     self._present.discard(trial_id)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import StorageError
-from tuner.files import replacing
+from tuner.files import reaching, replacing
 
 STATE_FILE = "state.npz"
 BEST_FILE = "best.npz"
@@ -85,8 +85,9 @@ def restore_state(folder: Path, model: Any) -> History:
 
 def read_history(folder: Path) -> History:
     """Return the epochs of a saved state, none without a usable one; reads little of the file."""
+    path = folder / STATE_FILE
     try:
-        with (folder / STATE_FILE).open("rb") as file, np.load(file, allow_pickle=False) as saved:
+        with reaching(path), path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             return _history(saved)
     except UNREADABLE:
         return ()
@@ -134,7 +135,7 @@ def _history(saved: Any) -> History:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     # Opened here, since np.load leaves a damaged file open.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+    with reaching(path), path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
         return dict(saved)
 
 

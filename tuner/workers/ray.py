@@ -16,6 +16,7 @@ import numpy as np
 
 from tuner.data.transport import Bytes, content, pieces
 from tuner.errors import TunerError
+from tuner.files import remove_file, replace_text
 from tuner.training.device import threads_environment
 from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
@@ -62,8 +63,7 @@ class RayPool:
             self._dataset = setup.dataset
             self._mark = checkpoints / MARK_FILE
             token = uuid.uuid4().hex
-            checkpoints.mkdir(parents=True, exist_ok=True)
-            self._mark.write_text(token, "utf-8")
+            replace_text(self._mark, token)
             self._options = options_of(share, self._ray.cluster_resources())
             keras = {name: value for name, value in os.environ.items() if name == "KERAS_BACKEND"}
             self._setup = NodeSetup(
@@ -157,7 +157,7 @@ class RayPool:
             self._ray.kill(actor.handle)
         with handlers_kept():
             self._ray.shutdown()
-        self._mark.unlink(missing_ok=True)
+        remove_file(self._mark)
 
     def __enter__(self) -> RayPool:
         return self
