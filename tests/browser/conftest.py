@@ -1,19 +1,17 @@
 """A real browser, where there is one: Chromium, driven by Playwright. Nothing is fetched for it."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.chromium import chromium_path, launch
 from tests.evaluation.reported import measure_robustness, multiply, reported_run
 from tuner.evaluation.report import contents as report_contents
 from tuner.evaluation.report.contents import read_contents
 from tuner.evaluation.report.page import write_report
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, NARROW = (1280, 900), (390, 844)
 SHORTCUTS = [
     {"feature": "file size", "class_name": "FAKE", "auroc": 0.93, "warn_from": 0.75, "of": "files"},
@@ -26,13 +24,11 @@ Open = Callable[..., Any]
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    path = chromium_path()
     if path is None:
         pytest.skip("no Chromium on this machine; name one in CHROMIUM")
-    # As root, as in a container, Chromium starts only without its sandbox; the pages are our own.
-    options = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=options)
+        browser = launch(started, path)
         yield browser
         browser.close()
 
