@@ -54,6 +54,8 @@ def _show_cluster(address: str, form: Format) -> None:
     with waiting("asking the nodes", quiet=False):
         nodes = cluster_nodes(address)
     columns = [field.name for field in dataclasses.fields(Node)]
+    if form == "table":
+        columns.remove("versions")  # those that differ have a column, and lines are short
     print_rows(columns, [dataclasses.asdict(node) for node in nodes], form)
     if differing := [node.host for node in nodes if node.differs]:
         raise TunerError(

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption, RunArgument
-from tuner.cli.resume import MaxFailures, TrialTimeout, WorkerMemory, continue_run
+from tuner.cli.resume import (
+    Cluster,
+    CpusPerTrial,
+    GpusPerTrial,
+    MaxFailures,
+    TrialTimeout,
+    WorkerMemory,
+    Workers,
+    continue_run,
+)
 
 
 def retry(
     run: RunArgument = None,
     trial_timeout: TrialTimeout = None,
     max_failures: MaxFailures = None,
+    workers: Workers = None,
     worker_memory: WorkerMemory = None,
+    cluster: Cluster = None,
+    cpus_per_trial: CpusPerTrial = None,
+    gpus_per_trial: GpusPerTrial = None,
     quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
     """Run the failed trials of a run again, each from its beginning, then whatever else is left to do."""
-    changes = {"trial_timeout": trial_timeout, "max_failures": max_failures, "worker_memory": worker_memory}
+    changes = {
+        "trial_timeout": trial_timeout,
+        "max_failures": max_failures,
+        "workers": workers,
+        "worker_memory": worker_memory,
+        "cluster": cluster,
+        "cpus_per_trial": cpus_per_trial,
+        "gpus_per_trial": gpus_per_trial,
+    }
     continue_run(run, results_dir, changes, retry=True, quiet=quiet)

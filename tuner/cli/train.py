@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tuner.cli.options import QuietOption, option
-from tuner.cli.search import BUDGET, OUTPUT, TRAINING, WHAT
+from tuner.cli.search import BUDGET, CLUSTER, OUTPUT, TRAINING, WHAT
 from tuner.config import make_config
 from tuner.errors import UsageError
 
@@ -40,6 +40,10 @@ def train(
     class_weights: Annotated[str | None, option("class_weights", TRAINING)] = None,
     seed: Annotated[str | None, option("seed", TRAINING)] = None,
     worker_memory: Annotated[str | None, option("worker_memory", TRAINING)] = None,
+    cluster: Annotated[str | None, option("cluster", CLUSTER)] = None,
+    cpus_per_trial: Annotated[str | None, option("cpus_per_trial", CLUSTER)] = None,
+    gpus_per_trial: Annotated[str | None, option("gpus_per_trial", CLUSTER)] = None,
+    storage: Annotated[str | None, option("storage", CLUSTER)] = None,
     precision: Annotated[str | None, option("precision", TRAINING)] = None,
     xla: Annotated[str | None, option("xla", TRAINING)] = None,
     image_size: Annotated[str | None, option("image_size", TRAINING)] = None,
