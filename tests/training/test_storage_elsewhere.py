@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tuner.errors import StorageError, UsageError
-from tuner.files import copy_file, location, remove_tree, replace_bytes, replace_text
+from tuner.files import copy_file, location, reaching, remove_file, remove_tree, replace_bytes, replace_text
 from tuner.search.checkpoints import Checkpoints
 from tuner.training.checkpoint import (
     BEST_FILE,
@@ -84,3 +84,44 @@ def test_a_folder_is_a_path_of_this_machine(tmp_path, monkeypatch):
 def test_a_kind_of_storage_that_there_is_not_is_named():
     with pytest.raises(UsageError, match="nowhere"):
         location("nowhere://bucket")
+
+
+class Unreachable:
+    """A path of storage whose library raises what no other does."""
+
+    def unlink(self, **_):
+        raise RuntimeError("no route\nto host")
+
+    def __str__(self):
+        return "s3://bucket/state.npz"
+
+
+def test_storage_out_of_reach_is_told_in_one_way_whatever_its_library_raises():
+    path = Unreachable()
+    with (
+        pytest.raises(StorageError, match=r"cannot reach 's3:.*': RuntimeError: no route to host"),
+        reaching(path),
+    ):
+        path.unlink()
+    remove_file(path)
+
+
+def test_a_file_that_is_missing_elsewhere_is_missing():
+    with pytest.raises(FileNotFoundError), reaching(Unreachable()):
+        raise FileNotFoundError
+
+
+def test_a_bucket_is_never_made_in_passing(monkeypatch):
+    class Bucket:
+        drive, path = "buckte", "buckte/run"
+
+        @property
+        def fs(self):
+            return self
+
+        def exists(self, _):
+            return False
+
+    monkeypatch.setattr("upath.UPath", lambda _: Bucket())
+    with pytest.raises(UsageError, match="there is no bucket 'buckte'"):
+        location("s3://buckte/run")
