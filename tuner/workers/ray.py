@@ -246,13 +246,13 @@ class RayPool:
         """Replace a worker that died, and answer for it."""
         actor = self._actors[number]
         self._ray.kill(actor.handle)  # one that is only out of reach must not go on beside its successor
-        cause = " ".join(str(error).split())
+        cause = str(error).strip().splitlines()[-1].strip().rstrip(".")  # above it are Ray's own frames
         if actor.ready is None:
             # Counted for each by itself: a node takes all its workers with it, those yet to be started too.
             self._stillborn[number] += 1
             if self._stillborn[number] >= MAX_STILLBORN:
                 raise TunerError(
-                    f"{MAX_STILLBORN} workers in a row ended while they started: {cause} "
+                    f"{MAX_STILLBORN} workers in a row ended while they started: {cause}. "
                     f"Compare the nodes with: tuner doctor --cluster {self._share.address}"
                 )
         elif actor.verdict is None:
