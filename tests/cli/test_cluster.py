@@ -137,13 +137,15 @@ def test_a_worker_and_a_node_that_die_change_nothing(
     images: Path,
 ) -> None:
     doomed = nodes.add("doomed")
-    process = start("search", "--data", images, *ON_CLUSTER, "--workers", 3, "--name", "disturbed")
+    process = start("search", "--data", images, *ON_CLUSTER, "--workers", 6, "--name", "disturbed")
     run = undisturbed.parent / "disturbed"
     wait_for(lambda: training(run, 3), process)
     worker_processes()[0].kill()
     nodes.kill(doomed)
     nodes.add("late")
-    ended(process)
+    output = ended(process)
+    assert "is gone; its trial goes on elsewhere from its checkpoint" in output
+    assert "aylet" not in output, "Ray speaks for itself"
     assert outcome(run) == outcome(undisturbed)
     assert list(nodes.cache("late").glob("received-*/images.npy")), "the node that joined was not used"
 
@@ -209,6 +211,13 @@ def test_asynchronous_halving_runs_on_a_cluster(
     epochs = sorted(trial.epochs for trial in open_run(undisturbed.parent / "asha").trials)
     assert len(epochs) == 9
     assert epochs[-1] == 9
+
+
+@pytest.mark.parametrize("command", ["search", "train"])
+def test_all_commands_that_train_take_a_cluster(tuner: Run, command: str) -> None:
+    result = tuner(command, "--cluster", "nowhere")
+    assert (result.code, result.stdout) == (2, "")
+    assert "local, auto or ray://HOST:PORT" in result.error_lines[0]
 
 
 def test_doctor_looks_at_a_cluster_or_at_a_run(tuner: Run) -> None:
