@@ -285,7 +285,7 @@ def test_a_seed_is_evaluated_with_what_the_run_around_it_knows(tuner: Run, work)
     assert shown.code == 0, shown.stderr
     found = json.loads(shown.stdout)
     assert found["confusion_matrix"] == before["confusion_matrix"]
-    # It was trained on the validation images: nothing can be chosen on them.
+    assert "Threshold  none: the model was trained on the validation images too" in shown.stderr
     assert "at_threshold" not in found
     assert "calibrated" not in found
     trained = json.loads(tuner("evaluate", model, "--split", "validation", "--format", "json").stdout)

@@ -41,7 +41,7 @@ from tuner.results.tables import write_json
 
 MODELS = typer.Argument(
     metavar="MODEL",
-    help="A .keras file, or a run: its winner. Several: each on all data.",
+    help="An exported model, or a run: its winner. Several: each on all data.",
     show_default=False,
 )
 DATA = (
@@ -217,7 +217,9 @@ def _tell_of_threshold(judged: Judged) -> None:
         return
     if judged.chosen.threshold is None:
         note(
-            "Threshold  none was chosen on validation images for this model; --threshold gives one, and "
+            "Threshold  none: the model was trained on the validation images too; --threshold gives one"
+            if "trained_on_validation" in judged.facts
+            else "Threshold  none was chosen on validation images for this model; --threshold gives one, and "
             "evaluating it on the data it was trained on chooses one"
         )
     elif "chosen_in" in judged.facts and judged.chosen.source == "validation":

@@ -85,6 +85,8 @@ def judge(model: TrainedModel, images: LabelledImages) -> Judged:
             dataset.labels[validation], model.predict(dataset.images, validation), column
         )
         head["chosen_now_on"] = len(validation)
+    if known is not None and known.with_validation:
+        head["trained_on_validation"] = True
     probabilities = model.predict(dataset.images, images.indices)
     head |= {
         "data": dataset.source,
