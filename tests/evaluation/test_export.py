@@ -133,3 +133,12 @@ def test_activations_of_the_spaces_can_be_written_as_onnx(tmp_path, activation):
     convert(made, tmp_path / "m.onnx", "onnx")
     found = Runtime(tmp_path / "m.onnx").predict(IMAGES, ALL)
     assert found == pytest.approx(keras_probabilities(made, IMAGES, ALL), abs=1e-5)
+
+
+def test_a_saved_model_keeps_each_weight_once(tmp_path):
+    made = model(outputs=100, activation="softmax")
+    convert(made, tmp_path / "m", "saved_model")
+    size = sum(path.stat().st_size for path in (tmp_path / "m" / "variables").iterdir())
+    assert size < 1.5 * 4 * made.count_params()
+    found = Runtime(tmp_path / "m").predict(IMAGES, ALL)
+    assert found == pytest.approx(keras_probabilities(made, IMAGES, ALL), abs=1e-6)

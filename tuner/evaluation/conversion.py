@@ -144,12 +144,25 @@ def convert(model: Any, path: Path, form: Format) -> None:
                 register_operations()
                 serving.export(path, format="onnx", verbose=False)
             else:
-                serving.export(path, format="tf_saved_model", verbose=False)
+                _save(serving, path)
         except Exception as error:
             raise TunerError(
                 f"this model cannot be written as {form}: {first_line(error)} Allowed: layers that the "
                 "format knows. Export it as .keras or as a SavedModel."
             ) from None
+
+
+def _save(serving: Any, path: Path) -> None:
+    """Write a SavedModel. Keras' own export keeps every weight twice."""
+    import tensorflow as tf
+
+    images = tf.TensorSpec((None, *serving.input_shape[1:]), tf.float32, name=INPUT)
+    module = tf.Module()
+    module.weights = list(serving.variables)
+    module.serve = tf.function(
+        lambda images: serving(images, training=False), input_signature=[images], autograph=False
+    )
+    tf.saved_model.save(module, str(path), signatures={"serving_default": module.serve})
 
 
 def _serving(model: Any) -> Any:
