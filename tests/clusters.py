@@ -28,10 +28,10 @@ class Nodes:
     def address(self) -> str:
         return str(self._cluster.address)
 
-    def add(self, name: str, **variables: str) -> Any:
-        """Let a node of one core join."""
+    def add(self, name: str, cpus: int = 1, **variables: str) -> Any:
+        """Let a node join that claims so many cores."""
         return self._cluster.add_node(
-            num_cpus=1, env_vars={"TUNER_CACHE_DIR": str(self.cache(name)), **variables}
+            num_cpus=cpus, env_vars={"TUNER_CACHE_DIR": str(self.cache(name)), **variables}
         )
 
     def kill(self, node: Any) -> None:
@@ -63,9 +63,9 @@ def cluster(folder: Path) -> Iterator[Nodes]:
 
 
 def worker_processes() -> list[psutil.Process]:
-    """The processes of tuner's workers on all nodes."""
+    """The processes of tuner's workers on all nodes, which this process has started."""
     found = []
-    for process in psutil.process_iter():
+    for process in psutil.Process().children(recursive=True):
         try:
             if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::NodeWorker"):
                 found.append(process)

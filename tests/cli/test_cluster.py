@@ -31,8 +31,9 @@ def build(hp, spec):
     model.compile(hp.Choice("optimizer", ["adam", "sgd"]), "binary_crossentropy", metrics=["accuracy"])
     return model
 """
-# Epochs of tens of milliseconds: enough of them that a trial is met while it trains.
-REQUEST = ("--space", "small.py", "--algorithm", "random", "--max-trials", 4, "--max-epochs", 150)
+# Epochs of tens of milliseconds: enough of them that all workers are met in the middle of a trial.
+EPOCHS = 400
+REQUEST = ("--space", "small.py", "--algorithm", "random", "--max-trials", 4, "--max-epochs", EPOCHS)
 ON_CLUSTER = (*REQUEST, "--patience", 0, "--cluster", "auto", "--workers", 2)
 DEADLINE_S = 240
 # Means another folder in each process: nodes have not what the driver has decoded.
@@ -114,7 +115,7 @@ def training(run: Path, count: int) -> bool:
     if not (run / "run.sqlite").exists():
         return False
     trials = open_run(run).trials
-    return sum(trial.status == "RUNNING" and 3 <= trial.epochs <= 100 for trial in trials) >= count
+    return sum(trial.status == "RUNNING" and 3 <= trial.epochs <= EPOCHS - 50 for trial in trials) >= count
 
 
 @pytest.mark.usefixtures("undisturbed")
@@ -126,7 +127,7 @@ def test_each_node_gets_the_images_once_and_keeps_them(nodes: Nodes) -> None:
 
 def test_the_users_file_and_the_checkpoints_reach_the_nodes(undisturbed: Path) -> None:
     run = open_run(undisturbed)
-    assert [trial.epochs for trial in run.trials] == [150] * 4
+    assert [trial.epochs for trial in run.trials] == [EPOCHS] * 4
     assert run.facts["status"] == "completed"
 
 
@@ -142,12 +143,26 @@ def test_a_worker_and_a_node_that_die_change_nothing(
     wait_for(lambda: training(run, 3), process)
     worker_processes()[0].kill()
     nodes.kill(doomed)
-    nodes.add("late")
     output = ended(process)
     assert "is gone; its trial goes on elsewhere from its checkpoint" in output
     assert "aylet" not in output, "Ray speaks for itself"
     assert outcome(run) == outcome(undisturbed)
-    assert list(nodes.cache("late").glob("received-*/images.npy")), "the node that joined was not used"
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_a_node_that_joins_later_is_used(
+    nodes: Nodes, start: Callable[..., subprocess.Popen[str]], images: Path
+) -> None:
+    request = (*ON_CLUSTER, "--cpus-per-trial", 2, "--max-trials", 1, "--max-epochs", 1, "--name", "joined")
+    process = start("search", "--data", images, *request)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "waiting for a node of the cluster with room" in line:
+            break
+    late = nodes.add("late", cpus=2)
+    ended(process)
+    assert list(nodes.cache("late").glob("received-*/images.npy"))
+    nodes.kill(late)
 
 
 def test_a_driver_that_dies_is_taken_up_again(
@@ -161,7 +176,7 @@ def test_a_driver_that_dies_is_taken_up_again(
     left = {trial.trial_id: trial.epochs for trial in open_run(run).trials}
     ended(start("resume", "orphaned"))
     assert outcome(run) == outcome(undisturbed)
-    assert any(0 < epochs < 150 for epochs in left.values())
+    assert any(0 < epochs < EPOCHS for epochs in left.values())
 
 
 @pytest.mark.usefixtures("undisturbed")
@@ -201,6 +216,21 @@ def test_a_trial_that_hangs_is_ended_and_the_search_goes_on(
     assert "timeout: the worker was still busy after 5 s" in output
     run = open_run(undisturbed.parent / "hangs")
     assert [trial.status for trial in run.trials] == ["FAILED", "COMPLETED"]
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_a_search_whose_checkpoints_no_node_reaches_ends_with_the_reason(
+    start: Callable[..., subprocess.Popen[str]], images: Path
+) -> None:
+    hidden = HIDDEN_CACHE.with_name("checkpoints")
+    process = start("search", "--data", images, *ON_CLUSTER, "--storage", hidden, "--name", "unreached")
+    output, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 1
+    last = output.splitlines()[-1]
+    assert last.startswith("error: no worker can be used: worker 1 on ")
+    assert f"it cannot reach '{hidden}/unreached/checkpoints'" in last
+    assert "--storage" in last
+    assert "Traceback" not in output
 
 
 def test_asynchronous_halving_runs_on_a_cluster(

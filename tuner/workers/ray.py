@@ -181,6 +181,9 @@ class RayPool:
     def _collect(self, wait_s: float) -> None:
         """Take the reports that there are, or the first that comes."""
         waiting = list(self._reports)
+        if not waiting:  # no worker can be used
+            time.sleep(wait_s)
+            return
         ready, _ = self._ray.wait(waiting, timeout=wait_s)
         if ready:
             ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
