@@ -32,7 +32,7 @@ def build(hp, spec):
     return model
 """
 # Epochs of tens of milliseconds: enough of them that all workers are met in the middle of a trial.
-EPOCHS = 400
+EPOCHS = 600
 REQUEST = ("--space", "small.py", "--algorithm", "random", "--max-trials", 4, "--max-epochs", EPOCHS)
 ON_CLUSTER = (*REQUEST, "--patience", 0, "--cluster", "auto", "--workers", 2)
 DEADLINE_S = 240

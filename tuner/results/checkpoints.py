@@ -22,8 +22,8 @@ def reached_by_workers(run_path: Path, config: Mapping[str, Any]) -> Path:
     storage = config.get("storage")
     if storage:
         return location(storage) / run_path.name
-    # Workers on other nodes work in another folder.
-    return run_path.absolute()
+    # Workers on a cluster run in another folder than the driver.
+    return run_path.absolute() if config.get("cluster") else run_path
 
 
 def checkpoints_of(run_path: Path, config: Mapping[str, Any]) -> Path:
