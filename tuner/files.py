@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,12 @@ def location(text: str) -> Path:
     Raises:
         UsageError: what the URL needs is not installed, or there is no such kind.
     """
-    if "://" not in text:
-        return Path(text).expanduser().absolute()
+    return _at_url(text) if "://" in text else Path(text).expanduser().absolute()
+
+
+@cache
+def _at_url(text: str) -> Path:
+    """The folder of a URL; whether it can be reached is asked once, since each answer takes its time."""
     try:
         from upath import UPath
 
@@ -129,9 +134,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise StorageError(
-            f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
-        ) from None
+        raise _not_written(path, error) from None
 
 
 @contextmanager
@@ -145,9 +148,13 @@ def _sending(path: Any) -> Iterator[Path]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.fs.put_file(str(draft), path.path)
     except OSError as error:
-        raise StorageError(
-            f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
-        ) from None
+        raise _not_written(path, error) from None
+
+
+def _not_written(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
+    )
 
 
 def replace_bytes(path: Path, contents: bytes) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
-from tuner.evaluation.judged import Judged, compared
+from tuner.evaluation.finished import finish_request, keep_finished
+from tuner.evaluation.judged import compared
 from tuner.evaluation.members import best_epoch, is_kept
-from tuner.evaluation.predictions import read_predictions, split_predictions, write_predictions
+from tuner.evaluation.predictions import read_predictions
 from tuner.evaluation.significance import ALPHA, p_text
-from tuner.evaluation.thresholds import choose_on_validation
-from tuner.files import replace_bytes
 from tuner.results.query import RunView
 from tuner.results.schema import (
     BEST,
@@ -22,11 +22,10 @@ from tuner.results.schema import (
     EVALUATION_FILE,
     MODEL_FILE,
     PREDICTIONS_FILE,
-    VALIDATION_PREDICTIONS_FILE,
     TrialRecord,
 )
 from tuner.results.tables import write_json
-from tuner.workers.protocol import Failure, FinishModel, Halt, ModelDone, Pool
+from tuner.workers.protocol import Failure, Halt, ModelDone, Pool
 
 
 def ensemble_folder(count: int) -> Path:
@@ -41,8 +40,7 @@ def ensemble_members(run: RunView, count: int) -> tuple[TrialRecord, ...]:
         TunerError: fewer have a score, or the weights of one of them are not kept.
     """
     ranked = run.ranked
-    weights = [is_kept(best_epoch(run, trial)) for trial in ranked]
-    possible = weights.index(False) if False in weights else len(ranked)
+    possible = sum(1 for _ in takewhile(lambda trial: is_kept(best_epoch(run, trial)), ranked))
     if possible < count:
         allowed = f"2 to {possible}" if possible > 2 else "2" if possible == 2 else "none"
         raise TunerError(
@@ -78,19 +76,12 @@ def make_ensemble(
     folder = run.path / ensemble_folder(len(members))
     # What describes an earlier one must not stay beside the model of this one.
     (folder / EVALUATION_FILE).unlink(missing_ok=True)
-    restored = tuple(best_epoch(run, trial) for trial in members)
-    answer = pool.ask(FinishModel(restored, "test", ("validation",)))
+    restored = [best_epoch(run, trial) for trial in members]
+    answer = pool.ask(finish_request(*restored))
     if isinstance(answer, Failure | Halt):
         raise TunerError(f"the ensemble of {len(members)} cannot be made: {answer.message.rstrip('.')}.")
     assert isinstance(answer, ModelDone)
-    replace_bytes(folder / MODEL_FILE, answer.model)
-    names, positive = dataset.class_names, dataset.positive_class
-    validation = split_predictions(dataset, "validation", answer.others["validation"])
-    test = split_predictions(dataset, "test", answer.probabilities)
-    chosen = choose_on_validation(
-        validation.labels, validation.probabilities, None if positive is None else names.index(positive)
-    )
-    judged = Judged(test, positive, chosen)
+    judged = keep_finished(folder, answer, dataset)
     single = f"trial {members[0].trial_id}"
     other = read_predictions(run.path / BEST / PREDICTIONS_FILE)
     comparison = compared("the ensemble", judged, single, other)
@@ -102,8 +93,6 @@ def make_ensemble(
         "prediction_s": answer.prediction_s,
         "comparison": {**comparison, "conclusion": _conclusion(comparison, len(members))},
     }
-    write_predictions(folder / PREDICTIONS_FILE, test)
-    write_predictions(folder / VALIDATION_PREDICTIONS_FILE, validation)
     write_json(folder / EVALUATION_FILE, evaluation)
     return evaluation
 

@@ -11,11 +11,8 @@ from tuner.errors import TunerError
 from tuner.evaluation.confusion import write_confusion_png
 from tuner.evaluation.curves import write_curves_png
 from tuner.evaluation.explain import write_gallery
+from tuner.evaluation.finished import finish_request, keep_finished
 from tuner.evaluation.members import best_epoch
-from tuner.evaluation.metrics import evaluate
-from tuner.evaluation.predictions import split_predictions, write_predictions
-from tuner.evaluation.thresholds import choose_on_validation
-from tuner.files import replace_bytes
 from tuner.results.query import RunView, trial_history, winner
 from tuner.results.schema import (
     BEST,
@@ -24,13 +21,10 @@ from tuner.results.schema import (
     EVALUATION_FILE,
     GALLERY_FILE,
     HYPERPARAMETERS_FILE,
-    MODEL_FILE,
-    PREDICTIONS_FILE,
-    VALIDATION_PREDICTIONS_FILE,
 )
 from tuner.results.tables import write_json
 from tuner.training.heatmaps import Heatmaps
-from tuner.workers.protocol import Explain, Explained, Failure, FinishModel, ModelDone, Pool
+from tuner.workers.protocol import Explain, Explained, Failure, ModelDone, Pool
 
 
 def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any]:
@@ -44,29 +38,19 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     trial = winner(run)
     best = run.path / BEST
     member = best_epoch(run, trial)
-    request = FinishModel((member,), "test", ("validation",))
-    answer = pool.ask(request)
+    answer = pool.ask(finish_request(member))
     if isinstance(answer, Failure):
         raise TunerError(f"the best model, trial {trial.trial_id}, cannot be restored: {answer.message}.")
     assert isinstance(answer, ModelDone)
-    replace_bytes(best / MODEL_FILE, answer.model)
-    names, positive = dataset.class_names, dataset.positive_class
-    validation = split_predictions(dataset, "validation", answer.others["validation"])
-    test = split_predictions(dataset, "test", answer.probabilities)
-    chosen = choose_on_validation(
-        validation.labels, validation.probabilities, None if positive is None else names.index(positive)
-    )
-    figures = evaluate(test.labels, test.probabilities, names, positive, chosen)
+    judged = keep_finished(best, answer, dataset)
     evaluation = {
         "run_id": run.run_id,
         "trial_id": trial.trial_id,
         "split": "test",
-        **figures,
+        **judged.evaluation(),
         "prediction_s": answer.prediction_s,
     }
     write_json(best / HYPERPARAMETERS_FILE, trial.values)
-    write_predictions(best / PREDICTIONS_FILE, test)
-    write_predictions(best / VALIDATION_PREDICTIONS_FILE, validation)
     write_confusion_png(
         best / CONFUSION_FILE, evaluation, f"{run.facts['dataset']} test split, trial {trial.trial_id}"
     )
@@ -83,6 +67,6 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
         explained = pool.ask(Explain(member, indices, classes))
         return explained.heat if isinstance(explained, Explained) else None
 
-    write_gallery(best / GALLERY_FILE, dataset, "test", test, heatmaps)
+    write_gallery(best / GALLERY_FILE, dataset, "test", judged.predictions, heatmaps)
     write_json(best / EVALUATION_FILE, evaluation)
     return evaluation
