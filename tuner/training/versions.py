@@ -17,3 +17,8 @@ def installed_versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
+
+
+def differing(theirs: dict[str, str], here: dict[str, str]) -> list[str]:
+    """Return the names of what is installed here that others lack, or have in another version."""
+    return [name for name in here if theirs.get(name) != here[name]]

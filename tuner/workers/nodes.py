@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.training.device import gpu_names
-from tuner.training.versions import installed_versions
+from tuner.training.versions import differing, installed_versions
 from tuner.workers.ray_cluster import connect
 
 # A node that does not answer for so long is told as such.
@@ -82,7 +82,7 @@ def _node(ray: Any, listed: dict[str, Any], asked: Any, here: dict[str, str]) ->
             pass
     resources = listed.get("Resources", {})
     versions = {} if said is None else said.versions
-    differs = [name for name in here if said is not None and versions.get(name) != here[name]]
+    differs = [] if said is None else differing(versions, here)
     return Node(
         host=listed.get("NodeManagerHostname", "") if said is None else said.host,
         address=listed["NodeManagerAddress"],

@@ -18,6 +18,7 @@ from tuner.data.transport import Bytes, content, pieces
 from tuner.errors import TunerError
 from tuner.files import remove_file, replace_text
 from tuner.training.device import threads_environment
+from tuner.training.versions import differing, installed_versions
 from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
@@ -80,7 +81,8 @@ class RayPool:
             self._reports: dict[Any, int] = {}
             self._watched, self._refused_at = 0.0, 0.0
             self._stillborn = [0] * share.workers
-            self._alike: Ready | None = None
+            self._here = installed_versions()
+            self._backend: str | None = None
             self._report_s = max(REPORT_S, share.workers / WORKERS_PER_REPORT_S)
             self._actors = [self._start(number) for number in range(share.workers)]
         except BaseException:
@@ -218,14 +220,20 @@ class RayPool:
             self._events.append((number, told))
 
     def _difference(self, ready: Ready) -> str | None:
-        """In what a worker differs from the first, where that would make its results others."""
-        self._alike = alike = self._alike or ready
-        mine, theirs = ({"backend": each.backend, **each.versions} for each in (ready, alike))
-        names = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+        """What a worker has otherwise than this machine, and its results therefore too.
+
+        This process loads no backend, so the first worker says which it is.
+        """
+        self._backend = self._backend or ready.backend
+        if ready.backend != self._backend:
+            return f"it has backend {ready.backend} instead of {self._backend}. Set KERAS_BACKEND"
+        names = differing(ready.versions, self._here)
         if not names:
             return None
-        differs = ", ".join(f"{name} {mine.get(name)} instead of {theirs.get(name)}" for name in names)
-        return f"it has {differs}. Install the same on all nodes"
+        differs = ", ".join(
+            f"{name} {ready.versions.get(name, 'missing')} instead of {self._here[name]}" for name in names
+        )
+        return f"it has {differs}. Install on all nodes what is on this machine"
 
     def _refuse(self, number: int, reason: str) -> None:
         """Do without a worker; its room on the node is free again."""
