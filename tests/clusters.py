@@ -1,6 +1,7 @@
 """A real Ray cluster of several nodes on this machine."""
 
 import os
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +21,14 @@ class Nodes:
         from ray.cluster_utils import Cluster
 
         self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
         self._cluster = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": port},
         )
+        self.client_address = f"ray://127.0.0.1:{port}"
 
     @property
     def address(self) -> str:

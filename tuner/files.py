@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -117,7 +118,8 @@ def _is_here(path: object) -> bool:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield the path of a draft, which takes the place of `path` at the end; a reader never sees a part.
 
-    Folders on the way are made. The draft has the suffix of `path`, and is on this machine.
+    Folders on the way are made. The draft has the suffix of `path`, is on this machine, and is no other
+    process's.
 
     Raises:
         StorageError: the file cannot be written; it is as it was before.
@@ -126,7 +128,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with _sending(path) as draft:
             yield draft
         return
-    draft = path.with_name(DRAFT_PREFIX + path.name)
+    draft = path.with_name(f"{DRAFT_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft

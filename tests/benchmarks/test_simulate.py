@@ -1,5 +1,6 @@
 """The simulated search, small; and what holds for any search of several workers, whatever happens to them."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,26 @@ def test_trials_whose_workers_die_are_trained_to_their_end(tmp_path):
     assert (result["outcome"], result["trials"]) == ("completed", 300)
     store = Store(tmp_path / STORE_FILE)
     assert {trial.epochs for trial in store.trials()} == {1, 3, 9}
+    store.close()
+
+
+class NoWorkers(SimulatedPool):
+    """A cluster whose nodes are all gone."""
+
+    def idle(self):
+        return []
+
+    def next_event(self, timeout=None):
+        assert timeout is not None
+        time.sleep(0.01)
+
+
+def test_time_runs_out_where_there_is_no_worker(tmp_path):
+    config = make_config({"max_trials": 4, "max_time": 1})
+    store = Store.create(tmp_path / STORE_FILE, {})
+    pool = NoWorkers(1, [1.0])
+    outcome = Search(config, tmp_path, store, make_oracle(config, space()), pool, lambda _: None).run()
+    assert outcome.status == "out of time"
     store.close()
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -141,7 +142,12 @@ def test_a_worker_and_a_node_that_die_change_nothing(
     process = start("search", "--data", images, *ON_CLUSTER, "--workers", 6, "--name", "disturbed")
     run = undisturbed.parent / "disturbed"
     wait_for(lambda: training(run, 3), process)
-    worker_processes()[0].kill()
+    elsewhere = [
+        worker
+        for worker in worker_processes()
+        if worker.environ().get("TUNER_CACHE_DIR") != str(nodes.cache("doomed"))
+    ]
+    elsewhere[0].kill()
     nodes.kill(doomed)
     output = ended(process)
     assert "is gone; its trial goes on elsewhere from its checkpoint" in output
@@ -155,10 +161,11 @@ def test_a_node_that_joins_later_is_used(
 ) -> None:
     request = (*ON_CLUSTER, "--cpus-per-trial", 2, "--max-trials", 1, "--max-epochs", 1, "--name", "joined")
     process = start("search", "--data", images, *request)
+    deadline = threading.Timer(DEADLINE_S, process.kill)
+    deadline.start()
     assert process.stdout is not None
-    for line in process.stdout:
-        if "waiting for a node of the cluster with room" in line:
-            break
+    assert any("waiting for a node of the cluster with room" in line for line in process.stdout)
+    deadline.cancel()
     late = nodes.add("late", cpus=2)
     ended(process)
     assert list(nodes.cache("late").glob("received-*/images.npy"))
@@ -234,14 +241,34 @@ def test_a_search_whose_checkpoints_no_node_reaches_ends_with_the_reason(
     assert "Traceback" not in output
 
 
-def test_asynchronous_halving_runs_on_a_cluster(
-    undisturbed: Path, start: Callable[..., subprocess.Popen[str]], images: Path
+def test_asynchronous_halving_runs_on_a_cluster_reached_from_elsewhere(
+    undisturbed: Path, nodes: Nodes, start: Callable[..., subprocess.Popen[str]], images: Path
 ) -> None:
+    there = ("--cluster", nodes.client_address)
     request = (*ON_CLUSTER, "--algorithm", "asha", "--max-trials", 9, "--max-epochs", 9, "--name", "asha")
-    ended(start("search", "--data", images, *request))
+    ended(start("search", "--data", images, *request, *there))
     epochs = sorted(trial.epochs for trial in open_run(undisturbed.parent / "asha").trials)
     assert len(epochs) == 9
     assert epochs[-1] == 9
+
+
+def test_a_cluster_that_asks_for_a_token_says_so_in_one_line(
+    nodes: Nodes, work: Path, images: Path, tmp_path: Path
+) -> None:
+    result = subprocess.run(
+        command("search", "--data", images, *ON_CLUSTER),
+        cwd=work,
+        env=environment(HIDDEN_CACHE)
+        | {"RAY_ADDRESS": nodes.address, "RAY_AUTH_MODE": "token", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: no Ray cluster at 'auto': ")
+    assert "RAY_AUTH_TOKEN" in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["search", "train"])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -134,6 +135,14 @@ def test_nothing_but_the_file_is_left_behind(path):
 def test_a_folder_that_is_missing_is_made(tmp_path):
     replace_text(tmp_path / "errors" / "0001.txt", "text")
     assert (tmp_path / "errors" / "0001.txt").read_text() == "text"
+
+
+def test_several_may_write_the_same_file_at_once(tmp_path):
+    texts = [f"{number}\n" * 1000 for number in range(8)]
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(lambda text: replace_text(tmp_path / "same.txt", text), texts * 50))
+    assert (tmp_path / "same.txt").read_text() in texts
+    assert [path.name for path in tmp_path.iterdir()] == ["same.txt"]
 
 
 @pytest.mark.faults

@@ -31,6 +31,8 @@ def build(hp, spec):
     if hp.Int("hoarded_mib", 0, 8000, default=0):
         hoard.append(np.ones((hp.get("hoarded_mib"), 2**20), np.uint8))
         time.sleep(3600)
+    if hp.Boolean("exits"):
+        raise SystemExit("enough")
     if hp.Boolean("memory_error"):
         raise MemoryError("no more")
     model = keras.Sequential([

@@ -79,6 +79,12 @@ def test_a_space_that_raises_is_traced_from_its_own_file_on(pool, folder):
     assert "in fail" in found.traceback
 
 
+def test_a_space_that_exits_fails_and_says_what_it_did(pool, folder):
+    found = pool.ask(task(folder, "0005", exits=True))
+    assert isinstance(found, Failure)
+    assert (found.reason, found.message) == ("crash", "SystemExit: enough")
+
+
 def test_a_worker_goes_on_after_a_trial_that_failed(pool, folder):
     pid = worker_pid()
     pool.ask(task(folder, "0003", broken=True))

@@ -5,12 +5,12 @@ import time
 import numpy as np
 import pytest
 
-from tests.workers.pools import setup_for
+from tests.workers.pools import setup_for, task
 from tuner.data.transport import content, found_here, pieces, receive
 from tuner.errors import DataError
 from tuner.training.checkpoint import Epoch
-from tuner.training.task import EpochDone, StepsDone
-from tuner.workers.node import NodeSetup, NodeWorker, Outbox, Placed, Refused
+from tuner.training.task import EpochDone, RungDone, StepsDone
+from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Outbox, Refused
 
 EPOCH = EpochDone("0001", 0, 1, Epoch({"loss": 1.0}, 1.0, 1.0, 10))
 
@@ -29,6 +29,16 @@ def elsewhere(dataset, tmp_path, monkeypatch):
     monkeypatch.setenv("TUNER_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr("tuner.data.transport.PIECE_MIB", 1)
     return dataset.__class__(**{**dataset.__getstate__(), "cache_dir": tmp_path / "gone"}), expected, parts
+
+
+def until(worker, kind):
+    """What a worker tells of this kind, None where it tells none in time."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for told in worker.report(1).told:
+            if isinstance(told, kind | Refused):
+                return told
+    return None
 
 
 def test_only_the_last_steps_are_told():
@@ -53,14 +63,21 @@ def test_a_worker_that_does_not_reach_the_checkpoints_is_of_no_use(dataset, tmp_
         setup_for(tmp_path, dataset), content(dataset), tmp_path / "reachable", "of this search", {}, 0.0
     )
     worker = NodeWorker(setup)
-    told = list(worker.report(10).told)
-    end = time.monotonic() + 10
-    while len(told) < 2 and time.monotonic() < end:
-        told += worker.report(1).told
-    assert isinstance(told[0], Placed)
-    assert isinstance(told[1], Refused)
-    assert f"cannot reach '{tmp_path}'" in told[1].reason
-    assert "--storage" in told[1].reason
+    refused = until(worker, Refused)
+    assert f"cannot reach '{tmp_path}'" in refused.reason
+    assert "--storage" in refused.reason
+
+
+def test_a_request_that_comes_before_the_images_waits_for_them(elsewhere, tmp_path):
+    there, expected, parts = elsewhere
+    mark = tmp_path / "reachable"
+    mark.write_text("of this search")
+    setup = NodeSetup(setup_for(tmp_path, there), expected, mark, "of this search", {}, 0.0)
+    worker = NodeWorker(setup)
+    assert isinstance(until(worker, NeedsData), NeedsData)
+    worker.submit(task(tmp_path, epochs=1))
+    worker.take_data(parts)
+    assert isinstance(until(worker, RungDone), RungDone)
 
 
 def test_images_arrive_whole_and_are_found_again(dataset, elsewhere):

@@ -17,7 +17,10 @@ from tuner.cli.workers import describe_space, worker_pool
 from tuner.config import SearchConfig, make_config
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import InterruptedRunError, StorageError
+from tuner.files import DRAFT_PREFIX, remove_tree
+from tuner.results.checkpoints import reached_by_workers
 from tuner.results.query import RunView, open_run, reference
+from tuner.results.repair import remove_drafts
 from tuner.results.schema import FAILED, SHORTCUTS, STORE_FILE, TENSORBOARD
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
@@ -30,6 +33,7 @@ from tuner.search.run_folder import (
     locked,
     make_run_folder,
     record_config,
+    require_no_checkpoints,
     write_run_json,
 )
 from tuner.search.spaces import check_reference
@@ -41,13 +45,18 @@ def dry_run(config: SearchConfig, quiet: bool) -> None:
     """Check the request as a search would, show its plan, train nothing and leave nothing behind."""
     check_reference(config.space)
     dataset = _load(config, config.data, quiet)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        worker_pool(config, dataset, Path(folder), quiet) as pool,
-    ):
-        description = describe_space(config, dataset, pool, quiet)
-        _initial(config, description, quiet)
-        show_start(config, dataset, pool.device().device, description)
+    results = Path(config.results_dir).absolute()
+    # Where the workers of a cluster would find the run, too.
+    there = next(folder for folder in (results, *results.parents) if folder.is_dir())
+    with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, dir=there if config.cluster else None) as folder:
+        try:
+            with worker_pool(config, dataset, Path(folder), quiet) as pool:
+                description = describe_space(config, dataset, pool, quiet)
+                _initial(config, description, quiet)
+                show_start(config, dataset, pool.device().device, description)
+        finally:
+            if config.storage:
+                remove_tree(reached_by_workers(Path(folder), config.model_dump()))
 
 
 def new_search(config: SearchConfig, quiet: bool) -> None:
@@ -58,6 +67,7 @@ def new_search(config: SearchConfig, quiet: bool) -> None:
     stopwatch.end("preparation_s")
     path = make_run_folder(config, dataset)
     try:
+        require_no_checkpoints(path, config)
         with locked(path), worker_pool(config, dataset, path, quiet) as pool:
             description = describe_space(config, dataset, pool, quiet)
             initial = _initial(config, description, quiet)
@@ -91,6 +101,7 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
             check_space(run.facts, description)
             if not quiet:
                 show_start(config, dataset, pool.device().device, description, run.path)
+            remove_drafts(run.path)
             store = Store(run.path / STORE_FILE)
             record_config(run.path, store, config)
             check_conditions(store, config, dataset, pool.device(), description)

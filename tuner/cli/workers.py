@@ -11,7 +11,7 @@ from tuner.cli.output import note
 from tuner.cli.progress import waiting
 from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig, make_config, split_objective
 from tuner.data.dataset import Dataset
-from tuner.errors import SpaceError, UsageError
+from tuner.errors import SpaceError, StorageError, UsageError
 from tuner.results.checkpoints import checkpoints_of
 from tuner.results.query import RunView
 from tuner.results.schema import WORKER_LOG
@@ -22,7 +22,7 @@ from tuner.search.run_folder import locked
 from tuner.search.weights import WEIGHTS, weights_value
 from tuner.training.device import quiet_import
 from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Describe, Description, Failure, Pool, WorkerSetup
+from tuner.workers.protocol import Describe, Description, Failure, Halt, Pool, WorkerSetup
 
 
 def worker_pool(
@@ -72,6 +72,8 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, quiet: bo
         images = len(dataset.splits["train"]) * plan.passes / plan.trials
         batch_size = config.batch_size or DEFAULT_BATCH_SIZE
         answer = pool.ask(Describe(config.precision, config.xla, batch_size, images, plan.trials))
+    if isinstance(answer, Halt):
+        raise StorageError(answer.message)
     if isinstance(answer, Failure):
         raise SpaceError(f"search space '{config.space}': {answer.message}")
     assert isinstance(answer, Description)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tuner.data.dataset import Dataset
-from tuner.errors import TunerError
+from tuner.errors import StorageError, TunerError
 from tuner.evaluation.confusion import write_confusion_png
 from tuner.evaluation.curves import write_curves_png
 from tuner.evaluation.explain import write_gallery
@@ -24,7 +24,7 @@ from tuner.results.schema import (
 )
 from tuner.results.tables import write_json
 from tuner.training.heatmaps import Heatmaps
-from tuner.workers.protocol import Explain, Explained, Failure, ModelDone, Pool
+from tuner.workers.protocol import Explain, Explained, Failure, Halt, ModelDone, Pool
 
 
 def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any]:
@@ -39,6 +39,8 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     best = run.path / BEST
     member = best_epoch(run, trial)
     answer = pool.ask(finish_request(member))
+    if isinstance(answer, Halt):
+        raise StorageError(answer.message)
     if isinstance(answer, Failure):
         raise TunerError(f"the best model, trial {trial.trial_id}, cannot be restored: {answer.message}.")
     assert isinstance(answer, ModelDone)

@@ -48,7 +48,7 @@ def repair_run(path: Path) -> list[Finding]:
     try:
         findings = [
             store_finding,
-            _remove_drafts(path),
+            _drafts(path),
             *_repair_checkpoints(path, store),
             _rewrite_tables(path, store),
             _check_best(path),
@@ -100,13 +100,19 @@ def _fault(path: Path) -> str | None:
     return None if verdict == "ok" else str(verdict)
 
 
-def _remove_drafts(path: Path) -> Finding:
+def remove_drafts(path: Path) -> int:
+    """Delete what processes that were killed have left half written in a run; return how many."""
     drafts = [draft for draft in path.rglob(f"{DRAFT_PREFIX}*") if draft.is_file()]
     for draft in drafts:
-        draft.unlink()
-    return Finding(
-        "unfinished files", "repaired" if drafts else "ok", f"{len(drafts)} removed" if drafts else ""
-    )
+        draft.unlink(missing_ok=True)
+    return len(drafts)
+
+
+def _drafts(path: Path) -> Finding:
+    removed = remove_drafts(path)
+    if not removed:
+        return Finding("unfinished files", "ok")
+    return Finding("unfinished files", "repaired", f"{removed} removed")
 
 
 def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:

@@ -40,6 +40,8 @@ KEEP_BEST = 3
 # So often is an epoch begun whose process was killed from outside each time. A trial that brings down the
 # machine would else do so at each resume.
 MAX_ATTEMPTS = 5
+# So often it is looked whether the budget still allows anything, in seconds.
+TICK_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Search:
         """
         try:
             while self._submit() or self._oracle.ongoing_trials:
-                found = self._pool.next_event()
+                # On a cluster there may be no worker for hours; time runs out all the same.
+                found = self._pool.next_event(TICK_S)
                 if found is not None:
                     self._handle(found[1])
                     self._checkpoints.refresh(self._best(), self._oracle.may_continue)
@@ -158,21 +161,29 @@ class Search:
         if best is None or not best.known_epochs or self._checkpoints.has_weights(best.trial_id):
             return
         task = self._tasks.make(best, best.epochs, deadline=None)
+        for _ in range(MAX_ATTEMPTS):
+            answer = self._trained(best, task)
+            if isinstance(answer, RungDone):
+                return
+            reason = answer.message
+            if not isinstance(answer, Lost):
+                break
+        raise TunerError(f"the best trial, {best.trial_id}, cannot be trained again: {reason}.")
+
+    def _trained(self, trial: TrialRecord, task: TrainTask) -> RungDone | Failure | Lost | Halt:
+        """Let a worker do a task whose epochs are on record; no other trial is under way."""
         while not (idle := self._pool.idle()):
             self._pool.next_event()
-        self._tell_of_start(best, 0, best.epochs, idle[0])
+        self._tell_of_start(trial, 0, task.epochs, idle[0])
         self._pool.submit(idle[0], task)
         while True:
             found = self._pool.next_event()
-            event = found[1] if found is not None else None
+            # Other workers come and go meanwhile.
+            event = found[1] if found is not None and found[0] == idle[0] else None
             if isinstance(event, StepsDone):
                 self._listener(event)
-            elif isinstance(event, RungDone):
-                return
-            elif isinstance(event, Failure | Lost | Halt):
-                raise TunerError(
-                    f"the best trial, {best.trial_id}, cannot be trained again: {event.message}."
-                )
+            elif isinstance(event, RungDone | Failure | Lost | Halt):
+                return event
 
     def _begin(self, trial_id: str, values: Values, worker: int) -> TrainTask:
         planned = {name: values[f"tuner/{name}"] for name in ("bracket", "round", "epochs")}

@@ -124,7 +124,9 @@ def _unpacked(reference: str, source: str) -> str:
     if not (path.is_file() and path.read_text("utf-8") == source):
         folder = f"tuner-space-{blake2b(source.encode(), digest_size=8).hexdigest()}"
         path = Path(tempfile.gettempdir(), folder, path.name)
-        replace_text(path, source)
+        # Workers of one machine come here together; what one of them has written is not touched again.
+        if not (path.is_file() and path.read_text("utf-8") == source):
+            replace_text(path, source)
     return f"{path}:{attribute}" if attribute else str(path)
 
 

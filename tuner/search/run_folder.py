@@ -17,7 +17,8 @@ from filelock import FileLock, Timeout
 from tuner.config import SearchConfig, split_objective, to_toml
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, UsageError
-from tuner.files import replace_text
+from tuner.files import reaching, replace_text
+from tuner.results.checkpoints import checkpoints_of
 from tuner.results.schema import CONFIG_FILE, RUN_FILE, STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
 from tuner.results.tables import write_json
@@ -53,6 +54,23 @@ def make_run_folder(config: SearchConfig, dataset: Dataset) -> Path:
     raise UsageError(
         f"run '{stem}' exists in '{results}'. Choose another --name; a run is never overwritten."
     )
+
+
+def require_no_checkpoints(path: Path, config: SearchConfig) -> None:
+    """Refuse storage in which another run of the same name has its checkpoints: trials would go on from them.
+
+    Raises:
+        UsageError: there are some, or the storage cannot be used.
+        StorageError: the storage does not answer.
+    """
+    checkpoints = checkpoints_of(path, config.model_dump())
+    with reaching(checkpoints):
+        taken = checkpoints.is_dir() and any(checkpoints.iterdir())
+    if taken:
+        raise UsageError(
+            f"'{checkpoints}' holds checkpoints of another run '{path.name}'. Choose another --name, or "
+            "delete them if that run is over."
+        )
 
 
 def discard_if_unstarted(path: Path) -> None:

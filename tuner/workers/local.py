@@ -21,7 +21,7 @@ from tuner.errors import TunerError
 from tuner.training.device import share_of_machine
 from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
-from tuner.workers.state import MAX_STILLBORN, WorkerState
+from tuner.workers.state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
 
 STOP_S = 5.0
 # How often the memory and the time of busy workers are looked at.
@@ -126,11 +126,13 @@ class LocalPool:
 
     def ask(self, request: Request) -> Event:
         """Let worker 0 do one request to its end and return the answer; all workers must be idle."""
-        while True:
+        for _ in range(MAX_LOST):
             self.submit(0, request)
             answer = self._answer()
             if not isinstance(answer, Lost):
                 return answer
+            lost = answer
+        return lost_for_good(lost)
 
     def device(self) -> Ready:
         """Wait until worker 0 has loaded its backend; return what it says of itself."""

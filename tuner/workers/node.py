@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -40,6 +39,8 @@ class Placed:
     """The worker has a place in the cluster."""
 
     host: str
+    node: str
+    """By which Ray knows the machine; empty where no Ray is."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,13 @@ class NodeWorker:
         os.environ |= setup.environment
         self._setup = setup
         self._outbox = Outbox()
-        self._inbox: queue.Queue[Any] = queue.Queue()
+        self._arriving: queue.Queue[Mapping[str, list[Callable[[], Bytes]]]] = queue.Queue()
+        self._inbox: queue.Queue[Request] = queue.Queue()
         threading.Thread(target=self._live, daemon=True).start()
 
     def take_data(self, arriving: Mapping[str, list[Callable[[], Bytes]]]) -> None:
         """Take the data set that the worker said it needs."""
-        self._inbox.put(arriving)
+        self._arriving.put(arriving)
 
     def submit(self, request: Request) -> None:
         """Take a request; one at a time."""
@@ -121,11 +123,14 @@ class NodeWorker:
 
     def _live(self) -> None:
         try:
-            self._outbox.put(Placed(socket.gethostname()))
+            self._outbox.put(Placed(socket.gethostname(), _node()))
             self._serve()
         except Exception as error:
             reason = str(error) if isinstance(error, TunerError) else f"{type(error).__name__}: {error}"
             self._outbox.put(Refused(reason))
+        except BaseException:
+            # Else the thread alone would end, and the process go on telling that there is no news.
+            os._exit(1)
 
     def _serve(self) -> None:
         setup = self._setup
@@ -140,7 +145,7 @@ class NodeWorker:
         dataset = found_here(setup.worker.dataset, setup.content)
         if dataset is None:
             self._outbox.put(NeedsData())
-            dataset = receive(setup.worker.dataset, setup.content, self._inbox.get())
+            dataset = receive(setup.worker.dataset, setup.content, self._arriving.get())
 
         from tuner.workers.serve import Server, announce
 
@@ -148,6 +153,14 @@ class NodeWorker:
         server = Server(replace(setup.worker, dataset=dataset), setup.warm_mib)
         while True:
             self._outbox.put(server.answer(self._inbox.get(), self._outbox.put))
+
+
+def _node() -> str:
+    try:
+        import ray
+    except ImportError:
+        return ""
+    return str(ray.get_runtime_context().get_node_id()) if ray.is_initialized() else ""
 
 
 def _reads(mark: Path, text: str) -> bool:

@@ -23,7 +23,7 @@ from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
 from tuner.workers.ray_cluster import Share, connect, handlers_kept, options_of
-from tuner.workers.state import MAX_STILLBORN, WorkerState
+from tuner.workers.state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
 
 # A worker with news reports at once, one without after so long: often enough to show progress, and seldom
 # enough that a driver of a thousand workers has time for other things.
@@ -31,9 +31,10 @@ REPORT_S = 0.5
 WORKERS_PER_REPORT_S = 200
 # How often the memory and the time of busy workers are looked at.
 WATCH_S = 1.0
-# After so long without any worker, it is said what is waited for.
+# After so long without a place for any worker, it is said what is waited for.
 PATIENCE_S = 10.0
 MARK_FILE = "reachable"
+NODE_LABEL = "ray.io/node-id"
 
 
 @dataclass(kw_only=True)
@@ -41,7 +42,7 @@ class _Actor(WorkerState):
     handle: Any
     memory_mib: float = 0.0
     host: str = ""
-    refused: str | None = None
+    node: str = ""
 
 
 class RayPool:
@@ -79,7 +80,9 @@ class RayPool:
             self._class = self._ray.remote(NodeWorker)
             self._events: deque[tuple[int, Event]] = deque()
             self._reports: dict[Any, int] = {}
-            self._watched, self._refused_at = 0.0, 0.0
+            self._watched, self._placed_at, self._told_of_waiting = 0.0, time.monotonic(), False
+            self._avoided: set[str] = set()
+            self._refusal = ""
             self._stillborn = [0] * share.workers
             self._here = installed_versions()
             self._backend: str | None = None
@@ -90,11 +93,15 @@ class RayPool:
             raise
 
     def idle(self) -> list[int]:
-        """Numbers of the workers that have a place and wait for a request."""
+        """Numbers of the workers that have a place and wait for a request.
+
+        One whose answer is yet to be fetched is none of them: what comes next may depend on it.
+        """
+        with_news = {number for number, _ in self._events}
         return [
             number
             for number, actor in enumerate(self._actors)
-            if actor.ready is not None and actor.request is None and actor.refused is None
+            if actor.ready is not None and actor.request is None and number not in with_news
         ]
 
     def place(self, number: int) -> str:
@@ -122,7 +129,7 @@ class RayPool:
         time has a Failure.
 
         Raises:
-            TunerError: workers die before they can load their backend, or none is of use where it is.
+            TunerError: workers die before they can load their backend, or no node there is can have one.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -136,7 +143,7 @@ class RayPool:
 
     def ask(self, request: Request) -> Event:
         """Let one worker do one request to its end and return the answer; all workers must be idle."""
-        while True:
+        for _ in range(MAX_LOST):
             number = self._first_idle()
             self.submit(number, request)
             answer: Event | None = None
@@ -146,6 +153,8 @@ class RayPool:
                     answer = found[1]
             if not isinstance(answer, Lost):
                 return answer
+            lost = answer
+        return lost_for_good(lost)
 
     def device(self) -> Ready:
         """Wait for a worker that has loaded its backend; return what it says of itself."""
@@ -168,7 +177,10 @@ class RayPool:
         self.close()
 
     def _start(self, number: int) -> _Actor:
-        actor = _Actor(handle=self._class.options(**self._options).remote(self._setup))
+        options = self._options
+        if self._avoided:
+            options = {**options, "label_selector": {NODE_LABEL: f"!in({','.join(sorted(self._avoided))})"}}
+        actor = _Actor(handle=self._class.options(**options).remote(self._setup))
         self._listen(number, actor)
         return actor
 
@@ -183,9 +195,6 @@ class RayPool:
     def _collect(self, wait_s: float) -> None:
         """Take the reports that there are, or the first that comes."""
         waiting = list(self._reports)
-        if not waiting:  # no worker can be used
-            time.sleep(wait_s)
-            return
         ready, _ = self._ray.wait(waiting, timeout=wait_s)
         if ready:
             ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
@@ -200,12 +209,12 @@ class RayPool:
             actor.memory_mib = report.memory_mib
             for told in report.told:
                 self._take(number, actor, told)
-            if actor.refused is None:
+            if self._actors[number] is actor:
                 self._listen(number, actor)
 
     def _take(self, number: int, actor: _Actor, told: Told) -> None:
         if isinstance(told, Placed):
-            actor.host = told.host
+            actor.host, actor.node = told.host, told.node
         elif isinstance(told, NeedsData):
             actor.handle.take_data.remote(self._send())
         elif isinstance(told, Refused):
@@ -224,24 +233,27 @@ class RayPool:
 
         This process loads no backend, so the first worker says which it is.
         """
+        names = differing(ready.versions, self._here)
+        if names:
+            theirs = ready.versions
+            differs = ", ".join(f"{n} {theirs.get(n, 'missing')} instead of {self._here[n]}" for n in names)
+            return f"it has {differs}. Install on all nodes what is on this machine"
         self._backend = self._backend or ready.backend
         if ready.backend != self._backend:
             return f"it has backend {ready.backend} instead of {self._backend}. Set KERAS_BACKEND"
-        names = differing(ready.versions, self._here)
-        if not names:
-            return None
-        differs = ", ".join(
-            f"{name} {ready.versions.get(name, 'missing')} instead of {self._here[name]}" for name in names
-        )
-        return f"it has {differs}. Install on all nodes what is on this machine"
+        return None
 
     def _refuse(self, number: int, reason: str) -> None:
-        """Do without a worker; its room on the node is free again."""
+        """Do without a node, and let the worker that was there find another."""
         actor = self._actors[number]
-        actor.refused = reason
-        self._refused_at = time.monotonic()
-        self._ray.kill(actor.handle)
-        self._say(_unused(number, actor))
+        self._refusal = f"{self.place(number)} is not used: {reason}"
+        if actor.node not in self._avoided:
+            self._say(self._refusal)
+        self._avoided.add(actor.node)
+        self._end(number)
+        if actor.request is not None:
+            self._events.append((number, Lost(actor.trial_id, reason)))
+        self._actors[number] = self._start(number)
 
     def _send(self) -> dict[str, list[Callable[[], Bytes]]]:
         """The data set in Ray's object store, where it is put when the first node asks for it."""
@@ -262,10 +274,8 @@ class RayPool:
             # Counted for each by itself: a node takes all its workers with it, those yet to be started too.
             self._stillborn[number] += 1
             if self._stillborn[number] >= MAX_STILLBORN:
-                raise TunerError(
-                    f"{MAX_STILLBORN} workers in a row ended while they started: {cause}. "
-                    f"Compare the nodes with: tuner doctor --cluster {self._share.address}"
-                )
+                self._give_up(number, cause)
+                return
         elif actor.verdict is None:
             after = "; its trial goes on elsewhere from its checkpoint" if actor.trial_id else ""
             self._say(f"{self.place(number)} is gone{after}")
@@ -278,37 +288,60 @@ class RayPool:
             answer = Lost(actor.trial_id, f"the worker is gone: {cause}")
         self._events.append((number, answer))
 
+    def _give_up(self, number: int, cause: str) -> None:
+        """Do without a worker that cannot be started, while others can.
+
+        Raises:
+            TunerError: there are no others.
+        """
+        what = f"{MAX_STILLBORN} workers in a row ended while they started: {cause}. "
+        if self._backend is None or not self._reports:
+            raise TunerError(f"{what}Compare the nodes with: tuner doctor --cluster {self._share.address}")
+        self._say(f"{what}There is one worker less")
+        actor = self._actors[number]
+        if actor.request is not None:
+            self._events.append((number, Lost(actor.trial_id, cause)))
+        actor.request = None
+
     def _watch(self) -> None:
-        """End workers that take more memory or time than they may."""
-        if time.monotonic() - self._watched < WATCH_S:
+        """End workers that take more memory or time than they may; say so where there is no room for any."""
+        now = time.monotonic()
+        if now - self._watched < WATCH_S:
             return
-        self._watched = time.monotonic()
-        placed = [(number, actor) for number, actor in enumerate(self._actors) if actor.host]
-        none_left = placed and all(actor.refused for _, actor in placed)
-        if none_left and self._watched - self._refused_at > PATIENCE_S:
-            raise TunerError(f"no worker can be used: {_unused(*placed[0])}.")
+        self._watched = now
+        if any(actor.host for actor in self._actors):
+            self._placed_at, self._told_of_waiting = now, False
+        elif now - self._placed_at > PATIENCE_S and not self._told_of_waiting:
+            self._told_of_waiting = True
+            wanted = f"{self._options['num_cpus']:g} CPU, {self._options['num_gpus']:g} GPU"
+            self._say(f"waiting for a node of the cluster with room for a worker ({wanted})")
+        if self._refusal and self._backend is None:
+            self._require_another_node()
         for actor in self._actors:
             verdict = actor.excess(actor.memory_mib, self._share.memory_mib or float("inf"))
             if verdict is not None:
                 actor.verdict = verdict
                 self._ray.kill(actor.handle)
 
+    def _require_another_node(self) -> None:
+        """End a search that no node there is can serve."""
+        wanted = {"CPU": self._options["num_cpus"], "GPU": self._options["num_gpus"]}
+        nodes = {
+            node["NodeID"]
+            for node in self._ray.nodes()
+            if node["Alive"] and all(node["Resources"].get(name, 0) >= wanted[name] for name in wanted)
+        }
+        if nodes and nodes <= self._avoided:
+            raise TunerError(f"no worker can be used: {self._refusal}.")
+
     def _first_idle(self) -> int:
-        start, said = time.monotonic(), False
+        # Who waits here has no use for news of workers that come and go.
+        self._events.clear()
         while not (found := self.idle()):
             self._watch()
             self._collect(WATCH_S)
-            # Who waits here has no use for news of workers that come and go.
             self._events.clear()
-            if not said and time.monotonic() - start > PATIENCE_S and not any(a.host for a in self._actors):
-                said = True
-                wanted = f"{self._options['num_cpus']:g} CPU, {self._options['num_gpus']:g} GPU"
-                self._say(f"waiting for a node of the cluster with room for a worker ({wanted})")
         return found[0]
-
-
-def _unused(number: int, actor: _Actor) -> str:
-    return f"worker {number + 1} on {actor.host} is not used: {actor.refused}"
 
 
 def _fetch(references: list[Any]) -> Bytes:

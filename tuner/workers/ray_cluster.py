@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import warnings
@@ -20,10 +21,11 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
 }
+_TOKEN = "where a token is asked for, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
 _HINTS = {
     "loc": "Ray could not be started on this machine; leave --cluster out, or try again",
-    "aut": "Start one with: ray start --head",
-    "ray": "Correct the address; where a token is asked for, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN",
+    "aut": f"Start one with: ray start --head; {_TOKEN}",
+    "ray": f"Correct the address; {_TOKEN}",
 }
 
 
@@ -52,7 +54,7 @@ def options_of(share: Share, total: dict[str, float]) -> dict[str, Any]:
     """
     local = share.address == "local"
     cpus = share.cpus or (max(1, num_cores() // share.workers) if local else 1)
-    gpus = min(1.0, total.get("GPU", 0.0) / share.workers) if share.gpus is None else share.gpus
+    gpus = _gpu_share(total.get("GPU", 0.0), share.workers) if share.gpus is None else share.gpus
     for name, wanted in (("CPU", cpus), ("GPU", gpus)):
         if local and wanted > total.get(name, 0.0):
             raise UsageError(
@@ -62,6 +64,14 @@ def options_of(share: Share, total: dict[str, float]) -> dict[str, Any]:
     memory = {} if share.memory_mib is None else {"memory": int(share.memory_mib * 2**20)}
     # One call waits for news while others bring requests.
     return {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_concurrency": 4, **memory}
+
+
+def _gpu_share(gpus: float, workers: int) -> float:
+    """What of one GPU each worker has where they share all of them; Ray counts in ten-thousandths."""
+    if gpus < 1:
+        return gpus
+    sharing = math.ceil(workers / gpus)
+    return math.floor(1e4 / sharing) / 1e4
 
 
 def connect(address: str) -> Any:
@@ -82,7 +92,10 @@ def connect(address: str) -> Any:
     try:
         with handlers_kept():
             _init(ray, address)
-    except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
+    except (
+        *(ConnectionError, TimeoutError, RuntimeError, ValueError, OSError),
+        ray.exceptions.RayError,
+    ) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise UsageError(f"no Ray cluster at '{address}': {reason}. {_HINTS[address[:3]]}.") from None
     return ray

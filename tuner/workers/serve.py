@@ -83,7 +83,7 @@ class Server:
             return Halt(str(error))
         except TunerError as error:
             return Failure(trial_id, "build", str(error), "")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason: FailureReason = "oom" if is_out_of_memory(error) else "crash"
             message = f"{type(error).__name__}: {first_line(error)}"
             return Failure(trial_id, reason, message, _user_traceback(error))

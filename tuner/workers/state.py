@@ -6,13 +6,15 @@ import time
 from dataclasses import dataclass
 
 from tuner.training.task import EpochDone, StepsDone, TrainTask
-from tuner.workers.protocol import Event, Failure, Ready, Request
+from tuner.workers.protocol import Event, Failure, Lost, Ready, Request
 
 # Backends keep some of the most memory that they ever took; a worker that has grown by so much is replaced,
 # which takes seconds, before it starves the machine.
 MAX_GROWTH_MIB = 2048
 # So many workers in a row that do not live to load their backend are no accident.
 MAX_STILLBORN = 3
+# So often is a request asked again whose worker was ended from outside each time.
+MAX_LOST = 5
 
 
 @dataclass
@@ -41,7 +43,8 @@ class WorkerState:
         if isinstance(event, Ready):
             self.ready, self.ready_mib, self.busy_since = event, memory_mib, time.monotonic()
         elif not isinstance(event, StepsDone | EpochDone):
-            self.request = None
+            # A verdict on what is answered by now may still end the worker; the next request is not to blame.
+            self.request = self.verdict = None
             # After an allocation that failed, a device may stay too fragmented for what came before.
             self.worn = isinstance(event, Failure) and event.reason == "oom"
 
@@ -60,3 +63,8 @@ class WorkerState:
             message = f"the worker was still busy after {self.limit_s:,.0f} s."
             return Failure(self.trial_id, "timeout", message, "")
         return None
+
+
+def lost_for_good(last: Lost) -> Failure:
+    """Return what a request comes to whose worker was ended MAX_LOST times."""
+    return Failure(last.trial_id, "crash", f"{last.message}, {MAX_LOST} times in a row", "")
