@@ -107,6 +107,7 @@ def test_it_is_one_file_with_parity_card_and_facts(tuner: Run, work, searched, t
     evaluation = json.loads((work / RUN / "ensemble-2" / "evaluation.json").read_text("utf-8"))
     members = [member["trial_id"] for member in evaluation["members"]]
     assert f"The mean of the probabilities of trials {', '.join(members)}" in card
+    assert "the comparison below is on the same images" in card
     shown = tuner("evaluate", target, "--data", searched / "images", "--format", "json")
     assert shown.code == 0, shown.stderr
     found = json.loads(shown.stdout)

@@ -9,39 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import SIDE, write_images
-from tuner.data.dataset import load_dataset
+from tests.cli.conftest import write_images
+from tests.cli.evaluate.reading import as_json, save_by_brightness
 
 # Nothing is trained, but Keras is loaded.
 pytestmark = pytest.mark.training
-
-
-def save_model(path, bound, trained_on=None):
-    """A model that takes bright images for REAL."""
-    import keras
-
-    layers = [
-        keras.Input((SIDE, SIDE, 3)),
-        keras.layers.Flatten(),
-        keras.layers.Dense(1, activation="sigmoid"),
-    ]
-    model = keras.Sequential(layers)
-    pixels = SIDE * SIDE * 3
-    model.layers[-1].set_weights([np.full((pixels, 1), 0.1 / pixels), np.array([-0.1 * bound])])
-    model.save(path)
-    facts = {"class_names": ["FAKE", "REAL"], "positive_class": "FAKE"}
-    if trained_on is not None:
-        dataset = load_dataset(str(trained_on), image_size=SIDE, channels=3)
-        facts["trained_on"] = {"fingerprint": dataset.fingerprint, "seed": 0, "limit": None}
-    path.with_suffix(".json").write_text(json.dumps(facts))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, images):
     """Models low.keras, which knows the images, and high.keras; data sets tiny and others."""
     folder = tmp_path_factory.mktemp("models")
-    save_model(folder / "low.keras", 120, images)
-    save_model(folder / "high.keras", 160)
+    save_by_brightness(folder / "low.keras", 120, images)
+    save_by_brightness(folder / "high.keras", 160)
     shutil.copytree(images, folder / "tiny")
     write_images(folder / "made", ("generated", "photo"), count=30)
     shutil.move(folder / "made" / "train", folder / "others")
@@ -54,11 +34,6 @@ def at(tuner, folder):
         return tuner(*arguments, cwd=folder)
 
     return run
-
-
-def as_json(result):
-    assert result.code == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 MAP = ("--map", "FAKE=generated,REAL=photo")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Run, write_images
 
@@ -85,6 +86,25 @@ def test_a_calibrated_export_has_the_probabilities_at_the_temperature(tuner: Run
     assert found["at_threshold"]["confusion_matrix"] == before["at_threshold"]["confusion_matrix"]
 
 
+@pytest.mark.parametrize(
+    ("target", "files"),
+    [
+        ("cifake.v2.keras", {"cifake.v2.keras", "cifake.v2.json", "cifake.v2.md"}),
+        ("model-0.96.tflite", {"model-0.96.tflite", "model-0.96.md"}),
+        ("v1.2/", {"v1.2", "v1.2.md"}),
+    ],
+)
+def test_a_point_in_the_name_of_an_export_is_part_of_it(tuner: Run, work, searched, target, files):
+    result = tuner("best", "--export", f"models/{target}")
+    assert result.code == 0, result.stderr
+    assert left(work / "models") == files
+    (card,) = (work / "models").glob("*.md")
+    assert card.read_text("utf-8").startswith(f"# {card.name.removesuffix('.md')}\n")
+    assert f"| {target.rstrip('/')} |" in card.read_text("utf-8")
+    shown = tuner("evaluate", f"models/{target}", "--data", searched / "images", "--format", "json")
+    assert json.loads(shown.stdout)["class_names"] == ["FAKE", "REAL"]
+
+
 def test_a_calibrated_keras_file_loads_without_this_program(tuner: Run, work):
     import keras
 
@@ -125,7 +145,7 @@ def test_the_card_tells_what_the_model_rests_on_and_how_to_use_each_file(tuner: 
         assert words in card
     assert str(work) not in card
     for code in re.findall(r"```python\n(.*?)```", card, re.S):
-        assert len(code.strip().splitlines()) == 5
+        assert len(code.strip().splitlines()) == 8
         compile(code, "card", "exec")
 
 
@@ -138,6 +158,55 @@ def test_code_of_the_card_gives_the_probabilities_of_the_run(tuner: Run, work, s
     capsys.readouterr()
     exec(code.replace("model.predict(image)", "float(model.predict(image, verbose=0)[0, 0])"), {})
     assert float(capsys.readouterr().out) == pytest.approx(first["p.REAL"], abs=1e-4)
+
+
+def test_code_of_the_card_turns_an_image_upright_and_lays_it_on_white(tuner: Run, work, monkeypatch, capsys):
+    tuner("best", "--export", "model.keras")
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 30, 4), np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(pixels).save(work / "image.png", exif=turned)
+    shown = json.loads(tuner("predict", "model.keras", "image.png", "--format", "json").stdout)
+    (code,) = re.findall(r"```python\n(.*?)```", (work / "model.md").read_text("utf-8"), re.S)
+    monkeypatch.chdir(work)
+    capsys.readouterr()
+    exec(code.replace("model.predict(image)", "float(model.predict(image, verbose=0)[0, 0])"), {})
+    assert float(capsys.readouterr().out) == pytest.approx(shown[0]["p.REAL"], abs=1e-5)
+
+
+def test_an_export_of_an_earlier_best_epoch_is_not_on_the_card(tuner: Run, work):
+    tuner("best", "--export", "model.keras")
+    path = work / "model.json"
+    facts = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**facts, "best_epoch": facts["best_epoch"] + 1}), "utf-8")
+    tuner("best", "--export", "model.tflite")
+    card = (work / "model.md").read_text("utf-8")
+    assert "| model.tflite |" in card
+    assert "model.keras" not in card
+
+
+def test_the_card_says_where_the_keras_file_gives_logits(tuner: Run, work):
+    import keras
+
+    tuner("best", "--export", "model.keras")
+    assert "a single number, that of REAL." in (work / "model.md").read_text("utf-8")
+    path = work / "results/first/best/model.keras"
+    model = keras.models.load_model(path, compile=False)
+    model.layers[-1].activation = keras.activations.linear
+    model.compile(loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    model.save(path)
+    assert tuner("best", "--export", "model.keras").code == 0
+    card = (work / "model.md").read_text("utf-8")
+    assert "of .keras logits, whose softmax that is, or where it is a single number, whose sigmoid" in card
+
+
+def test_exports_of_one_name_share_a_card_though_it_has_a_point(tuner: Run, work):
+    for target in ("v1.2.keras", "v1.2/", "v1.keras"):
+        assert tuner("best", "--export", target).code == 0
+    card = (work / "v1.2.md").read_text("utf-8")
+    assert "| v1.2.keras |" in card
+    assert "| v1.2 |" in card
+    assert "v1.2" not in (work / "v1.md").read_text("utf-8")
 
 
 def test_a_difference_too_large_is_refused_and_leaves_nothing(tuner: Run, work, monkeypatch):

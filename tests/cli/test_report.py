@@ -7,6 +7,7 @@ from PIL import Image
 
 from tests.cli.conftest import Run
 from tests.evaluation.reported import measure_robustness, reported_run, searched_run
+from tests.evaluation.searches import unfinished_run
 
 
 @pytest.fixture
@@ -66,6 +67,19 @@ def test_pictures_of_a_run_under_way_are_those_that_it_has(tuner: Run, tmp_path:
     searched_run(tmp_path / "results" / "begun", 1, status="running")
     assert tuner("report", "--png", "plots").code == 0
     assert "roc.png" not in {path.name for path in (tmp_path / "plots").iterdir()}
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_whose_only_trial_has_not_come_far_has_a_page_and_no_importance(
+    tuner: Run, tmp_path: Path, stopped: bool
+) -> None:
+    run = unfinished_run(tmp_path / "results" / "new", stopped)
+    assert tuner("report").code == 0
+    assert (run.path / "report.html").is_file()
+    result = tuner("importance")
+    assert result.code == 1
+    (line,) = result.error_lines
+    assert "none has finished its first rung" in line
 
 
 @pytest.mark.usefixtures("results")

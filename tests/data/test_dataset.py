@@ -136,6 +136,41 @@ def test_too_few_images_are_an_error_that_names_the_source(tmp_path: Path) -> No
         load_dataset(source)
 
 
+@pytest.mark.parametrize(
+    "files", [tree("FAKE"), tree("train/FAKE", "test/FAKE")], ids=["no splits", "splits"]
+)
+def test_one_class_is_refused_before_anything_is_decoded_and_when_it_was_decoded(
+    tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    source = str(write_folder(tmp_path, files))
+    decoded: list[int] = []
+    message = (
+        f"^{source}: only one class, 'FAKE'. At least two are needed. Allowed: images in <class> folders"
+    )
+    with pytest.raises(DataError, match=message):
+        load_dataset(source, progress=lambda done, _: decoded.append(done))
+    assert not decoded
+    assert load_dataset(source, labelled_only=True).class_names == ("FAKE",)
+    with pytest.raises(DataError, match=message):
+        load_dataset(source)
+
+
+def test_one_class_in_arrays_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.npz"
+    np.savez(path, x=np.zeros((4, 8, 8, 3), np.uint8), y=np.zeros(4, int), class_names=np.array(["FAKE"]))
+    with pytest.raises(DataError, match="only one class, 'FAKE'"):
+        load_dataset(str(path))
+    assert load_dataset(str(path), labelled_only=True).labels.tolist() == [0] * 4
+
+
+def test_images_with_labels_alone_may_be_too_few_for_splits(tmp_path: Path) -> None:
+    source = str(write_folder(tmp_path, tree("a", "b", count=1)))
+    dataset = load_dataset(source, labelled_only=True)
+    assert dataset.labels.tolist() == [0, 1]
+    with pytest.raises(DataError, match=f"^{source}: class 'a' has too few different images"):
+        _ = dataset.splits
+
+
 def test_names_may_hold_spaces_and_any_script(tmp_path: Path) -> None:
     dataset = load_dataset(str(write_folder(tmp_path / "Größe 图", tree("日本 x", "été", count=4))))
     assert dataset.class_names == ("été", "日本 x")

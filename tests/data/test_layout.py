@@ -55,6 +55,11 @@ def test_a_lone_split_folder_is_a_wrapper() -> None:
     assert place_folders({"train/a", "train/b"}, "d")["train/a"] == Place(None, "a")
 
 
+def test_one_class_has_a_place_too() -> None:
+    assert place_folders({"REAL"}, "d") == {"REAL": Place(None, "REAL")}
+    assert place_folders({"train/REAL", "test/REAL"}, "d")["test/REAL"] == Place("test", "REAL")
+
+
 def test_folders_above_the_classes_have_no_place() -> None:
     places = place_folders({"", "train", "train/a", "train/b", "test/a", "test/b"}, "d")
     assert "" not in places
@@ -65,8 +70,6 @@ def test_folders_above_the_classes_have_no_place() -> None:
     ("folders", "message"),
     [
         ({""}, "no class folder"),
-        ({"REAL"}, "only one class, 'REAL'"),
-        ({"train/REAL", "test/REAL"}, "only one class, 'REAL'"),
         ({"train/a", "train/b", "test/a"}, "'b' is a class in train but not in test"),
         ({"train/REAL", "train/FAKE", "test/Real", "test/Fake"}, "'FAKE', 'REAL' is a class in train"),
         ({"train", "test"}, "'train' holds no class folders|'test' holds no class folders"),

@@ -54,6 +54,12 @@ def test_a_tint_of_the_same_brightness_is_colourfulness(tmp_path: Path) -> None:
     assert [each.feature for each in found.values() if each.is_warning] == ["mean colourfulness"]
 
 
+def test_one_class_alone_is_told_apart_from_nothing(tmp_path: Path) -> None:
+    files = {f"a/{i}.png": encoded(picture(i)) for i in range(4)}
+    source = str(write_folder(tmp_path, files))
+    assert shortcuts(load_dataset(source, labelled_only=True)) == ()
+
+
 def test_grey_images_have_no_colour_to_look_at(tmp_path: Path) -> None:
     files = {f"{n}/{i}.png": encoded(picture(i + 50 * (n == "a"), mode="L")) for n in "ab" for i in range(10)}
     assert "mean colourfulness" not in found_in(write_folder(tmp_path, files))

@@ -207,7 +207,7 @@ def average(run: RunView, count: int) -> dict[str, Any]:
         {"trial_id": trial.trial_id, "best_epoch": trial.best_epoch, "score": trial.score}
         for trial in run.ranked[:count]
     ]
-    comparison = compared("the ensemble", Judged(made, None, Chosen(None, None)), "the best", made)
+    comparison = compared("the ensemble", Judged(made, None, Chosen(None, None)), "the best", made.right)
     conclusion = f"The mean of {count} cannot be told from <the best>."
     found = {**evaluation, "members": members, "comparison": {**comparison, "conclusion": conclusion}}
     folder = run.path / f"{ENSEMBLE_PREFIX}{count}"

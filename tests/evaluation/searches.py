@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.results.records import FACTS, record
+from tests.results.records import FACTS, epoch, record
 from tuner.results.query import RunView, open_run
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
@@ -47,9 +47,22 @@ def search(
             store.fail(trial_id, 0, "oom: too large")
             continue
         value, took = score(chosen) + rng.gauss(0, 0.01), seconds(chosen) * rng.uniform(0.95, 1.05)
-        epoch = Epoch({"val_accuracy": value}, took, took, 50)
-        store.record_epoch(trial_id, 0, 1, epoch, value, {"spent_s": float(number)})
+        trained = Epoch({"val_accuracy": value}, took, took, 50)
+        store.record_epoch(trial_id, 0, 1, trained, value, {"spent_s": float(number)})
         store.finish_rung(trial_id, 0, "COMPLETED", 10, 0.0)
+    store.close()
+    return open_run(path)
+
+
+def unfinished_run(path: Path, stopped: bool) -> RunView:
+    """A search whose only trial is in its first rung, or was stopped in it, with an epoch on record."""
+    path.mkdir(parents=True)
+    given = {**FACTS, "run_id": path.name, "objective": "val_accuracy", "config": {"algorithm": "random"}}
+    store = Store.create(path / STORE_FILE, {**given, "status": "running"})
+    store.start_rung(record("0001"))
+    epoch(store, "0001", 0, 1, {"val_accuracy": 0.5}, 0.5)
+    if stopped:
+        store.stop("0001")
     store.close()
     return open_run(path)
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.evaluation.searches import by_rate, by_width, draw, search
+from tests.evaluation.searches import by_rate, by_width, draw, search, unfinished_run
 from tests.results.records import epoch, record
 from tuner.evaluation import fanova
 from tuner.evaluation.importance import (
@@ -14,6 +14,7 @@ from tuner.evaluation.importance import (
     importance,
     too_few,
 )
+from tuner.evaluation.observations import observe
 from tuner.results.query import open_run
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
@@ -222,6 +223,13 @@ def test_a_trial_that_stopped_for_want_of_gain_is_compared_by_its_best(tmp_path)
     observed = importance(open_run(path)).observations
     assert observed.epochs == 3
     assert [trial.score for trial in observed.trials] == [0.4, 0.3]
+    assert observed.left_out == {"unfinished": 1}
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_where_no_trial_came_to_the_end_of_its_first_rung_nothing_is_compared(tmp_path, stopped):
+    observed = observe(unfinished_run(tmp_path / "r", stopped))
+    assert observed.trials == ()
     assert observed.left_out == {"unfinished": 1}
 
 

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from tuner.evaluation.intervals import Z_95, auroc_interval, delong, wilson_interval
+from tuner.evaluation.intervals import (
+    Z_95,
+    auroc_interval,
+    delong,
+    macro_auroc_interval,
+    wilson_interval,
+)
 
 # Coarse, so that scores tie.
 SCORES = st.lists(st.integers(0, 9).map(lambda tenth: tenth / 10), min_size=2, max_size=12)
@@ -101,3 +107,49 @@ def test_a_perfect_separation_of_more_images_says_more():
     lows = [auroc_interval(*sides(range(n, 2 * n), range(n)))[0] for n in (5, 50, 500)]
     assert lows == sorted(lows)
     assert 0.5 < lows[0] < 0.99 < lows[2] < 1
+
+
+@given(SCORES, SCORES)
+def test_of_two_classes_the_interval_of_the_mean_is_that_of_the_area(high, low):
+    positives, scores = sides(high, low)
+    found = macro_auroc_interval(positives.astype(int), np.stack([1 - scores, scores], axis=1))
+    assert found == pytest.approx(auroc_interval(positives, scores), abs=1e-9)
+
+
+@pytest.mark.parametrize("counts", [(100, 100, 100), (150, 60, 30)])
+def test_the_interval_of_a_mean_over_three_classes_agrees_with_a_bootstrap(counts):
+    """Within each class images are drawn anew; the standard errors agree to a tenth."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], counts)
+    logits = rng.normal(0, 1, (len(labels), 3)) + 1.2 * np.eye(3)[labels]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+    def mean(chosen):
+        areas = [delong(labels[chosen] == k, probabilities[chosen, k])[0] for k in range(3)]
+        return float(np.mean(areas))
+
+    def logit(area):
+        return np.log(area / (1 - area))
+
+    of_class = [np.flatnonzero(labels == k) for k in range(3)]
+    drawn = [mean(np.concatenate([rng.choice(each, len(each)) for each in of_class])) for _ in range(1000)]
+    low, high = macro_auroc_interval(labels, probabilities)
+    assert (logit(high) - logit(low)) / (2 * Z_95) == pytest.approx(np.std(logit(np.array(drawn))), rel=0.1)
+    assert (logit(high) + logit(low)) / 2 == pytest.approx(logit(mean(np.arange(len(labels)))))
+
+
+@given(st.lists(st.integers(0, 2), min_size=3, max_size=15), st.integers(0, 2**32 - 1))
+def test_the_interval_of_a_mean_holds_it_and_is_never_a_point(more, seed):
+    labels = np.array([0, 1, 2, *more])
+    probabilities = np.random.default_rng(seed).integers(1, 4, (len(labels), 3)).astype(float)
+    low, high = macro_auroc_interval(labels, probabilities)
+    mean = np.mean([reference.roc_auc_score(labels == k, probabilities[:, k]) for k in range(3)])
+    assert 0 <= low <= mean + 1e-9
+    assert mean - 1e-9 <= high <= 1
+    assert high - low > 0.01
+
+
+def test_a_class_without_images_has_no_part_in_the_interval_of_a_mean():
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 2, 40), rng.random((40, 3))
+    assert macro_auroc_interval(labels, scores) == macro_auroc_interval(labels, scores[:, :2])

@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics as reference
 
 from tuner.evaluation.calibration import predicted_classes
+from tuner.evaluation.headline import headline
 from tuner.evaluation.metrics import chosen_before, evaluate
 from tuner.evaluation.thresholds import Chosen
 
@@ -105,7 +106,30 @@ def test_a_class_without_images_has_no_place_in_the_mean_over_classes():
     areas = [found["one_vs_rest"][name]["auroc"] for name in "ab"]
     assert found["macro"]["auroc"] == pytest.approx(np.mean(areas))
     # Recall 1 of a, 1/2 of b; of c there is none.
-    assert found["balanced_accuracy"] == 0.75
+    assert found["balanced_accuracy"] == found["macro"]["recall"] == 0.75
+    # Precision 1/2 of a, 1 of b; F1 2/3 of either.
+    assert found["macro"]["precision"] == 0.75
+    assert found["macro"]["f1"] == pytest.approx(2 / 3)
+    assert (found["classes"]["c"]["recall"], found["classes"]["c"]["f1"]) == (None, None)
+
+
+def test_the_mean_of_the_areas_has_an_interval_and_the_rates_have_means():
+    rng = np.random.default_rng(3)
+    labels, probabilities = rng.integers(0, 3, 90), rng.dirichlet(np.ones(3), 90)
+    found = evaluate(labels, probabilities, ("a", "b", "c"), None)
+    low, high = found["macro"]["auroc_interval_95"]
+    assert low < found["macro"]["auroc"] < high
+    for i, point in enumerate(found["macro"]["tpr_at_fpr"]):
+        rates = [figures["tpr_at_fpr"][i]["tpr"] for figures in found["one_vs_rest"].values()]
+        assert point == {"fpr": (0.01, 0.001)[i], "tpr": pytest.approx(np.mean(rates))}
+    shown = headline(found)
+    assert (shown["auroc"], shown["auroc_interval_95"]) == (found["macro"]["auroc"], [low, high])
+
+
+def test_images_of_one_class_of_several_have_no_mean_of_areas():
+    found = evaluate(np.array([1, 1]), np.eye(3)[:2], ("a", "b", "c"), None)
+    assert {found["macro"][name] for name in ("auroc", "auroc_interval_95", "tpr_at_fpr")} == {None}
+    assert found["macro"]["recall"] == 0.5
 
 
 def test_images_of_one_class_alone_have_no_ranking():
@@ -126,6 +150,12 @@ def test_squared_errors_of_two_classes_are_those_of_one_of_them():
 def test_a_probability_of_zero_for_what_is_true_costs_a_lot_but_not_everything():
     found = evaluate(np.array([0]), columns(1.0), NAMES, None)["log_loss"]
     assert found == pytest.approx(reference.log_loss([0], [[0.0, 1.0]], labels=[0, 1]))
+
+
+@pytest.mark.parametrize("least", [0.0, 1e-13])
+def test_a_temperature_of_one_leaves_the_log_loss_as_it_is(least):
+    found = evaluate(np.array([0, 1]), columns(1 - least, 0.9), NAMES, None, Chosen(temperature=1.0))
+    assert found["calibrated"]["log_loss"] == pytest.approx(found["log_loss"], rel=1e-9)
 
 
 def test_a_threshold_chosen_elsewhere_gives_decisions_of_its_own():

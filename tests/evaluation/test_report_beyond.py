@@ -1,14 +1,16 @@
 """What the page says of trials that were trained anew or averaged after the search."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.evaluation.pages import Page, page
-from tests.evaluation.reported import average, reported_run, retrain
+from tests.evaluation.reported import average, measure_robustness, reported_run, retrain
 from tuner.errors import StorageError
 from tuner.evaluation.report.contents import read_contents
+from tuner.results.query import RunView
 from tuner.results.schema import EVALUATION_FILE, RETRAINED, SUMMARY_FILE
 
 
@@ -39,6 +41,22 @@ def test_retraining_is_shown_with_mean_and_spread_beside_the_figures_of_the_sear
     assert f"accuracy {found} {figures['min']:.4f}" in text
     assert "7 epochs on 1,234 images, train and validation together, with each of 3 seeds" in text
     assert f"2 {figures['max']:.4f}" in text
+
+
+ONCE = "They were read once, for the winner."
+NO_SAY = "They had no say in the search: the winner was chosen by its validation score."
+
+
+@pytest.mark.parametrize("more", [retrain, lambda run: average(run, 2), measure_robustness])
+def test_test_images_that_were_measured_on_again_are_not_said_to_be_read_once(
+    tmp_path: Path, more: Callable[[RunView], object]
+) -> None:
+    run = reported_run(tmp_path / "r")
+    assert ONCE in words(page(run))
+    more(run)
+    text = words(page(run))
+    assert NO_SAY in text
+    assert ONCE not in text
 
 
 def test_a_single_seed_has_no_spread_and_another_trial_no_figures_of_the_search(tmp_path: Path) -> None:

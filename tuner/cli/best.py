@@ -20,7 +20,7 @@ from tuner.evaluation.card import card_path, card_text, exports_beside
 from tuner.evaluation.export import check_request, export
 from tuner.evaluation.run_images import run_images
 from tuner.evaluation.run_model import RunModel, model_facts
-from tuner.evaluation.runtimes import Format, export_format
+from tuner.evaluation.runtimes import Format, beside, export_format
 from tuner.files import replace_text
 from tuner.results.query import RunView, find_run
 from tuner.results.schema import TrialRecord
@@ -136,7 +136,7 @@ def _table(run: RunView, trial: TrialRecord) -> Table:
         **{name.replace("_", " "): format_value(value) for name, value in trial.values.items()},
     }
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(value))
     return table
 
 
@@ -155,10 +155,10 @@ def _export(model: RunModel, target: str, form: Format, calibrated: bool, data: 
         done = export(model, target, form, calibrated, dataset)
         card = card_path(done.path)
         replace_text(card, card_text(model, exports_beside(done)))
-    beside = f"{done.path.with_suffix('.json')}, {card}" if form == "keras" else str(card)
+    described = f"{beside(done.path, '.json')}, {card}" if form == "keras" else str(card)
     if model.retrained is not None:
         note(f"Model      seed {model.retrained['seed']}, the first: fixed before any was measured")
-    note(f"Exported   {done.path} ({done.size / 1e6:.1f} MB), {beside}")
+    note(f"Exported   {done.path} ({done.size / 1e6:.1f} MB), {described}")
     if temperature := done.facts["calibrated_by"]:
         note(f"Calibrated by temperature {temperature:.4g}, chosen on validation")
     if parity := done.facts["parity"]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.text import Text
 
 from tuner.cli.evaluation_request import (
+    class_maps,
     class_pairs,
     data_sets,
     is_csv,
@@ -30,11 +32,11 @@ from tuner.cli.output import Format, note, print_rows, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.robustness import corruption_bar, robustness_figure_rows, robustness_view
 from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
-from tuner.evaluation.judged import Judged, compared, judge, judged_before
+from tuner.evaluation.judged import Judged, compared, judge, judged_before, right_in_order
 from tuner.evaluation.kept_robustness import keep_robustness
 from tuner.evaluation.labelled import LabelledImages, Split, labelled_images, same_images
 from tuner.evaluation.models import ModelFacts, TrainedModel, describe_model, load_model
-from tuner.evaluation.predictions import Predictions, read_predictions, write_predictions
+from tuner.evaluation.predictions import read_predictions, write_predictions
 from tuner.evaluation.robustness import robustness, write_robustness
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE, ROBUSTNESS_FILES
 from tuner.results.tables import write_json
@@ -96,7 +98,7 @@ def evaluate(
         _evaluate_all(models or [], sources, request, names, results_dir, out, form, quiet)
         return
     require_free(out, [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())])
-    other: Predictions | None = None
+    other: np.ndarray | None = None
     shortcuts: list[dict[str, Any]] = []
     corrupted: dict[str, Any] | None = None
     if predictions is not None:
@@ -106,15 +108,17 @@ def evaluate(
         name, title = str(predictions), str(predictions)
         judged = judged_before(predictions).at(threshold, positive)
         if compare is not None:
-            other = predictions_file(compare)
+            other = right_in_order(judged.predictions, predictions_file(compare), compare)
     else:
         model = require_model(models or [])
         pairs = class_pairs(class_map or [])
         name, facts = model, describe_model(model, results_dir, tuple(classes.split(",")) if classes else ())
         source = sources[0] if sources else own_data(facts)
-        other_facts = None
+        other_facts, other_pairs = None, pairs
         if compare is not None and not is_csv(compare):
             other_facts = describe_model(compare, results_dir)
+            maps = class_maps([facts, other_facts], [source], pairs)
+            pairs, other_pairs = maps[facts.name, source], maps[other_facts.name, source]
         trained = _load(facts, quiet)
         with decoding_bar(quiet) as advance:
             images = labelled_images(source, trained, split, pairs, limit, advance)
@@ -126,9 +130,9 @@ def evaluate(
         with waiting(f"predicting {len(images.indices):,} images", quiet):
             judged = judge(trained, images).at(threshold, positive)
         if other_facts is not None:
-            other = _other(images, source, _load(other_facts, quiet), pairs, quiet)
+            other = _other(images, source, _load(other_facts, quiet), other_pairs, quiet)
         elif compare is not None:
-            other = read_predictions(Path(compare))
+            other = right_in_order(judged.predictions, read_predictions(Path(compare)), compare)
         if with_robustness:
             with corruption_bar(quiet) as advance:
                 corrupted = robustness(trained, images, judged, progress=advance)
@@ -179,14 +183,14 @@ def _load(facts: ModelFacts, quiet: bool) -> TrainedModel:
 
 def _other(
     images: LabelledImages, source: str, model: TrainedModel, pairs: Mapping[str, str], quiet: bool
-) -> Predictions:
-    """What the other model says of the same images, in the size that it takes."""
+) -> np.ndarray:
+    """Whether the other model is right on the same images, in the size that it takes; shape (n,)."""
     with decoding_bar(quiet) as advance:
         others = same_images(images, source, model, pairs, advance)
     if others.seen:
         _warn_of_seen(others, model.facts.name)
     with waiting(f"predicting {len(others.indices):,} images", quiet):
-        return others.predictions(model.predict(others.dataset.images, others.indices))
+        return others.predictions(model.predict(others.dataset.images, others.indices)).right
 
 
 def _tell(images: LabelledImages, name: str, quiet: bool) -> None:

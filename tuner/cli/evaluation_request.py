@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tuner.data.sources import open_source
 from tuner.errors import UsageError
 from tuner.evaluation.labelled import LabelledImages
 from tuner.evaluation.models import ModelFacts
@@ -67,6 +68,36 @@ def class_pairs(texts: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--map names class '{data_name}' of the data twice. Name each once.")
         pairs[data_name] = model_name
     return pairs
+
+
+def class_maps(
+    models: Sequence[ModelFacts], sources: Sequence[str], pairs: Mapping[str, str]
+) -> dict[tuple[str, str], dict[str, str]]:
+    """Return for each model and data set, by their names, the pairs whose classes both have.
+
+    Raises:
+        UsageError: a pair fits none of them.
+    """
+    # Listing a source takes time; without pairs nobody asks.
+    names = {source: open_source(source).listing().class_names if pairs else () for source in sources}
+    maps = {
+        (facts.name, source): {
+            ours: theirs
+            for ours, theirs in pairs.items()
+            if ours in names[source] and theirs in facts.class_names
+        }
+        for facts in models
+        for source in sources
+    }
+    used = {pair for found in maps.values() for pair in found.items()}
+    for ours, theirs in pairs.items():
+        if (ours, theirs) not in used:
+            known = "; ".join(f"{source}: {', '.join(classes)}" for source, classes in names.items())
+            raise UsageError(
+                f"--map {theirs}={ours} fits no model and data set. Allowed: MODEL=DATA, classes of the "
+                f"data being {known}. Write the model's class first."
+            )
+    return maps
 
 
 def predictions_file(reference: str) -> Predictions:

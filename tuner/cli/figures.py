@@ -82,13 +82,24 @@ def figure_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     add_decisions(evaluation, "0.5" if len(evaluation["class_names"]) == 2 else "highest")
     if chosen := evaluation.get("at_threshold"):
         add_decisions(chosen, f"{chosen['threshold']:g}")
+    if found := evaluation.get("comparison"):
+        where = {"at": f"against {found['other']}"}
+        low, high = found["accuracy_interval_95"]
+        accuracy = {"value": found["accuracy"], "low_95": low, "high_95": high}
+        rows.append({"figure": "other_accuracy", **where, **accuracy})
+        for figure, name in (
+            ("only_this_right", "only_this_right"),
+            ("only_other_right", "only_other_right"),
+            ("mcnemar_p_value", "p_value"),
+        ):
+            rows.append({"figure": figure, **where, "value": found[name]})
     return rows
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for i, name in enumerate(columns):
-        table.add_column(name, justify="left" if i == 0 else "right")
+        table.add_column(Text(name), justify="left" if i == 0 else "right")
     return table
 
 
@@ -130,12 +141,10 @@ def _remarks(evaluation: dict[str, Any]) -> list[Text]:
 
 def _one_vs_rest_table(evaluation: dict[str, Any]) -> Table:
     table = _table("class against the rest", "AUROC", "95 %", "average precision", "EER", "TPR 1%", "0.1%")
-    for name, figures in evaluation["one_vs_rest"].items():
-        interval = figures["auroc_interval_95"]
+    for name, figures in (*evaluation["one_vs_rest"].items(), ("mean", evaluation["macro"])):
+        interval = figures.get("auroc_interval_95")
         shown = f"[{interval[0]:.4f}, {interval[1]:.4f}]" if interval else "-"
-        table.add_row(name, _number(figures["auroc"]), Text(shown), *_ranking_cells(figures))
-    macro = evaluation["macro"]
-    table.add_row("mean", _number(macro["auroc"]), "", *_ranking_cells(macro)[:2], "", "")
+        table.add_row(Text(name), _number(figures["auroc"]), Text(shown), *_ranking_cells(figures))
     return table
 
 
@@ -146,7 +155,7 @@ def _decisions(figures: dict[str, Any]) -> list[RenderableType]:
 def _class_table(evaluation: dict[str, Any]) -> Table:
     table = _table("class", "precision", "recall", "F1", "images")
     for name, figures in evaluation["classes"].items():
-        shares = (f"{figures[key]:.4f}" for key in ("precision", "recall", "f1"))
+        shares = (_number(figures[key]) for key in ("precision", "recall", "f1"))
         table.add_row(Text(name), *shares, f"{figures['images']:,}")
     if "macro" in evaluation and len(evaluation["classes"]) > 2:
         shares = (f"{evaluation['macro'][key]:.4f}" for key in ("precision", "recall", "f1"))

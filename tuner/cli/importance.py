@@ -102,7 +102,7 @@ def _print(run: RunView, found: Importance, console: Console) -> None:
 def _compared(found: Importance) -> str:
     """What is compared, and what is not."""
     observed = found.observations
-    epochs = f"{observed.epochs} epoch{'s' if observed.epochs > 1 else ''}"
+    epochs = f"{observed.epochs} epoch{'s' if observed.epochs != 1 else ''}"
     text = f"{len(observed.trials)} trials by their best {observed.objective} in {epochs}"
     if observed.left_out:
         text += "; left out: " + ", ".join(f"{number} {why}" for why, number in observed.left_out.items())
@@ -163,7 +163,7 @@ def _share_table(found: Importance) -> Table:
             if with_p:
                 text = "" if effect.p_value is None else p_text(effect.p_value).removeprefix("p ")
                 cells.append(Text(text.removeprefix("= "), "dim"))
-        table.add_row(each.name, *cells, f"{each.trials}{' *' if each.conditional else ''}")
+        table.add_row(Text(each.name), *cells, f"{each.trials}{' *' if each.conditional else ''}")
     return table
 
 
@@ -187,7 +187,8 @@ def _level_table(found: Importance) -> Table:
         for i, level in enumerate(each.levels):
             cells = [_mean_text(level, target, 4 if target == SCORE else 2) for target in TARGETS]
             failures = [str(level.failed)] if failed else []
-            table.add_row(each.name if i == 0 else "", level.label, str(level.trials), *cells, *failures)
+            name = Text(each.name if i == 0 else "")
+            table.add_row(name, Text(level.label), str(level.trials), *cells, *failures)
     return table
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from tuner.cli.evaluation_request import class_maps
 from tuner.cli.output import Format, note, print_rows, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
-from tuner.data.sources import open_source
 from tuner.errors import UsageError
 from tuner.evaluation.headline import HEADLINE_COLUMNS, headline, headline_row
 from tuner.evaluation.judged import Judged, judge
@@ -76,7 +76,7 @@ def evaluate_all(
         for name in names:
             if list(names).count(name) > 1:
                 raise UsageError(f"'{name}' is named twice. Needed: each model and data set once.")
-    maps = _maps(models, sources, request.pairs)
+    maps = class_maps(models, sources, request.pairs)
     shortcuts: dict[str, list[dict[str, Any]]] = {}
     cells = []
     for facts in models:
@@ -143,32 +143,6 @@ def _folders(models: Sequence[str], sources: Sequence[str]) -> Iterator[str]:
     for number, names in enumerate(pairs, start=1):
         model, source = (re.sub("[^A-Za-z0-9]+", "-", Path(name).stem).strip("-") for name in names)
         yield f"{number}-{model}-on-{source}"
-
-
-def _maps(
-    models: Sequence[ModelFacts], sources: Sequence[str], pairs: Mapping[str, str]
-) -> dict[tuple[str, str], dict[str, str]]:
-    """For each model and data set the pairs whose classes both have."""
-    # Listing a source takes time; without pairs nobody asks.
-    names = {source: open_source(source).listing().class_names if pairs else () for source in sources}
-    maps = {
-        (facts.name, source): {
-            ours: theirs
-            for ours, theirs in pairs.items()
-            if ours in names[source] and theirs in facts.class_names
-        }
-        for facts in models
-        for source in sources
-    }
-    used = {pair for found in maps.values() for pair in found.items()}
-    for ours, theirs in pairs.items():
-        if (ours, theirs) not in used:
-            known = "; ".join(f"{source}: {', '.join(classes)}" for source, classes in names.items())
-            raise UsageError(
-                f"--map {theirs}={ours} fits no model and data set. Allowed: MODEL=DATA, classes of the "
-                f"data being {known}. Write the model's class first."
-            )
-    return maps
 
 
 def _tell(name: str, source: str, images: LabelledImages, quiet: bool) -> None:

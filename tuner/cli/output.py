@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tuner.results.tables import csv_text
 
@@ -49,9 +50,12 @@ def make_table(columns: Sequence[str], rows: Sequence[Row]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in columns:
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", header_style="dim", overflow="fold")
+        table.add_column(
+            Text(name), justify="right" if numeric else "left", header_style="dim", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*(format_value(row.get(name)) for name in columns))
+        # Names of classes and files are no markup: [ai] is a name.
+        table.add_row(*(Text(format_value(row.get(name))) for name in columns))
     return table
 
 

@@ -151,11 +151,6 @@ class NpzSource:
             width = len(str(values[-1]))
             names = [f"{value:0{width}d}" for value in values]
         names = [printable(name) for name in names]
-        if len(names) < 2:
-            raise DataError(
-                f"{self.location}: only one class, '{names[0]}'. At least two are needed. "
-                f"Add images of another."
-            )
         rank = np.argsort(np.argsort(np.array(names)))  # old label -> place in alphabetical order
         return tuple(sorted(names)), rank[inverse.reshape(-1)].astype(np.int32)
 

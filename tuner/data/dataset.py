@@ -85,13 +85,19 @@ class Dataset:
         """Sorted indices into `images` of "train", "validation" and "test"; with a limit, of a sample.
 
         With the validation in training there is "train" and "test".
+
+        Raises:
+            DataError: there are too few images; only of data that were loaded with `labelled_only`.
         """
         records = self.records
-        indices = split_indices(
-            records["label"], records["pixel_hash"], records["split"], self.class_names, self.seed
-        )
-        if self.limit is not None:
-            indices = sample_splits(indices, records["label"], self.limit, self.seed)
+        try:
+            indices = split_indices(
+                records["label"], records["pixel_hash"], records["split"], self.class_names, self.seed
+            )
+            if self.limit is not None:
+                indices = sample_splits(indices, records["label"], self.limit, self.seed)
+        except DataError as error:
+            raise DataError(f"{self.source}: {error}") from error
         if self.validation_in_training:
             indices = {"train": np.union1d(indices["train"], indices["validation"]), "test": indices["test"]}
         return MappingProxyType({split: _read_only(found) for split, found in indices.items()})
@@ -127,6 +133,7 @@ def load_dataset(
     strict: bool = False,
     channels: int | None = None,
     limit: int | None = None,
+    labelled_only: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Return the data set at `source`: a folder, a .zip, a .npz, or "demo".
@@ -143,6 +150,8 @@ def load_dataset(
         limit: take a sample of so many images in all splits together, in which each class keeps its share in
             each split; None, or more than there are, takes all. The splits are those of all images, each made
             smaller; a smaller sample lies within a larger one of the same seed.
+        labelled_only: take any labelled images, of one class too, or too few for splits; `splits` then raises
+            DataError when asked for.
         progress: called with (done, total) while images are decoded, never when they were decoded before.
 
     Raises:
@@ -150,7 +159,7 @@ def load_dataset(
     """
     _require_bounds(image_size, seed, channels)
     opened = open_source(source)
-    folder, meta = prepare(opened, image_size, channels, progress)
+    folder, meta = prepare(opened, image_size, channels, progress, 1 if labelled_only else 2)
     dataset = Dataset(
         name=re.sub("[^a-z0-9]+", "-", opened.name.lower()).strip("-") or "dataset",
         source=opened.location,
@@ -166,10 +175,8 @@ def load_dataset(
     if limit is not None and limit < len(dataset.records):
         sample = f"{dataset.fingerprint} {limit} {seed}".encode()
         dataset = replace(dataset, limit=limit, fingerprint=blake2b(sample, digest_size=8).hexdigest())
-    try:
+    if not labelled_only:
         _ = dataset.splits
-    except DataError as error:
-        raise DataError(f"{dataset.source}: {error}") from error
     return dataset
 
 

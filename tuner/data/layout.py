@@ -57,7 +57,7 @@ def place_folders(folders: Collection[str], location: str) -> dict[str, Place]:
     and again between a split and its classes. A folder above the classes has no place, and no entry.
 
     Raises:
-        DataError: no classes, one class, splits with different classes, or folders that make no sense
+        DataError: no classes, splits with different classes, or folders that make no sense
             together. The message begins with `location`.
     """
     root = _Node()
@@ -148,11 +148,6 @@ def _places(split: str | None, prefix: str, node: _Node, location: str) -> dict[
     where = f"{location}, {split}" if split else location
     if not classes:
         raise DataError(f"{where}: images lie in no class folder. {ALLOWED}. Make one folder for each class.")
-    if len(classes) == 1 and split is None:
-        raise DataError(
-            f"{where}: only one class, '{classes[0]}'. At least two are needed. {ALLOWED}. "
-            f"Add a folder with the other class, or give the folder that holds both."
-        )
     _require_no_data_set_inside(node, where)
     places = {}
     for name in classes:
@@ -181,11 +176,6 @@ def _require_no_data_set_inside(node: _Node, where: str) -> None:
 
 def _require_same_classes(classes: dict[str, set[str]], location: str) -> None:
     everywhere = set().union(*classes.values())
-    if len(everywhere) == 1:
-        raise DataError(
-            f"{location}: only one class, {_names(everywhere)}. At least two are needed. "
-            f"Add the other class to every split."
-        )
     for split, names in classes.items():
         if missing := everywhere - names:
             having = [other for other in classes if missing & classes[other]]

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from tuner.data import cache
 from tuner.data.decoding import Format, Header, decode, quiet_pillow, read_header
+from tuner.data.layout import ALLOWED
 from tuner.data.listing import Listing, SkippedImage, Source, UnreadableError
 from tuner.errors import DataError
 
@@ -36,7 +37,11 @@ _MAX_WORKERS = 16
 
 
 def prepare(
-    source: Source, image_size: int | None, channels: int | None, progress: Progress | None = None
+    source: Source,
+    image_size: int | None,
+    channels: int | None,
+    progress: Progress | None = None,
+    least_classes: int = 2,
 ) -> tuple[Path, cache.Meta]:
     """Return the cache folder of a source's decoded images, which are decoded now if they are not there.
 
@@ -46,20 +51,32 @@ def prepare(
     decoding; it begins anew once where a sample of the images gave a wrong idea of the most frequent size.
 
     Raises:
-        DataError: the source is unusable, no image can be read, or the cache cannot be written.
+        DataError: the source is unusable, has fewer than `least_classes` classes, no image can be read, or
+            the cache cannot be written.
     """
     request = [cache.CACHE_VERSION, source.digest(), image_size, channels]
     key = blake2b(json.dumps(request).encode(), digest_size=12).hexdigest()
     folder = cache.cache_root() / "datasets" / key
     if meta := cache.open_checked(folder):
+        _require_classes(meta.class_names, least_classes, source.location)
         return folder, meta
     with cache.exclusive(folder):
         if meta := cache.open_checked(folder):  # another process was faster
+            _require_classes(meta.class_names, least_classes, source.location)
             return folder, meta
         listing = source.listing()
+        _require_classes(listing.class_names, least_classes, source.location)
         with cache.replacing(folder) as draft, quiet_pillow():
             meta = _build(draft, source.location, listing, image_size, channels, progress)
     return folder, meta
+
+
+def _require_classes(names: Sequence[str], least: int, location: str) -> None:
+    if len(names) < least:
+        raise DataError(
+            f"{location}: only one class, '{names[0]}'. At least two are needed. {ALLOWED}. "
+            f"Add images of the other class, or give the folder that holds both."
+        )
 
 
 def _build(

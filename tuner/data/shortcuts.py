@@ -55,9 +55,11 @@ def shortcuts(dataset: Dataset) -> tuple[Shortcut, ...]:
 
     Properties of files are those of all images. Brightness (the mean of all pixels and channels) and
     colourfulness (of the mean colour, its largest channel less its smallest) are of the pixels as trained on,
-    of at most MAX_SAMPLED images, of each class as many where there are.
+    of at most MAX_SAMPLED images, of each class as many where there are. Images of one class alone have none.
     """
     labels = dataset.labels
+    if len(np.unique(labels)) < 2:
+        return ()
     found = [
         _strongest(dataset, feature, "files", dataset.records[column], labels)
         for feature, column in _OF_FILES.items()
@@ -108,7 +110,7 @@ def _strongest(
         bound = warn_from(num_own, len(labels) - num_own)
         return Shortcut(feature, name, max(area, 1 - area), bound, of)
 
-    each = [strength(label, name) for label, name in enumerate(dataset.class_names)]
+    each = [strength(label, dataset.class_names[label]) for label in np.unique(labels).tolist()]
     # Of two classes one gives away the other just as well: then name the positive one.
     return max(each, key=lambda s: (s.is_warning, s.auroc, s.class_name == dataset.positive_class))
 

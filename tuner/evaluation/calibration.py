@@ -12,7 +12,12 @@ NUM_BINS = 15
 TEMPERATURES = (0.05, 20.0)
 """Lowest and highest temperature that is fitted."""
 
-# Half the spacing of float32 below 1: nothing nearer to 0 or 1 can be told from a model's output.
+LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
+"""What a probability of zero counts as where its logarithm is taken, as in scikit-learn: the least that a
+float64 knows beside 1."""
+
+# Half the spacing of float32 below 1: nothing nearer to 0 or 1 can be told from a model's output. The zero of
+# a saturated sigmoid says only that much; taken for less, a few such images would decide the temperature.
 _SMALLEST = float(np.finfo(np.float32).epsneg) / 2
 
 
@@ -86,7 +91,7 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    logs = _logs(probabilities)
+    logs = _logs(probabilities, _SMALLEST)
     if (predicted_classes(probabilities) == labels).all():
         return 1.0
 
@@ -104,12 +109,15 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Return probabilities (n, num_classes) as they were with all logits divided by a temperature above 0."""
-    scaled = _logs(probabilities) / temperature
+    """Return probabilities (n, num_classes) as they were with all logits divided by a temperature above 0.
+
+    At a temperature of 1 they stay as they are, but for zeros, which become LEAST_PROBABILITY.
+    """
+    scaled = _logs(probabilities, LEAST_PROBABILITY) / temperature
     raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
-def _logs(probabilities: np.ndarray) -> np.ndarray:
+def _logs(probabilities: np.ndarray, least: float) -> np.ndarray:
     """Logits, up to a constant for each image that makes no difference."""
-    return np.asarray(np.log(np.maximum(probabilities, _SMALLEST)))
+    return np.asarray(np.log(np.maximum(probabilities, least)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import zipfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,21 +13,21 @@ from typing import Any
 from tuner.errors import UsageError
 from tuner.evaluation.export import Export
 from tuner.evaluation.run_model import RunModel
-from tuner.evaluation.runtimes import model_format, read_facts
+from tuner.evaluation.runtimes import beside, model_format, read_facts
 from tuner.evaluation.spread import FIGURES
 from tuner.evaluation.usage import FORMAT_NAMES, usage
 
 
 def card_path(export: Path) -> Path:
     """Return where the card of an export lies; those of one name share it."""
-    return export.with_suffix(".md")
+    return beside(export, ".md")
 
 
 def exports_beside(export: Export) -> list[Export]:
     """Return all exports of the same name and the same model, each with the facts that it holds."""
-    stem = export.path.with_suffix("")
     found = []
-    for path in (*(stem.with_suffix(suffix) for suffix in (".keras", ".onnx", ".tflite")), stem):
+    for suffix in (".keras", ".onnx", ".tflite", ""):
+        path = beside(export.path, suffix)
         if path == export.path:
             found.append(export)
         elif path.exists() and model_format(path) is not None:
@@ -41,7 +43,7 @@ def card_text(model: RunModel, exports: Sequence[Export]) -> str:
     """Return a model card in Markdown for exports of one model, made from its run alone."""
     names = model.run.facts["data"]["class_names"]
     parts = [
-        f"# {_text(exports[0].path.stem)}",
+        f"# {_text(beside(exports[0].path, '').name)}",
         f"Classifies images as {', '.join(map(_text, names))}. {_origin(model)}",
         "## Files",
         _files(exports),
@@ -66,11 +68,13 @@ def card_text(model: RunModel, exports: Sequence[Export]) -> str:
 
 def _identity(facts: dict[str, Any]) -> tuple[Any, ...]:
     trained_on = facts.get("trained_on") or {}
-    members = [member["trial_id"] for member in facts.get("members", ())]
+    members = [(member["trial_id"], member.get("best_epoch")) for member in facts.get("members", ())]
     retrained = facts.get("retrained") or {}
     return (
         facts.get("run_id"),
         facts.get("trial_id"),
+        # A search that went on may have found a better epoch of the same trial.
+        facts.get("best_epoch"),
         trained_on.get("fingerprint"),
         members,
         retrained.get("seed"),
@@ -125,9 +129,22 @@ def _classes(model: RunModel) -> str:
         f"inside the model. Output: the probability of each class, in the order "
         f"{', '.join(map(_text, names))}"
     )
-    if len(names) == 2:
+    if _gives_logits(model.path):
+        text += "; of .keras logits, whose softmax that is"
+        if len(names) == 2:
+            text += f", or where it is a single number, whose sigmoid is that of {_text(names[1])}"
+    elif len(names) == 2:
         text += f"; of .keras, where it is a single number, that of {_text(names[1])}"
     return text + "."
+
+
+def _gives_logits(path: Path) -> bool:
+    """Whether a .keras file was compiled with a loss that takes the last activation upon itself."""
+    with zipfile.ZipFile(path) as archive:
+        compiled = json.loads(archive.read("config.json")).get("compile_config") or {}
+    loss = compiled.get("loss")
+    options = loss.get("config") if isinstance(loss, dict) else None
+    return isinstance(options, dict) and bool(options.get("from_logits"))
 
 
 def _figures(model: RunModel) -> str:
@@ -155,8 +172,13 @@ def _figures(model: RunModel) -> str:
             add(f"{key} of {name}", figures, key)
     positive = evaluation.get("positive_class")
     about = f" The positive class is {_text(positive)}." if positive else ""
+    untouched = (
+        "which had no say in the choice of its members; the comparison below is on the same images"
+        if model.is_ensemble
+        else "which had no say in any choice"
+    )
     return (
-        f"On {evaluation['images']:,} images of the test split, which had no say in any choice.{about}\n\n"
+        f"On {evaluation['images']:,} images of the test split, {untouched}.{about}\n\n"
         + _table(("figure", "value", "95 % interval"), rows)
         + _against_others(model)
     )

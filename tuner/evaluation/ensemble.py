@@ -11,7 +11,7 @@ from typing import Any
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
 from tuner.evaluation.finished import finish_request, keep_finished
-from tuner.evaluation.judged import compared
+from tuner.evaluation.judged import compared, right_in_order
 from tuner.evaluation.members import best_epoch, is_kept
 from tuner.evaluation.predictions import read_predictions
 from tuner.evaluation.significance import ALPHA, p_text
@@ -84,7 +84,8 @@ def make_ensemble(
     judged = keep_finished(folder, answer, dataset)
     single = f"trial {members[0].trial_id}"
     other = read_predictions(run.path / BEST / PREDICTIONS_FILE)
-    comparison = compared("the ensemble", judged, single, other)
+    right = right_in_order(judged.predictions, other, single)
+    comparison = compared("the ensemble", judged, single, right)
     evaluation = {
         "run_id": run.run_id,
         "members": _described(members),

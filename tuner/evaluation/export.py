@@ -31,6 +31,7 @@ from tuner.evaluation.runtimes import (
     SAVED_MODEL_FILE,
     Format,
     Runtime,
+    beside,
     export_format,
     require_packages,
     write_facts,
@@ -115,7 +116,7 @@ def export(model: RunModel, target: str, form: Format, calibrated: bool, dataset
             path.parent.mkdir(parents=True, exist_ok=True)
             _move(draft, path)
             if form == "keras":
-                _move(draft.with_suffix(".json"), path.with_suffix(".json"))
+                _move(beside(draft, ".json"), beside(path, ".json"))
     except OSError as error:
         raise StorageError(
             f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."

@@ -17,15 +17,15 @@ HEADLINE_COLUMNS = (
 def headline(evaluation: dict[str, Any]) -> dict[str, Any]:
     """Return accuracy and AUROC with their 95 % intervals, as evaluation.json names them.
 
-    The AUROC is that of the positive class; without one it is the mean of each class against the rest, which
-    has no interval. It is None where all images are of one class.
+    The AUROC is that of the positive class; without one it is the mean of each class against the rest. It is
+    None where all images are of one class.
     """
-    macro = evaluation.get("macro", {}).get("auroc")
+    ranking = evaluation if "auroc" in evaluation else evaluation.get("macro", {})
     return {
         "accuracy": evaluation["accuracy"],
         "accuracy_interval_95": evaluation["accuracy_interval_95"],
-        "auroc": evaluation.get("auroc", macro),
-        "auroc_interval_95": evaluation.get("auroc_interval_95"),
+        "auroc": ranking.get("auroc"),
+        "auroc_interval_95": ranking.get("auroc_interval_95"),
     }
 
 

@@ -38,11 +38,41 @@ def auroc_interval(positives: np.ndarray, scores: np.ndarray) -> tuple[float, fl
     statistic, part 2, method 5.
     """
     area, variance = delong(positives, scores)
-    if not (variance > 0 and 0 < area < 1):
-        return _newcombe_interval(area, int(positives.sum()), int((~positives).sum()))
-    centre = math.log(area / (1 - area))
-    half = Z_95 * math.sqrt(variance) / (area * (1 - area))
-    return 1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre))
+    return _area_interval(area, variance, int(positives.sum()), int((~positives).sum()))
+
+
+def macro_auroc_interval(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % confidence interval of the mean of the areas of each class against the rest.
+
+    The areas are of the same images, and so not independent. What an image adds to an area, in DeLong's
+    terms, is summed over the areas; the variance of these sums within each true class makes that of the mean.
+    Of two classes it is DeLong's. The interval is then made as in `auroc_interval`; where that takes
+    Newcombe's, it is here that of the smallest class against the rest, the widest of all.
+
+    Args:
+        labels: Class indices of shape (n,), of two classes or more; classes without images have no area.
+        probabilities: Of shape (n, num_classes).
+
+    Source: DeLong et al. 1988, as in `auroc_interval`, for the terms of each area. Summing them over classes
+    is our own step, as DeLong's areas share one pair of sides; a bootstrap agrees. The mean is that of each
+    class against the rest, not the measure of Hand & Till 2001, which is over pairs of classes.
+    """
+    present, counts = np.unique(labels, return_counts=True)
+    areas, influence = [], np.zeros(len(labels))
+    for column in present:
+        positives = labels == column
+        above, below = _placements(positives, probabilities[:, column])
+        areas.append(float(above.mean()))
+        influence[positives] += (above - areas[-1]) / (len(above) * len(present))
+        influence[~positives] += (below - areas[-1]) / (len(below) * len(present))
+    smallest = int(counts.min())
+    variance = math.nan
+    if smallest > 1:
+        variance = sum(
+            count * float(influence[labels == column].var(ddof=1))
+            for column, count in zip(present, counts.tolist(), strict=True)
+        )
+    return _area_interval(float(np.mean(areas)), variance, smallest, len(labels) - smallest)
 
 
 def delong(positives: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
@@ -52,16 +82,28 @@ def delong(positives: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
 
     Source: Sun & Xu 2014, Fast implementation of DeLong's algorithm, which takes time of order n log n.
     """
-    high, low = scores[positives], scores[~positives]
-    m, n = len(high), len(low)
-    ranks = _midranks(scores)
-    # The share of negatives below each positive, and of positives above each negative; ties count half.
-    above = (ranks[positives] - _midranks(high)) / n
-    below = 1 - (ranks[~positives] - _midranks(low)) / m
+    above, below = _placements(positives, scores)
     area = float(above.mean())
-    if m == 1 or n == 1:
+    if len(above) == 1 or len(below) == 1:
         return area, math.nan
-    return area, float(above.var(ddof=1) / m + below.var(ddof=1) / n)
+    return area, float(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below))
+
+
+def _placements(positives: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The share of negatives below each positive, and of positives above each negative; ties count half."""
+    high, low = scores[positives], scores[~positives]
+    ranks = _midranks(scores)
+    above = (ranks[positives] - _midranks(high)) / len(low)
+    return above, 1 - (ranks[~positives] - _midranks(low)) / len(high)
+
+
+def _area_interval(area: float, variance: float, m: int, n: int) -> tuple[float, float]:
+    """Normal on the scale of the logit; Newcombe's of m images and n where the variance says nothing."""
+    if not (variance > 0 and 0 < area < 1):
+        return _newcombe_interval(area, m, n)
+    centre = math.log(area / (1 - area))
+    half = Z_95 * math.sqrt(variance) / (area * (1 - area))
+    return 1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre))
 
 
 def _midranks(values: np.ndarray) -> np.ndarray:

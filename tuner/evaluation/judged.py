@@ -127,13 +127,12 @@ def positive_class(class_names: Sequence[str]) -> str | None:
     return (generated_class(class_names) or class_names[1]) if len(class_names) == 2 else None
 
 
-def compared(name: str, judged: Judged, other_name: str, other: Predictions) -> dict[str, Any]:
+def compared(name: str, judged: Judged, other_name: str, right: np.ndarray) -> dict[str, Any]:
     """Return how two models differ on the same images, each taking its most probable class.
 
-    Raises:
-        UsageError: the images, or what they are, are not the same.
+    Args:
+        right: For each image, in the order of the first, whether the other is right, of shape (n,), boolean.
     """
-    right = _in_order(judged.predictions, other, other_name)
     test = mcnemar(judged.predictions.right, right)
     better = name if test.only_first > test.only_second else other_name
     verdict = f"{better} is better" if test.p_value < ALPHA else "no difference to be seen"
@@ -150,8 +149,12 @@ def compared(name: str, judged: Judged, other_name: str, other: Predictions) -> 
     }
 
 
-def _in_order(predictions: Predictions, other: Predictions, name: str) -> np.ndarray:
-    """Whether the other is right, in the order of the first."""
+def right_in_order(predictions: Predictions, other: Predictions, name: str) -> np.ndarray:
+    """Return whether the other, of this name, is right on each image, in the order of the first, shape (n,).
+
+    Raises:
+        UsageError: the images, or the names of their classes, are not the same.
+    """
     places = {path: number for number, path in enumerate(other.paths)}
     if len(places) != len(other.paths) or set(places) != set(predictions.paths):
         shared = len(set(places) & set(predictions.paths))

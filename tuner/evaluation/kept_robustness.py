@@ -60,10 +60,11 @@ def read_robustness(run: RunView) -> dict[str, Any] | None:
 
 
 def _is_own_test(images: LabelledImages, judged: Judged, facts: ModelFacts) -> bool:
+    if not images.own:
+        return False
     test, labels = images.dataset.splits["test"], images.dataset.labels
     return (
-        images.own
-        and np.array_equal(images.indices, test)
+        np.array_equal(images.indices, test)
         and np.array_equal(images.labels, labels[test])
         and judged.positive == facts.positive_class
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +11,7 @@ import numpy as np
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.layout import SPLITS
 from tuner.data.splits import sample_splits
-from tuner.errors import DataError, UsageError
+from tuner.errors import UsageError
 from tuner.evaluation.models import TrainedModel
 from tuner.evaluation.predictions import Predictions
 
@@ -40,12 +39,17 @@ class LabelledImages:
         return tuple(self.dataset.paths[index] for index in self.indices)
 
     @property
-    def seen(self) -> int:
-        """Number of the images that training or its choices (epochs, configurations) have seen."""
+    def seen(self) -> int | None:
+        """Number of the images that training or its choices (epochs, configurations) have seen.
+
+        An exact copy of such an image counts, whatever its split. Of other data than those of its search it
+        is not known: None.
+        """
         if not self.own:
-            return 0
-        splits = self.dataset.splits
-        return int(np.isin(self.indices, np.concatenate([splits["train"], splits["validation"]])).sum())
+            return None
+        splits, hashes = self.dataset.splits, self.dataset.records["pixel_hash"]
+        used = np.concatenate([splits["train"], splits["validation"]])
+        return int(np.isin(hashes[self.indices], hashes[used]).sum())
 
     def predictions(self, probabilities: np.ndarray) -> Predictions:
         """Put probabilities, in the order of `indices`, together with what the images are."""
@@ -83,7 +87,7 @@ def labelled_images(
     if split != "all" and split not in given:
         carver = "the search of the model" if own else f"seed {dataset.seed}, as the data has none"
         why += f", carved by {carver}"
-    indices = np.arange(len(dataset.labels)) if split == "all" else dataset.splits[split]
+    indices = _indices(dataset, split)
     if limit is not None and limit < len(indices):
         indices = sample_splits({split: indices}, dataset.labels, limit, dataset.seed)[split]
         why += f"; {limit:,} of them"
@@ -156,21 +160,31 @@ def _suggestion(data_names: Sequence[str], model_names: Sequence[str]) -> str:
     return f"--map {','.join(pairs)}"
 
 
+def _indices(dataset: Dataset, split: Split) -> np.ndarray:
+    if split == "all":
+        return np.arange(len(dataset.labels))
+    official = np.flatnonzero(dataset.records["split"] == SPLITS.index(split))
+    # Found without carving others from train, for which there may be too few images; from train they are.
+    if len(official) and split != "train" and dataset.limit is None:
+        return official
+    return dataset.splits[split]
+
+
 def _load(source: str, model: TrainedModel, progress: Progress) -> tuple[Dataset, bool]:
     """The data in the model's size, split as in its search where it was trained on it; and whether it was."""
     size, _, channels = model.image_shape
     known = model.facts.trained_on
     if known is not None:
-        # Of other data a sample of that size may be impossible; then it is not the same data.
-        with suppress(DataError):
-            dataset = load_dataset(
-                source,
-                image_size=size,
-                channels=channels,
-                seed=known.seed,
-                limit=known.limit,
-                progress=progress,
-            )
-            if dataset.fingerprint == known.fingerprint:
-                return dataset, True
-    return load_dataset(source, image_size=size, channels=channels, progress=progress), False
+        dataset = load_dataset(
+            source,
+            image_size=size,
+            channels=channels,
+            seed=known.seed,
+            limit=known.limit,
+            labelled_only=True,
+            progress=progress,
+        )
+        if dataset.fingerprint == known.fingerprint:
+            return dataset, True
+    dataset = load_dataset(source, image_size=size, channels=channels, labelled_only=True, progress=progress)
+    return dataset, False

@@ -6,8 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tuner.evaluation.calibration import at_temperature, calibration_error, predicted_classes, reliability
-from tuner.evaluation.intervals import wilson_interval
+from tuner.evaluation.calibration import (
+    LEAST_PROBABILITY,
+    at_temperature,
+    calibration_error,
+    predicted_classes,
+    reliability,
+)
+from tuner.evaluation.intervals import macro_auroc_interval, wilson_interval
 from tuner.evaluation.ranking import ranking_figures
 from tuner.evaluation.thresholds import NOTHING_CHOSEN, Chosen
 
@@ -27,6 +33,9 @@ def evaluate(
     positive class, what depends on the order of the images (AUROC and the like) is about that; without one,
     or of more than two classes, it is under `one_vs_rest`, about each class against all others, and under
     `macro`, the mean of these. A threshold is for two classes only.
+
+    Of a class without images recall, F1 and the figures of its ranking are None, and all means are over the
+    others, so that they do not depend on classes that were not looked at.
     """
     result: dict[str, Any] = {
         "images": len(labels),
@@ -40,7 +49,7 @@ def evaluate(
         result["one_vs_rest"] = {
             name: ranking_figures(labels == i, probabilities[:, i]) for i, name in enumerate(class_names)
         }
-        result["macro"] |= _macro_ranking(list(result["one_vs_rest"].values()))
+        result["macro"] |= _macro_ranking(labels, probabilities, list(result["one_vs_rest"].values()))
     result |= _probability_figures(labels, probabilities)
     if positive is not None and len(class_names) == 2 and chosen.threshold is not None:
         column = class_names.index(positive)
@@ -77,38 +86,51 @@ def _decisions(labels: np.ndarray, predicted: np.ndarray, class_names: tuple[str
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         labels, predicted, labels=indices, zero_division=0.0
     )
+    seen = support > 0
     correct = int((labels == predicted).sum())
     return {
         "correct": correct,
         "accuracy": correct / len(labels),
         "accuracy_interval_95": list(wilson_interval(correct, len(labels))),
-        # Over the classes that there are images of.
-        "balanced_accuracy": float(recall[support > 0].mean()),
+        "balanced_accuracy": float(recall[seen].mean()),
         "class_names": list(class_names),
         "confusion_matrix": metrics.confusion_matrix(labels, predicted, labels=indices).tolist(),
         "classes": {
             name: {
                 "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
+                "recall": float(recall[i]) if seen[i] else None,
+                "f1": float(f1[i]) if seen[i] else None,
                 "images": int(support[i]),
             }
             for i, name in enumerate(class_names)
         },
         "macro": {
-            "precision": float(precision.mean()),
-            "recall": float(recall.mean()),
-            "f1": float(f1.mean()),
+            "precision": float(precision[seen].mean()),
+            "recall": float(recall[seen].mean()),
+            "f1": float(f1[seen].mean()),
         },
     }
 
 
-def _macro_ranking(classes: list[dict[str, Any]]) -> dict[str, Any]:
+def _macro_ranking(
+    labels: np.ndarray, probabilities: np.ndarray, classes: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Means over the classes that have such figures, None where no class has."""
     found = [figures for figures in classes if figures["auroc"] is not None]
-    return {
-        name: float(np.mean([figures[name] for figures in found])) if found else None
+    if not found:
+        return dict.fromkeys(("auroc", "auroc_interval_95", "average_precision", "eer", "tpr_at_fpr"))
+    means = {
+        name: float(np.mean([figures[name] for figures in found]))
         for name in ("auroc", "average_precision", "eer")
+    }
+    points = zip(*(figures["tpr_at_fpr"] for figures in found), strict=True)
+    return {
+        **means,
+        "auroc_interval_95": list(macro_auroc_interval(labels, probabilities)),
+        "tpr_at_fpr": [
+            {"fpr": each[0]["fpr"], "tpr": float(np.mean([point["tpr"] for point in each]))}
+            for each in points
+        ],
     }
 
 
@@ -123,8 +145,7 @@ def _probability_figures(labels: np.ndarray, probabilities: np.ndarray) -> dict[
     of_truth = probabilities[np.arange(len(labels)), labels]
     points = reliability(labels, probabilities)
     return {
-        # As in scikit-learn, a probability of zero counts as the least that a float64 knows beside 1.
-        "log_loss": float(-np.log(np.maximum(of_truth, np.finfo(np.float64).eps)).mean()),
+        "log_loss": float(-np.log(np.maximum(of_truth, LEAST_PROBABILITY)).mean()),
         "brier": float(squared.mean() / (2 if probabilities.shape[1] == 2 else 1)),
         "ece": calibration_error(points),
         "reliability": points,

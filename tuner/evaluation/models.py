@@ -14,7 +14,7 @@ import numpy as np
 from tuner.data.preparation import MAX_SIZE, MIN_SIZE
 from tuner.errors import UsageError
 from tuner.evaluation.metrics import chosen_before
-from tuner.evaluation.runtimes import Runtime, model_format, read_facts
+from tuner.evaluation.runtimes import Runtime, beside, model_format, read_facts
 from tuner.evaluation.thresholds import NOTHING_CHOSEN, Chosen
 from tuner.results.query import find_run, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
@@ -108,16 +108,16 @@ def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] =
         )
     if form != "keras":
         return _exported(path, path)
-    beside = path.with_suffix(".json")
-    if beside.is_file():
-        return _exported(path, beside)
+    described = beside(path, ".json")
+    if described.is_file():
+        return _exported(path, described)
     run_path = _run_around(path)
     if run_path is not None and path.name == MODEL_FILE:
         return _of_run(run_path, path.absolute().parent.relative_to(run_path.absolute()), reference)
     if not classes:
         raise UsageError(
-            f"the classes of '{reference}' are not known: '{beside}' is not there. Needed: that file, which "
-            "tuner best --export writes, or --classes with the names of its outputs in their order."
+            f"the classes of '{reference}' are not known: '{described}' is not there. Needed: that file, "
+            "which tuner best --export writes, or --classes with the names of its outputs in their order."
         )
     return ModelFacts(reference, path, classes)
 
@@ -172,7 +172,7 @@ def _image_shape(model: Any, name: str) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _exported(path: Path, beside: Path) -> ModelFacts:
+def _exported(path: Path, described: Path) -> ModelFacts:
     """What an export says of itself, or for .keras the file beside it."""
     try:
         values = read_facts(path)
@@ -192,7 +192,7 @@ def _exported(path: Path, beside: Path) -> ModelFacts:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"'{beside}' does not describe a model ({type(error).__name__}: {error}). Needed: what "
+            f"'{described}' does not describe a model ({type(error).__name__}: {error}). Needed: what "
             "tuner best --export writes, class_names above all. Export the model again."
         ) from None
 
@@ -207,19 +207,19 @@ def _of_run(run_path: Path, folder: Path, reference: str) -> ModelFacts:
     """What a run says of a model that it holds in a folder: its winner, or one that was made afterwards."""
     run = open_run(run_path)
     path = run.path / folder / MODEL_FILE
-    beside = run.path / folder / EVALUATION_FILE
-    if not (path.is_file() and beside.is_file()):
+    evaluated = run.path / folder / EVALUATION_FILE
+    if not (path.is_file() and evaluated.is_file()):
         if folder != Path(BEST):
             raise UsageError(
-                f"'{reference}' is not finished: '{beside}' is not there. Needed: both. Make it again with "
-                "tuner best, --retrain or --ensemble as before."
+                f"'{reference}' is not finished: '{evaluated}' is not there. Needed: both. Make it again "
+                "with tuner best, --retrain or --ensemble as before."
             )
         raise UsageError(
             f"run '{run.run_id}' ({run.facts['status']}) has no model yet. "
             f"Finish it with: tuner resume {run.run_id}"
         )
     data = run.facts["data"]
-    evaluation = json.loads(beside.read_text("utf-8"))
+    evaluation = json.loads(evaluated.read_text("utf-8"))
     splits = evaluation.get("trained_on", {}).get("splits", ())
     return ModelFacts(
         reference,

@@ -73,7 +73,7 @@ def observe(run: RunView) -> Observations:
     observed = []
     for trial in alike:
         first = [epoch for epoch in epochs[trial.trial_id] if epoch.epoch <= most]
-        if not (trial.status == COMPLETED or trial.rung > 0 or len(first) == most):
+        if not first or not (trial.status == COMPLETED or trial.rung > 0 or len(first) == most):
             continue
         observed.append(
             Observation(

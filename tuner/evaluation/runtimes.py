@@ -61,6 +61,15 @@ def model_format(path: Path) -> Format | None:
     return _SUFFIXES.get(path.suffix)
 
 
+def beside(model: Path, suffix: str) -> Path:
+    """Return the path of a file of the same name as an exported model, with another suffix, or with "" none.
+
+    Only the suffix of a format is one: the folder `v1.2` and the file `v1.2.onnx` are both called `v1.2`.
+    """
+    name = model.stem if model.suffix in _SUFFIXES and not model.is_dir() else model.name
+    return model.with_name(name + suffix)
+
+
 def require_packages(form: Format, writing: bool = False) -> None:
     """Check that what a format takes is installed.
 
@@ -176,7 +185,7 @@ def write_facts(path: Path, facts: dict[str, Any]) -> None:
         (path / ASSETS / LABELS_FILE).write_text(labels, "utf-8", newline="")
         (path / ASSETS / FACTS_FILE).write_text(text, "utf-8", newline="")
     else:
-        with replacing(path.with_suffix(".json")) as draft:
+        with replacing(beside(path, ".json")) as draft:
             draft.write_text(text + "\n", "utf-8", newline="")
 
 
@@ -214,4 +223,4 @@ def _facts_text(form: Format, path: Path) -> str:
             return archive.read(FACTS_FILE).decode("utf-8")
     if form == "saved_model":
         return (path / ASSETS / FACTS_FILE).read_text("utf-8")
-    return path.with_suffix(".json").read_text("utf-8")
+    return beside(path, ".json").read_text("utf-8")

@@ -26,9 +26,12 @@ def usage(export: Export, data: dict[str, Any]) -> str:
     form: Format = export.facts["format"]
     side, _, channels = data["image_shape"]
     mode, more = ("RGB", "[None]") if channels == 3 else ("L", "[None, ..., None]")
+    # As `tuner.data.decoding.decode`: upright, what is transparent on white, squeezed.
     image = (
-        f'image = np.asarray(Image.open("image.png").convert("{mode}").resize(({side}, {side}), '
-        f'Image.Resampling.LANCZOS), "float32"){more}'
+        'image = ImageOps.exif_transpose(Image.open("image.png")).convert("RGBA")',
+        f'image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("{mode}")',
+        f"image = image.resize(({side}, {side}), Image.Resampling.LANCZOS, reducing_gap=3.0)",
+        f'image = np.asarray(image, "float32"){more}',
     )
     name = export.path.name
     code: dict[Format, tuple[str, ...]] = {
@@ -54,7 +57,7 @@ def usage(export: Export, data: dict[str, Any]) -> str:
         ),
     }
     first, load, show = code[form]
-    lines = (first, "from PIL import Image", image, load, show)
+    lines = (first, "from PIL import Image, ImageOps", *image, load, show)
     return (
         f"{FORMAT_NAMES[form]}, with {_PACKAGES[form]} and pillow:\n\n```python\n"
         + "\n".join(lines)

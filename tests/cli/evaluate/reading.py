@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import numpy as np
+
 from tests.cli.conftest import SIDE, Result
+from tuner.data.dataset import load_dataset
 
 
 def as_json(result: Result) -> Any:
@@ -19,3 +22,23 @@ def save(path, shape=(SIDE, SIDE, 3), outputs=1, **options):
     layers = [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(outputs, **options)]
     keras.Sequential(layers).save(path)
     return path
+
+
+def save_by_brightness(path, bound, trained_on=None, names=("FAKE", "REAL")):
+    """A model that takes bright images for REAL."""
+    import keras
+
+    layers = [
+        keras.Input((SIDE, SIDE, 3)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ]
+    model = keras.Sequential(layers)
+    pixels = SIDE * SIDE * 3
+    model.layers[-1].set_weights([np.full((pixels, 1), 0.1 / pixels), np.array([-0.1 * bound])])
+    model.save(path)
+    facts = {"class_names": names, "positive_class": names[0]}
+    if trained_on is not None:
+        dataset = load_dataset(str(trained_on), image_size=SIDE, channels=3)
+        facts["trained_on"] = {"fingerprint": dataset.fingerprint, "seed": 0, "limit": None}
+    path.with_suffix(".json").write_text(json.dumps(facts))

@@ -83,7 +83,14 @@ def test_a_model_of_three_classes_is_judged_one_against_the_rest(at, tmp_path):
     path = save(tmp_path / "three.keras", outputs=3, activation="softmax")
     write_images(tmp_path / "data", ("ant", "bee", "cat"), count=10)
     arguments = ("evaluate", path, "--data", tmp_path / "data", "--classes", "ant,bee,cat")
-    assert set(as_json(at(*arguments, "--format", "json"))["one_vs_rest"]) == {"ant", "bee", "cat"}
+    found = as_json(at(*arguments, "--format", "json"))
+    assert set(found["one_vs_rest"]) == {"ant", "bee", "cat"}
     shown = at(*arguments)
     assert "class against the rest" in shown.stdout
+    low, high = found["macro"]["auroc_interval_95"]
+    rates = [f"{point['tpr']:.4f}" for point in found["macro"]["tpr_at_fpr"]]
+    (mean,) = [line for line in shown.stdout.splitlines() if line.startswith("mean") and "[" in line]
+    assert f"[{low:.4f}, {high:.4f}]" in mean
+    assert mean.split()[-2:] == rates
+    assert f"auroc,macro,,{found['macro']['auroc']},{low},{high}" in at(*arguments, "--format", "csv").stdout
     assert as_json(at(*arguments, "--format", "json"))["images"] == 15

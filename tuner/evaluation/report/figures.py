@@ -49,7 +49,10 @@ def headline(evaluation: dict[str, Any]) -> list[Figure]:
         bounds = interval(evaluation.get("auroc_interval_95"), "{:.4f}")
         found.append(Figure("AUROC", number(evaluation["auroc"]), bounds, f"positive class {positive}"))
     elif macro.get("auroc") is not None:
-        found.append(Figure("AUROC", number(macro["auroc"]), "", "mean over classes, one against the rest"))
+        bounds = interval(macro.get("auroc_interval_95"), "{:.4f}")
+        found.append(
+            Figure("AUROC", number(macro["auroc"]), bounds, "mean over classes, one against the rest")
+        )
     for point in evaluation.get("tpr_at_fpr") or ():
         alarms = point["false_positives"]
         meaning = (
