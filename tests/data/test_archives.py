@@ -44,6 +44,12 @@ def test_backslashes_of_windows_tools_separate_folders(tmp_path: Path) -> None:
     assert read_all(source(write_zip(tmp_path / "d.zip", files))) == FILES
 
 
+def test_paths_that_begin_with_a_dot_or_have_slashes_too_many_are_not_hidden(tmp_path: Path) -> None:
+    files = {f"./{path.replace('/', '/.//')}": data for path, data in FILES.items()}
+    hidden = {"./.cache/000.png": b"x", "./__MACOSX/REAL/000.png": b"x", "REAL.png\\": b""}
+    assert read_all(source(write_zip(tmp_path / "d.zip", {**files, **hidden}))) == FILES
+
+
 def test_of_two_entries_with_one_name_the_later_counts(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         write_zip(tmp_path / "d.zip", [*FILES.items(), ("REAL/000.png", b"later")])
@@ -52,7 +58,15 @@ def test_of_two_entries_with_one_name_the_later_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil.png", "REAL/../../evil.png", "/etc/evil.png", "C:/evil.png", "..\\evil.png", "../note.txt"],
+    [
+        "../evil.png",
+        "REAL/../../evil.png",
+        "/etc/evil.png",
+        "C:/evil.png",
+        "..\\evil.png",
+        "../note.txt",
+        "./../evil.png",
+    ],
 )
 def test_a_path_that_leads_out_refuses_the_archive(tmp_path: Path, name: str) -> None:
     path = write_zip(tmp_path / "d.zip", {**FILES, name: b""})

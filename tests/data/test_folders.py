@@ -52,6 +52,15 @@ def test_pipes_and_dangling_links_are_unreadable_and_block_nothing(tmp_path: Pat
             read(FolderSource(tmp_path), path)
 
 
+def test_links_to_themselves_spoil_nothing(tmp_path: Path) -> None:
+    write_folder(tmp_path, tree("a", "b", count=1))
+    for name in ("loop", "loop.png"):
+        (tmp_path / "a" / name).symlink_to(tmp_path / "a" / name)
+    assert FolderSource(tmp_path).listing().paths == ["a/000.png", "a/loop.png", "b/000.png"]
+    with pytest.raises(UnreadableError, match="not a regular file"):
+        read(FolderSource(tmp_path), "a/loop.png")
+
+
 def test_hidden_files_and_resource_forks_are_left_out(tmp_path: Path) -> None:
     files = tree("a", "b", count=1)
     hidden = tree("__MACOSX/a", "a/__MACOSX", ".cache", "a/.thumbnails", count=1)
@@ -68,3 +77,12 @@ def test_the_digest_changes_with_any_image_and_with_nothing_else(tmp_path: Path)
     renamed = FolderSource(tmp_path).digest()
     os.utime(tmp_path / "b" / "000.png", ns=(1, 1))
     assert len({before, renamed, FolderSource(tmp_path).digest()}) == 3
+
+
+def test_the_digest_tells_images_of_the_same_names_sizes_and_times_apart(tmp_path: Path) -> None:
+    for folder, level in (("one", b"0"), ("other", b"1"), ("moved", b"0")):
+        files = {f"{label}/{number:03}.ppm": level * 12_000 for label in "ab" for number in range(40)}
+        for path in write_folder(tmp_path / folder, files).rglob("*.ppm"):
+            os.utime(path, ns=(1, 1))
+    one, other, moved = (FolderSource(tmp_path / name).digest() for name in ("one", "other", "moved"))
+    assert other != one == moved

@@ -23,7 +23,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (20, SIDE, SIDE, 3)).astype(n
 ALL = np.arange(len(IMAGES))
 
 
-def model(outputs=1, activation="sigmoid", from_logits=False, end=()):
+def model(outputs=1, activation="sigmoid", from_logits=False, end=(), listed=False):
     import keras
     from keras import layers
 
@@ -35,7 +35,8 @@ def model(outputs=1, activation="sigmoid", from_logits=False, end=()):
         x = layer(x)
     made = keras.Model(inputs, x)
     kind = keras.losses.BinaryCrossentropy if outputs == 1 else keras.losses.SparseCategoricalCrossentropy
-    made.compile("adam", kind(from_logits=from_logits))
+    loss = kind(from_logits=from_logits)
+    made.compile("adam", [loss] if listed else loss)
     return made
 
 
@@ -44,6 +45,7 @@ MODELS = {
     "softmax": {"outputs": 3, "activation": "softmax"},
     "one logit": {"activation": None, "from_logits": True},
     "logits": {"outputs": 3, "activation": None, "from_logits": True},
+    "logits, loss in a list": {"outputs": 3, "activation": None, "from_logits": True, "listed": True},
 }
 kinds = pytest.mark.parametrize("kind", MODELS)
 

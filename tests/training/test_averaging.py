@@ -49,6 +49,13 @@ def test_its_output_is_the_mean_of_probabilities_and_it_loads_without_this_progr
     assert set(loaded.evaluate(IMAGES, LABELS, verbose=0, return_dict=True)) == {"loss", "accuracy"}
 
 
+def test_logits_are_known_by_a_loss_in_a_list():
+    plain, listed = logits(3), logits(3)
+    listed.set_weights(plain.get_weights())
+    listed.compile("adam", [plain.loss])
+    np.testing.assert_allclose(predicted(average([listed, listed])), predicted(plain), atol=1e-6)
+
+
 def test_models_with_different_outputs_have_no_mean():
     with pytest.raises(TunerError, match="models with 1 and 2 outputs"):
         average([small(), small(outputs=2)])

@@ -39,6 +39,10 @@ def for_larger_images(_):
     return model
 
 
+def averaged(_):
+    return small(keras.optimizers.Adam(use_ema=True))
+
+
 def with_two_heads(_):
     inputs = keras.Input((8, 8, 3))
     x = layers.Flatten()(inputs)
@@ -65,6 +69,7 @@ def with_named_heads(_):
         (compiled_without_loss, "not compiled with a loss"),
         (lambda _: small(outputs=3), "the model has 3 outputs for 2 classes"),
         (for_larger_images, "takes no images of shape (8, 8, 3)"),
+        (averaged, "Give it ema_overwrite_frequency=100"),
         (with_two_heads, "2 output layers"),
         (with_named_heads, "2 output layers"),
     ],
@@ -89,6 +94,14 @@ def test_a_softmax_over_three_classes_trains(three_classes, tmp_path):
 
 def test_a_softmax_over_two_classes_trains(dataset, tmp_path):
     done, _ = run(tmp_path, lambda _: small(outputs=2), dataset)
+    assert done.epochs == 1
+
+
+def test_averages_of_weights_that_reach_the_model_train(dataset, tmp_path):
+    def build(_):
+        return small(keras.optimizers.Adam(use_ema=True, ema_overwrite_frequency=2))
+
+    done, _ = run(tmp_path, build, dataset)
     assert done.epochs == 1
 
 

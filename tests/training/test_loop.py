@@ -7,6 +7,7 @@ import pytest
 from tests.training.loops import order_of, train_epochs
 from tests.training.models import small
 from tuner.training.loop import KerasLoop, make_loop
+from tuner.training.task import TrialError
 
 pytestmark = pytest.mark.training
 
@@ -57,6 +58,28 @@ def test_metrics_start_anew_in_each_epoch(dataset):
     loop = make_loop(model, dataset.images, dataset.labels)
     first, second = (loop.train_epoch(order_of(dataset), 16, lambda *_: None) for _ in range(2))
     assert first == second
+
+
+def test_a_model_that_is_to_run_eagerly_does(dataset):
+    model = small()
+    model.compile("adam", "binary_crossentropy", run_eagerly=True)
+    assert isinstance(make_loop(model, dataset.images, dataset.labels), KerasLoop)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_that_reports_no_loss_fails_the_trial(kind, dataset):
+    model = small()
+    plain = model.train_step
+
+    def train_step(*arguments):
+        found = plain(*arguments)
+        logs = {"gain": keras.ops.ones(())}
+        return (logs, found[1]) if isinstance(found, tuple) else logs
+
+    model.train_step = train_step
+    loop = kind(model, dataset.images, dataset.labels)
+    with pytest.raises(TrialError, match="train_step reports gain, and no 'loss'"):
+        loop.train_epoch(order_of(dataset), 16, lambda *_: None)
 
 
 def test_predictions_keep_the_order_asked_for(dataset):

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tuner.training import pipeline
 from tuner.training.kernels_tensorflow import LARGE_MATRIX, fuse_updates
-from tuner.training.loop import make_loop
+from tuner.training.loop import KerasLoop, make_loop
 from tuner.training.loop_tensorflow import TensorFlowLoop
 
 pytestmark = pytest.mark.training
@@ -33,6 +33,30 @@ OPTIMIZERS = {
     "schedule": lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 6), momentum=0.5),
     "rmsprop": lambda: keras.optimizers.RMSprop(0.01),
 }
+
+
+class OwnFigures(keras.Sequential):  # type: ignore[misc]
+    """Reports figures of its own, and no metrics, as in Keras' guide to steps of one's own."""
+
+    traced = 0
+
+    def train_step(self, data):
+        self.traced += 1
+        images, labels = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=labels, y_pred=self(images, training=True))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss, "mean_label": keras.ops.mean(keras.ops.cast(labels, "float32"))}
+
+    def test_step(self, data):
+        images, labels = data
+        return {"loss": self.compute_loss(y=labels, y_pred=self(images, training=False)), "figure": 7.0}
+
+
+def with_own_figures():
+    model = OwnFigures(small().layers)
+    model.compile("adam", "binary_crossentropy")
+    return model
 
 
 def trained_variable(optimizer, fused):
@@ -153,6 +177,27 @@ def test_what_is_traced_before_is_not_traced_again(dataset):
     traced = len(calls)
     loop.train_epoch(order_of(dataset), 16, lambda *_: None)
     assert len(calls) == traced == 1
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_a_step_of_the_users_own_reports_its_own_figures(dataset, xla):
+    def fast(*data):
+        return TensorFlowLoop(*data, xla)
+
+    ours, outputs = train_epochs(fast, dataset, with_own_figures)
+    theirs, expected = train_epochs(KerasLoop, dataset, with_own_figures)
+    assert ours[0].keys() == {"loss", "mean_label"}
+    assert ours[-1].keys() == {"loss", "figure"}
+    for left, right in zip(ours, theirs, strict=True):
+        assert left == pytest.approx(right, rel=1e-3)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_step_of_the_users_own_is_traced_once(dataset):
+    model = with_own_figures()
+    loop = TensorFlowLoop(model, dataset.images, dataset.labels)
+    loop.train_epoch(order_of(dataset), 16, lambda *_: None)
+    assert model.traced == 1
 
 
 @pytest.mark.parametrize("columns", [8, LARGE_MATRIX // 512], ids=["small", "large"])

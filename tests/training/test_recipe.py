@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.training.models import epochs_of, failure_of, run, small, state
+from tests.training.models import Hypermodel, epochs_of, failure_of, run, small, state
 from tuner.training.augmentation import NUM_DRAWS
 from tuner.training.batches import TrainingBatches
 from tuner.training.loop import KerasLoop, make_loop
@@ -146,6 +146,20 @@ def test_weights_decay_but_biases_do_not():
         np.testing.assert_allclose(np.asarray(variable), expected, rtol=1e-5)
 
 
+def test_a_layers_name_spares_no_weight_from_decay():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(1, name="debiased_gamma")(inputs))
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    apply_recipe(model, Recipe(weight_decay=0.1), 2, steps=1)
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].bias.assign(bias + 1)
+    model.optimizer.apply(
+        [keras.ops.zeros(v.shape) for v in model.trainable_variables], model.trainable_variables
+    )
+    np.testing.assert_allclose(model.layers[-1].kernel, 0.9 * kernel, rtol=1e-5)
+    np.testing.assert_array_equal(model.layers[-1].bias, [1.0])
+
+
 def test_no_weight_decay_leaves_the_optimizer_its_own():
     model = small(keras.optimizers.AdamW(weight_decay=0.3))
     apply_recipe(model, Recipe(), 2, steps=1)
@@ -178,3 +192,16 @@ def test_a_schedule_ends_with_the_passes_of_the_task(dataset, tmp_path):
     assert weights
     for name in weights:
         np.testing.assert_array_equal(after[name], before[name])
+
+
+def test_a_schedule_reaches_its_end_with_the_last_step_and_not_before(dataset, tmp_path):
+    """Every epoch ends in a smaller batch, which is a step as any other."""
+    images = len(dataset.splits["train"])
+    build = Hypermodel(lambda _: small(keras.optimizers.SGD(0.1)))
+    facts = {"recipe": Recipe(schedule="cosine"), "passes": 10.0, "batch_size": images - 1}
+    run(tmp_path, build, dataset, epochs=10, **facts)
+    optimizer = build.built[0].optimizer
+    assert int(optimizer.iterations) == 20
+    assert float(optimizer.learning_rate) == pytest.approx(0, abs=1e-6)
+    optimizer.iterations.assign(19)
+    assert float(optimizer.learning_rate) > 1e-4

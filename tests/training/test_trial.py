@@ -1,4 +1,5 @@
 import math
+import re
 import time
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from tests.training.models import (
     small,
     state,
 )
+from tuner.errors import TunerError
 from tuner.training.build import probabilities
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, Epoch
 from tuner.training.loop import make_loop
@@ -205,12 +207,34 @@ def test_the_best_weights_are_kept_beside_the_state(dataset, tmp_path):
             [[0.25, 0.75, 0.0]],
         ),
         ("binary_crossentropy", [[0.25]], [[0.75, 0.25]]),
+        ([keras.losses.BinaryCrossentropy(from_logits=True)], [[math.log(3)]], [[0.25, 0.75]]),
+        ({"out": keras.losses.BinaryCrossentropy(from_logits=True)}, [[math.log(3)]], [[0.25, 0.75]]),
+        ("binary_crossentropy", [[1.001]], [[0.0, 1.0]]),
     ],
-    ids=["sigmoid", "sigmoid_logits", "softmax", "softmax_logits", "loss_by_name"],
+    ids=[
+        *("sigmoid", "sigmoid_logits", "softmax", "softmax_logits", "loss_by_name"),
+        *("loss_in_a_list", "loss_in_a_dict", "rounded"),
+    ],
 )
 def test_outputs_become_probabilities(loss, outputs, expected):
     found = probabilities(SimpleNamespace(loss=loss), np.array(outputs))
     np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "values"),
+    [
+        ([[0.5], [1.5]], "0.5 to 1.5"),
+        ([[-0.5], [0.5]], "-0.5 to 0.5"),
+        ([[0.5, 0.5], [0.5, 0.75]], "0.5 to 0.75, in sum 1.25"),
+        ([[0.5, 0.5], [0.0, 0.0]], "0 to 0.5, in sum 0"),
+    ],
+)
+def test_outputs_that_are_no_probabilities_are_refused(outputs, values):
+    """The loss may be a function that takes logits, which does not show."""
+    model = SimpleNamespace(loss=lambda *_: None)
+    with pytest.raises(TunerError, match=re.escape(f"are no probabilities ({values}). End in sigmoid")):
+        probabilities(model, np.array(outputs))
 
 
 @pytest.mark.parametrize("logit", [-1000.0, 1000.0])

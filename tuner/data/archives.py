@@ -82,7 +82,11 @@ class ZipSource:
         for entry in entries:
             path = entry.filename.replace("\\", "/")  # some Windows tools write backslashes
             self._refuse_unsafe(entry, path)
-            if not entry.is_dir() and is_image_path(path):
+            if path.endswith("/"):
+                continue
+            # Some tools write ./real/1.png, which is no hidden file.
+            path = "/".join(part for part in path.split("/") if part not in ("", "."))
+            if is_image_path(path):
                 self._refuse_oversized(entry)
                 images[path] = entry
         if sum(entry.compress_size for entry in images.values()) > archive_bytes:

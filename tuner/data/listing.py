@@ -80,7 +80,7 @@ class Source(Protocol):
         """Short name of the data set, before it is made a slug."""
 
     def digest(self) -> str:
-        """Return a hash that changes when the images change; fast, without reading them."""
+        """Return a hash that changes when the images change; fast, reading few of them at most."""
 
     def listing(self) -> Listing:
         """Return all images.

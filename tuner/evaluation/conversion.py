@@ -11,7 +11,7 @@ import numpy as np
 from tuner.errors import TunerError, UsageError
 from tuner.evaluation.onnx_operations import register_operations
 from tuner.evaluation.runtimes import INPUT, OUTPUT, Format
-from tuner.training.build import first_line, probabilities
+from tuner.training.build import first_line, gives_logits, probabilities
 from tuner.training.device import quiet_import
 from tuner.training.loop import KerasLoop
 
@@ -103,7 +103,7 @@ def _last_dense(model: Any) -> Any:
         if activation_before != "linear":
             activation = "none that fits"
     fits = ("sigmoid",) if model.output_shape[-1] == 1 else ("softmax",)
-    if getattr(model.loss, "from_logits", False):
+    if gives_logits(model):
         fits = ("linear",)
     if not (isinstance(last, layers.Dense) and last.use_bias and activation in fits):
         raise UsageError(
@@ -172,7 +172,7 @@ def _serving(model: Any) -> Any:
 
     inputs = keras.Input(model.input_shape[1:], name=INPUT)
     outputs = model(inputs, training=False)
-    logits = bool(getattr(model.loss, "from_logits", False))
+    logits = gives_logits(model)
     if model.output_shape[-1] == 1:
         second = ops.sigmoid(outputs) if logits else outputs
         outputs = ops.concatenate([1 - second, second], axis=-1)

@@ -22,7 +22,7 @@ from tuner.search.specimen import (
     outputs_of,
     tried_values,
 )
-from tuner.training.build import first_line, probabilities
+from tuner.training.build import first_line, not_probabilities, probabilities
 from tuner.training.recipe import TRAINING_NAMES
 from tuner.training.task import TrialError
 
@@ -70,12 +70,7 @@ def gives_probabilities(subject: Subject) -> str | None:
     model, outputs = subject.default.model, subject.outputs
     if not np.isfinite(outputs).all():
         return "the untrained model gives NaN or infinity. Look at its activations and initializers."
-    if getattr(model.loss, "from_logits", False):
-        return None
-    sums_to_one = outputs.shape[-1] == 1 or np.allclose(outputs.sum(axis=-1), 1, atol=1e-3)
-    if sums_to_one and outputs.min() >= 0 and outputs.max() <= 1:
-        return None
-    return "the outputs are no probabilities. End in sigmoid or softmax, or give the loss from_logits=True."
+    return not_probabilities(model, outputs)
 
 
 def scales_pixels(subject: Subject) -> str | None:

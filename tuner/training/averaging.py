@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuner.errors import TunerError
+from tuner.training.build import gives_logits
 
 
 def average(models: Sequence[Any]) -> Any:
@@ -50,6 +51,6 @@ def _probabilities(model: Any) -> Any:
     import keras
 
     (output,) = model.outputs
-    if not getattr(model.loss, "from_logits", False):
+    if not gives_logits(model):
         return output
     return keras.layers.Activation("sigmoid" if output.shape[-1] == 1 else "softmax")(output)

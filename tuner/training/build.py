@@ -16,6 +16,8 @@ from tuner.errors import TunerError
 from tuner.training.task import TrialError
 
 _BUILT_IN = "search_spaces."
+# So far may probabilities be off, of models that compute in bfloat16: 8 bits of each.
+_ROUNDING = 0.01
 _NOT_THE_USERS = {Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))}
 
 
@@ -26,7 +28,8 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
         hp: The `HyperParameters` that the build declares itself in; default: a new one.
 
     Raises:
-        TrialError: build raised, or gave no compiled Keras model with an output per class.
+        TrialError: build raised, or gave no compiled Keras model with an output per class, or one whose
+            optimizer averages weights without ever using them.
     """
     import keras
     import keras_tuner as kt
@@ -45,6 +48,13 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     if not model.compiled or model.optimizer is None or model.loss is None:
         raise TrialError(
             "build", "the model is not compiled with a loss. Call model.compile(optimizer, loss, metrics)."
+        )
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if getattr(optimizer, "use_ema", False) and not optimizer.ema_overwrite_frequency:
+        raise TrialError(
+            "build",
+            "the optimizer has use_ema=True, and its averages would never reach the model. Allowed: with a "
+            "number of steps after which they do. Give it ema_overwrite_frequency=100 or another.",
         )
     try:
         inputs = keras.KerasTensor((None, *dataset.image_shape), "uint8")
@@ -113,10 +123,48 @@ def _place(error: Exception) -> str:
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
+def gives_logits(model: Any) -> bool:
+    """True for a model that is compiled with a loss that takes the last activation upon itself."""
+    loss = model.loss
+    if isinstance(loss, dict):
+        loss = list(loss.values())
+    if isinstance(loss, list | tuple) and len(loss) == 1:
+        loss = loss[0]
+    return bool(getattr(loss, "from_logits", False))
+
+
+def not_probabilities(model: Any, outputs: np.ndarray) -> str | None:
+    """Return what is wrong with outputs (n, units) that are to be probabilities, None where nothing is.
+
+    Logits are, where the loss says so. Of a loss that is a function nobody can tell. NaN is another matter.
+    """
+    if gives_logits(model) or not len(outputs):
+        return None
+    lowest, highest = outputs.min(), outputs.max()
+    values, furthest = f"{lowest:.3g} to {highest:.3g}", 1.0
+    if outputs.shape[-1] > 1:
+        sums = outputs.sum(axis=-1, dtype=np.float64).ravel()
+        furthest = sums[np.argmax(abs(sums - 1))]
+        values += f", in sum {furthest:.3g}"
+    if lowest < -_ROUNDING or highest > 1 + _ROUNDING or abs(furthest - 1) > _ROUNDING:
+        return (
+            f"the outputs are no probabilities ({values}). End in sigmoid or softmax, or give the loss "
+            "from_logits=True."
+        )
+    return None
+
+
 def probabilities(model: Any, outputs: np.ndarray) -> np.ndarray:
-    """Return probabilities (n, num_classes) from a model's outputs: as many, or (n, 1) for two classes."""
+    """Return probabilities (n, num_classes) from a model's outputs: as many, or (n, 1) for two classes.
+
+    Raises:
+        TunerError: the outputs are neither probabilities nor what the loss calls logits.
+    """
     outputs = outputs.reshape(len(outputs), -1).astype(np.float64)
-    logits = bool(getattr(model.loss, "from_logits", False))
+    if problem := not_probabilities(model, outputs):
+        raise TunerError(problem)
+    logits = gives_logits(model)
+    outputs = outputs if logits else np.clip(outputs, 0, 1)
     if outputs.shape[1] == 1:
         second = (1 + np.tanh(outputs / 2)) / 2 if logits else outputs
         return np.concatenate([1 - second, second], axis=1)

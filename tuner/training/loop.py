@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
-from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks
+from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks, loss_of
 
 
 class Loop(Protocol):
@@ -48,11 +48,11 @@ def make_loop(
     import keras
 
     backend = keras.config.backend()
-    if backend == "tensorflow":
+    # A model that asks not to be compiled gets what it asks for.
+    if backend == "tensorflow" and not model.run_eagerly:
         from tuner.training.loop_tensorflow import TensorFlowLoop
 
         return TensorFlowLoop(model, images, labels, xla, batches)
-    # A model that asks not to be compiled gets what it asks for.
     if backend == "jax" and model.jit_compile and not model.run_eagerly:
         from tuner.training.loop_jax import JaxLoop
 
@@ -82,7 +82,7 @@ class KerasLoop:
         import keras
 
         def report(batch: int, logs: dict[str, float]) -> None:
-            on_step(min((batch + 1) * batch_size, len(order)), float(logs["loss"]))
+            on_step(min((batch + 1) * batch_size, len(order)), loss_of(logs))
 
         callback = keras.callbacks.LambdaCallback(on_train_batch_end=report)
         draws = no_draws(order) if draws is None else draws

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
-from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, held, next_steps
+from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, held, loss_of, next_steps
 
 # Of images that are not held on the device, so many bytes at a time are put there.
 WINDOW_BYTES = 2**26
@@ -85,7 +85,7 @@ class JaxLoop:
                 self._steps = next_steps(self._steps, steps, time.perf_counter() - start)
                 first += steps
                 done += steps * window.rows.shape[1]
-                on_step(done, logs["loss"])
+                on_step(done, loss_of(logs))
         return logs
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import keras
 import numpy as np
 import psutil
 import tensorflow as tf
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.kernels_tensorflow import fuse_updates
-from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunks, held, next_steps
+from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunks, held, loss_of, next_steps
 
 
 class TensorFlowLoop:
@@ -36,12 +37,9 @@ class TensorFlowLoop:
             model.optimizer.build(model.trainable_variables)
             fuse_updates(model.optimizer)
         _build_metrics(model, *_as_tensors(images[:1], labels[:1]))
-        train_step = model.train_step
-        if xla:
-            # The step alone: its shapes are those of a batch, while a dispatch has any number of steps.
-            train_step = tf.function(train_step, jit_compile=True, autograph=False)
-        self._train_steps = _graph_loop(model, train_step, images.shape[1:], batches.make)
-        self._test_steps = _graph_loop(model, model.test_step, images.shape[1:], PLAIN_BATCHES.make)
+        shape = images.shape[1:]
+        self._train_steps = _graph_loop(model, "train_step", shape, batches.make, xla)
+        self._test_steps = _graph_loop(model, "test_step", shape, PLAIN_BATCHES.make)
         self._predict_batch = tf.function(
             lambda images: model(images, training=False), reduce_retracing=True, autograph=False
         )
@@ -65,7 +63,7 @@ class TensorFlowLoop:
             self._steps = next_steps(self._steps, len(part), time.perf_counter() - start)
             done += part.size
             remaining = remaining[part.size :]
-            on_step(done, logs["loss"])
+            on_step(done, loss_of(logs))
         return logs
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
@@ -97,21 +95,39 @@ def _build_metrics(model: Any, images: Any, labels: Any) -> None:
     model.compute_metrics(images, labels, model(images, training=False))
 
 
-def _graph_loop(model: Any, step: Any, image_shape: tuple[int, ...], make: Any) -> Any:
-    """A graph that runs `step` for each row of an order (steps, batch) and returns the metrics so far.
+def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, xla: bool = False) -> Any:
+    """A graph that runs a step of the model for each row of an order (steps, batch) and returns the metrics.
 
-    `make` turns images, labels and draws of a row into the arguments of a step.
+    As in Keras, where a step of the user's own reports something else, that is returned, of the last row.
+
+    Args:
+        name: Of the step, a method of the model.
+        make: Turns images, labels and draws of a row into the arguments of a step.
     """
+    step, own = getattr(model, name), _is_own(model, name)
+    if own or xla:
+        # The step alone: its shapes are those of a batch, while a dispatch has any number of steps. One of
+        # the user's own is traced alone too, since what it reports has to be known before the loop.
+        step = tf.function(step, jit_compile=xla or None, autograph=False)
 
     def run(images: Any, labels: Any, order: Any, draws: Any) -> Any:
-        def body(row: Any) -> Any:
+        def arguments(row: Any) -> Any:
             batch = order[row]
-            step(make(tf.gather(images, batch), tf.gather(labels, batch), draws[row]))
-            return row + 1
+            return make(tf.gather(images, batch), tf.gather(labels, batch), draws[row])
 
+        def body(row: Any, logs: Any) -> Any:
+            found = step(arguments(row))
+            return row + 1, {each: found[each] for each in logs}
+
+        reported = step.get_concrete_function(arguments(tf.constant(0))).structured_outputs if own else None
+        logs = {}
+        if isinstance(reported, dict) and reported.keys() != model.get_metrics_result().keys():
+            logs = {each: tf.zeros(spec.shape, spec.dtype) for each, spec in reported.items()}
         # Steps depend on each other through the variables, so they must not overlap.
-        tf.while_loop(lambda row: row < tf.shape(order)[0], body, [tf.constant(0)], parallel_iterations=1)
-        return model.get_metrics_result()
+        _, logs = tf.while_loop(
+            lambda row, _: row < tf.shape(order)[0], body, [tf.constant(0), logs], parallel_iterations=1
+        )
+        return logs or model.get_metrics_result()
 
     signature = [
         tf.TensorSpec([None, *image_shape], tf.uint8),
@@ -121,6 +137,11 @@ def _graph_loop(model: Any, step: Any, image_shape: tuple[int, ...], make: Any) 
     ]
     # As in Keras' own train function, Python control flow in layers is not turned into that of a graph.
     return tf.function(run, input_signature=signature, autograph=False)
+
+
+def _is_own(model: Any, name: str) -> bool:
+    """True for a method that is not Keras' own, of the model's class or of the model alone."""
+    return name in vars(model) or getattr(type(model), name) is not getattr(keras.Model, name)
 
 
 def _as_tensors(images: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:

@@ -11,8 +11,8 @@ from tuner.training.task import TrialError
 
 # Of all steps; the learning rate rises in them before it falls.
 WARMUP_SHARE = 0.05
-# Decay would only shift these, not keep a model simple.
-NOT_DECAYED = ["bias", "gamma", "beta"]
+# Decay would only shift these, not keep a model simple. On TensorFlow names are paths: "dense/bias:0".
+NOT_DECAYED = [r"(^|/)(bias|gamma|beta)(:\d+)?$"]
 
 
 def apply_recipe(model: Any, recipe: Recipe, num_classes: int, steps: int) -> None:

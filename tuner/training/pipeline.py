@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from tuner.training.seeds import derive_seed
+from tuner.training.task import TrialError
 
 EVALUATION_BATCH = 512
 # A dispatch of steps is long enough to cost nothing, and short enough for a live display and a prompt stop.
@@ -60,6 +61,19 @@ def stratified_part(indices: np.ndarray, labels: np.ndarray, share: float, seed:
         of_class = order[labels[order] == label]
         parts.append(of_class[: max(1, round(share * len(of_class)))])
     return np.sort(np.concatenate(parts))
+
+
+def loss_of(logs: Mapping[str, float]) -> float:
+    """Return the loss among what a training step reports.
+
+    Raises:
+        TrialError: there is none; only a step of the user's own can leave it out.
+    """
+    if "loss" not in logs:
+        raise TrialError(
+            "build", f"train_step reports {', '.join(logs) or 'nothing'}, and no 'loss'. Return it too."
+        )
+    return logs["loss"]
 
 
 def next_steps(steps: int, done: int, seconds: float) -> int:

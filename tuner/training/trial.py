@@ -107,7 +107,7 @@ def _build(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:
     use_precision(task.compute.precision)
     model = build_model(hypermodel, task.values, dataset)
     images, num_classes = dataset.splits["train"], len(dataset.class_names)
-    apply_recipe(model, task.recipe, num_classes, round(task.passes * len(images) / task.batch_size))
+    apply_recipe(model, task.recipe, num_classes, _scheduled_steps(task, len(images)))
     history = restore_state(task.checkpoint_dir, model)
     weighted = task.recipe.class_weights == "auto"
     batches = TrainingBatches(
@@ -116,6 +116,15 @@ def _build(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:
     loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches)
     loop.trace()
     return BuiltTrial(model, loop, batches, history)
+
+
+def _scheduled_steps(task: TrainTask, images: int) -> int:
+    """Return how many steps a schedule spans: as many as are trained, if no rung sees part of the images.
+
+    Each pass ends in a batch that may be smaller. Epochs on part of the images have more of these, of which
+    `passes` does not tell: there the last steps, at most one for each such epoch, are at rate zero.
+    """
+    return round(task.passes * math.ceil(images / task.batch_size))
 
 
 def _train_epoch(
