@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
-from tuner.training.checkpoint import STATE_FILE, Epoch
+from tuner.training.checkpoint import BEST_FILE, STATE_FILE, Epoch
 from tuner.training.task import EpochDone, RungDone, TrainTask
 from tuner.workers.protocol import Event, Lost, Ready, Request
 
@@ -113,7 +113,7 @@ class SimulatedPool:
         self._idle_s += len(self._idle) * (self.now_s - before_s)
         trial = self._under_way[number]
         task = trial.task
-        if trial.done == task.epochs:
+        if trial.done >= task.epochs:
             self._end(number)
             return number, RungDone(task.trial_id, task.rung, task.epochs, False, False, 100_000, 0.0)
         if self._lost and self._rng.random() < self._lost:
@@ -123,7 +123,8 @@ class SimulatedPool:
         trial.done += 1
         event = EpochDone(task.trial_id, task.rung, trial.done, self._epoch(trial))
         task.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-        (task.checkpoint_dir / STATE_FILE).touch()
+        for name in (BEST_FILE, STATE_FILE):
+            (task.checkpoint_dir / name).touch()
         if trial.done == task.epochs:
             heappush(self._coming, (self.now_s, number))
         else:

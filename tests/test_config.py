@@ -65,7 +65,9 @@ def test_a_time_is_read_in_seconds(text, seconds):
     assert make_config({"max_time": text}).max_time == seconds
 
 
-@pytest.mark.parametrize("text", ["soon", "", "h", "30m1h", "-5m", "2 weeks", "1e3", "nan", "inf"])
+@pytest.mark.parametrize(
+    "text", ["soon", "", "h", "30m1h", "-5m", "2 weeks", "1e3", "nan", "inf", "1h30", "1m30"]
+)
 def test_what_is_no_time_is_refused_with_examples(text):
     assert message({"max_time": text}) == (
         f"--max-time {text!r} is not allowed: write a time such as 90s, 45m, 2h or 1h30m."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+# Only a number that stands alone needs no unit: of "1h30" people think minutes, and a parser seconds.
 _DURATION = re.compile(
-    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
+    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
 )
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?)?", re.IGNORECASE)
 
 
@@ -14,8 +16,11 @@ def seconds(value: object) -> object:
     """Turn "2h", "1h30m", "45s" or a number into seconds."""
     if not isinstance(value, str):
         return value
-    match = _DURATION.fullmatch(value.strip())
-    if not value.strip() or match is None:
+    text = value.strip()
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
         raise ValueError("write a time such as 90s, 45m, 2h or 1h30m")
     return sum(
         float(n) * unit for n, unit in zip(match.groups(default="0"), (86400, 3600, 60, 1), strict=True)

@@ -1,5 +1,6 @@
 """The simulated search, small; and what holds for any search of several workers, whatever happens to them."""
 
+import re
 import time
 from pathlib import Path
 
@@ -9,11 +10,14 @@ from benchmarks.parts import time_in
 from benchmarks.simulate import REFERENCE, Request, simulate
 from benchmarks.simulated_pool import SimulatedPool, accuracy, epoch_seconds, space
 from tuner.config import make_config
-from tuner.results.schema import STORE_FILE, TRIALS_FILE
+from tuner.errors import TunerError
+from tuner.results.schema import FAILED, STORE_FILE, TRIALS_FILE
 from tuner.results.store import Store
 from tuner.search.driver import Search
 from tuner.search.events import RungEnded
 from tuner.search.oracles import make_oracle
+from tuner.training.task import RungDone
+from tuner.workers.protocol import Failure
 
 TIMES = REFERENCE / TRIALS_FILE
 
@@ -91,6 +95,34 @@ def test_time_runs_out_where_there_is_no_worker(tmp_path):
     pool = NoWorkers(1, [1.0])
     outcome = Search(config, tmp_path, store, make_oracle(config, space()), pool, lambda _: None).run()
     assert outcome.status == "out of time"
+    assert store.run()["spent_s"] >= 1
+    store.close()
+
+
+class FailsInTheLastRung(SimulatedPool):
+    """Trains short trials well, and long ones never."""
+
+    def next_event(self, timeout=None):
+        number, event = super().next_event(timeout)
+        if isinstance(event, RungDone) and event.rung == 2:
+            return number, Failure(event.trial_id, "nan", "loss became nan", "")
+        return number, event
+
+
+@pytest.mark.parametrize(
+    ("pool", "rung", "what"),
+    [
+        (FailsInTheLastRung(1, [1.0]), 2, "5 trials in a row failed (5 nan)"),
+        (SimulatedPool(1, [1.0], lost=1.0), 0, "5 trials in a row failed (5 crash)"),
+    ],
+)
+def test_a_search_of_which_one_rung_always_fails_ends(tmp_path, pool, rung, what):
+    config = make_config({"algorithm": "hyperband", "sampler": "random", "max_trials": 27, "max_epochs": 9})
+    store = Store.create(tmp_path / STORE_FILE, {})
+    search = Search(config, tmp_path, store, make_oracle(config, space()), pool, lambda _: None)
+    with pytest.raises(TunerError, match=re.escape(what)):
+        search.run()
+    assert {trial.rung for trial in store.trials() if trial.status == FAILED} == {rung}
     store.close()
 
 

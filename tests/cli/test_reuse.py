@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pandas as pd
@@ -129,3 +130,28 @@ def test_nothing_is_taken_from_a_run_of_other_code(search):
     Path("space.py").write_text(SPACE.replace('"relu"', '"tanh"'))
     _, second = search("second")
     assert list(second["known_epochs"]) == [0, 0, 0]
+
+
+def test_epochs_of_an_interrupted_run_are_judged_by_another_objective(search):
+    """Its best weights are not those of this objective, so they are trained again."""
+    search("cut", "--max-epochs-total", 5, max_epochs=4)
+    _, loss = search("other", "--objective", "val_accuracy", "--max-trials", 1, max_epochs=4)
+    assert list(loss["known_epochs"]) == [4]
+    judged = evaluation("other")
+    shutil.rmtree("results/cut")
+    shutil.rmtree("results/other")
+    _, alone = search("alone", "--objective", "val_accuracy", "--max-trials", 1, max_epochs=4)
+    assert alone[RESULTS].equals(loss[RESULTS])
+    assert evaluation("alone") == judged
+
+
+def test_a_trial_that_never_said_how_large_it_is_has_no_size(search):
+    """Of a run that was killed in the first rung."""
+    search("cut", "--max-trials", 1)
+    store = sqlite3.connect("results/cut/run.sqlite")
+    store.execute("UPDATE trials SET num_params = NULL")
+    store.commit()
+    store.close()
+    _, taken = search("taken", "--max-trials", 1)
+    assert list(taken["known_epochs"]) == [2]
+    assert taken["num_params"].isna().all()

@@ -217,26 +217,6 @@ def test_a_dry_run_shows_the_plan_and_leaves_nothing(tuner: Run, images: Path, t
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dry_run_leaves_nothing_in_storage(tuner: Run, images: Path, tmp_path: Path) -> None:
-    storage = tmp_path / "storage"
-    storage.mkdir()
-    result = tuner("search", "--data", images, "--dry-run", "--storage", storage)
-    assert result.code == 0, result.stderr
-    assert list(storage.iterdir()) == []
-
-
-def test_checkpoints_of_another_run_of_the_name_are_not_gone_on_from(
-    tuner: Run, images: Path, tmp_path: Path
-) -> None:
-    left = tmp_path / "storage" / "mine" / "checkpoints" / "0001"
-    left.mkdir(parents=True)
-    result = tuner("search", "--data", images, "--storage", tmp_path / "storage", "--name", "mine")
-    assert (result.code, result.stdout) == (2, "")
-    assert f"'{left.parent}' holds checkpoints of another run 'mine'" in result.error_lines[-1]
-    assert not (tmp_path / "results" / "mine").exists()
-    assert left.is_dir()
-
-
 def test_random_search_gives_every_trial_all_epochs(tuner: Run, images: Path, tmp_path: Path) -> None:
     request = ("--algorithm", "random", "--max-trials", 2, "--max-epochs", 2, "--patience", 0)
     result = tuner("search", "--data", images, *request, "--name", "random", "--quiet")

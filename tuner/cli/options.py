@@ -20,11 +20,15 @@ ResultsDirOption = Annotated[
 DEFAULT_RESULTS_DIR = Path(SearchConfig.model_fields["results_dir"].default)
 
 
-def option(field: str, panel: str, short: str | None = None) -> Any:
+def option(field: str, panel: str, short: str | None = None, *, variable: bool = True) -> Any:
     """Return the option of a SearchConfig field: its name, help, default and environment variable.
 
     The option itself defaults to None, "not given", so that a config file can come in between, and takes
     text: SearchConfig converts it, so that an option, a variable and a TOML key fail with the same words.
+
+    Args:
+        variable: Whether the environment counts too. What is set there for all searches is no change that
+            anybody asks of one.
     """
     info = SearchConfig.model_fields[field]
     names = ["--" + field.replace("_", "-"), *([short] if short else [])]
@@ -34,7 +38,7 @@ def option(field: str, panel: str, short: str | None = None) -> Any:
     shown = not is_flag and info.default is not None and info.default != ()
     return typer.Option(
         *names,
-        envvar=f"TUNER_{field.upper()}",
+        envvar=f"TUNER_{field.upper()}" if variable else None,
         help=info.description,
         metavar=None if is_flag else _metavar(info.annotation),
         show_default=str(info.default) if shown else False,

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption, RunArgument, option
 from tuner.results.query import find_run
 
 CHANGES = "Changes to the request; the budget counts from the run's beginning"
 
-MaxTime = Annotated[str | None, option("max_time", CHANGES)]
-MaxEpochsTotal = Annotated[str | None, option("max_epochs_total", CHANGES)]
-TrialTimeout = Annotated[str | None, option("trial_timeout", CHANGES)]
-MaxFailures = Annotated[str | None, option("max_failures", CHANGES)]
-Workers = Annotated[str | None, option("workers", CHANGES)]
-WorkerMemory = Annotated[str | None, option("worker_memory", CHANGES)]
-Cluster = Annotated[str | None, option("cluster", CHANGES)]
-CpusPerTrial = Annotated[str | None, option("cpus_per_trial", CHANGES)]
-GpusPerTrial = Annotated[str | None, option("gpus_per_trial", CHANGES)]
+
+def _change(field: str) -> Any:
+    return option(field, CHANGES, variable=False)
+
+
+MaxTime = Annotated[str | None, _change("max_time")]
+MaxEpochsTotal = Annotated[str | None, _change("max_epochs_total")]
+TrialTimeout = Annotated[str | None, _change("trial_timeout")]
+MaxFailures = Annotated[str | None, _change("max_failures")]
+Workers = Annotated[str | None, _change("workers")]
+WorkerMemory = Annotated[str | None, _change("worker_memory")]
+Cluster = Annotated[str | None, _change("cluster")]
+CpusPerTrial = Annotated[str | None, _change("cpus_per_trial")]
+GpusPerTrial = Annotated[str | None, _change("gpus_per_trial")]
 
 
 def resume(

@@ -7,7 +7,9 @@ from tuner.cli.resume import (
     Cluster,
     CpusPerTrial,
     GpusPerTrial,
+    MaxEpochsTotal,
     MaxFailures,
+    MaxTime,
     TrialTimeout,
     WorkerMemory,
     Workers,
@@ -17,6 +19,8 @@ from tuner.cli.resume import (
 
 def retry(
     run: RunArgument = None,
+    max_time: MaxTime = None,
+    max_epochs_total: MaxEpochsTotal = None,
     trial_timeout: TrialTimeout = None,
     max_failures: MaxFailures = None,
     workers: Workers = None,
@@ -29,6 +33,8 @@ def retry(
 ) -> None:
     """Run the failed trials of a run again, each from its beginning, then whatever else is left to do."""
     changes = {
+        "max_time": max_time,
+        "max_epochs_total": max_epochs_total,
         "trial_timeout": trial_timeout,
         "max_failures": max_failures,
         "workers": workers,

@@ -9,7 +9,7 @@ from tuner.cli.figures import evaluation_view
 from tuner.cli.leaderboard import TOP, print_leaderboard
 from tuner.cli.output import note, stdout
 from tuner.errors import TunerError
-from tuner.results.query import RunView
+from tuner.results.query import RunView, reference
 from tuner.results.schema import BEST, CONFUSION_FILE, CURVES_FILE, EVALUATION_FILE, TRIALS_FILE
 
 
@@ -23,7 +23,7 @@ def load_evaluation(run: RunView) -> dict[str, Any]:
     if not path.is_file():
         raise TunerError(
             f"run '{run.run_id}' ({run.facts['status']}) has no evaluated winner yet. "
-            f"Finish it with: tuner resume {run.run_id}"
+            f"Finish it with: tuner resume {reference(run.path)}"
         )
     evaluation: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return evaluation
@@ -43,4 +43,4 @@ def print_review(run: RunView) -> None:
     console.print(evaluation_view(evaluation, test_title(evaluation)))
     note(f"\nReview     {run.path / TRIALS_FILE}")
     note(f"Pictures   {run.path / BEST / CONFUSION_FILE}, {CURVES_FILE}")
-    note(f"Next       tuner best {run.run_id} --export model.keras")
+    note(f"Next       tuner best {reference(run.path)} --export model.keras")

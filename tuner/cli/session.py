@@ -16,14 +16,15 @@ from tuner.cli.summary import show_speed, show_start
 from tuner.cli.workers import describe_space, worker_pool
 from tuner.config import SearchConfig, make_config
 from tuner.data.dataset import Dataset, load_dataset
-from tuner.errors import InterruptedRunError, StorageError
+from tuner.errors import InterruptedRunError, StorageError, TunerError, UsageError
 from tuner.files import DRAFT_PREFIX, remove_tree
 from tuner.results.checkpoints import reached_by_workers
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.repair import remove_drafts
-from tuner.results.schema import FAILED, SHORTCUTS, STORE_FILE, TENSORBOARD
+from tuner.results.schema import FAILED, SHORTCUTS, STORE_FILE, TENSORBOARD, TrialRecord
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
+from tuner.search.budget import budget_of
 from tuner.search.events import Event, Listener
 from tuner.search.identity import check_conditions, check_data, check_space
 from tuner.search.oracles import make_oracle
@@ -93,6 +94,8 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
     stopwatch = Stopwatch()
     with locked(run.path):
         config = make_config({**run.facts["config"], **changes})
+        if retry:
+            _require_budget(run, config)
         dataset = _load(config, run.facts["data"]["source"], quiet)
         stopwatch.end("preparation_s")
         check_data(run.facts, dataset)
@@ -106,12 +109,33 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
             record_config(run.path, store, config)
             check_conditions(store, config, dataset, pool.device(), description)
             if retry:
-                for trial in run.trials:
-                    if trial.status == FAILED:
-                        chosen = training_values(config, description.training, trial.values)
-                        store.restart(trial.trial_id, chosen["batch_size"])
+                _restart_failed(run, config, store, description)
             _search(config, run.path, store, dataset, pool, quiet, stopwatch)
     print_review(open_run(run.path))
+
+
+def _restart_failed(run: RunView, config: SearchConfig, store: Store, description: Description) -> None:
+    for trial in _failed(run):
+        chosen = training_values(config, description.training, trial.values)
+        store.restart(trial.trial_id, chosen["batch_size"])
+
+
+def _require_budget(run: RunView, config: SearchConfig) -> None:
+    """Refuse to begin failed trials again that could not be trained: their errors would be lost for nothing.
+
+    Raises:
+        UsageError: nothing is left to spend on them.
+    """
+    budget = budget_of(config, run.facts, run.trials)
+    if _failed(run) and not budget.allows():
+        raise UsageError(
+            f"run '{run.run_id}' is out of {budget.exceeded}: its failed trials cannot be run again. Give it "
+            f"more with --max-time or --max-epochs-total."
+        )
+
+
+def _failed(run: RunView) -> list[TrialRecord]:
+    return [trial for trial in run.trials if trial.status == FAILED]
 
 
 def _search(
@@ -124,17 +148,17 @@ def _search(
     stopwatch: Stopwatch,
 ) -> None:
     """Search, then look at the test split once, for the winner."""
-    from tuner.evaluation.winner import evaluate_winner
-    from tuner.search.configurations import constants, declared_space
-    from tuner.search.driver import Search
-
-    facts = store.run()
-    if SHORTCUTS not in facts:
-        store.set_run({SHORTCUTS: shortcut_rows(warn_of_shortcuts(dataset, quiet))})
-    space = declared_space(facts["hyperparameters"])
-    oracle = make_oracle(config, space, facts.get("initial", []))
     status = "failed"
     try:
+        from tuner.evaluation.winner import evaluate_winner
+        from tuner.search.configurations import constants, declared_space
+        from tuner.search.driver import Search
+
+        facts = store.run()
+        if SHORTCUTS not in facts:
+            store.set_run({SHORTCUTS: shortcut_rows(warn_of_shortcuts(dataset, quiet))})
+        space = declared_space(facts["hyperparameters"])
+        oracle = make_oracle(config, space, facts.get("initial", []))
         with (
             _recorded(config, path, store, quiet) as record,
             search_display(
@@ -152,7 +176,14 @@ def _search(
             outcome = search.run()
         if outcome.note and not quiet:
             note(outcome.note)
-        evaluate_winner(open_run(path), dataset, pool)
+        run = open_run(path)
+        if not run.ranked and outcome.status.startswith("out of"):
+            status = outcome.status
+            raise TunerError(
+                f"{outcome.note}, and none has finished an epoch. Give it more with: tuner resume "
+                f"{reference(path)} --max-time or --max-epochs-total"
+            )
+        evaluate_winner(run, dataset, pool)
         status = outcome.status
         if not quiet:
             show_speed(search.tally, config.workers, stopwatch.elapsed_s)

@@ -143,6 +143,8 @@ def _gives_logits(path: Path) -> bool:
     with zipfile.ZipFile(path) as archive:
         compiled = json.loads(archive.read("config.json")).get("compile_config") or {}
     loss = compiled.get("loss")
+    if isinstance(loss, list) and len(loss) == 1:
+        loss = loss[0]
     options = loss.get("config") if isinstance(loss, dict) else None
     return isinstance(options, dict) and bool(options.get("from_logits"))
 

@@ -42,7 +42,8 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     if isinstance(answer, Halt):
         raise StorageError(answer.message)
     if isinstance(answer, Failure):
-        raise TunerError(f"the best model, trial {trial.trial_id}, cannot be restored: {answer.message}.")
+        reason = answer.message.rstrip(".")
+        raise TunerError(f"the best model, trial {trial.trial_id}, cannot be restored: {reason}.")
     assert isinstance(answer, ModelDone)
     judged = keep_finished(best, answer, dataset)
     evaluation = {

@@ -101,7 +101,9 @@ def damaged_runs(results_dir: Path, readable: Sequence[RunView]) -> list[Path]:
 def _named(reference: str | None, results_dir: Path) -> Path | None:
     """The folder that a path or an id stands for, None where there is no such run."""
     candidates = (Path(reference), results_dir / reference) if reference is not None else ()
-    return next((path for path in candidates if _is_run(path)), None)
+    found = next((path for path in candidates if _is_run(path)), None)
+    # "." and ".." have no name to call a run by.
+    return found.resolve() if found is not None and found.name in ("", "..") else found
 
 
 def _folders(results_dir: Path) -> list[Path]:

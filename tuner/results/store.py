@@ -154,12 +154,14 @@ class Store:
                     (number, best_score, trial_id),
                 )
 
-    def finish_rung(self, trial_id: str, rung: int, status: str, num_params: int, overhead_s: float) -> None:
+    def finish_rung(
+        self, trial_id: str, rung: int, status: str, num_params: int | None, overhead_s: float
+    ) -> None:
         """A trial has finished its rung, or was stopped in it; time outside epochs is added to its own."""
         with self._event() as cursor:
             cursor.execute(
-                "UPDATE trials SET status = ?, num_params = ?, attempts = 0, duration_s = duration_s + ? "
-                "WHERE trial_id = ?",
+                "UPDATE trials SET status = ?, num_params = coalesce(?, num_params), attempts = 0, "
+                "duration_s = duration_s + ? WHERE trial_id = ?",
                 (status, num_params, overhead_s, trial_id),
             )
             cursor.execute(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tuner.config import SearchConfig
+from tuner.results.schema import TrialRecord
 
 # A worker looks at the clock after each dispatch of steps; one that has not done so this long after the end
 # of the time hangs.
@@ -34,6 +37,11 @@ class Budget:
     def spent_s(self) -> float:
         """Seconds that the run has taken so far."""
         return self._spent_before + time.time() - self._started
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """What a run has used up, as `budget_of` reads it."""
+        return {"spent_s": self.spent_s, "spent_epochs": self._spent_epochs}
 
     @property
     def out_of_time(self) -> bool:
@@ -79,3 +87,13 @@ class Budget:
         if self._max_epochs is None:
             return float("inf")
         return self._max_epochs - self._spent_epochs - sum(self._granted.values())
+
+
+def budget_of(config: SearchConfig, facts: Mapping[str, Any], trials: Iterable[TrialRecord]) -> Budget:
+    """Return what a run may still spend, after what it has spent.
+
+    Args:
+        facts: Those of the run; one that was begun too early to say so has spent the epochs of its trials.
+    """
+    of_trials = sum(trial.epochs for trial in trials)
+    return Budget(config, facts.get("spent_s", 0.0), facts.get("spent_epochs", of_trials))

@@ -30,6 +30,11 @@ class Checkpoints:
         with reaching(self._path):
             return (self._path / trial_id / BEST_FILE).is_file()
 
+    def discard(self, trial_id: str) -> None:
+        """Delete what there is of a trial."""
+        remove_tree(self._path / trial_id)
+        self._present.discard(trial_id)
+
     def refresh(self, best: Collection[str], may_continue: Callable[[str], bool]) -> None:
         """Prune if it is time: all that are there have to be looked at, as each event may tell on any."""
         if self._pace.is_due():
@@ -44,5 +49,4 @@ class Checkpoints:
                 if trial_id in best:
                     remove_file(self._path / trial_id / STATE_FILE)
                 else:
-                    remove_tree(self._path / trial_id)
-                    self._present.discard(trial_id)
+                    self.discard(trial_id)

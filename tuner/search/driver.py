@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tuner.config import SearchConfig
 from tuner.errors import StorageError, TunerError
@@ -19,10 +21,10 @@ from tuner.results.schema import (
     TrialRecord,
 )
 from tuner.results.store import Store
-from tuner.search.budget import Budget
+from tuner.search.budget import budget_of
 from tuner.search.checkpoints import Checkpoints
 from tuner.search.configurations import Values, key
-from tuner.search.events import Listener, RungEnded, Tally, TrialStarted
+from tuner.search.events import Listener, RungEnded, Tally, started
 from tuner.search.failures import killed_too_often, too_many
 from tuner.search.identity import CONDITIONS
 from tuner.search.known import KnownTrials
@@ -31,6 +33,7 @@ from tuner.search.oracles.planned import PlannedOracle
 from tuner.search.oracles.rungs import Standing
 from tuner.search.outputs import Outputs
 from tuner.search.tasks import Tasks
+from tuner.search.winner import train_again
 from tuner.training.seeds import derive_seed
 from tuner.training.task import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
 from tuner.workers.protocol import Failure, Halt, Lost, Pool
@@ -71,15 +74,15 @@ class Search:
         self._checkpoints = Checkpoints(checkpoints_of(run_path, config.model_dump()))
         self._outputs = Outputs(run_path, store, self._trials, self._objective.name)
         self.tally = Tally()
-        self._failures_in_a_row = 0
+        # In a row, of each rung: beside a last rung that always fails, others may go well for ever.
+        self._failures: Counter[int] = Counter()
         self._restore()
         self._leaders = Leaders(self._trials, self._objective.direction, KEEP_BEST)
         facts = store.run()
         self._tasks = Tasks(config, oracle.plan, self._objective, facts, self._checkpoints)
         self._known = KnownTrials(run_path, facts.get(CONDITIONS) if config.reuse else None, self._objective)
         self._epochs_s_before = facts.get("epochs_s", 0.0)
-        spent_epochs = sum(trial.epochs for trial in self._trials.values())
-        self._budget = Budget(config, facts.get("spent_s", 0.0), spent_epochs)
+        self._budget = budget_of(config, facts, self._trials.values())
 
     def run(self) -> Outcome:
         """Search to the end of the plan, the space or the budget.
@@ -95,7 +98,7 @@ class Search:
                 if found is not None:
                     self._handle(found[1])
                     self._checkpoints.refresh(self._best(), self._oracle.may_continue)
-            self._train_winner_again()
+            self._keep_winner()
         except BaseException:
             with suppress(StorageError):
                 self._close()
@@ -155,35 +158,12 @@ class Search:
             self._on_rung(remaining)
         return None
 
-    def _train_winner_again(self) -> None:
-        """Make the weights of a winner that is known from an earlier run, where that did not keep them."""
-        best = next(iter(self._leaders.trials), None)
-        if best is None or not best.known_epochs or self._checkpoints.has_weights(best.trial_id):
-            return
-        task = self._tasks.make(best, best.epochs, deadline=None)
-        for _ in range(MAX_ATTEMPTS):
-            answer = self._trained(best, task)
-            if isinstance(answer, RungDone):
-                return
-            reason = answer.message
-            if not isinstance(answer, Lost):
-                break
-        raise TunerError(f"the best trial, {best.trial_id}, cannot be trained again: {reason}.")
-
-    def _trained(self, trial: TrialRecord, task: TrainTask) -> RungDone | Failure | Lost | Halt:
-        """Let a worker do a task whose epochs are on record; no other trial is under way."""
-        while not (idle := self._pool.idle()):
-            self._pool.next_event()
-        self._tell_of_start(trial, 0, task.epochs, idle[0])
-        self._pool.submit(idle[0], task)
-        while True:
-            found = self._pool.next_event()
-            # Other workers come and go meanwhile.
-            event = found[1] if found is not None and found[0] == idle[0] else None
-            if isinstance(event, StepsDone):
-                self._listener(event)
-            elif isinstance(event, RungDone | Failure | Lost | Halt):
-                return event
+    def _keep_winner(self) -> None:
+        """Make the weights of the winner where there are none: it is known, or was no winner for a while."""
+        for best in self._leaders.trials[:1]:
+            if not self._checkpoints.has_weights(best.trial_id):
+                self._checkpoints.discard(best.trial_id)
+                train_again(best, self._tasks, self._pool, self._listener)
 
     def _begin(self, trial_id: str, values: Values, worker: int) -> TrainTask:
         planned = {name: values[f"tuner/{name}"] for name in ("bracket", "round", "epochs")}
@@ -202,13 +182,8 @@ class Search:
         self._store.start_rung(replace(record, rung=planned["round"]))
         record = self._reread(trial_id)
         epochs = self._budget.grant(trial_id, record.epochs, planned["epochs"])
-        self._tell_of_start(record, record.epochs, epochs, worker)
+        self._listener(started(record, self._pool.place(worker), record.epochs, epochs))
         return self._tasks.make(record, epochs, self._budget.deadline)
-
-    def _tell_of_start(self, trial: TrialRecord, done: int, epochs: int, worker: int) -> None:
-        place = self._pool.place(worker)
-        started = TrialStarted(trial.trial_id, trial.bracket, trial.rung, done, epochs, trial.values, place)
-        self._listener(started)
 
     def _handle(self, event: object) -> None:
         if isinstance(event, StepsDone):
@@ -229,16 +204,16 @@ class Search:
         value = event.epoch.metrics[self._objective.name]
         is_best = self._objective.better(value, self._trials[event.trial_id].score)
         self.tally.add(event.epoch, known)
+        self._budget.spend_epoch(event.trial_id)
         self._store.record_epoch(
             event.trial_id,
             event.rung,
             event.number,
             event.epoch,
             value if is_best else None,
-            {"spent_s": self._budget.spent_s, "epochs_s": self._epochs_s_before + self.tally.epochs_s},
+            self._spent(),
             known,
         )
-        self._budget.spend_epoch(event.trial_id)
         self._reread(event.trial_id)
         self._listener(event)
 
@@ -246,7 +221,8 @@ class Search:
         done = event.stopped_early or event.epochs >= self._planned_epochs(event.trial_id)
         status = COMPLETED if done else STOPPED
         self._store.finish_rung(event.trial_id, event.rung, status, event.num_params, event.overhead_s)
-        self._failures_in_a_row = 0
+        for rung in range(event.rung + 1):
+            del self._failures[rung]
         self._end_rung(self._reread(event.trial_id))
 
     def _on_failure(self, trial: TrialRecord, event: Failure) -> None:
@@ -257,11 +233,7 @@ class Search:
         if event.reason == "oom" and trial.batch_size == self._tasks.batch_size(trial.values) > 1:
             self._begin_again(trial, trial.batch_size // 2)
             return
-        failed = self._fail(trial, event.reason, event.message, event.traceback)
-        self._failures_in_a_row += 1
-        self._end_rung(failed)
-        if self._failures_in_a_row >= self._config.max_failures:
-            raise TunerError(too_many(self._trials.values(), self._failures_in_a_row, self._path))
+        self._end_failed(self._fail(trial, event.reason, event.message, event.traceback))
 
     def _on_lost(self, trial: TrialRecord) -> None:
         """The worker was killed from outside: the trial is not to blame, unless that happens each time."""
@@ -269,7 +241,19 @@ class Search:
         if trial.attempts < MAX_ATTEMPTS:
             self._oracle.retry(trial.trial_id)
         else:
-            self._end_rung(self._fail(trial, "crash", killed_too_often(trial.attempts)))
+            self._end_failed(self._fail(trial, "crash", killed_too_often(trial.attempts)))
+
+    def _end_failed(self, trial: TrialRecord) -> None:
+        """End a rung in which a trial failed, and the search where too many do.
+
+        Raises:
+            TunerError: this one is one too many.
+        """
+        self._failures[trial.rung] += 1
+        self._end_rung(trial)
+        in_a_row = self._failures[trial.rung]
+        if in_a_row >= self._config.max_failures:
+            raise TunerError(too_many(self._trials.values(), in_a_row, self._path))
 
     def _begin_again(self, trial: TrialRecord, batch_size: int) -> None:
         """Let a trial that ran out of memory start anew with smaller batches."""
@@ -302,6 +286,10 @@ class Search:
         is_best = self._best()[:1] == [trial.trial_id]
         self._listener(RungEnded(trial, self._planned_epochs(trial.trial_id) - trial.epochs, is_best))
 
+    def _spent(self) -> dict[str, Any]:
+        """What the search has used up so far, as facts of the run."""
+        return {**self._budget.spent, "epochs_s": self._epochs_s_before + self.tally.epochs_s}
+
     def _best(self) -> list[str]:
         """The trials whose best weights are kept, the best of all first."""
         return [trial.trial_id for trial in self._leaders.trials]
@@ -312,6 +300,8 @@ class Search:
             if trial.status == RUNNING:
                 self._store.stop(trial_id)
                 self._reread(trial_id)
+        # Builds, failures and epochs that were cut off take time too.
+        self._store.set_run(self._spent())
         self._checkpoints.prune(self._best(), self._oracle.may_continue)
         self._outputs.write()
 

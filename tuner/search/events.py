@@ -45,6 +45,11 @@ class TrialStarted:
     """The worker that trains it, and on a cluster its node."""
 
 
+def started(trial: TrialRecord, place: str, initial_epoch: int, epochs: int) -> TrialStarted:
+    """Return what tells that a trial trains there until it has so many epochs."""
+    return TrialStarted(trial.trial_id, trial.bracket, trial.rung, initial_epoch, epochs, trial.values, place)
+
+
 @dataclass(frozen=True)
 class RungEnded:
     """A trial finished its rung, failed in it, or was stopped. `skipped` planned epochs were not needed."""

@@ -8,6 +8,7 @@ from typing import Any
 from tuner.config import SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.errors import UsageError
+from tuner.results.schema import TRIAL_COLUMNS, TRIALS_FILE
 from tuner.results.store import Store
 from tuner.search.spaces import unknown
 from tuner.search.weights import WEIGHTS, weights_hash
@@ -95,13 +96,19 @@ def check_space(facts: dict[str, Any], space: Description) -> None:
 
 
 def check_names(config: SearchConfig, space: Description) -> None:
-    """See that the space has what `--hp` names.
+    """See that the space has what `--hp` names, and no metric that is called like a column of the tables.
 
     Raises:
-        UsageError: it has no such hyperparameter.
+        UsageError: it has no such hyperparameter, or such a metric.
     """
     from tuner.search.restriction import wanted_values
 
+    for name in space.metrics:
+        if name in TRIAL_COLUMNS:
+            raise UsageError(
+                f"metric '{name}' of the model is called like a column of {TRIALS_FILE}. Allowed: no name of "
+                f"{', '.join(TRIAL_COLUMNS)}. Rename it where the space compiles the model."
+            )
     known = _parameters(space.hyperparameters)
     for name in wanted_values(config.hp, space.presets):
         if name not in known:

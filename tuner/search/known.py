@@ -65,19 +65,23 @@ class KnownTrials:
         over = task.is_over(taken)
         if len(taken) < task.epochs and not over:
             return epochs, replace(task, epochs_reported=len(taken))
-        num_params = found.trial.num_params or 0
-        return epochs, RungDone(task.trial_id, task.rung, len(taken), over, False, num_params, overhead_s=0.0)
+        done = RungDone(task.trial_id, task.rung, len(taken), over, False, found.trial.num_params, 0.0)
+        return epochs, done
 
     def _copy_checkpoint(self, found: _Found, folder: Path, epochs: int) -> None:
-        """Copy what fits a trial with so many epochs behind it."""
+        """Copy what fits a trial with so many epochs behind it: its best weights, then where it stands.
+
+        Never the latter alone, which would go on from epochs whose best weights nobody has.
+        """
         source = checkpoints_of(found.run.path, found.run.facts["config"]) / found.trial.trial_id
-        names = [STATE_FILE] if len(read_history(source)) == epochs else []
-        if found.run.facts["objective"] == self._objective.name and found.trial.epochs == epochs:
-            names.insert(0, BEST_FILE)
-        for name in names:
-            if (source / name).is_file():
-                with replacing(folder / name) as draft:
-                    copy_file(source / name, draft)
+        stands_at = len(read_history(source)) or found.trial.epochs
+        if found.run.facts["objective"] != self._objective.name or stands_at != epochs:
+            return
+        for name in (BEST_FILE, STATE_FILE):
+            if not (source / name).is_file():
+                return
+            with replacing(folder / name) as draft:
+                copy_file(source / name, draft)
 
 
 def _history(found: _Found) -> History:

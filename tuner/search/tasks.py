@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tuner.config import DEFAULT_BATCH_SIZE, DEFAULT_PATIENCE, SearchConfig
@@ -57,7 +58,18 @@ class Tasks:
             compute=self._compute,
             recipe=make_recipe(chosen),
             passes=bracket.passes_of_longest,
+            partial_epochs=max(
+                (rung.epochs for rung in bracket.rungs[: trial.rung] if rung.data_share < 1), default=0
+            ),
         )
+
+    def all_rungs(self, trial: TrialRecord) -> list[TrainTask]:
+        """Return the tasks that train all epochs of a trial that are on record, from the first."""
+        rungs = self._plan.brackets[trial.bracket].rungs[: trial.rung + 1]
+        return [
+            self.make(replace(trial, rung=number), min(rung.epochs, trial.epochs), deadline=None)
+            for number, rung in enumerate(rungs)
+        ]
 
     def batch_size(self, values: Mapping[str, Any]) -> int:
         """Return the batch size that a configuration is to be trained with, where memory allows."""

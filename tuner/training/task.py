@@ -37,9 +37,10 @@ class Objective:
                 best = number
         return best
 
-    def has_stalled(self, history: History, patience: int) -> bool:
-        """True where the last `patience` epochs brought no gain; never with a patience of 0."""
-        return bool(patience) and len(history) - (self.best_epoch(history) or 0) >= patience
+    def has_stalled(self, history: History, patience: int, since: int = 0) -> bool:
+        """True where the last `patience` epochs after the first `since` brought no gain; never with 0."""
+        last_gain = max(since, self.best_epoch(history) or 0)
+        return bool(patience) and len(history) - last_gain >= patience
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,14 @@ class TrainTask:
     compute: Compute = DEFAULT_COMPUTE
     recipe: Recipe = PLAIN
     passes: float = 1.0  # over the training images, to the end of the last rung; schedules span them
+    partial_epochs: int = 0  # of earlier rungs, on part of the images
 
     def is_over(self, history: History) -> bool:
         """True where `patience` epochs brought no gain; on part of the data that proves nothing."""
         return (
             self.objective is not None
             and self.data_share >= 1
-            and self.objective.has_stalled(history, self.patience)
+            and self.objective.has_stalled(history, self.patience, self.partial_epochs)
         )
 
     def best_epoch(self, history: History) -> int | None:
@@ -112,7 +114,7 @@ class RungDone:
     epochs: int
     stopped_early: bool
     timed_out: bool
-    num_params: int
+    num_params: int | None  # None: not known
     overhead_s: float
 
 

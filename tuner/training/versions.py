@@ -19,6 +19,12 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
+def differences(theirs: dict[str, str], here: dict[str, str]) -> str:
+    """Return in words what others have otherwise than it is here; nothing where they have all of it."""
+    names = differing(theirs, here)
+    return ", ".join(f"{name} {theirs.get(name, 'missing')} instead of {here[name]}" for name in names)
+
+
 def differing(theirs: dict[str, str], here: dict[str, str]) -> list[str]:
     """Return the names of what is installed here that others lack, or have in another version."""
     return [name for name in here if theirs.get(name) != here[name]]

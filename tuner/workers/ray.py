@@ -8,21 +8,19 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tuner.data.transport import Bytes, content, pieces
+from tuner.data.transport import content
 from tuner.errors import TunerError
 from tuner.files import remove_file, replace_text
 from tuner.training.device import threads_environment
-from tuner.training.versions import differing, installed_versions
+from tuner.training.versions import differences, installed_versions
 from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
+from tuner.workers.parcel import Parcel
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
-from tuner.workers.ray_cluster import Share, connect, handlers_kept, options_of
+from tuner.workers.ray_cluster import Share, avoiding, connect, handlers_kept, nodes_with_room, options_of
 from tuner.workers.state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
 
 # A worker with news reports at once, one without after so long: often enough to show progress, and seldom
@@ -34,7 +32,6 @@ WATCH_S = 1.0
 # After so long without a place for any worker, it is said what is waited for.
 PATIENCE_S = 10.0
 MARK_FILE = "reachable"
-NODE_LABEL = "ray.io/node-id"
 
 
 @dataclass(kw_only=True)
@@ -62,7 +59,6 @@ class RayPool:
         self._share, self._say = share, say
         self._ray = connect(share.address)
         try:
-            self._dataset = setup.dataset
             self._mark = checkpoints / MARK_FILE
             token = uuid.uuid4().hex
             replace_text(self._mark, token)
@@ -76,7 +72,7 @@ class RayPool:
                 threads_environment(int(self._options["num_cpus"])) | keras,
                 MAX_KEPT_MIB,
             )
-            self._parcel: dict[str, list[Callable[[], Bytes]]] | None = None
+            self._parcel = Parcel(self._ray, setup.dataset)
             self._class = self._ray.remote(NodeWorker)
             self._events: deque[tuple[int, Event]] = deque()
             self._reports: dict[Any, int] = {}
@@ -177,9 +173,7 @@ class RayPool:
         self.close()
 
     def _start(self, number: int) -> _Actor:
-        options = self._options
-        if self._avoided:
-            options = {**options, "label_selector": {NODE_LABEL: f"!in({','.join(sorted(self._avoided))})"}}
+        options = avoiding(self._options, self._avoided)
         actor = _Actor(handle=self._class.options(**options).remote(self._setup))
         self._listen(number, actor)
         return actor
@@ -216,7 +210,7 @@ class RayPool:
         if isinstance(told, Placed):
             actor.host, actor.node = told.host, told.node
         elif isinstance(told, NeedsData):
-            actor.handle.take_data.remote(self._send())
+            actor.handle.take_data.remote(self._parcel.references())
         elif isinstance(told, Refused):
             self._refuse(number, told.reason)
         else:
@@ -233,10 +227,7 @@ class RayPool:
 
         This process loads no backend, so the first worker says which it is.
         """
-        names = differing(ready.versions, self._here)
-        if names:
-            theirs = ready.versions
-            differs = ", ".join(f"{n} {theirs.get(n, 'missing')} instead of {self._here[n]}" for n in names)
+        if differs := differences(ready.versions, self._here):
             return f"it has {differs}. Install on all nodes what is on this machine"
         self._backend = self._backend or ready.backend
         if ready.backend != self._backend:
@@ -254,16 +245,6 @@ class RayPool:
         if actor.request is not None:
             self._events.append((number, Lost(actor.trial_id, reason)))
         self._actors[number] = self._start(number)
-
-    def _send(self) -> dict[str, list[Callable[[], Bytes]]]:
-        """The data set in Ray's object store, where it is put when the first node asks for it."""
-        if self._parcel is None:
-            parcel: dict[str, list[Callable[[], Bytes]]] = {}
-            for name, piece in pieces(self._dataset):
-                reference = self._ray.put(np.asarray(piece))
-                parcel.setdefault(name, []).append(partial(_fetch, [reference]))
-            self._parcel = parcel
-        return self._parcel
 
     def _bury(self, number: int, error: Exception) -> None:
         """Replace a worker that died, and answer for it."""
@@ -325,12 +306,7 @@ class RayPool:
 
     def _require_another_node(self) -> None:
         """End a search that no node there is can serve."""
-        wanted = {"CPU": self._options["num_cpus"], "GPU": self._options["num_gpus"]}
-        nodes = {
-            node["NodeID"]
-            for node in self._ray.nodes()
-            if node["Alive"] and all(node["Resources"].get(name, 0) >= wanted[name] for name in wanted)
-        }
+        nodes = nodes_with_room(self._ray, self._options)
         if nodes and nodes <= self._avoided:
             raise TunerError(f"no worker can be used: {self._refusal}.")
 
@@ -342,11 +318,3 @@ class RayPool:
             self._collect(WATCH_S)
             self._events.clear()
         return found[0]
-
-
-def _fetch(references: list[Any]) -> Bytes:
-    """Get one piece, on the node that needs it."""
-    import ray
-
-    piece: Bytes = ray.get(references[0])
-    return piece

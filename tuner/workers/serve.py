@@ -116,6 +116,9 @@ class Server:
         first = self._dataset.splits["train"][:8]
         loop = make_loop(model, self._dataset.images[first], self._dataset.labels[first])
         metrics = loop.evaluate(np.arange(len(first)))
+        # Refused now, and not when the winner is looked at, after everything has been trained.
+        outputs = model(keras.ops.convert_to_tensor(self._dataset.images[first]), training=False)
+        probabilities(model, keras.ops.convert_to_numpy(outputs))
         num_params = int(model.count_params())
         xla = choose_xla(
             request.xla,

@@ -1,0 +1,47 @@
+"""The winner's weights, trained once more where none were kept."""
+
+from __future__ import annotations
+
+from tuner.errors import TunerError
+from tuner.results.schema import TrialRecord
+from tuner.search.events import Listener, started
+from tuner.search.tasks import Tasks
+from tuner.training.task import RungDone, StepsDone, TrainTask
+from tuner.workers.protocol import Failure, Halt, Lost, Pool
+from tuner.workers.state import MAX_LOST
+
+
+def train_again(trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener) -> None:
+    """Let a worker train all epochs of a trial that are on record, rung by rung; no other is under way.
+
+    They come out as they did before, and are not recorded again.
+
+    Raises:
+        TunerError: it fails this time.
+    """
+    for task in tasks.all_rungs(trial):
+        for _ in range(MAX_LOST):
+            answer = _answer(trial, task, pool, listener)
+            if not isinstance(answer, Lost):
+                break
+        if not isinstance(answer, RungDone):
+            reason = answer.message.rstrip(".")
+            raise TunerError(f"the best trial, {trial.trial_id}, cannot be trained again: {reason}.")
+
+
+def _answer(
+    trial: TrialRecord, task: TrainTask, pool: Pool, listener: Listener
+) -> RungDone | Failure | Lost | Halt:
+    while not (idle := pool.idle()):
+        pool.next_event()
+    worker = idle[0]
+    listener(started(trial, pool.place(worker), 0, task.epochs))
+    pool.submit(worker, task)
+    while True:
+        found = pool.next_event()
+        # Other workers come and go meanwhile.
+        event = found[1] if found is not None and found[0] == worker else None
+        if isinstance(event, StepsDone):
+            listener(event)
+        elif isinstance(event, RungDone | Failure | Lost | Halt):
+            return event
