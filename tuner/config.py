@@ -133,7 +133,7 @@ class SearchConfig(BaseModel):
     trial_timeout: Seconds | None = Field(
         None, description="A trial that trains longer than this, all rungs together, has failed."
     )
-    max_failures: int = Field(5, ge=1, description="Stop when this many trials in a row fail.")
+    max_failures: int = Field(5, ge=1, description="Stop when so many trials in a row fail, of one rung.")
     workers: int = Field(1, ge=1, le=10_000, description="Trials that train at the same time.")
     cluster: Annotated[str, AfterValidator(_cluster)] | None = Field(
         None,

@@ -112,7 +112,7 @@ class FailsInTheLastRung(SimulatedPool):
 @pytest.mark.parametrize(
     ("pool", "rung", "what"),
     [
-        (FailsInTheLastRung(1, [1.0]), 2, "5 trials in a row failed (5 nan)"),
+        (FailsInTheLastRung(1, [1.0]), 2, "5 trials in a row failed in rung 2 (5 nan)"),
         (SimulatedPool(1, [1.0], lost=1.0), 0, "5 trials in a row failed (5 crash)"),
     ],
 )

@@ -162,6 +162,7 @@ def test_a_node_that_joins_later_is_used(
     request = (*ON_CLUSTER, "--cpus-per-trial", 2, "--max-trials", 1, "--max-epochs", 1, "--name", "joined")
     process = start("search", "--data", images, *request)
     deadline = threading.Timer(DEADLINE_S, process.kill)
+    deadline.daemon = True
     deadline.start()
     assert process.stdout is not None
     assert any("waiting for a node of the cluster with room" in line for line in process.stdout)

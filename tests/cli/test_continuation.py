@@ -76,6 +76,16 @@ def test_a_winner_whose_weights_are_gone_gets_them_again(tuner: Run, run: Path) 
     assert (run / "best" / "predictions.csv").read_text() == predictions
 
 
+def test_a_damaged_checkpoint_is_not_paid_for_twice(tuner: Run, run: Path) -> None:
+    before = trials(run)
+    weights = next((run / "checkpoints").rglob("best.npz"))
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert tuner("doctor", run).code == 0
+    assert tuner("resume", run).code == 0
+    told = ["trial_id", "status", "score", "epochs"]
+    pd.testing.assert_frame_equal(trials(run)[told], before[told])
+
+
 def test_the_environment_of_a_search_does_not_change_one_that_is_taken_up(tuner: Run, run: Path) -> None:
     result = tuner("resume", run, TUNER_WORKERS="many", TUNER_MAX_EPOCHS_TOTAL="99")
     assert result.code == 0, result.stderr
@@ -94,7 +104,7 @@ def test_a_search_whose_time_is_over_before_its_first_epoch_says_how_to_go_on(
     result = tuner("search", "--data", images, *request, "--max-time", "1s")
     assert result.code == 1
     last = result.error_lines[-1]
-    assert last.startswith("error: out of time, 1 of 1 trials begun, and none has finished an epoch.")
+    assert last.startswith("error: out of time, 1 of 1 trials begun, and there is no winner yet.")
     assert "tuner resume short --max-time" in last
     assert tuner("resume", "short", "--max-time", "1h").code == 0
 

@@ -141,24 +141,43 @@ def test_a_trial_that_ends_as_its_time_does_has_ended_and_the_next_is_not_to_bla
     library.actors[0].tell(RUNG)
     assert pool.next_event(timeout=0) == (0, RUNG)
     assert library.actors[0].killed
-    pool.submit(0, task(tmp_path, "0002"))
-    library.actors[0].die()
-    ((number, event),) = heard(pool)
-    assert number == 0
-    assert isinstance(event, Lost)
-    assert event.trial_id == "0002"
+    assert pool.idle() == []
+    library.actors[1].start()
+    heard(pool)
+    second = task(tmp_path, "0002")
+    pool.submit(0, second)
+    assert heard(pool) == []
+    assert library.actors[1].requests == [second]
 
 
-def test_the_request_of_a_worker_that_is_refused_comes_back(start, library, said, tmp_path):
-    pool = start(2)
-    for actor in library.actors:
-        actor.start()
+def test_a_request_to_a_worker_that_cannot_start_comes_back(start, library, said, tmp_path):
+    pool = start()
+    library.actors[0].start()
     heard(pool)
     pool.submit(0, task(tmp_path))
-    library.actors[0].tell(Refused("its disk is full"))
-    assert heard(pool) == [(0, Lost("0001", "its disk is full"))]
-    assert pool.idle() == [1]
-    assert said == ["worker 1 on host-good is not used: its disk is full"]
+    library.actors[0].tell(Failure("0001", "oom", "no memory", ""))
+    heard(pool)
+    assert library.actors[0].killed
+    assert pool.idle() == []
+    pool.submit(0, task(tmp_path, "0002"))
+    library.actors[1].tell(Placed("host-good", "good"), Refused("no disk", of_node=False))
+    assert heard(pool) == [(0, Lost("0002", "no disk"))]
+    library.actors[2].start()
+    heard(pool)
+    assert pool.idle() == [0]
+    assert said == []
+
+
+def test_a_node_on_which_a_worker_is_ready_is_not_avoided(start, library, said):
+    pool = start(2)
+    library.actors[0].start()
+    library.actors[1].tell(Placed("host-good", "good"), Refused("it cannot reach '/there'", of_node=True))
+    heard(pool)
+    assert "label_selector" not in library.actors[2].options
+    library.actors[2].start()
+    heard(pool)
+    assert pool.idle() == [0, 1]
+    assert said == []
 
 
 def test_a_node_that_is_of_no_use_is_avoided_and_its_worker_finds_another(start, library, said):
@@ -193,7 +212,7 @@ def test_workers_may_die_long_after_one_was_refused(start, library, said):
 
 def test_a_search_ends_where_no_node_can_be_used(start, library):
     pool = start(8)
-    library.actors[0].tell(Placed("host-good", "good"), Refused("it cannot reach '/there'"))
+    library.actors[0].tell(Placed("host-good", "good"), Refused("it cannot reach '/there'", of_node=True))
     heard(pool)
     with pytest.raises(TunerError, match=r"no worker can be used: worker 1 on host-good .* '/there'"):
         heard(pool)

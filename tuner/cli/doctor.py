@@ -60,7 +60,7 @@ def _show_cluster(address: str, form: Format) -> None:
     if differing := [node.host for node in nodes if node.differs]:
         raise TunerError(
             f"{len(differing)} of {len(nodes)} nodes have other versions than this machine: "
-            f"{', '.join(differing)}. Install the same on all; a search leaves out workers that differ."
+            f"{', '.join(differing)}. Install the same on all; a search leaves out nodes that differ."
         )
     if silent := [node.host for node in nodes if node.status == "silent"]:
         raise TunerError(f"no answer from {', '.join(silent)}. Is tuner installed there?")

@@ -49,15 +49,21 @@ def dry_run(config: SearchConfig, quiet: bool) -> None:
     results = Path(config.results_dir).absolute()
     # Where the workers of a cluster would find the run, too.
     there = next(folder for folder in (results, *results.parents) if folder.is_dir())
-    with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, dir=there if config.cluster else None) as folder:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, dir=there if config.cluster else None)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write folder '{there}': {error.strerror}. Choose another with --results-dir."
+        ) from None
+    with folder as name:
         try:
-            with worker_pool(config, dataset, Path(folder), quiet) as pool:
+            with worker_pool(config, dataset, Path(name), quiet) as pool:
                 description = describe_space(config, dataset, pool, quiet)
                 _initial(config, description, quiet)
                 show_start(config, dataset, pool.device().device, description)
         finally:
             if config.storage:
-                remove_tree(reached_by_workers(Path(folder), config.model_dump()))
+                remove_tree(reached_by_workers(Path(name), config.model_dump()))
 
 
 def new_search(config: SearchConfig, quiet: bool) -> None:
@@ -180,7 +186,7 @@ def _search(
         if not run.ranked and outcome.status.startswith("out of"):
             status = outcome.status
             raise TunerError(
-                f"{outcome.note}, and none has finished an epoch. Give it more with: tuner resume "
+                f"{outcome.note}, and there is no winner yet. Give it more with: tuner resume "
                 f"{reference(path)} --max-time or --max-epochs-total"
             )
         evaluate_winner(run, dataset, pool)

@@ -129,6 +129,9 @@ def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:
         if not damaged or trial.status == FAILED:
             continue
         store.restart(trial.trial_id, trial.batch_size)
+        # It is not the search that is to pay for them twice.
+        if (spent := store.run().get("spent_epochs")) is not None:
+            store.set_run({"spent_epochs": spent - trial.epochs})
         findings.append(
             Finding(
                 f"checkpoint of trial {trial.trial_id}",

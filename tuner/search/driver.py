@@ -253,13 +253,13 @@ class Search:
         self._end_rung(trial)
         in_a_row = self._failures[trial.rung]
         if in_a_row >= self._config.max_failures:
-            raise TunerError(too_many(self._trials.values(), in_a_row, self._path))
+            raise TunerError(too_many(self._trials.values(), in_a_row, trial.rung, self._path))
 
     def _begin_again(self, trial: TrialRecord, batch_size: int) -> None:
         """Let a trial that ran out of memory start anew with smaller batches."""
         self._store.restart(trial.trial_id, batch_size)
         self._budget.settle(trial.trial_id)
-        self._reread(trial.trial_id)
+        self._leaders.update(self._reread(trial.trial_id))
         self._oracle.retry(trial.trial_id)
 
     def _fail(

@@ -15,14 +15,15 @@ def killed_too_often(attempts: int) -> str:
     return f"its process was killed {attempts} times before it finished an epoch."
 
 
-def too_many(trials: Iterable[TrialRecord], in_a_row: int, run_path: Path) -> str:
-    """Why a search stops after so many failures in a row: their reasons, the last error, what to do."""
+def too_many(trials: Iterable[TrialRecord], in_a_row: int, rung: int, run_path: Path) -> str:
+    """Why a search stops after so many failures in a row of a rung: reasons, the last error, what to do."""
     failed = [trial for trial in trials if trial.status == FAILED]
     reasons = Counter(trial.error.partition(":")[0] for trial in failed)
     counted = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
     last = failed[-1].error.rstrip(".")
+    where = f" in rung {rung}" if rung else ""
     return (
-        f"{in_a_row} trials in a row failed ({counted}); the last: {last}. "
+        f"{in_a_row} trials in a row failed{where} ({counted}); the last: {last}. "
         f"See '{run_path / ERRORS}', allow more with --max-failures, or run them again with: "
         f"tuner retry {reference(run_path)}"
     )

@@ -65,7 +65,7 @@ def require_no_checkpoints(path: Path, config: SearchConfig) -> None:
     """
     checkpoints = checkpoints_of(path, config.model_dump())
     with reaching(checkpoints):
-        taken = checkpoints.is_dir() and any(checkpoints.iterdir())
+        taken = checkpoints.is_dir() and any(entry.is_dir() for entry in checkpoints.iterdir())
     if taken:
         raise UsageError(
             f"'{checkpoints}' holds checkpoints of another run '{path.name}'. Choose another --name, or "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuner.errors import TunerError
+from tuner.errors import StorageError, TunerError
 from tuner.results.schema import TrialRecord
 from tuner.search.events import Listener, started
 from tuner.search.tasks import Tasks
@@ -18,12 +18,15 @@ def train_again(trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener
 
     Raises:
         TunerError: it fails this time.
+        StorageError: its checkpoint cannot be written.
     """
     for task in tasks.all_rungs(trial):
         for _ in range(MAX_LOST):
             answer = _answer(trial, task, pool, listener)
             if not isinstance(answer, Lost):
                 break
+        if isinstance(answer, Halt):
+            raise StorageError(answer.message)
         if not isinstance(answer, RungDone):
             reason = answer.message.rstrip(".")
             raise TunerError(f"the best trial, {trial.trial_id}, cannot be trained again: {reason}.")

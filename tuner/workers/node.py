@@ -6,7 +6,9 @@ import os
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from tuner.data.transport import Bytes, found_here, receive
 from tuner.errors import TunerError
 from tuner.training.task import StepsDone
 from tuner.workers.protocol import Event, Request, WorkerSetup
+
+# A shared folder may take so long to show what another machine has written.
+MARK_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Refused:
     """The worker is of no use where it is."""
 
     reason: str
+    of_node: bool
+    """Whether it would be of no use anywhere on its node; else another may be."""
 
 
 Told = Event | Placed | NeedsData | Refused
@@ -127,7 +134,7 @@ class NodeWorker:
             self._serve()
         except Exception as error:
             reason = str(error) if isinstance(error, TunerError) else f"{type(error).__name__}: {error}"
-            self._outbox.put(Refused(reason))
+            self._outbox.put(Refused(reason, of_node=False))
         except BaseException:
             # Else the thread alone would end, and the process go on telling that there is no news.
             os._exit(1)
@@ -138,7 +145,8 @@ class NodeWorker:
             self._outbox.put(
                 Refused(
                     f"it cannot reach '{setup.mark.parent}', where checkpoints are kept. Name a folder that "
-                    "all nodes have, or a URL such as s3://bucket/folder, with --storage"
+                    "all nodes have, or a URL such as s3://bucket/folder, with --storage",
+                    of_node=True,
                 )
             )
             return
@@ -164,7 +172,11 @@ def _node() -> str:
 
 
 def _reads(mark: Path, text: str) -> bool:
-    try:
-        return mark.read_text("utf-8") == text
-    except (OSError, ImportError, ValueError):
-        return False
+    end = time.monotonic() + MARK_S
+    while True:
+        with suppress(OSError, ImportError, ValueError):
+            if mark.read_text("utf-8") == text:
+                return True
+        if time.monotonic() >= end:
+            return False
+        time.sleep(MARK_S / 10)

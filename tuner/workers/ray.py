@@ -20,7 +20,8 @@ from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
 from tuner.workers.parcel import Parcel
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
-from tuner.workers.ray_cluster import Share, avoiding, connect, handlers_kept, nodes_with_room, options_of
+from tuner.workers.ray_cluster import Share, connect, handlers_kept, options_of
+from tuner.workers.room import Room
 from tuner.workers.state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
 
 # A worker with news reports at once, one without after so long: often enough to show progress, and seldom
@@ -29,8 +30,6 @@ REPORT_S = 0.5
 WORKERS_PER_REPORT_S = 200
 # How often the memory and the time of busy workers are looked at.
 WATCH_S = 1.0
-# After so long without a place for any worker, it is said what is waited for.
-PATIENCE_S = 10.0
 MARK_FILE = "reachable"
 
 
@@ -40,6 +39,7 @@ class _Actor(WorkerState):
     memory_mib: float = 0.0
     host: str = ""
     node: str = ""
+    killed: bool = False
 
 
 class RayPool:
@@ -58,27 +58,26 @@ class RayPool:
     ) -> None:
         self._share, self._say = share, say
         self._ray = connect(share.address)
+        self._mark = checkpoints / MARK_FILE
         try:
-            self._mark = checkpoints / MARK_FILE
             token = uuid.uuid4().hex
             replace_text(self._mark, token)
-            self._options = options_of(share, self._ray.cluster_resources())
+            options = options_of(share, self._ray.cluster_resources())
+            self._room = Room(self._ray, options, say)
             keras = {name: value for name, value in os.environ.items() if name == "KERAS_BACKEND"}
             self._setup = NodeSetup(
                 setup,
                 content(setup.dataset),
                 self._mark,
                 token,
-                threads_environment(int(self._options["num_cpus"])) | keras,
+                threads_environment(int(options["num_cpus"])) | keras,
                 MAX_KEPT_MIB,
             )
             self._parcel = Parcel(self._ray, setup.dataset)
             self._class = self._ray.remote(NodeWorker)
             self._events: deque[tuple[int, Event]] = deque()
             self._reports: dict[Any, int] = {}
-            self._watched, self._placed_at, self._told_of_waiting = 0.0, time.monotonic(), False
-            self._avoided: set[str] = set()
-            self._refusal = ""
+            self._watched = 0.0
             self._stillborn = [0] * share.workers
             self._here = installed_versions()
             self._backend: str | None = None
@@ -86,6 +85,7 @@ class RayPool:
             self._actors = [self._start(number) for number in range(share.workers)]
         except BaseException:
             self._ray.shutdown()
+            remove_file(self._mark)
             raise
 
     def idle(self) -> list[int]:
@@ -111,9 +111,6 @@ class RayPool:
         'timeout'.
         """
         actor = self._actors[number]
-        if actor.is_worn(actor.memory_mib):
-            self._end(number)
-            actor = self._actors[number] = self._start(number)
         actor.begin(request, limit_s)
         actor.handle.submit.remote(request)
 
@@ -173,8 +170,7 @@ class RayPool:
         self.close()
 
     def _start(self, number: int) -> _Actor:
-        options = avoiding(self._options, self._avoided)
-        actor = _Actor(handle=self._class.options(**options).remote(self._setup))
+        actor = _Actor(handle=self._class.options(**self._room.options).remote(self._setup))
         self._listen(number, actor)
         return actor
 
@@ -212,7 +208,12 @@ class RayPool:
         elif isinstance(told, NeedsData):
             actor.handle.take_data.remote(self._parcel.references())
         elif isinstance(told, Refused):
-            self._refuse(number, told.reason)
+            # Where another is ready, it is not the node.
+            others = (other for other in self._actors if other.node == actor.node and other.ready)
+            if told.of_node and not any(others):
+                self._refuse(number, told.reason)
+            else:
+                self._begin_anew(number, told.reason)
         else:
             if isinstance(told, Ready):
                 self._stillborn = [0] * len(self._stillborn)
@@ -221,6 +222,9 @@ class RayPool:
                     return
             actor.note(told, actor.memory_mib)
             self._events.append((number, told))
+            if actor.request is None and (actor.killed or actor.is_worn(actor.memory_mib)):
+                self._end(number)
+                self._actors[number] = self._start(number)
 
     def _difference(self, ready: Ready) -> str | None:
         """What a worker has otherwise than this machine, and its results therefore too.
@@ -237,14 +241,38 @@ class RayPool:
     def _refuse(self, number: int, reason: str) -> None:
         """Do without a node, and let the worker that was there find another."""
         actor = self._actors[number]
-        self._refusal = f"{self.place(number)} is not used: {reason}"
-        if actor.node not in self._avoided:
-            self._say(self._refusal)
-        self._avoided.add(actor.node)
+        self._room.avoid(actor.node, f"{self.place(number)} is not used: {reason}")
+        self._replace(number, reason)
+
+    def _replace(self, number: int, cause: str) -> None:
+        """Start another worker in the place of one that never was ready."""
+        actor = self._actors[number]
         self._end(number)
-        if actor.request is not None:
-            self._events.append((number, Lost(actor.trial_id, reason)))
         self._actors[number] = self._start(number)
+        if actor.request is not None:
+            self._events.append((number, Lost(actor.trial_id, cause)))
+
+    def _begin_anew(self, number: int, cause: str) -> None:
+        """Replace a worker that ended while it started, but not for ever.
+
+        Counted for each by itself: a node takes all its workers with it, those yet to be started too.
+
+        Raises:
+            TunerError: no worker can be started.
+        """
+        self._stillborn[number] += 1
+        if self._stillborn[number] < MAX_STILLBORN:
+            self._replace(number, cause)
+            return
+        self._end(number)
+        what = f"{MAX_STILLBORN} workers in a row ended while they started: {cause.rstrip('.')}. "
+        if self._backend is None or not self._reports:
+            raise TunerError(f"{what}Compare the nodes with: tuner doctor --cluster {self._share.address}")
+        self._say(f"{what}There is one worker less")
+        actor = self._actors[number]
+        if actor.request is not None:
+            self._events.append((number, Lost(actor.trial_id, cause)))
+        actor.request, actor.host = None, ""
 
     def _bury(self, number: int, error: Exception) -> None:
         """Replace a worker that died, and answer for it."""
@@ -252,12 +280,9 @@ class RayPool:
         self._ray.kill(actor.handle)  # one that is only out of reach must not go on beside its successor
         cause = str(error).strip().splitlines()[-1].strip().rstrip(".")  # above it are Ray's own frames
         if actor.ready is None:
-            # Counted for each by itself: a node takes all its workers with it, those yet to be started too.
-            self._stillborn[number] += 1
-            if self._stillborn[number] >= MAX_STILLBORN:
-                self._give_up(number, cause)
-                return
-        elif actor.verdict is None:
+            self._begin_anew(number, cause)
+            return
+        if actor.verdict is None:
             after = "; its trial goes on elsewhere from its checkpoint" if actor.trial_id else ""
             self._say(f"{self.place(number)} is gone{after}")
         self._actors[number] = self._start(number)
@@ -269,50 +294,25 @@ class RayPool:
             answer = Lost(actor.trial_id, f"the worker is gone: {cause}")
         self._events.append((number, answer))
 
-    def _give_up(self, number: int, cause: str) -> None:
-        """Do without a worker that cannot be started, while others can.
-
-        Raises:
-            TunerError: there are no others.
-        """
-        what = f"{MAX_STILLBORN} workers in a row ended while they started: {cause}. "
-        if self._backend is None or not self._reports:
-            raise TunerError(f"{what}Compare the nodes with: tuner doctor --cluster {self._share.address}")
-        self._say(f"{what}There is one worker less")
-        actor = self._actors[number]
-        if actor.request is not None:
-            self._events.append((number, Lost(actor.trial_id, cause)))
-        actor.request = None
-
     def _watch(self) -> None:
         """End workers that take more memory or time than they may; say so where there is no room for any."""
         now = time.monotonic()
         if now - self._watched < WATCH_S:
             return
         self._watched = now
-        if any(actor.host for actor in self._actors):
-            self._placed_at, self._told_of_waiting = now, False
-        elif now - self._placed_at > PATIENCE_S and not self._told_of_waiting:
-            self._told_of_waiting = True
-            wanted = f"{self._options['num_cpus']:g} CPU, {self._options['num_gpus']:g} GPU"
-            self._say(f"waiting for a node of the cluster with room for a worker ({wanted})")
-        if self._refusal and self._backend is None:
-            self._require_another_node()
+        self._room.look(any(actor.host for actor in self._actors))
+        if self._backend is None:
+            self._room.require_another_node()
         for actor in self._actors:
             verdict = actor.excess(actor.memory_mib, self._share.memory_mib or float("inf"))
             if verdict is not None:
-                actor.verdict = verdict
+                actor.verdict, actor.killed = verdict, True
                 self._ray.kill(actor.handle)
 
-    def _require_another_node(self) -> None:
-        """End a search that no node there is can serve."""
-        nodes = nodes_with_room(self._ray, self._options)
-        if nodes and nodes <= self._avoided:
-            raise TunerError(f"no worker can be used: {self._refusal}.")
-
     def _first_idle(self) -> int:
-        # Who waits here has no use for news of workers that come and go.
+        # Who waits here has no use for news of workers that come and go, but is told of a wait of its own.
         self._events.clear()
+        self._room.wait_again()
         while not (found := self.idle()):
             self._watch()
             self._collect(WATCH_S)

@@ -7,7 +7,7 @@ import math
 import os
 import signal
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -64,23 +64,6 @@ def options_of(share: Share, total: dict[str, float]) -> dict[str, Any]:
     memory = {} if share.memory_mib is None else {"memory": int(share.memory_mib * 2**20)}
     # One call waits for news while others bring requests.
     return {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_concurrency": 4, **memory}
-
-
-def avoiding(options: dict[str, Any], nodes: Collection[str]) -> dict[str, Any]:
-    """Return the options of an actor that may be anywhere but on these nodes."""
-    if not nodes:
-        return options
-    return {**options, "label_selector": {"ray.io/node-id": f"!in({','.join(sorted(nodes))})"}}
-
-
-def nodes_with_room(ray: Any, options: dict[str, Any]) -> set[str]:
-    """Return the ids of the nodes that an actor with these options fits on, were they empty."""
-    wanted = {"CPU": options["num_cpus"], "GPU": options["num_gpus"]}
-    return {
-        node["NodeID"]
-        for node in ray.nodes()
-        if node["Alive"] and all(node["Resources"].get(name, 0) >= wanted[name] for name in wanted)
-    }
 
 
 def _gpu_share(gpus: float, workers: int) -> float:
