@@ -248,6 +248,19 @@ def test_a_worker_that_cannot_start_is_done_without_while_others_train(start, li
     assert pool.idle() == [0]
 
 
+def test_one_that_says_why_it_cannot_start_is_told_of_once(start, library, said):
+    pool = start(2)
+    library.actors[0].start()
+    heard(pool)
+    for _ in range(3):
+        library.actors[-1].tell(Placed("host-bad", "bad"), Refused("no disk", of_node=False))
+        heard(pool)
+    library.actors[-1].die()
+    heard(pool)
+    assert said == ["3 workers in a row ended while they started: no disk. There is one worker less"]
+    assert pool.idle() == [0]
+
+
 def test_a_search_ends_where_no_worker_can_start(start, library):
     pool = start()
     for _ in range(2):

@@ -136,7 +136,7 @@ def _require_budget(run: RunView, config: SearchConfig) -> None:
     if _failed(run) and not budget.allows():
         raise UsageError(
             f"run '{run.run_id}' is out of {budget.exceeded}: its failed trials cannot be run again. Give it "
-            f"more with --max-time or --max-epochs-total."
+            "more with --max-time or --max-epochs-total."
         )
 
 

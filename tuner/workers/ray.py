@@ -177,10 +177,13 @@ class RayPool:
     def _listen(self, number: int, actor: _Actor) -> None:
         self._reports[actor.handle.report.remote(self._report_s)] = number
 
-    def _end(self, number: int) -> None:
-        """End a worker that is to be replaced, and hear no more of it."""
-        self._ray.kill(self._actors[number].handle)
+    def _end(self, number: int, cause: str = "") -> None:
+        """End a worker, hear no more of it, and answer its request, if it has one, with why it is lost."""
+        actor = self._actors[number]
+        self._ray.kill(actor.handle)
         self._reports = {report: other for report, other in self._reports.items() if other != number}
+        if actor.request is not None:
+            self._events.append((number, Lost(actor.trial_id, cause)))
 
     def _collect(self, wait_s: float) -> None:
         """Take the reports that there are, or the first that comes."""
@@ -242,15 +245,8 @@ class RayPool:
         """Do without a node, and let the worker that was there find another."""
         actor = self._actors[number]
         self._room.avoid(actor.node, f"{self.place(number)} is not used: {reason}")
-        self._replace(number, reason)
-
-    def _replace(self, number: int, cause: str) -> None:
-        """Start another worker in the place of one that never was ready."""
-        actor = self._actors[number]
-        self._end(number)
+        self._end(number, reason)
         self._actors[number] = self._start(number)
-        if actor.request is not None:
-            self._events.append((number, Lost(actor.trial_id, cause)))
 
     def _begin_anew(self, number: int, cause: str) -> None:
         """Replace a worker that ended while it started, but not for ever.
@@ -261,18 +257,17 @@ class RayPool:
             TunerError: no worker can be started.
         """
         self._stillborn[number] += 1
+        handle = self._actors[number].handle
+        self._end(number, cause)
         if self._stillborn[number] < MAX_STILLBORN:
-            self._replace(number, cause)
+            self._actors[number] = self._start(number)
             return
-        self._end(number)
+        # Its place stays empty, and nobody listens there.
+        self._actors[number] = _Actor(handle=handle)
         what = f"{MAX_STILLBORN} workers in a row ended while they started: {cause.rstrip('.')}. "
         if self._backend is None or not self._reports:
             raise TunerError(f"{what}Compare the nodes with: tuner doctor --cluster {self._share.address}")
         self._say(f"{what}There is one worker less")
-        actor = self._actors[number]
-        if actor.request is not None:
-            self._events.append((number, Lost(actor.trial_id, cause)))
-        actor.request, actor.host = None, ""
 
     def _bury(self, number: int, error: Exception) -> None:
         """Replace a worker that died, and answer for it."""
