@@ -1,5 +1,6 @@
 import math
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -206,3 +207,22 @@ def test_the_score_at_the_end_of_each_rung_is_kept(store):
     finish(store, rung=1)
     store.start_rung(record("0002"))
     assert store.rung_scores() == {"0001": [0.5, 0.75], "0002": [None]}
+
+
+def test_a_store_that_is_there_has_its_tables_and_facts(tmp_path):
+    paths = [tmp_path / str(number) / "run.sqlite" for number in range(30)]
+
+    def facts(path):
+        while not path.exists():
+            pass
+        store = Store(path)
+        try:
+            return store.run()
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(1) as reader:
+        for path in paths:
+            found = reader.submit(facts, path)
+            Store.create(path, {"seed": 7}).close()
+            assert found.result() == {"seed": 7}

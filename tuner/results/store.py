@@ -54,13 +54,15 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, run: dict[str, Any]) -> Store:
-        """Make the store of a new run with its facts (values that JSON can hold)."""
-        connection = connect(path)
-        connection.executescript(f"BEGIN; {SCHEMA_SQL} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        connection.close()
-        store = cls(path)
-        store.set_run(run)
-        return store
+        """Make the store of a new run with its facts (values that JSON can hold); it appears with them."""
+        with replacing(path) as draft:
+            connection = connect(draft)
+            connection.executescript(f"BEGIN; {SCHEMA_SQL} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            connection.close()
+            store = cls(draft)
+            store.set_run(run)
+            store.close()
+        return cls(path)
 
     def close(self) -> None:
         self._connection.close()
