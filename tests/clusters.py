@@ -10,8 +10,13 @@ from typing import Any
 
 import psutil
 
-# Of the test process, and so of all nodes and drivers that it starts.
-ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+# Of the test process, and so of all nodes and drivers that it starts. With gRPC's handlers of forks, Ray's
+# server for clients crashes at times when it starts.
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
+}
 
 
 class Nodes:

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -252,6 +254,34 @@ def test_asynchronous_halving_runs_on_a_cluster_reached_from_elsewhere(
     epochs = sorted(trial.epochs for trial in open_run(undisturbed.parent / "asha").trials)
     assert len(epochs) == 9
     assert epochs[-1] == 9
+
+
+def test_a_server_for_clients_that_crashes_as_it_starts_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = tmp_path / "starts"
+    shell = tmp_path / "bash"  # Ray starts its servers with it
+    shell.write_text(f"""#!/bin/sh
+case "$*" in *specific-server*)
+    echo >> '{starts}'
+    [ "$(wc -l < '{starts}')" -gt 1 ] || kill -SEGV $$
+esac
+exec {shutil.which("bash")} "$@"
+""")
+    shell.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", "5")
+    with cluster(tmp_path) as nodes:
+        result = subprocess.run(
+            command("doctor", "--cluster", nodes.client_address),
+            env=environment(HIDDEN_CACHE),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    assert result.returncode == 0, result.stderr
+    assert len(starts.read_text().splitlines()) == 2
 
 
 def test_a_cluster_that_asks_for_a_token_says_so_in_one_line(

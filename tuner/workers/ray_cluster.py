@@ -28,6 +28,8 @@ _HINTS = {
     "ray": f"Correct the address; {_TOKEN}",
 }
 
+_ATTEMPTS = 3
+
 
 @dataclass(frozen=True)
 class Share:
@@ -96,8 +98,7 @@ def connect(address: str) -> Any:
         *(ConnectionError, TimeoutError, RuntimeError, ValueError, OSError),
         ray.exceptions.RayError,
     ) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise UsageError(f"no Ray cluster at '{address}': {reason}. {_HINTS[address[:3]]}.") from None
+        raise UsageError(f"no Ray cluster at '{address}': {_reason(error)}. {_HINTS[address[:3]]}.") from None
     return ray
 
 
@@ -107,9 +108,28 @@ def _init(ray: Any, address: str) -> None:
     if address == "local":
         ray.init("local", num_cpus=num_cores(), include_dashboard=False, **quiet)
     else:
-        ray.init(address, **quiet)
+        _join(ray, address, quiet)
     # It would tell of nodes that die on stdout, which is for data, and no option keeps it from that.
     ray._private.worker.print_worker_logs = _say_nothing
+
+
+def _join(ray: Any, address: str, options: dict[str, Any]) -> None:
+    # The head node forks a server for each client out of a process with threads, which at times kills it.
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            ray.init(address, **options)
+        except ConnectionAbortedError:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return
+
+
+def _reason(error: Exception) -> str:
+    """What an exception says, in one line; Ray puts tracebacks of the other side into some."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    traced = any(line.startswith("Traceback") for line in lines)
+    return " ".join((lines[-1] if traced else " ".join(lines)).split()).rstrip(".")
 
 
 def _say_nothing(*_: object) -> None:
