@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Files side by side, in the order of their folders: the slow ones of tests/cli come early.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 KILLS ?= 200
 
 .PHONY: demo test test-slow test-faults test-jax test-torch lint wheel clean
@@ -13,19 +16,19 @@ demo: $(VENV)/.installed
 	$(BIN)/tuner best --export model.keras
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m ""
+	$(PYTEST) -m ""
 
 # The tests of training and search on another backend; PyTorch is to be installed into .venv by hand.
 OTHER_BACKEND = tests/training tests/cli/test_search.py
 
 test-jax: $(VENV)/.installed-dev
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(OTHER_BACKEND)
+	KERAS_BACKEND=jax $(PYTEST) $(OTHER_BACKEND)
 
 test-torch: $(VENV)/.installed-dev
-	KERAS_BACKEND=torch $(BIN)/python -m pytest $(OTHER_BACKEND)
+	KERAS_BACKEND=torch $(PYTEST) $(OTHER_BACKEND)
 
 # Kills real searches at random moments and compares them with one that nobody killed; half an hour or more.
 test-faults: $(VENV)/.installed-dev
