@@ -281,7 +281,7 @@ exec {shutil.which("bash")} "$@"
             check=False,
         )
     assert result.returncode == 0, result.stderr
-    assert len(starts.read_text().splitlines()) == 2
+    assert len(starts.read_text().splitlines()) >= 2
 
 
 def test_a_cluster_that_asks_for_a_token_says_so_in_one_line(
