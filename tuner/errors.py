@@ -31,3 +31,8 @@ class InterruptedRunError(TunerError):
     """The user or the system asked the run to stop; its state is saved."""
 
     exit_code = 130
+
+
+def one_line(error: Exception) -> str:
+    """What an exception says, on one line; its name where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuner.errors import StorageError, TunerError, UsageError
+from tuner.errors import StorageError, TunerError, UsageError, one_line
 
 DRAFT_PREFIX = "draft-"
 # What tells that a file is not there, or damaged. All else that the library of a URL raises, each its own,
@@ -49,16 +49,14 @@ def _at_url(text: str) -> Path:
     except UsageError:
         raise
     except (ImportError, ValueError) as error:
-        reason = " ".join(str(error).split())
         raise UsageError(
-            f"cannot use storage '{text}': {reason}. URLs need pip install 'kt-search[ray]' and the package "
-            "of their kind, such as s3fs or gcsfs."
+            f"cannot use storage '{text}': {one_line(error)}. URLs need pip install 'kt-search[ray]' and the "
+            "package of their kind, such as s3fs or gcsfs."
         ) from None
     except Exception as error:  # of the library behind it, which may be any
-        reason = " ".join(str(error).split())
         raise UsageError(
-            f"cannot reach storage '{text}': {type(error).__name__}: {reason}. Give a folder or URL that can "
-            "be read and written."
+            f"cannot reach storage '{text}': {type(error).__name__}: {one_line(error)}. Give a folder or URL "
+            "that can be read and written."
         ) from None
     return found  # type: ignore[no-any-return]
 
@@ -93,9 +91,9 @@ def reaching(path: Path) -> Iterator[None]:
     except Exception as error:
         if _is_here(path):
             raise
-        reason = " ".join(str(error).split())
         raise StorageError(
-            f"cannot reach '{path}': {type(error).__name__}: {reason}. Go on when the storage is back."
+            f"cannot reach '{path}': {type(error).__name__}: {one_line(error)}. "
+            "Go on when the storage is back."
         ) from None
 
 

@@ -97,6 +97,19 @@ def ended(process: subprocess.Popen[str]) -> str:
     return output
 
 
+def outside(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end that knows of no cluster but what it is told."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(HIDDEN_CACHE) | variables,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
 def outcome(run: Path) -> list[tuple[object, ...]]:
     """All of a run that does not depend on clocks."""
     trials = [
@@ -272,14 +285,7 @@ exec {shutil.which("bash")} "$@"
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", "5")
     with cluster(tmp_path) as nodes:
-        result = subprocess.run(
-            command("doctor", "--cluster", nodes.client_address),
-            env=environment(HIDDEN_CACHE),
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        result = outside("doctor", "--cluster", nodes.client_address, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert len(starts.read_text().splitlines()) >= 2
 
@@ -287,16 +293,8 @@ exec {shutil.which("bash")} "$@"
 def test_a_cluster_that_asks_for_a_token_says_so_in_one_line(
     nodes: Nodes, work: Path, images: Path, tmp_path: Path
 ) -> None:
-    result = subprocess.run(
-        command("search", "--data", images, *ON_CLUSTER),
-        cwd=work,
-        env=environment(HIDDEN_CACHE)
-        | {"RAY_ADDRESS": nodes.address, "RAY_AUTH_MODE": "token", "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    there = {"RAY_ADDRESS": nodes.address, "RAY_AUTH_MODE": "token", "HOME": str(tmp_path)}
+    result = outside("search", "--data", images, *ON_CLUSTER, cwd=work, **there)
     assert result.returncode == 2, result.stderr
     assert result.stderr.splitlines()[-1].startswith("error: no Ray cluster at 'auto': ")
     assert "RAY_AUTH_TOKEN" in result.stderr.splitlines()[-1]

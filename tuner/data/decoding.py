@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tuner.data import jpegs
 from tuner.data.listing import Encoded, UnreadableError
+from tuner.errors import one_line
 
 MAX_PIXELS = cast(int, Image.MAX_IMAGE_PIXELS)
 """Images with more pixels are left out: they could take gigabytes. Pillow's own bound, 89 million."""
@@ -207,4 +208,4 @@ def _reason(error: Exception) -> str:
         return "not an image, or of an unknown format"
     if isinstance(error, (struct.error, zlib.error, EOFError, IndexError)):
         return "broken or cut off"
-    return " ".join(str(error).split())[:100] or type(error).__name__
+    return one_line(error)[:100]

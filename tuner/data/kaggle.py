@@ -16,7 +16,7 @@ import numpy as np
 from tuner.data.layout import SPLITS
 from tuner.data.listing import NO_SPLIT, printable
 from tuner.data.sources import open_source
-from tuner.errors import DataError, TunerError, UsageError
+from tuner.errors import DataError, TunerError, UsageError, one_line
 
 TOKEN_PAGE = "https://www.kaggle.com/settings/api"
 
@@ -164,7 +164,7 @@ def _by_hand(name: str) -> str:
 
 def _line(error: Exception) -> str:
     """The message of an error on one line."""
-    return printable(" ".join(str(error).split()))[:_SHOWN_CHARACTERS]
+    return printable(one_line(error))[:_SHOWN_CHARACTERS]
 
 
 def _require_known_counts(name: str, path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from sys import intern
@@ -56,12 +56,12 @@ class Store:
     def create(cls, path: Path, run: dict[str, Any]) -> Store:
         """Make the store of a new run with its facts (values that JSON can hold); it appears with them."""
         with replacing(path) as draft:
-            connection = connect(draft)
-            connection.executescript(f"BEGIN; {SCHEMA_SQL} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-            connection.close()
-            store = cls(draft)
-            store.set_run(run)
-            store.close()
+            with closing(connect(draft)) as connection:
+                connection.executescript(
+                    f"BEGIN; {SCHEMA_SQL} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                )
+            with closing(cls(draft)) as store:
+                store.set_run(run)
         return cls(path)
 
     def close(self) -> None:
@@ -74,14 +74,11 @@ class Store:
             StorageError: the copy cannot be written.
         """
         with replacing(self._path.with_name(BACKUP_FILE)) as draft:
-            draft.unlink(missing_ok=True)
-            copy = sqlite3.connect(draft)
             try:
-                self._connection.backup(copy)
+                with closing(sqlite3.connect(draft)) as copy:
+                    self._connection.backup(copy)
             except sqlite3.DatabaseError as error:
                 raise OSError(str(error)) from None
-            finally:
-                copy.close()
 
     def set_run(self, facts: dict[str, Any]) -> None:
         """Add or replace facts of the run."""

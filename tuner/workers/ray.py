@@ -20,7 +20,7 @@ from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
 from tuner.workers.parcel import Parcel
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
-from tuner.workers.ray_cluster import Share, connect, handlers_kept, options_of
+from tuner.workers.ray_cluster import Share, connect, handlers_kept, last_line, options_of
 from tuner.workers.room import Room
 from tuner.workers.state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
 
@@ -257,13 +257,12 @@ class RayPool:
             TunerError: no worker can be started.
         """
         self._stillborn[number] += 1
-        handle = self._actors[number].handle
         self._end(number, cause)
         if self._stillborn[number] < MAX_STILLBORN:
             self._actors[number] = self._start(number)
             return
         # Its place stays empty, and nobody listens there.
-        self._actors[number] = _Actor(handle=handle)
+        self._actors[number] = _Actor(handle=self._actors[number].handle)
         what = f"{MAX_STILLBORN} workers in a row ended while they started: {cause.rstrip('.')}. "
         if self._backend is None or not self._reports:
             raise TunerError(f"{what}Compare the nodes with: tuner doctor --cluster {self._share.address}")
@@ -273,7 +272,7 @@ class RayPool:
         """Replace a worker that died, and answer for it."""
         actor = self._actors[number]
         self._ray.kill(actor.handle)  # one that is only out of reach must not go on beside its successor
-        cause = str(error).strip().splitlines()[-1].strip().rstrip(".")  # above it are Ray's own frames
+        cause = last_line(error)
         if actor.ready is None:
             self._begin_anew(number, cause)
             return

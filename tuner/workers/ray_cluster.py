@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.errors import UsageError
+from tuner.errors import UsageError, one_line
 from tuner.training.device import num_cores
 
 # Set where unset before Ray is imported: it neither reports home nor hides GPUs from other libraries.
@@ -27,7 +27,7 @@ _HINTS = {
     "aut": f"Start one with: ray start --head; {_TOKEN}",
     "ray": f"Correct the address; {_TOKEN}",
 }
-
+# A head node forks a server for each client out of a process with threads, which at times kills it.
 _ATTEMPTS = 3
 
 
@@ -98,7 +98,8 @@ def connect(address: str) -> Any:
         *(ConnectionError, TimeoutError, RuntimeError, ValueError, OSError),
         ray.exceptions.RayError,
     ) as error:
-        raise UsageError(f"no Ray cluster at '{address}': {_reason(error)}. {_HINTS[address[:3]]}.") from None
+        reason = last_line(error) if "Traceback" in str(error) else one_line(error).rstrip(".")
+        raise UsageError(f"no Ray cluster at '{address}': {reason}. {_HINTS[address[:3]]}.") from None
     return ray
 
 
@@ -114,7 +115,6 @@ def _init(ray: Any, address: str) -> None:
 
 
 def _join(ray: Any, address: str, options: dict[str, Any]) -> None:
-    # The head node forks a server for each client out of a process with threads, which at times kills it.
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             ray.init(address, **options)
@@ -125,11 +125,10 @@ def _join(ray: Any, address: str, options: dict[str, Any]) -> None:
             return
 
 
-def _reason(error: Exception) -> str:
-    """What an exception says, in one line; Ray puts tracebacks of the other side into some."""
+def last_line(error: Exception) -> str:
+    """What an exception says below frames of the other side that Ray shows, without a full stop."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    traced = any(line.startswith("Traceback") for line in lines)
-    return " ".join((lines[-1] if traced else " ".join(lines)).split()).rstrip(".")
+    return lines[-1].strip().rstrip(".")
 
 
 def _say_nothing(*_: object) -> None:
