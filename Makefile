@@ -9,7 +9,10 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist
 
 KILLS ?= 200
 
-.PHONY: demo test test-slow test-faults test-jax test-torch lint wheel clean
+# What the default run leaves out: real worker processes, kills, Ray, a browser.
+REAL = process or faults or ray or browser
+
+.PHONY: demo test test-processes test-slow test-faults test-jax test-torch lint wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tuner search --space sequential --max-trials 50
@@ -17,6 +20,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(PYTEST)
+
+test-processes: $(VENV)/.installed-dev
+	$(PYTEST) -m "($(REAL)) and not slow"
 
 test-slow: $(VENV)/.installed-dev
 	$(PYTEST) -m ""

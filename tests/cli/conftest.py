@@ -1,6 +1,9 @@
 """Running the command, and tiny images to run it on."""
 
+import contextlib
+import io
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.pools import InlinePool, workers_in
 from tuner.cli import main
+from tuner.workers.protocol import Pool
 
 SIDE = 8
 
@@ -67,25 +72,69 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+def run_command(
+    *arguments: object, cwd: Path, cache: Path, pool: type[Pool] | None = InlinePool, **variables: str
+) -> Result:
+    """Run `tuner` in this process, in a folder, with these variables.
+
+    Args:
+        pool: Where its workers are; None: in processes, as for users.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        workers_in(pool) if pool else contextlib.nullcontext(),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.chdir(cwd)
+        for name in os.environ.keys() - environment(cache).keys():
+            patch.delenv(name)
+        for name, value in (environment(cache) | variables).items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["tuner", *map(str, arguments)])
+        code = main.run()
+    return Result(code, out.getvalue(), err.getvalue())
+
+
 @pytest.fixture
-def tuner(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """Run `tuner` with arguments in an empty folder; its workers are processes, as always."""
-    for name in [name for name in os.environ if name.startswith("TUNER_")]:
-        monkeypatch.delenv(name)
+def tuner(request: pytest.FixtureRequest, tmp_path: Path, cache: Path) -> Run:
+    """Run `tuner` with arguments in an empty folder. Its workers are processes in tests marked so."""
+    real = any(request.node.get_closest_marker(name) for name in ("process", "faults", "ray"))
 
     def run(*arguments: object, cwd: Path = tmp_path, **variables: str) -> Result:
-        capsys.readouterr()
-        with monkeypatch.context() as patch:
-            patch.chdir(cwd)
-            patch.setenv("TUNER_CACHE_DIR", str(cache))
-            patch.setenv("TUNER_REUSE", "false")  # as in `environment`
-            for name, value in variables.items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["tuner", *map(str, arguments)])
-            code = main.run()
-        out, err = capsys.readouterr()
-        return Result(code, out, err)
+        return run_command(*arguments, cwd=cwd, cache=cache, pool=None if real else InlinePool, **variables)
 
     return run
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A search that is over: the folder that holds results/first, and what the command said."""
+
+    folder: Path
+    result: Result
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "results" / "first"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> Finished:
+    """Hyperband over four configurations of `sequential`, seed 7; only to be read."""
+    folder = tmp_path_factory.mktemp("finished")
+    request = ("--max-trials", 4, "--max-epochs", 3, "--batch-size", 4, "--seed", 7, "--name", "first")
+    small = ("--hp", "filters=20|40", "--hp", "units_1=100|200|300", "--hp", "units_2=100|200")
+    result = run_command(
+        "search", "--space", "sequential", "--data", images, *request, *small, cwd=folder, cache=cache
+    )
+    assert result.code == 0, result.stderr
+    return Finished(folder, result)
+
+
+@pytest.fixture
+def copy_of_finished(finished: Finished, tmp_path: Path) -> Path:
+    """A folder that holds a copy of results/first, to change."""
+    shutil.copytree(finished.folder / "results", tmp_path / "results")
+    return tmp_path

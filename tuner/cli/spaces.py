@@ -126,10 +126,9 @@ def _load(reference: str, spec: DataSpec) -> SpaceHyperModel:
     """The space with Keras loaded; an unknown one is refused before that."""
     check_reference(reference)
 
-    from tuner.training.device import quiet_import
+    from tuner.training.device import load_backend
 
-    with quiet_import():
-        import keras_tuner  # noqa: F401 - and Keras with its backend
+    load_backend()
 
     from tuner.search.hypermodel import SpaceHyperModel
 

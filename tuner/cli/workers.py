@@ -20,7 +20,7 @@ from tuner.search.identity import check_names, check_space
 from tuner.search.oracles import make_plan
 from tuner.search.run_folder import locked
 from tuner.search.weights import WEIGHTS, weights_value
-from tuner.training.device import quiet_import
+from tuner.training.device import load_backend
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, Halt, Pool, WorkerSetup
 
@@ -66,8 +66,7 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, quiet: bo
         UsageError: the model does not report the objective.
     """
     with waiting("loading Keras and the search space", quiet):
-        with quiet_import():
-            import keras_tuner  # noqa: F401 - takes seconds, in which the worker loads its own
+        load_backend()  # takes seconds, in which the worker loads its own
         plan = make_plan(config)
         images = len(dataset.splits["train"]) * plan.passes / plan.trials
         batch_size = config.batch_size or DEFAULT_BATCH_SIZE

@@ -12,7 +12,7 @@ from tuner.errors import TunerError, UsageError
 from tuner.evaluation.onnx_operations import register_operations
 from tuner.evaluation.runtimes import INPUT, OUTPUT, Format
 from tuner.training.build import first_line, gives_logits, probabilities
-from tuner.training.device import quiet_import
+from tuner.training.device import load_backend, quiet_import
 from tuner.training.loop import KerasLoop
 
 _REDUCED = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
@@ -24,8 +24,8 @@ def require_tensorflow(form: Format) -> None:
     Raises:
         UsageError: it computes with another backend.
     """
-    with quiet_import():
-        import keras
+    load_backend()
+    import keras
 
     backend = keras.config.backend()
     if form != "keras" and backend != "tensorflow":

@@ -19,7 +19,7 @@ from tuner.evaluation.thresholds import NOTHING_CHOSEN, Chosen
 from tuner.results.query import find_run, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
 from tuner.training.build import first_line, probabilities
-from tuner.training.device import quiet_import
+from tuner.training.device import load_backend
 from tuner.training.loop import KerasLoop
 from tuner.training.pipeline import EVALUATION_BATCH
 
@@ -131,8 +131,8 @@ def load_model(facts: ModelFacts) -> TrainedModel:
     if model_format(facts.path) != "keras":
         height, width, channels = map(int, read_facts(facts.path)["image_shape"])
         return TrainedModel(facts, (height, width, channels), Runtime(facts.path))
-    with quiet_import():
-        import keras
+    load_backend()
+    import keras
 
     try:
         with warnings.catch_warnings():

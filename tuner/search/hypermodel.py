@@ -61,7 +61,7 @@ class SpaceHyperModel:
         Raises:
             SpaceError: the space cannot be found or imported.
         """
-        space = _loaded(self.reference, self.source)
+        space = loaded_space(self.reference, self.source)
         return space.build(hp, self.spec) if space.wants_spec else space.build(hp)
 
     def training(self, hp: kt.HyperParameters) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class SpaceHyperModel:
         Raises:
             SpaceError: it declares a name or a value that the training has not, or build such a name.
         """
-        declare = _loaded(self.reference, self.source).training
+        declare = loaded_space(self.reference, self.source).training
         if declare is None:
             return ()
         of_model = {parameter.name for parameter in hp.space}
@@ -89,7 +89,7 @@ class SpaceHyperModel:
     @property
     def presets(self) -> dict[str, dict[str, Any]]:
         """Configurations that the space names: values by hyperparameter; the others have their default."""
-        return _loaded(self.reference, self.source).presets
+        return loaded_space(self.reference, self.source).presets
 
 
 def _check_training(parameter: Any) -> None:
@@ -131,7 +131,7 @@ def _unpacked(reference: str, source: str) -> str:
 
 
 @functools.cache
-def _loaded(reference: str, source: str | None) -> _Space:
+def loaded_space(reference: str, source: str | None) -> _Space:
     """What there is of a space, imported once in a process; a HyperModel class is created once."""
     found: Any = resolve(reference if source is None else _unpacked(reference, source))
     owner = found() if isinstance(found, type) else sys.modules[found.__module__]

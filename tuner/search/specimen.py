@@ -73,7 +73,7 @@ def build_specimen(hypermodel: SpaceHyperModel, values: Values) -> Specimen:
         TrialError: build raised, or gave no compiled Keras model with an output per class.
         SpaceError: the space cannot be found or imported.
     """
-    keras.utils.clear_session()  # layer names count from zero again
+    keras.utils.clear_session(free_memory=False)  # layer names count from zero again
     keras.utils.set_random_seed(0)
     spec = hypermodel.spec
     images: Any = _Images(spec.image_shape, tuple(map(str, range(spec.num_classes))))

@@ -22,13 +22,13 @@ def code_hash() -> str:
             continue
         path = Path(file)
         own = name.partition(".")[0] == "search_spaces"
-        if (own or not _is_installed(path.parent)) and path.is_file():
+        if (own or not is_installed(path.parent)) and path.is_file():
             hasher.update(path.name.encode() + b"\0" + path.read_bytes())
     return hasher.hexdigest()
 
 
 @cache
-def _is_installed(folder: Path) -> bool:
+def is_installed(folder: Path) -> bool:
     """True for a folder of the standard library or of an installed package; many modules share a few."""
     resolved = folder.resolve()
     return not _installation().isdisjoint((resolved, *resolved.parents))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import logging
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from tuner.data.cache import cache_root
 
@@ -21,6 +24,34 @@ _DEFAULTS = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
     "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**30),
 }
+
+
+# Keras and TensorFlow import these where they are installed, for functions that nothing here uses. They take
+# a third of the time of the whole import.
+_OPTIONAL = ("jax", "matplotlib", "pandas", "sklearn")
+
+
+@functools.cache
+def load_backend() -> None:
+    """Import Keras, its backend and Keras Tuner once, without their optional libraries and without noise."""
+    with quiet_import(), _missing(_OPTIONAL):
+        import keras_tuner  # noqa: F401 - and Keras with its backend
+    # Half a million objects of the libraries stay for ever; no later collection need visit them.
+    gc.collect()
+    gc.freeze()
+
+
+@contextlib.contextmanager
+def _missing(names: Iterable[str]) -> Iterator[None]:
+    """Let imports of these packages fail for now, except for the backend and for what is imported already."""
+    hidden = [name for name in names if name not in (*sys.modules, os.environ.get("KERAS_BACKEND"))]
+    modules: dict[str, Any] = dict.fromkeys(hidden)  # Python raises ImportError for a module that is None
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from tuner.training.build import blaming_the_space, build_model, first_line, is_
 from tuner.training.checkpoint import read_history
 from tuner.training.code import code_hash
 from tuner.training.compute import Compute, choose_precision, use_precision
-from tuner.training.device import describe_device, quiet_import
+from tuner.training.device import describe_device, load_backend
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
 from tuner.training.pipeline import EVALUATION_BATCH
@@ -49,12 +49,9 @@ _OWN = ("tuner.", "keras_tuner.", "importlib.")
 
 def announce() -> Ready:
     """Load the backend and say what this process has."""
-    with quiet_import():
-        import keras
-        import keras_tuner  # noqa: F401 - and the backend with it
-    # Half a million objects of the libraries stay for ever; no later collection need visit them.
-    gc.collect()
-    gc.freeze()
+    load_backend()
+    import keras
+
     return Ready(keras.config.backend(), describe_device(), installed_versions())
 
 
