@@ -48,6 +48,10 @@ class InlinePool:
         self._requests: dict[int, Request] = {}
         self._events: deque[tuple[int, Event]] = deque()
 
+    @staticmethod
+    def prepare() -> None:
+        load_backend()
+
     def idle(self) -> list[int]:
         busy = {*self._requests, *(number for number, _ in self._events)}
         return [number for number in range(self._size) if number not in busy]

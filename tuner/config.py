@@ -121,10 +121,11 @@ class SearchConfig(BaseModel):
         None, description="auto: let all classes count alike in training, however many images they have."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Drives sampling, weights, shuffling and splits.")
-    fidelity: Literal["epochs", "data"] = Field(
-        "epochs",
-        description="Hyperband and ASHA: lower rungs train for fewer epochs, or in more of them on part of "
-        "the data.",
+    fidelity: Literal["auto", "epochs", "data", "part"] = Field(
+        "auto",
+        description="Hyperband and ASHA: lower rungs train for fewer epochs, in more of them on part of the "
+        "data, or, with Hyperband, for fewer epochs of which the first are on part of the data; auto: part "
+        "for small data sets, else epochs.",
     )
     max_epochs_total: int | None = Field(
         None, ge=1, description="End the search after so many epochs of training in all."
@@ -203,12 +204,17 @@ class SearchConfig(BaseModel):
 
     @model_validator(mode="after")
     def _options_of_rungs(self) -> SearchConfig:
-        for name, why in (("sampler", "chooses configurations itself"), ("fidelity", "has no lower rungs")):
-            value = getattr(self, name)
-            if self.algorithm not in WITH_RUNGS and value != type(self).model_fields[name].default:
+        if self.algorithm in WITH_RUNGS:
+            if self.fidelity == "part" and self.algorithm != "hyperband":
+                raise ValueError(f"--fidelity part goes with --algorithm hyperband, not '{self.algorithm}'")
+            return self
+        for given, why in (
+            (f"sampler {self.sampler}" if self.sampler != "tpe" else "", "chooses configurations itself"),
+            (f"fidelity {self.fidelity}" if self.fidelity in ("data", "part") else "", "has no lower rungs"),
+        ):
+            if given:
                 raise ValueError(
-                    f"--{name} {value} goes with --algorithm {' or '.join(WITH_RUNGS)}; "
-                    f"'{self.algorithm}' {why}"
+                    f"--{given} goes with --algorithm {' or '.join(WITH_RUNGS)}; '{self.algorithm}' {why}"
                 )
         return self
 

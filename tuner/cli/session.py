@@ -13,7 +13,7 @@ from tuner.cli.progress import decoding_bar, search_display
 from tuner.cli.review import print_review
 from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
 from tuner.cli.summary import show_speed, show_start
-from tuner.cli.workers import describe_space, worker_pool
+from tuner.cli.workers import describe_space, prepare_workers, worker_pool
 from tuner.config import SearchConfig, make_config
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import InterruptedRunError, StorageError, TunerError, UsageError
@@ -27,7 +27,7 @@ from tuner.results.timings import Stopwatch
 from tuner.search.budget import budget_of
 from tuner.search.events import Event, Listener
 from tuner.search.identity import check_conditions, check_data, check_space
-from tuner.search.oracles import make_oracle
+from tuner.search.oracles import make_oracle, settle_fidelity
 from tuner.search.run_folder import (
     begin_run,
     discard_if_unstarted,
@@ -45,7 +45,9 @@ from tuner.workers.protocol import Description, Pool
 def dry_run(config: SearchConfig, quiet: bool) -> None:
     """Check the request as a search would, show its plan, train nothing and leave nothing behind."""
     check_reference(config.space)
+    prepare_workers(config)
     dataset = _load(config, config.data, quiet)
+    config = settle_fidelity(config, len(dataset.splits["train"]))
     results = Path(config.results_dir).absolute()
     # Where the workers of a cluster would find the run, too.
     there = next(folder for folder in (results, *results.parents) if folder.is_dir())
@@ -70,7 +72,9 @@ def new_search(config: SearchConfig, quiet: bool) -> None:
     """Run a search from its beginning to the review of its winner."""
     stopwatch = Stopwatch()
     check_reference(config.space)
+    prepare_workers(config)
     dataset = _load(config, config.data, quiet)
+    config = settle_fidelity(config, len(dataset.splits["train"]))
     stopwatch.end("preparation_s")
     path = make_run_folder(config, dataset)
     try:
@@ -102,6 +106,7 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
         config = make_config({**run.facts["config"], **changes})
         if retry:
             _require_budget(run, config)
+        prepare_workers(config)
         dataset = _load(config, run.facts["data"]["source"], quiet)
         stopwatch.end("preparation_s")
         check_data(run.facts, dataset)

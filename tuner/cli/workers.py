@@ -25,6 +25,12 @@ from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, Halt, Pool, WorkerSetup
 
 
+def prepare_workers(config: SearchConfig) -> None:
+    """Let workers on this machine begin to load their backend, while the data are prepared."""
+    if config.cluster is None:
+        LocalPool.prepare()
+
+
 def worker_pool(
     config: SearchConfig, dataset: Dataset, run_path: Path, quiet: bool
 ) -> AbstractContextManager[Pool]:

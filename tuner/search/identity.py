@@ -24,11 +24,13 @@ def conditions(
 ) -> dict[str, Any] | None:
     """Return all that the epochs of a configuration depend on, beside its seed and batch size.
 
-    None where they depend on the plan too: trials that see part of the data are never taken over.
+    None where they depend on the bracket too: with `--fidelity data` trials are never taken over.
     """
-    if config.fidelity != "epochs":
+    if config.fidelity == "data":
         return None
     return {
+        # The one plan in which all trials begin alike on part of the data.
+        "part": [config.max_epochs, config.factor] if config.fidelity == "part" else None,
         "data": dataset.fingerprint,
         "split_seed": dataset.seed,
         "class_weights": config.class_weights or "none",

@@ -92,18 +92,31 @@ def hyperband_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
     Source: Li et al. 2018, Hyperband, algorithm 1 (bracket sizes and epochs; factor is eta, max_epochs is R)
     and section 3.6, by which the widest brackets usually serve best.
     """
-    deepest = 0
-    while factor ** (deepest + 1) <= max_epochs:
-        deepest += 1
+    deepest = _deepest(max_epochs, factor)
     sizes = [math.ceil((deepest + 1) / (s + 1) * factor**s) for s in range(deepest, -1, -1)]
     while len(sizes) > 1 and sum(sizes) > max_trials:
         sizes.pop()
     widest, narrower = sizes[0], [(size, deepest - i) for i, size in enumerate(sizes) if i]
     left = max_trials - sum(size for size, _ in narrower)
-    # Without a rung to be promoted to, a bracket is as good as several.
-    count = max(1, left // widest) if deepest else 1
-    laid = [(widest, deepest)] * (count - 1) + [(left - widest * (count - 1), deepest)] + narrower
+    laid = [*_laid(left, widest, deepest), *narrower]
     return Plan(tuple(Bracket(_rungs(size, steps, max_epochs, factor)) for size, steps in laid))
+
+
+def short_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
+    """Lay exactly `max_trials` configurations over widest brackets, whose first rung sees part of the data.
+
+    A configuration that is hopeless shows it on 1/factor of a small data set too. The narrower brackets are
+    left out: of Hyperband's epochs they are a third, for a sixth of the configurations.
+
+    Source: Li et al. 2018, Hyperband, algorithm 1 for s = s_max, and section 3.6; section 4.2 for a share of
+    the data as its resource.
+    """
+    deepest = _deepest(max_epochs, factor)
+    widest = factor**deepest
+    rungs = [_rungs(size, steps, max_epochs, factor) for size, steps in _laid(max_trials, widest, deepest)]
+    if not deepest:
+        return Plan(tuple(map(Bracket, rungs)))
+    return Plan(tuple(Bracket((replace(first, data_share=1 / factor), *rest)) for first, *rest in rungs))
 
 
 def asha_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
@@ -114,11 +127,24 @@ def asha_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
     Source: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning, algorithm 2 (rungs; factor
     is eta, max_epochs is R) and algorithm 1 (n >= eta^s_max: some configuration is to get R).
     """
-    deepest = 0
-    while factor ** (deepest + 1) <= min(max_epochs, max_trials):
-        deepest += 1
+    deepest = _deepest(min(max_epochs, max_trials), factor)
     rungs = _rungs(max_trials, deepest, max_epochs, factor)
     return Plan((Bracket(rungs, factor if deepest else None),))
+
+
+def _deepest(most: int, factor: int) -> int:
+    """Return how many promotions `most` epochs or trials allow: the largest k with factor^k <= most."""
+    deepest = 0
+    while factor ** (deepest + 1) <= most:
+        deepest += 1
+    return deepest
+
+
+def _laid(trials: int, widest: int, deepest: int) -> list[tuple[int, int]]:
+    """Return (trials, promotions) of as many widest brackets as have room; the last takes the rest."""
+    # Without a rung to be promoted to, a bracket is as good as several.
+    count = max(1, trials // widest) if deepest else 1
+    return [(widest, deepest)] * (count - 1) + [(trials - widest * (count - 1), deepest)]
 
 
 def _rungs(size: int, steps: int, max_epochs: int, factor: int) -> tuple[Rung, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import json
 import logging
 import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from tuner.data.cache import cache_root
@@ -41,10 +43,19 @@ def load_backend() -> None:
     gc.freeze()
 
 
+def configured_backend() -> str:
+    """Return the backend that Keras will load: that of KERAS_BACKEND, else of its file of settings."""
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    settings: dict[str, str] = {}
+    with contextlib.suppress(OSError, ValueError):
+        settings = json.loads((home / "keras.json").read_text("utf-8"))
+    return os.environ.get("KERAS_BACKEND") or settings.get("backend", "tensorflow")
+
+
 @contextlib.contextmanager
 def _missing(names: Iterable[str]) -> Iterator[None]:
     """Let imports of these packages fail for now, except for the backend and for what is imported already."""
-    hidden = [name for name in names if name not in (*sys.modules, os.environ.get("KERAS_BACKEND"))]
+    hidden = [name for name in names if name not in (*sys.modules, configured_backend())]
     modules: dict[str, Any] = dict.fromkeys(hidden)  # Python raises ImportError for a module that is None
     sys.modules.update(modules)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import queue
 import signal
@@ -20,6 +19,7 @@ import psutil
 from tuner.errors import TunerError
 from tuner.training.device import share_of_machine
 from tuner.training.warm import MAX_KEPT_MIB
+from tuner.workers.fork_server import load_ahead, load_beside, start_context
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
 from tuner.workers.state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
 
@@ -81,7 +81,13 @@ class LocalPool:
         total_mib = psutil.virtual_memory().total / 2**20
         self._memory_mib = memory_mib or MEMORY_SHARE * total_mib / size
         self._stillborn = 0
+        load_beside()
         self._workers = [self._start(number) for number in range(size)]
+
+    @staticmethod
+    def prepare() -> None:
+        """Begin now with what takes long in the start of a worker; returns at once."""
+        load_ahead()
 
     def idle(self) -> list[int]:
         """Numbers of the workers that wait for a request."""
@@ -152,11 +158,12 @@ class LocalPool:
         self.close()
 
     def _start(self, number: int) -> _Worker:
-        context = multiprocessing.get_context("spawn")
+        context = start_context()
         ours, theirs = context.Pipe()
-        environment = share_of_machine(number, self._size)
+        # A server that workers are forked from may be older than the variables.
+        environment = {**os.environ, **share_of_machine(number, self._size)}
         warm_mib = min(MAX_KEPT_MIB, WARM_SHARE * self._memory_mib)
-        process = context.Process(
+        process = context.Process(  # type: ignore[attr-defined]
             target=_main, args=(theirs, str(self._log_path), environment, warm_mib), daemon=True
         )
         process.start()

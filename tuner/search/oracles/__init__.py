@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tuner.config import WITH_RUNGS, SearchConfig, split_objective
-from tuner.search.plan import Plan, asha_plan, flat_plan, hyperband_plan, on_parts_of_the_data
+from tuner.search.plan import Plan, asha_plan, flat_plan, hyperband_plan, on_parts_of_the_data, short_plan
 from tuner.training.task import Objective
 
 if TYPE_CHECKING:
@@ -16,11 +16,28 @@ if TYPE_CHECKING:
     from tuner.search.oracles.planned import PlannedOracle
 
 
+# Up to so many training images, loading, building and tracing weigh as much as the training of a first rung.
+SMALL_DATA = 10_000
+
+
+def settle_fidelity(config: SearchConfig, images: int) -> SearchConfig:
+    """Return the request with the fidelity that "auto" stands for with so many training images.
+
+    A plan on part of the data is for Hyperband with enough trials to choose among in a rung.
+    """
+    if config.fidelity != "auto" or config.algorithm not in WITH_RUNGS:
+        return config
+    short = config.algorithm == "hyperband" and config.max_trials >= config.factor and images <= SMALL_DATA
+    return config.model_copy(update={"fidelity": "part" if short else "epochs"})
+
+
 def make_plan(config: SearchConfig, size: int | None = None) -> Plan:
     """Return the plan that a request asks for, of no more trials than the space has configurations."""
     trials = config.max_trials if size is None else min(config.max_trials, size)
     if config.algorithm not in WITH_RUNGS:
         return flat_plan(trials, config.max_epochs)
+    if config.fidelity == "part":
+        return short_plan(trials, config.max_epochs, config.factor)
     lay = asha_plan if config.algorithm == "asha" else hyperband_plan
     plan = lay(trials, config.max_epochs, config.factor)
     return on_parts_of_the_data(plan) if config.fidelity == "data" else plan
