@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Result, Run
 from tests.evaluation.finished import finished_run, unfinished_run
 from tuner.cli import compare
 from tuner.evaluation.comparison import COLUMNS, DIFFERENCE_COLUMNS
@@ -103,10 +103,14 @@ def test_runs_on_other_test_images_are_told_on_stderr(tuner: Run, tmp_path: Path
     finished_run(tmp_path / "results" / "other", data={"fingerprint": "g", "source": "/data/other"})
     result = tuner("compare", "wide", "other", "--format", "json")
     assert result.code == 0
-    assert result.stderr == (
-        "Note: evaluated on different test images than wide: other; accuracies are not comparable.\n"
-    )
+    noted(result, "test images", "wide", "other")
     assert len(json.loads(result.stdout)) == 2
+
+
+def noted(result: Result, *parts: str) -> None:
+    (line,) = result.error_lines
+    assert line.startswith("Note: ")
+    assert all(part in line for part in parts), line
 
 
 def winners(path: Path, images: int, better: int) -> None:
@@ -119,18 +123,16 @@ def winners(path: Path, images: int, better: int) -> None:
 
 def test_winners_that_differ_are_told_with_the_test(tuner: Run, tmp_path: Path) -> None:
     winners(tmp_path, 40, 8)  # p = 2 / 2^8
-    assert (
+    _, _, said = " ".join(tuner("compare", "first", "second").stdout.split()).partition(
         "second against first: better, p = 0.0078 "
-        "(8 images right that first gets wrong, 0 the other way round, of 40; McNemar, exact binomial)."
-    ) in " ".join(tuner("compare", "first", "second").stdout.split())
+    )
+    assert all(words in said for words in ("8 images", " 0 ", " 40", "McNemar", "exact binomial"))
 
 
 def test_winners_that_do_not_differ_are_said_not_to(tuner: Run, tmp_path: Path) -> None:
     winners(tmp_path, 40, 3)
-    assert (
-        "second against first: no difference to be seen, p = 0.25"
-        in tuner("compare", "first", "second").stdout
-    )
+    (line,) = [line for line in tuner("compare", "first", "second").stdout.splitlines() if "against" in line]
+    assert all(words in line for words in ("second against first", "no difference", "p = 0.25"))
 
 
 def test_the_worse_winner_is_called_worse(tuner: Run, tmp_path: Path) -> None:
@@ -152,9 +154,10 @@ def test_winners_that_cannot_be_tested_are_told_with_the_reason(tuner: Run, tmp_
     finished_run(tmp_path / "results" / "lost")
     (tmp_path / "results" / "lost" / "best" / "predictions.csv").unlink()
     shown = tuner("compare", "wide", "other", "cut", "lost").stdout
-    assert "other against wide: not tested, their test images are not the same." in shown
-    assert "cut against wide: not tested, cut has no evaluated winner yet." in shown
-    assert "lost against wide: not tested, lost has no readable best/predictions.csv." in shown
+    for name, reason in (("other", "test images"), ("cut", "winner"), ("lost", "best/predictions.csv")):
+        (line,) = [line for line in shown.splitlines() if line.startswith(f"{name} against wide: ")]
+        assert "not tested" in line
+        assert reason in line
 
 
 CURVE: dict[str, Any] = {"objective": "val_accuracy"}
@@ -181,10 +184,7 @@ def test_the_best_scores_so_far_are_drawn(tuner: Run, tmp_path: Path) -> None:
 def test_scores_on_other_validation_images_are_told_on_stderr(tuner: Run, tmp_path: Path) -> None:
     finished_run(tmp_path / "results" / "a", **CURVE)
     finished_run(tmp_path / "results" / "b", seed=1, **CURVE)
-    assert tuner("compare", "a", "b").stderr == (
-        "Note: scored on different validation images than a: b; "
-        "compare how their curves rise, not how high.\n"
-    )
+    noted(tuner("compare", "a", "b"), "validation images", " a: b")
 
 
 def test_a_run_without_recorded_times_is_said_to_have_no_curve(tuner: Run, tmp_path: Path) -> None:
@@ -192,9 +192,7 @@ def test_a_run_without_recorded_times_is_said_to_have_no_curve(tuner: Run, tmp_p
     old = finished_run(tmp_path / "results" / "b", **CURVE)
     with sqlite3.connect(old.path / "run.sqlite") as connection:
         connection.execute("DELETE FROM costs")
-    assert tuner("compare", "a", "b").stderr == (
-        "Note: without a curve, as the time of their epochs was not recorded: b.\n"
-    )
+    noted(tuner("compare", "a", "b"), "curve", ": b.")
 
 
 def test_runs_with_different_objectives_have_no_common_curve(tuner: Run, tmp_path: Path) -> None:
@@ -202,27 +200,24 @@ def test_runs_with_different_objectives_have_no_common_curve(tuner: Run, tmp_pat
     finished_run(tmp_path / "results" / "b", objective="val_loss", direction="min")
     result = tuner("compare", "a", "b", "--png", "both.png")
     assert (result.code, result.stdout) == (1, "")
-    assert result.error_lines == [
-        "error: nothing to draw in 'both.png': the runs have different objectives, val_accuracy, val_loss. "
-        "Name others."
-    ]
+    (line,) = result.error_lines
+    assert all(part in line for part in ("'both.png'", "objectives", "val_accuracy", "val_loss"))
 
 
 @pytest.mark.usefixtures("results")
 @pytest.mark.parametrize(
-    ("runs", "message"),
+    ("runs", "parts"),
     [
-        ([], "Missing argument 'RUN'."),
-        (
-            ["wide"],
-            "run 'wide' alone is nothing to compare. Name two runs or more. List them with: tuner runs",
-        ),
-        (["wide", "results/wide"], "run 'results/wide' is named twice. Name each run once."),
-        (["wide", "wyde"], "no run 'wyde' in 'results'. Did you mean 'wide'? List them with: tuner runs"),
+        ([], ("Missing argument", "RUN")),
+        (["wide"], ("'wide'", "tuner runs")),
+        (["wide", "results/wide"], ("'results/wide'", "twice")),
+        (["wide", "wyde"], ("'wyde'", "'results'", "'wide'", "tuner runs")),
     ],
     ids=["none", "one", "twice", "unknown"],
 )
-def test_a_bad_request_is_one_line(tuner: Run, runs: list[str], message: str) -> None:
+def test_a_bad_request_is_one_line(tuner: Run, runs: list[str], parts: tuple[str, ...]) -> None:
     result = tuner("compare", *runs)
     assert (result.code, result.stdout) == (2, "")
-    assert result.error_lines == [f"error: {message}"]
+    (line,) = result.error_lines
+    assert line.startswith("error: ")
+    assert all(part in line for part in parts)

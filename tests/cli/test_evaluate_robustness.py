@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import write_images
-from tests.cli.evaluate.reading import as_json, save_by_brightness
+from tests.cli.evaluate.reading import as_json, save_by_brightness, shorten_suite
 
 # Nothing is trained, but Keras is loaded.
 pytestmark = pytest.mark.training
@@ -36,6 +36,11 @@ def at(tuner, folder):
     return run
 
 
+@pytest.fixture
+def short_suite(monkeypatch):
+    shorten_suite(monkeypatch)
+
+
 MAP = ("--map", "FAKE=generated,REAL=photo")
 
 
@@ -50,6 +55,7 @@ def test_corruptions_have_a_row_each_with_the_untouched_figures_first(at):
     assert first.count(f"{plain['accuracy']:.1%}") >= 8
 
 
+@pytest.mark.usefixtures("short_suite")
 def test_all_figures_stay_those_without_the_suite(at):
     plain = as_json(at("evaluate", "low.keras", "--data", "tiny", "--format", "json"))
     whole = as_json(at("evaluate", "low.keras", "--data", "tiny", "--robustness", "--format", "json"))
@@ -59,6 +65,7 @@ def test_all_figures_stay_those_without_the_suite(at):
     assert {values["levels"][0]["auroc"] for values in suite["corruptions"]} == {plain["auroc"]}
 
 
+@pytest.mark.usefixtures("short_suite")
 def test_csv_tells_corrupted_figures_by_where_they_are(at):
     result = at("evaluate", "low.keras", "--data", "tiny", "--robustness", "--limit", 20, "--format", "csv")
     rows = {(row["figure"], row["at"]): row for row in csv.DictReader(io.StringIO(result.stdout))}
@@ -67,6 +74,7 @@ def test_csv_tells_corrupted_figures_by_where_they_are(at):
     assert float(rows["accuracy", "blur 0.5"]["low_95"]) <= float(rows["accuracy", "blur 0.5"]["value"])
 
 
+@pytest.mark.usefixtures("short_suite")
 def test_the_suite_leaves_its_files_beside_the_evaluation(at, tmp_path):
     out = tmp_path / "out"
     assert at("evaluate", "low.keras", "--data", "tiny", "--robustness", "--out", out).code == 0
@@ -78,7 +86,8 @@ def test_files_of_the_suite_are_never_overwritten(at, tmp_path):
     (tmp_path / "robustness.csv").write_text("mine")
     result = at("evaluate", "low.keras", "--data", "tiny", "--robustness", "--out", tmp_path)
     assert result.code == 2
-    assert "robustness.csv' exists and is not overwritten" in result.stderr
+    assert "robustness.csv" in result.error_lines[-1]
+    assert (tmp_path / "robustness.csv").read_text() == "mine"
 
 
 def test_each_model_is_judged_on_each_data_set(at):
@@ -97,8 +106,8 @@ def test_the_data_that_a_model_was_trained_on_is_marked(at):
     rows = as_json(at("evaluate", *pairs, "--format", "json"))
     assert [row["trained_on"] for row in rows] == [True, False, False, False]
     shown = at("evaluate", *pairs).stdout
-    assert "* the data that the model was trained on" in shown
     accuracy, auroc = shown.split("AUROC")
+    assert any(line.startswith("* ") for line in auroc.splitlines())
     assert (accuracy.count("]*"), auroc.count("]*")) == (1, 1)
 
 
@@ -135,7 +144,7 @@ def test_files_that_give_classes_away_are_warned_of_in_one_line(at, tmp_path):
     data, out = give_away(tmp_path / "larger"), tmp_path / "out"
     result = at("evaluate", "low.keras", "--data", data, "--quiet", "--out", out)
     (line,) = [line for line in result.error_lines if line.startswith("Warning")]
-    for words in ("in larger", "width tells FAKE apart (AUROC 1.00)", "file size"):
+    for words in (" larger", "width", "FAKE", "1.00", "file size"):
         assert words in line
     found = json.loads((out / "evaluation.json").read_text())["shortcuts"]
     (width,) = [each for each in found if each["feature"] == "width"]
@@ -146,36 +155,32 @@ def test_brightness_is_warned_of_as_what_it_is(at, tmp_path):
     out = tmp_path / "out"
     result = at("evaluate", "low.keras", "--data", "tiny", "--out", out)
     (line,) = [line for line in result.error_lines if line.startswith("Warning")]
-    assert "in tiny a plain property of the images tells classes apart: mean brightness tells FAKE" in line
-    assert "it is in the images, not in their files" in line
+    assert all(words in line for words in (" tiny ", "mean brightness", "FAKE"))
     (found,) = json.loads((out / "evaluation.json").read_text())["shortcuts"]
     assert (found["feature"], found["of"]) == ("mean brightness", "images")
-    assert line.removeprefix("Warning: in tiny ") in at("data", "show", "tiny").stdout
+    assert line.partition(" tiny ")[2] in at("data", "show", "tiny").stdout
 
 
 def test_shortcuts_of_each_data_set_are_told_once(at, tmp_path):
     data = give_away(tmp_path / "larger")
     result = at("evaluate", "low.keras", "high.keras", "--data", data, "--quiet")
     assert result.code == 0, result.stderr
-    assert len([line for line in result.error_lines if line.startswith("Warning: in larger")]) == 1
+    assert len([line for line in result.error_lines if "Warning" in line and " larger " in line]) == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("low.keras", "high.keras"), ["--data is missing"]),
-        (("--data", "tiny", "--data", "others"), ["MODEL is missing"]),
-        (("low.keras", "low.keras", "--data", "tiny"), ["'low.keras' is named twice"]),
-        (("low.keras", "--data", "tiny,tiny"), ["'tiny' is named twice"]),
-        (
-            ("low.keras", "--data", "tiny,others", "--robustness"),
-            ["--robustness", "one model on one data set"],
-        ),
+        (("low.keras", "high.keras"), ["--data", "missing"]),
+        (("--data", "tiny", "--data", "others"), ["MODEL", "missing"]),
+        (("low.keras", "low.keras", "--data", "tiny"), ["'low.keras'", "twice"]),
+        (("low.keras", "--data", "tiny,tiny"), ["'tiny'", "twice"]),
+        (("low.keras", "--data", "tiny,others", "--robustness"), ["--robustness", "one data set"]),
         (("low.keras", "--data", "tiny,others", "--compare", "high.keras"), ["--compare"]),
         (("low.keras", "--data", "tiny,others", "--threshold", "0.3"), ["--threshold"]),
         (("low.keras", "--data", "tiny,others", "--map", "FAKE=ai"), ["FAKE=ai", "generated, photo"]),
-        (("low.keras", "nothing.keras", "--data", "tiny"), ["no model file 'nothing.keras'"]),
-        (("--predictions", "p.csv", "--robustness"), ["--robustness makes no sense beside it"]),
+        (("low.keras", "nothing.keras", "--data", "tiny"), ["file", "'nothing.keras'"]),
+        (("--predictions", "p.csv", "--robustness"), ["--predictions", "--robustness"]),
     ],
 )
 def test_what_makes_no_sense_is_one_line(at, arguments, words):

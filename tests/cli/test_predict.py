@@ -83,6 +83,11 @@ def numbers(found, name="FAKE"):
     return np.array([float(row[f"p.{name}"]) for row in found])
 
 
+def threshold_line(result: Result) -> str:
+    (line,) = [line for line in result.error_lines if line.startswith("Threshold")]
+    return line
+
+
 def test_each_image_is_a_row_in_order(at, images):
     found = rows(at("model.keras", images / "test/REAL", images / "test/FAKE/000.png", "--format", "csv"))
     assert list(found[0]) == ["path", "prediction", "p.FAKE", "p.REAL", "error"]
@@ -126,14 +131,14 @@ def test_the_threshold_is_the_one_chosen_on_validation(at, images):
     result = at("model.keras", images / "test", "--format", "csv")
     found = rows(result)
     assert [row["prediction"] == "FAKE" for row in found] == (numbers(found) >= 0.25).tolist()
-    assert "0.2500 on p.FAKE, chosen on validation" in result.stderr
+    assert all(words in threshold_line(result) for words in ("0.2500", "p.FAKE", "validation"))
 
 
 def test_without_one_it_is_a_half(at, images):
     result = at("plain.keras", images / "test", "--format", "csv")
     found = rows(result)
     assert [row["prediction"] == "FAKE" for row in found] == (numbers(found) > 0.5).tolist()
-    assert "0.5: none was chosen" in result.stderr
+    assert all(words in threshold_line(result) for words in ("0.5", "none"))
 
 
 def test_a_threshold_can_be_given(at, images):
@@ -165,7 +170,7 @@ def test_a_broken_image_is_a_row_with_an_error(at, images, tmp_path):
     result = at("model.keras", tmp_path / "broken.png", images / "test/FAKE/000.png", "--format", "jsonl")
     assert result.code == 0
     broken, whole = map(json.loads, result.stdout.splitlines())
-    assert broken["error"] == "not an image, or of an unknown format"
+    assert "not an image" in broken["error"]
     assert broken["prediction"] is broken["p.FAKE"] is broken["p.REAL"] is None
     assert whole["error"] is None
     assert "1 with an error" in result.stderr
@@ -177,7 +182,8 @@ def test_nothing_readable_is_a_failure_after_its_rows(at, tmp_path):
     assert result.code == 1
     assert "error: not an image" in result.stdout
     (line,) = result.error_lines
-    assert line.startswith("error: none of 1 images could be predicted")
+    assert line.startswith("error: ")
+    assert "none of 1 " in line
 
 
 def test_paths_come_from_standard_input(at, images, monkeypatch):
@@ -192,7 +198,8 @@ def test_empty_standard_input_is_a_failure(at, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
     result = at("model.keras", "-", "--format", "json", "--quiet")
     assert (result.code, json.loads(result.stdout)) == (1, [])
-    assert "standard input named no images" in result.stderr
+    (line,) = result.error_lines
+    assert "standard input" in line
 
 
 def test_a_pattern_and_an_archive_will_do(at, images, tmp_path):
@@ -218,14 +225,14 @@ def test_a_run_stands_for_its_winner(tuner, folder, images, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("nowhere.keras", "x.png"), "no model file 'nowhere.keras'"),
-        (("nowhere", "x.png"), "no runs in 'results'"),
-        (("model.keras", "x.png"), "there is no 'x.png'"),
-        (("model.keras", "x/**/*.png"), "the pattern 'x/**/*.png' matches nothing"),
+        (("nowhere.keras", "x.png"), "file 'nowhere.keras'"),
+        (("nowhere", "x.png"), "runs in 'results'"),
+        (("model.keras", "x.png"), "'x.png'"),
+        (("model.keras", "x/**/*.png"), "pattern 'x/**/*.png'"),
         (("model.keras",), "Missing argument"),
-        (("model.keras", ".", "--threshold", 1.5), "threshold 1.5 is no probability"),
-        (("three.keras", ".", "--threshold", 0.5), "the model has 3"),
-        (("plain.keras", ".", "--calibrated"), "has no temperature"),
+        (("model.keras", ".", "--threshold", 1.5), "threshold 1.5"),
+        (("three.keras", ".", "--threshold", 0.5), " 3"),
+        (("plain.keras", ".", "--calibrated"), "temperature"),
     ],
 )
 def test_a_bad_request_is_one_line_and_starts_nothing(at, arguments, problem):
@@ -245,11 +252,17 @@ def test_nothing_is_written(at, folder, images):
     assert sorted(folder.rglob("*")) == before
 
 
+def of_a_user(cache):
+    """The environment of the command, without the level of logging that Keras has set in this process."""
+    return {name: value for name, value in environment(cache).items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+
+
+@pytest.mark.process
 def test_a_reader_that_has_enough_ends_it_quietly(folder, images, cache):
     process = subprocess.Popen(
         command("predict", "model.keras", "-", "--format", "jsonl", "--quiet"),
         cwd=folder,
-        env=environment(cache),
+        env=of_a_user(cache),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -268,7 +281,7 @@ def at_terminal(folder, cache, *arguments):
     shown, code = pexpect.run(
         f"/bin/sh -c {shlex.quote(shell)}",
         cwd=str(folder),
-        env={**environment(cache), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"},
+        env={**of_a_user(cache), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"},
         encoding="utf-8",
         timeout=120,
         withexitstatus=True,
@@ -277,11 +290,13 @@ def at_terminal(folder, cache, *arguments):
     return shown
 
 
+@pytest.mark.process
 def test_a_terminal_shows_rows_and_a_bar(folder, images, cache):
     shown = at_terminal(folder, cache, "model.keras", images / "test")
     assert re.search("path +prediction.*REAL/029.png.*60/60.*Predicted +60 images", shown, re.DOTALL)
 
 
+@pytest.mark.process
 def test_rows_go_to_a_file_while_the_terminal_shows_the_bar(folder, images, cache, tmp_path):
     target = tmp_path / "rows.csv"
     shown = at_terminal(folder, cache, "model.keras", images / "test", "--format csv >", target)

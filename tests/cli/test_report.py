@@ -79,7 +79,7 @@ def test_a_run_whose_only_trial_has_not_come_far_has_a_page_and_no_importance(
     result = tuner("importance")
     assert result.code == 1
     (line,) = result.error_lines
-    assert "none has finished its first rung" in line
+    assert "'new'" in line
 
 
 @pytest.mark.usefixtures("results")
@@ -98,16 +98,15 @@ def test_open_shows_the_page_in_the_browser(tuner: Run, monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("results")
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        (["whle"], "no run 'whle' in 'results'. Did you mean 'whole'? List them with: tuner runs"),
-        (
-            ["--out", "page.pdf"],
-            "cannot write 'page.pdf': the page is HTML. Give a name that ends in .html.",
-        ),
+        (["whle"], ("'whle'", "'results'", "'whole'", "tuner runs")),
+        (["--out", "page.pdf"], ("'page.pdf'", ".html")),
     ],
 )
-def test_a_bad_request_is_one_line(tuner: Run, arguments: list[str], message: str) -> None:
+def test_a_bad_request_is_one_line(tuner: Run, arguments: list[str], parts: tuple[str, ...]) -> None:
     result = tuner("report", *arguments)
     assert (result.code, result.stdout) == (2, "")
-    assert result.error_lines == [f"error: {message}"]
+    (line,) = result.error_lines
+    assert line.startswith("error: ")
+    assert all(part in line for part in parts)

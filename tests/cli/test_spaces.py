@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -81,6 +82,7 @@ def test_the_list_has_plugins(tuner: Run, monkeypatch: pytest.MonkeyPatch) -> No
     assert "mixer" in tuner("spaces", "list").stdout
 
 
+@pytest.mark.process
 def test_the_list_loads_no_keras() -> None:
     code = (
         "import sys\nfrom tuner.cli import main\nsys.argv = ['tuner', 'spaces', 'list']\nmain.run()\n"
@@ -137,9 +139,10 @@ def test_show_tells_the_training_from_the_model(tuner: Run, own: Path) -> None:
 
 
 @pytest.mark.training
-def test_show_prints_presets_with_their_values(tuner: Run, own: Path) -> None:
-    assert "preset small" in (text := tuner("spaces", "show", own).stdout)
-    assert "units=8" in text
+def test_show_prints_presets_with_their_values_and_how_operations_count(tuner: Run, own: Path) -> None:
+    text = tuner("spaces", "show", own).stdout
+    for words in ("preset small", "units=8", "multiply-add counts as two"):
+        assert words in text
 
 
 @pytest.mark.training
@@ -147,12 +150,10 @@ def test_show_says_what_makes_a_space_infinite(tuner: Run, tmp_path: Path) -> No
     (tmp_path / "wide.py").write_text(
         OWN.replace('"adam"', 'keras.optimizers.SGD(hp.Float("rate", 0.1, 1.0))')
     )
-    assert "infinitely many: rate continuous" in tuner("spaces", "show", "wide.py").stdout
-
-
-@pytest.mark.training
-def test_show_says_that_a_multiply_add_counts_as_two(tuner: Run, own: Path) -> None:
-    assert "a multiply-add counts as two" in tuner("spaces", "show", own).stdout
+    (line,) = [
+        line for line in tuner("spaces", "show", "wide.py").stdout.splitlines() if "infinitely" in line
+    ]
+    assert "rate" in line
 
 
 @pytest.mark.training
@@ -162,21 +163,24 @@ def test_show_of_a_space_that_cannot_be_built_is_refused(tuner: Run, tmp_path: P
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("name", BUILDABLE)
+@pytest.mark.parametrize("name", [name for name in BUILDABLE if name.values != ("transfer",)])
 def test_a_built_in_space_can_be_counted(tuner: Run, name: str) -> None:
     assert shown(tuner("spaces", "show", name, "--format", "json"))["num_configurations"]
+
+
+@pytest.mark.training
+def test_a_space_with_pretrained_weights_is_counted_and_names_them_and_fetches_none(tuner: Run) -> None:
+    found = shown(tuner("spaces", "show", "transfer", "--format", "json"))
+    assert found["num_configurations"]
+    listed = {row["name"]: row for row in cast("list[dict[str, Any]]", found["hyperparameters"])}
+    assert listed["weights"]["default"] == "imagenet"
 
 
 @pytest.mark.training
 def test_show_of_a_space_that_needs_an_extra_says_which(tuner: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keras_hub", None)
     result = tuner("spaces", "show", "vit_b16")
-    refused(result, "search space 'vit_b16': ViT-B/16 needs KerasHub. Type: pip install \"kt-search[hub]\"")
-
-
-@pytest.mark.training
-def test_show_names_the_pretrained_weights_and_fetches_none(tuner: Run) -> None:
-    assert rows(tuner("spaces", "show", "transfer", "--format", "csv"))["weights"]["default"] == "imagenet"
+    refused(result, "'vit_b16'", "KerasHub", 'pip install "kt-search[hub]"')
 
 
 @pytest.mark.training
@@ -192,11 +196,11 @@ def test_what_is_wrong_is_told_and_ends_in_an_exit_code(tuner: Run, tmp_path: Pa
     (tmp_path / "unsound.py").write_text(source, encoding="utf-8")
     result = tuner("spaces", "check", "unsound.py", "--image-size", "8")
     assert result.code == 1
-    wrong = [line for line in result.stdout.splitlines() if not line.startswith("ok")]
-    assert wrong == [
-        "wrong  every preset is a configuration of the space: preset 'small': 'units' cannot be 9."
-    ]
-    assert result.error_lines == ["error: search space 'unsound.py' fails 1 of 12 checks. See above."]
+    (wrong,) = [line for line in result.stdout.splitlines() if not line.startswith("ok")]
+    assert wrong.startswith("wrong  ")
+    assert all(words in wrong for words in ("'small'", "'units'", "9"))
+    (line,) = result.error_lines
+    assert all(words in line for words in ("'unsound.py'", "1 of 12"))
 
 
 @pytest.mark.training
@@ -227,7 +231,7 @@ def test_a_copy_ends_with_the_commands_to_type_next(tuner: Run) -> None:
 
 def test_a_copy_overwrites_nothing(tuner: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("precious", encoding="utf-8")
-    refused(tuner("spaces", "copy", "sequential", "mine.py"), "'mine.py' exists", "another name")
+    refused(tuner("spaces", "copy", "sequential", "mine.py"), "'mine.py'")
     assert (tmp_path / "mine.py").read_text("utf-8") == "precious"
 
 
@@ -241,4 +245,4 @@ def test_a_copy_is_a_python_file(tuner: Run) -> None:
 
 
 def test_a_copy_to_a_folder_that_is_missing_is_refused(tuner: Run) -> None:
-    refused(tuner("spaces", "copy", "sequential", "nowhere/mine.py"), "nowhere/mine.py", "No such file")
+    refused(tuner("spaces", "copy", "sequential", "nowhere/mine.py"), "nowhere/mine.py")

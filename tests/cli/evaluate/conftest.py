@@ -4,29 +4,18 @@ import shutil
 
 import pytest
 
-from tests.cli.conftest import write_images
+from tests.cli.conftest import run_command, write_images
+from tests.cli.evaluate.reading import shorten_suite, train_untrained
 
 
 @pytest.fixture(scope="session")
-def searched(tmp_path_factory, images, cache):
+def searched(tmp_path_factory, finished, images, cache):
     """A folder with results/first and results/second, and the first exported as model.keras."""
-    from tuner.cli import main
-
     folder = tmp_path_factory.mktemp("searched")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("TUNER_CACHE_DIR", str(cache))
-        patch.setenv("TUNER_REUSE", "false")
-
-        def tuner(*arguments):
-            patch.setattr("sys.argv", ["tuner", *map(str, arguments)])
-            assert main.run() == 0
-
-        small = ("--data", images, "--max-epochs", 2, "--batch-size", 32, "--quiet")
-        small += ("--hp", "filters=20", "--hp", "units_1=100", "--hp", "units_2=100")
-        tuner("train", "--space", "sequential", "--name", "first", *small)
-        tuner("train", "--space", "sequential", "--name", "second", "--seed", 1, *small)
-        tuner("best", "first", "--export", "model.keras")
+    shutil.copytree(finished.run, folder / "results" / "first")
+    train_untrained(folder, cache, "--name", "second", "--data", images)
+    exported = run_command("best", "first", "--export", "model.keras", cwd=folder, cache=cache)
+    assert exported.code == 0, exported.stderr
     return folder
 
 
@@ -47,3 +36,8 @@ def at(tuner, searched):
         return tuner(*arguments, cwd=searched, **variables)
 
     return run
+
+
+@pytest.fixture
+def short_suite(monkeypatch):
+    shorten_suite(monkeypatch)

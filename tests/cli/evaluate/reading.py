@@ -1,12 +1,17 @@
 """What evaluations hold, and models made by hand."""
 
 import json
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tests.cli.conftest import SIDE, Result
+from tests.cli.conftest import SIDE, Result, run_command
+from tests.pools import stub_pool
 from tuner.data.dataset import load_dataset
+from tuner.evaluation.corruptions import CORRUPTIONS
+from tuner.evaluation.robustness import robustness
 
 
 def as_json(result: Result) -> Any:
@@ -42,3 +47,21 @@ def save_by_brightness(path, bound, trained_on=None, names=("FAKE", "REAL")):
         dataset = load_dataset(str(trained_on), image_size=SIDE, channels=3)
         facts["trained_on"] = {"fingerprint": dataset.fingerprint, "seed": 0, "limit": None}
     path.with_suffix(".json").write_text(json.dumps(facts))
+
+
+def train_untrained(folder, cache, *more):
+    """A run in a folder, whose winner has the weights that its model starts with."""
+    small = ("--max-epochs", 1, "--hp", "filters=20", "--hp", "units_1=100", "--hp", "units_2=100")
+    result = run_command(
+        *("train", "--space", "sequential", "--quiet", *small, *more),
+        cwd=folder,
+        cache=cache,
+        pool=stub_pool(lambda *_: 0.5),
+    )
+    assert result.code == 0, result.stderr
+
+
+def shorten_suite(monkeypatch):
+    """Let the suite be of the mildest JPEG and blur alone, where its length does not matter."""
+    mild = [replace(corruption, strengths=corruption.strengths[:1]) for corruption in CORRUPTIONS[:2]]
+    monkeypatch.setattr("tuner.cli.evaluate.robustness", partial(robustness, corruptions=mild))

@@ -49,6 +49,7 @@ def fakes(elsewhere, tmp_path):
     return tmp_path
 
 
+@pytest.mark.usefixtures("short_suite")
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
 def test_images_of_one_class_alone_are_evaluated(by_hand, fakes, form):
     out = fakes / "out"
@@ -85,7 +86,8 @@ def test_one_class_and_very_few_images_have_their_cells_in_a_matrix(by_hand, fak
 def test_a_split_that_few_images_have_not_room_for_is_refused_with_the_reason(by_hand, fakes):
     result = by_hand("evaluate", "low.keras", "--data", fakes / "few", *MAP, "--split", "test")
     assert result.code == 2
-    assert f"{fakes / 'few'}: class 'generated' has too few different images" in result.stderr
+    (line,) = [line for line in result.error_lines if line.startswith("error: ")]
+    assert all(word in line for word in (str(fakes / "few"), "'generated'", "too few"))
 
 
 def test_an_official_test_split_needs_no_room_for_others(by_hand, fakes):
@@ -101,7 +103,8 @@ def test_a_test_image_whose_copy_was_trained_on_counts_as_seen(by_hand, images, 
     save_by_brightness(tmp_path / "own.keras", 120, tmp_path / "tiny")
     result = by_hand("evaluate", tmp_path / "own.keras", "--data", tmp_path / "tiny", "--format", "json")
     assert as_json(result)["seen_in_training"] == 1
-    assert "Warning: 1 of 61 images were in the training or validation" in result.stderr
+    (warning,) = [line for line in result.error_lines if "training or validation" in line]
+    assert "1 of 61 images" in warning
 
 
 def test_a_model_whose_classes_have_other_names_is_compared(by_hand, tmp_path):
@@ -114,7 +117,8 @@ def test_a_model_whose_classes_have_other_names_is_compared(by_hand, tmp_path):
     assert [found["comparison"][name] for name in names] == [alike["comparison"][name] for name in names]
     refused = by_hand("evaluate", "low.keras", *compared, "--map", "ai=FAKE,human=REAL")
     assert refused.code == 2
-    assert "--map human=REAL fits no model and data set" in refused.stderr
+    (line,) = [line for line in refused.error_lines if line.startswith("error: ")]
+    assert "--map human=REAL" in line
 
 
 def test_csv_has_the_comparison_too(by_hand):

@@ -27,32 +27,35 @@ def changed(searched, tmp_path_factory):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("nothing.keras", "--data", "DATA"), ["no model file 'nothing.keras'"]),
-        (("nothing", "--data", "DATA"), ["no run 'nothing'"]),
-        (("model.keras",), ["--data is missing"]),
-        (("changed",), ["the data of run 'changed'", "are not what they were", "--data"]),
-        ((), ["MODEL is missing"]),
+        (("nothing.keras", "--data", "DATA"), ["file", "'nothing.keras'"]),
+        (("nothing", "--data", "DATA"), ["run", "'nothing'"]),
+        (("model.keras",), ["--data", "missing"]),
+        (("changed",), ["'changed'", "--data"]),
+        ((), ["MODEL", "missing"]),
         (("first", "--data", "nowhere"), ["nowhere"]),
         (
             ("first", "--data", "DATA"),
-            ["class 'generated' of the data", "FAKE, REAL", "--map FAKE=generated,REAL=photo"],
+            ["'generated'", "FAKE, REAL", "--map FAKE=generated,REAL=photo"],
         ),
         (
             ("first", "--data", "DATA", "--map", "generated=FAKE"),
-            ["'generated' is no class of the model", "MODEL=DATA"],
+            ["'generated'", "MODEL=DATA"],
         ),
         (
             ("first", "--data", "DATA", "--map", "FAKE=ai"),
-            ["'ai' is no class of the data", "generated, photo"],
+            ["'ai'", "generated, photo"],
         ),
-        (("first", "--data", "DATA", "--map", "FAKE"), ["makes no pair"]),
+        (("first", "--data", "DATA", "--map", "FAKE"), ["--map 'FAKE'", "MODEL=DATA"]),
         (("first", "--data", "DATA", "--map", "FAKE=photo,REAL=photo"), ["twice"]),
-        (("first", "--predictions", "p.csv"), ["MODEL makes no sense beside it"]),
-        (("--predictions", "none.csv"), ["cannot read 'none.csv'"]),
+        (("first", "--predictions", "p.csv"), ["MODEL", "--predictions"]),
+        (("--predictions", "none.csv"), ["'none.csv'"]),
         (("--predictions", "PREDICTIONS", "--compare", "second"), ["predictions.csv"]),
         (("--predictions", "PREDICTIONS", "--threshold", "1.5"), ["threshold 1.5"]),
         (("--predictions", "PREDICTIONS", "--positive", "ai"), ["positive class 'ai'", "FAKE, REAL"]),
-        (("--predictions", "PREDICTIONS", "--compare", "VALIDATION"), ["about other images"]),
+        (
+            ("--predictions", "PREDICTIONS", "--compare", "VALIDATION"),
+            ["validation_predictions.csv", "other images"],
+        ),
     ],
 )
 def test_what_makes_no_sense_is_one_line(at, searched, elsewhere, arguments, words):
@@ -89,7 +92,7 @@ def test_more_classes_than_the_model_has_are_refused_by_name(at, tmp_path):
     write_images(tmp_path / "data", ("FAKE", "REAL", "drawing"), count=6)
     result = at("evaluate", "first", "--data", tmp_path / "data")
     assert result.code == 2
-    assert "class 'drawing' of the data is no class of the model" in result.stderr
+    assert "'drawing'" in result.error_lines[-1]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"class_names": 3}'])
@@ -98,7 +101,8 @@ def test_a_description_that_says_nothing_is_refused(at, searched, elsewhere, tmp
     (tmp_path / "model.json").write_text(text)
     result = at("evaluate", tmp_path / "model.keras", "--data", elsewhere)
     assert result.code == 2
-    assert "does not describe a model" in result.stderr
+    (line,) = [line for line in result.error_lines if line.startswith("error: ")]
+    assert all(word in line for word in (str(tmp_path / "model."), "class_names"))
 
 
 def test_a_broken_model_file_is_refused(at, searched, elsewhere, tmp_path):
@@ -106,5 +110,5 @@ def test_a_broken_model_file_is_refused(at, searched, elsewhere, tmp_path):
     shutil.copy(searched / "model.json", tmp_path / "model.json")
     result = at("evaluate", tmp_path / "model.keras", "--data", elsewhere)
     assert result.code == 2
-    assert "cannot be loaded" in result.stderr
-    assert len([line for line in result.error_lines if line.startswith("error: ")]) == 1
+    (line,) = [line for line in result.error_lines if line.startswith("error: ")]
+    assert all(word in line for word in ("model.keras", "loaded"))
