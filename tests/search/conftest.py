@@ -1,6 +1,7 @@
 """Spaces made of source text, and what the contract finds wrong with them."""
 
 import sys
+from functools import cache
 
 import pytest
 
@@ -27,16 +28,18 @@ def build(hp):
 """
 
 
-@pytest.fixture
-def findings(tmp_path, monkeypatch):
-    """Check a space made of this source, and return what is wrong by check."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
+@pytest.fixture(scope="session")
+def findings(tmp_path_factory):
+    """Check a space made of this source, the same one once, and return what is wrong by check."""
 
+    @cache
     def run(source, classes=2, name="build"):
-        path = tmp_path / "space.py"
+        path = tmp_path_factory.mktemp("space") / "space.py"
         path.write_text(SOUND + source)
-        found = run_checks(SpaceHyperModel(f"{path}:{name}", DataSpec((8, 8, 3), classes)))
-        return {finding.check: finding.problem for finding in found}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "path", list(sys.path))
+            found = run_checks(SpaceHyperModel(f"{path}:{name}", DataSpec((8, 8, 3), classes)))
+            return {finding.check: finding.problem for finding in found}
 
     return run
 

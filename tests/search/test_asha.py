@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.search.oracle_runs import config_for, oracle_for, small_space
@@ -69,6 +69,7 @@ def restored(oracle, done, score):
 
 
 @given(SCORES, st.integers(1, 30), st.sampled_from([1, 3, 9, 27]), st.integers(2, 4))
+@settings(max_examples=40)
 def test_one_worker_gets_the_jobs_of_the_papers_algorithm(scores, max_trials, max_epochs, factor):
     def score(trial, rung):
         return scores[trial - 1][rung % 4]
@@ -91,6 +92,7 @@ def test_a_longer_search_gets_the_jobs_of_the_papers_algorithm(seed):
 
 
 @given(SCORES, st.data())
+@settings(max_examples=40)
 def test_a_search_killed_in_a_job_goes_on_with_it_and_with_the_same_ones_after_it(scores, data):
     """What a trial scored in each rung counts, not what it scored last."""
 
@@ -105,6 +107,7 @@ def test_a_search_killed_in_a_job_goes_on_with_it_and_with_the_same_ones_after_i
 
 
 @given(SCORES, st.integers(2, 8), st.randoms(use_true_random=False), st.booleans())
+@settings(max_examples=40)
 def test_no_worker_waits_while_configurations_are_left(scores, workers, order, failing):
     oracle = oracle_for("asha", max_trials=30, max_epochs=27)
     under_way = []
@@ -126,6 +129,7 @@ def test_no_worker_waits_while_configurations_are_left(scores, workers, order, f
 
 
 @given(SCORES, st.integers(1, 8), st.randoms(use_true_random=False))
+@settings(max_examples=40)
 def test_whoever_is_promoted_was_expected_to_be_able_to(scores, workers, order):
     """Checkpoints of the others may be deleted at any time."""
     oracle = oracle_for("asha", max_trials=30, max_epochs=27)

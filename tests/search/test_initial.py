@@ -149,21 +149,21 @@ def test_both_ends_of_a_range_are_allowed(text, rate):
     [
         (
             "filtres=20",
-            "unknown hyperparameter 'filtres'. Did you mean 'filters'? Known: activation, filters",
+            "'filtres'. Did you mean 'filters'? Known: activation, filters",
         ),
-        ("filters=30", "filters=30 is not allowed. Allowed: 20 to 100 in steps of 20. Nearest: "),
+        ("filters=30", "Allowed: 20 to 100 in steps of 20. Nearest: "),
         ("filters=120", "Nearest: 100."),
-        ("filters=many", "filters=many is not allowed. Allowed: 20 to 100 in steps of 20."),
-        ("filters=nan", "filters=nan is not allowed."),
+        ("filters=many", "filters=many is not allowed"),
+        ("filters=nan", "filters=nan is not allowed"),
         ("activation=Tanhh", "Allowed: relu, tanh. Did you mean 'tanh'?"),
-        ("rate=0.2", "rate=0.2 is not allowed. Allowed: 0.0001 to 0.1."),
-        ("rate=inf", "rate=inf is not allowed."),
+        ("rate=0.2", "Allowed: 0.0001 to 0.1"),
+        ("rate=inf", "rate=inf is not allowed"),
         ("optimizer=sgd,momentum=0.3", "Allowed: 0 to 1 in steps of 0.25. Nearest: 0.25."),
         ("optimizer=sgd,nesterov=3", "Allowed: True, False."),
-        ("momentum=0.5", "'momentum' has no effect here: it needs optimizer=sgd."),
-        ("filters", "'filters' is not NAME=VALUE. Write e.g. 'filters=60,activation=relu'."),
-        ("", "is not NAME=VALUE."),
-        ("filters=20,filters=40", "'filters' is given twice."),
+        ("momentum=0.5", "it needs optimizer=sgd"),
+        ("filters", "'filters' is not NAME=VALUE"),
+        ("", "is not NAME=VALUE"),
+        ("filters=20,filters=40", "'filters' is given twice"),
     ],
 )
 def test_what_cannot_be_included_is_an_error_that_says_what_can(text, message):
@@ -177,7 +177,8 @@ def test_a_logarithmic_step_is_explained_by_its_values():
 
 def test_more_configurations_than_trials_are_an_error():
     message = error(include=("filters=20", "filters=40"), max_trials=1)
-    assert message.startswith("--include names 2 configurations, --max-trials allows 1.")
+    for words in ("--include", "2 configurations", "--max-trials", "allows 1"):
+        assert words in message
 
 
 def test_the_best_of_an_earlier_search_come_first(table):

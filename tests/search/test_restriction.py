@@ -141,7 +141,7 @@ def test_a_value_that_is_not_allowed_is_an_error_that_says_what_is(declare, text
 
 
 def test_training_declares_what_training_knows_only(declare):
-    with pytest.raises(SpaceError, match="unknown hyperparameter of the training 'batchsize'"):
+    with pytest.raises(SpaceError, match="'batchsize'"):
         declare(text=SPACE.replace('"batch_size"', '"batchsize"'))
 
 
@@ -171,5 +171,5 @@ def test_a_value_that_training_cannot_do_may_be_left_out_of_the_search(declare):
 
 
 def test_build_leaves_the_names_of_the_training_alone(declare):
-    with pytest.raises(SpaceError, match="build declares 'shift'"):
+    with pytest.raises(SpaceError, match="'shift'"):
         declare(text=SPACE.replace('hp.Int("units"', 'hp.Int("shift"'))

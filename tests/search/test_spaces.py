@@ -116,9 +116,8 @@ def test_a_built_in_space_wins_over_a_plugin_of_its_name(monkeypatch):
 
 @pytest.mark.parametrize("find", [resolve, check_reference])
 def test_an_unknown_name_names_the_nearest(find):
-    assert error("sequentail", find).startswith(
-        "unknown search space 'sequentail'. Did you mean 'sequential'? Known: "
-    )
+    text = error("sequentail", find)
+    assert text.index("'sequentail'") < text.index("'sequential'?") < text.index("Known: ")
 
 
 def test_a_plugin_is_offered_where_its_name_is_nearest(monkeypatch):
@@ -129,13 +128,15 @@ def test_a_plugin_is_offered_where_its_name_is_nearest(monkeypatch):
 @pytest.mark.usefixtures("space_file")
 @pytest.mark.parametrize("find", [resolve, check_reference])
 def test_the_name_of_a_file_without_its_suffix_points_to_the_file(find):
-    assert error("my_space", find) == "unknown search space 'my_space'. Did you mean the file 'my_space.py'?"
+    text = error("my_space", find)
+    assert "'my_space'" in text
+    assert "the file 'my_space.py'?" in text
 
 
 @pytest.mark.parametrize("find", [resolve, check_reference])
 @pytest.mark.parametrize("reference", ["none.py", "none.py:build"])
 def test_a_missing_file_is_named(reference, find):
-    assert error(reference, find).startswith("no file 'none.py' for the search space.")
+    assert "no file 'none.py'" in error(reference, find)
 
 
 def test_a_missing_function_names_the_nearest(space_file):
@@ -146,7 +147,10 @@ def test_a_missing_function_names_the_nearest(space_file):
 
 def test_a_file_without_build_says_so(tmp_path):
     (tmp_path / "empty.py").write_text("")
-    assert error("empty.py") == "unknown function in search space 'empty.py': 'build'. Known: none."
+    text = error("empty.py")
+    assert "'empty.py'" in text
+    assert "'build'" in text
+    assert "Known: none" in text
 
 
 def test_what_cannot_be_called_is_no_space(space_file):
@@ -154,11 +158,11 @@ def test_what_cannot_be_called_is_no_space(space_file):
 
 
 def test_a_missing_module_is_named():
-    assert error("no_such_module:build").startswith("no module 'no_such_module' for search space")
+    assert "no module 'no_such_module'" in error("no_such_module:build")
 
 
 def test_a_missing_submodule_is_named():
-    assert error("json.no_such_part:build").startswith("no module 'json.no_such_part'")
+    assert "no module 'json.no_such_part'" in error("json.no_such_part:build")
 
 
 @pytest.mark.parametrize("missing", ["missing_library", "space_wit"])
@@ -171,7 +175,7 @@ def test_a_module_that_imports_something_missing_says_what_is_missing(tmp_path, 
 
 
 def test_a_windows_path_is_not_cut_at_its_drive():
-    assert error(r"C:\spaces\mine.py").startswith(r"no file 'C:\spaces\mine.py'")
+    assert r"no file 'C:\spaces\mine.py'" in error(r"C:\spaces\mine.py")
 
 
 def test_checking_a_reference_runs_no_code(tmp_path):

@@ -71,7 +71,7 @@ def no_network(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_pixels_are_prepared_as_keras_applications_does(name):
+def test_pixels_are_prepared_as_keras_applications_does_and_can_be_saved(name, tmp_path):
     module = {
         "mobilenetv2": keras.applications.mobilenet_v2,
         "resnet50": keras.applications.resnet50,
@@ -81,17 +81,12 @@ def test_pixels_are_prepared_as_keras_applications_does(name):
         "xception": keras.applications.xception,
     }[name]
     inputs = keras.Input((8, 8, 3))
-    prepared = keras.Model(inputs, preprocess(inputs, APPLICATIONS[name].pixels))(IMAGES)
-    np.testing.assert_allclose(prepared, module.preprocess_input(IMAGES.copy()), atol=1e-4)
-
-
-@pytest.mark.parametrize("name", APPLICATIONS)
-def test_the_preparation_of_pixels_can_be_saved(name, tmp_path):
-    inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, preprocess(inputs, APPLICATIONS[name].pixels))
+    prepared = model(IMAGES)
+    np.testing.assert_allclose(prepared, module.preprocess_input(IMAGES.copy()), atol=1e-4)
     model.save(tmp_path / "pixels.keras")
     loaded = keras.models.load_model(tmp_path / "pixels.keras")
-    np.testing.assert_array_equal(loaded(IMAGES), model(IMAGES))
+    np.testing.assert_array_equal(loaded(IMAGES), prepared)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +118,7 @@ def test_grey_images_are_seen_as_red_green_and_blue():
 
 
 def test_images_of_four_channels_are_refused():
-    with pytest.raises(ValueError, match="images of 4 channels fit no backbone"):
+    with pytest.raises(ValueError, match="4 channels"):
         model_with(DataSpec((8, 8, 4), 2))
 
 
@@ -202,30 +197,31 @@ def test_a_saved_model_loads_in_plain_keras_and_gives_the_same(tmp_path):
 
 
 def test_weights_of_another_network_are_refused_in_one_line(weights_file):
-    with pytest.raises(ValueError, match=r"is not of backbone mobilenetv2 with alpha=1\.0") as caught:
+    with pytest.raises(ValueError, match=r"mobilenetv2 with alpha=1\.0") as caught:
         model_with(weights=weights_file, alpha=1.0)
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match=r"there is no weights file 'nowhere\.weights\.h5'"):
+    with pytest.raises(ValueError, match=r"'nowhere\.weights\.h5'"):
         model_with(weights="nowhere.weights.h5")
 
 
 def test_a_file_that_is_no_weights_file_cannot_be_read(tmp_path):
     path = tmp_path / "broken.weights.h5"
     path.write_text("no HDF5")
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match=r"broken\.weights\.h5' cannot be read"):
         model_with(weights=str(path))
 
 
 def test_without_network_the_error_says_which_file_to_put_where(no_network):
-    with pytest.raises(ValueError, match="no ImageNet weights for resnet50") as caught:
+    with pytest.raises(ValueError, match="ImageNet weights for resnet50") as caught:
         model_with(weights="imagenet", backbone="resnet50")
     file = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
     text = str(caught.value)
-    assert f"Fetch https://storage.googleapis.com/tensorflow/keras-applications/resnet/{file} " in text
-    assert f"put it at {no_network / 'models' / file}, or choose weights=none" in text
+    assert f"https://storage.googleapis.com/tensorflow/keras-applications/resnet/{file} " in text
+    assert f"put it at {no_network / 'models' / file}, or" in text
+    assert "weights=none" in text
     assert "\n" not in text
 
 

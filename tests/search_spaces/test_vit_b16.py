@@ -110,7 +110,7 @@ def test_a_preset_that_cannot_be_fetched_is_explained_in_one_line(monkeypatch):
         raise ConnectionError("no route to host\nand more")
 
     monkeypatch.setattr(keras_hub().models.ViTBackbone, "from_preset", refuse)
-    with pytest.raises(ValueError, match="no ImageNet weights for vit_b16: no route to host") as caught:
+    with pytest.raises(ValueError, match="weights for vit_b16: no route to host") as caught:
         space_of(weights="imagenet")
     assert "kaggle.com/models/keras/vit/keras/vit_base_patch16_224_imagenet" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -118,8 +118,10 @@ def test_a_preset_that_cannot_be_fetched_is_explained_in_one_line(monkeypatch):
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
-    with pytest.raises(ValueError, match=r'^ViT-B/16 needs KerasHub\. Type: pip install "kt-search\[hub\]"$'):
+    with pytest.raises(ValueError, match=r'pip install "kt-search\[hub\]"') as caught:
         space_of()
+    assert "KerasHub" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_training_is_that_of_transfer():

@@ -62,14 +62,14 @@ def with_named_heads(_):
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (raises, "the search space raised KeyError: 'units'"),
-        (lambda _: None, "build returned NoneType, not a keras.Model"),
-        (lambda _: "model", "build returned str"),
-        (not_compiled, "not compiled with a loss"),
+        (raises, "KeyError: 'units'"),
+        (lambda _: None, "returned NoneType"),
+        (lambda _: "model", "returned str"),
+        (not_compiled, "not compiled"),
         (compiled_without_loss, "not compiled with a loss"),
-        (lambda _: small(outputs=3), "the model has 3 outputs for 2 classes"),
-        (for_larger_images, "takes no images of shape (8, 8, 3)"),
-        (averaged, "Give it ema_overwrite_frequency=100"),
+        (lambda _: small(outputs=3), "3 outputs for 2 classes"),
+        (for_larger_images, "(8, 8, 3)"),
+        (averaged, "ema_overwrite_frequency"),
         (with_two_heads, "2 output layers"),
         (with_named_heads, "2 output layers"),
     ],
@@ -143,27 +143,31 @@ def message_of(dataset, tmp_path, monkeypatch):
 def test_an_error_in_a_space_is_placed_in_its_file(message_of):
     source = "import json\n\ndef build(hp):\n    json.loads('{')\n"
     text = message_of("with_bad_json.py", source)
-    assert text.startswith("the search space raised JSONDecodeError: ")
-    assert text.endswith(" (with_bad_json.py, line 4)")
+    assert "JSONDecodeError: " in text
+    assert "with_bad_json.py, line 4" in text
 
 
 @pytest.mark.parametrize("reference", ["with_bad_syntax.py", "with_bad_syntax:build"])
 def test_a_file_that_is_no_python_is_named_once(message_of, reference):
     text = message_of(reference, "def build(hp):\n    return return\n")
-    assert text == "the search space raised SyntaxError: invalid syntax (with_bad_syntax.py, line 2)"
+    assert "SyntaxError: invalid syntax" in text
+    assert "with_bad_syntax.py, line 2" in text
+    assert text.count("with_bad_syntax") == 1
 
 
 def test_what_a_built_in_space_says_itself_is_told_as_it_is(message_of):
     text = message_of("transfer", shape=(8, 8, 4))
-    assert text == "images of 4 channels fit no backbone. Give images of 1 or 3 channels."
+    assert "images of 4 channels" in text
+    assert not any(word in text for word in ("ValueError", ".py", "raised"))
 
 
 def test_what_keras_says_of_a_built_in_space_is_placed_there(message_of):
     text = message_of("sequential", shape=(2, 2, 3))
-    assert text.startswith("the search space raised ValueError: ")
-    assert "(sequential.py, line " in text
+    assert "ValueError: " in text
+    assert "sequential.py, line " in text
 
 
 def test_the_value_error_of_a_space_of_ones_own_is_placed(message_of):
     text = message_of("strict.py", "def build(hp):\n    raise ValueError('no luck')\n")
-    assert text == "the search space raised ValueError: no luck (strict.py, line 2)"
+    assert "ValueError: no luck" in text
+    assert "strict.py, line 2" in text

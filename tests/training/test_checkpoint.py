@@ -1,7 +1,9 @@
+import shutil
+
 import numpy as np
 import pytest
 
-from tests.training.models import assert_same_state, run, small, state
+from tests.training.models import assert_same_state, epochs_of, run, small, state
 from tuner.errors import StorageError
 from tuner.files import DRAFT_PREFIX
 from tuner.training.checkpoint import (
@@ -124,10 +126,11 @@ def test_a_state_that_lacks_a_part_is_none(tmp_path, missing):
 
 
 def test_a_trial_with_a_damaged_state_starts_anew(dataset, tmp_path):
-    run(tmp_path / "damaged", lambda _: trainable(), dataset, epochs=1)
-    (tmp_path / "damaged" / STATE_FILE).write_bytes(b"")
-    run(tmp_path / "damaged", lambda _: trainable(), dataset, epochs=2)
     run(tmp_path / "sound", lambda _: trainable(), dataset, epochs=2)
+    shutil.copytree(tmp_path / "sound", tmp_path / "damaged")
+    (tmp_path / "damaged" / STATE_FILE).write_bytes(b"")
+    _, events = run(tmp_path / "damaged", lambda _: trainable(), dataset, epochs=2)
+    assert len(epochs_of(events)) == 2
     assert_same_state(tmp_path / "damaged", tmp_path / "sound")
 
 

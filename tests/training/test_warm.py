@@ -4,7 +4,11 @@ import pytest
 
 from tests.training.models import LOSS, Hypermodel, assert_same_state, run, small
 from tuner.training import warm as warm_module
-from tuner.training.warm import WarmTrials
+from tuner.training.batches import TrainingBatches
+from tuner.training.checkpoint import Epoch, save, take_snapshot
+from tuner.training.loop import make_loop
+from tuner.training.task import Objective, TrainTask
+from tuner.training.warm import BuiltTrial, WarmTrials
 
 pytestmark = pytest.mark.training
 
@@ -43,29 +47,20 @@ def test_a_trial_whose_checkpoint_is_gone_begins_anew(dataset, tmp_path, hypermo
     assert_same_state(tmp_path / "trial", tmp_path / "once")
 
 
-def test_the_worst_trial_is_let_go_of_first(dataset, tmp_path, hypermodel, monkeypatch):
+@pytest.mark.parametrize("objective", [LOSS, Objective(LOSS.name, "max")], ids=["least", "most"])
+def test_the_worst_trial_is_let_go_of_first(tmp_path, monkeypatch, objective):
     monkeypatch.setattr(warm_module, "MAX_KEPT", 2)
     warm = WarmTrials()
-    losses = {}
-    for number in range(4):
-        _, events = run(
-            tmp_path / str(number), hypermodel, dataset, trial_id=str(number), seed=number, warm=warm
-        )
-        losses[str(number)] = events[-1].epoch.metrics[LOSS.name]
-    built = len(hypermodel.built)
-    best_two = sorted(losses, key=losses.get)[:2]
-    for trial_id in sorted(losses):
-        run(
-            tmp_path / trial_id,
-            hypermodel,
-            dataset,
-            trial_id=trial_id,
-            seed=int(trial_id),
-            epochs=2,
-            epochs_reported=1,
-            warm=WarmTrials() if trial_id not in best_two else warm,
-        )
-    assert len(hypermodel.built) == built + 2
+    model = small()
+    tasks = {}
+    for trial_id, loss in {"1": 0.3, "2": 0.2, "3": 0.4, "4": 0.1, "5": 0.5}.items():
+        folder = tmp_path / trial_id
+        tasks[trial_id] = TrainTask(trial_id, {}, 0, 1, 16, 0, objective, 1, folder)
+        history = (Epoch({LOSS.name: loss}, 1.0, 1.0, 1),)
+        save(folder, take_snapshot(model, history), is_best=True)
+        warm.keep(tasks[trial_id], BuiltTrial(model, make_loop, TrainingBatches(), history))
+    kept = [trial_id for trial_id, task in tasks.items() if warm.take(task)]
+    assert kept == (["2", "4"] if objective.direction == "min" else ["3", "5"])
 
 
 def test_no_more_memory_is_held_than_allowed(dataset, tmp_path, hypermodel):

@@ -2,6 +2,7 @@ import keras
 import pytest
 
 from tests.training.models import Hypermodel, small
+from tuner.training import xla
 from tuner.training.xla import MIN_IMAGES, MIN_IMAGES_IN_ALL, Pace, choose_xla, pays
 
 pytestmark = pytest.mark.training
@@ -14,6 +15,12 @@ tensorflow_only = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TUNER_CACHE_DIR", str(tmp_path))
+
+
+@pytest.fixture
+def at_a_glance(monkeypatch):
+    """What is measured does not matter."""
+    monkeypatch.setattr(xla, "MEASURED_S", 0.1)
 
 
 def choose(hypermodel, dataset, wanted="auto", images=10**6, trials=10):
@@ -41,8 +48,9 @@ def test_few_images_are_never_worth_it(dataset):
     assert choose(None, dataset, images=(MIN_IMAGES_IN_ALL - 1) / 2, trials=2) is False
 
 
+@pytest.mark.usefixtures("at_a_glance")
 @tensorflow_only
-def test_a_device_is_measured_once(dataset, tmp_path):
+def test_a_model_is_measured_once_on_a_device(dataset, tmp_path):
     hypermodel = Hypermodel(lambda _: small())
     first = choose(hypermodel, dataset)
     measured = len(hypermodel.built)
@@ -52,15 +60,13 @@ def test_a_device_is_measured_once(dataset, tmp_path):
     path.write_text("{")
     choose(hypermodel, dataset)
     assert len(hypermodel.built) == 2 * measured + 1
-
-
-@tensorflow_only
-def test_another_model_is_measured_anew(dataset, tmp_path):
-    choose(Hypermodel(lambda _: small()), dataset)
-    choose(Hypermodel(lambda _: small(outputs=2)), dataset)
+    another = Hypermodel(lambda _: small(outputs=2))
+    choose(another, dataset)
+    assert len(another.built) == measured
     assert len(list((tmp_path / "pace").iterdir())) == 2
 
 
+@pytest.mark.usefixtures("at_a_glance")
 @tensorflow_only
 def test_a_model_that_xla_cannot_compile_is_trained_without(dataset):
     import tensorflow as tf
