@@ -1,6 +1,7 @@
 """What all tests share: a cache of their own, no clock on Hypothesis, and a data set of a few pixels."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tuner.data.dataset import Dataset, load_dataset
+from tuner.training.device import load_backend
 
 settings.register_profile("tuner", deadline=None)
 settings.load_profile("tuner")
@@ -23,6 +25,12 @@ def heed_interrupts() -> None:
 
 
 heed_interrupts()
+
+
+def pytest_collection_finish() -> None:
+    """Where tests have imported Keras: its many garbage collections need not visit the libraries."""
+    if "keras" in sys.modules:
+        load_backend()
 
 
 @pytest.fixture(scope="session", autouse=True)

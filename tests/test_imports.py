@@ -5,10 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(path for top in ("tuner", "search_spaces") for path in (ROOT / top).rglob("*.py"))
+OF_TUNER = [path for path in MODULES if path.is_relative_to(ROOT / "tuner")]
 SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").glob("*.py"))]
 
 BASE = ("errors", "units", "config", "files")
@@ -60,6 +59,10 @@ def parts_imported(path):
     return {name.split(".")[1] for name in imported(path) if name.startswith("tuner.")} - {"__version__"}
 
 
+def packages_imported(path):
+    return {name.partition(".")[0] for name in imported(path)}
+
+
 def imported_at_start(path):
     """Top-level packages imported when the module is, not inside its functions or for type checks."""
     nodes = list(ast.parse(path.read_text("utf-8")).body)
@@ -76,7 +79,7 @@ def imported_at_start(path):
 
 
 def test_every_module_of_tuner_has_a_place_in_the_order():
-    assert {part(path) for path in MODULES if path.is_relative_to(ROOT / "tuner")} <= BEFORE.keys()
+    assert {part(path) for path in OF_TUNER} <= BEFORE.keys()
 
 
 def test_the_order_of_parts_has_no_circle():
@@ -84,17 +87,15 @@ def test_the_order_of_parts_has_no_circle():
         assert all(name not in BEFORE[other] for other in before)
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.is_relative_to(ROOT / "tuner")], ids=relative)
-def test_imports_go_one_way(path):
-    own = part(path)
-    assert parts_imported(path) - {own} <= BEFORE[own]
+def test_imports_go_one_way():
+    """A part imports only what comes before it."""
+    back = {relative(path): parts_imported(path) - {part(path)} - BEFORE[part(path)] for path in OF_TUNER}
+    assert {path: parts for path, parts in back.items() if parts} == {}
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in MODULES if p.is_relative_to(ROOT / "search_spaces")], ids=relative
-)
-def test_search_spaces_never_import_tuner(path):
-    assert not [name for name in imported(path) if name.partition(".")[0] == "tuner"]
+def test_search_spaces_never_import_tuner():
+    users = [path for path in MODULES if path not in OF_TUNER and "tuner" in packages_imported(path)]
+    assert [relative(path) for path in users] == []
 
 
 def test_backend_specific_code_sits_behind_one_seam():
@@ -104,14 +105,14 @@ def test_backend_specific_code_sits_behind_one_seam():
     }
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_no_file_is_long(path):
-    assert len(path.read_text("utf-8").splitlines()) <= MAX_LINES
+def test_no_file_is_long():
+    lengths = {relative(path): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    assert {path: lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_a_modules_name_says_what_it_owns(path):
-    assert not VAGUE & {path.stem.strip("_"), *path.relative_to(ROOT).parts[:-1]}
+def test_the_name_of_a_module_says_what_it_owns():
+    vague = [path for path in SOURCES if VAGUE & {path.stem.strip("_"), *path.relative_to(ROOT).parts[:-1]}]
+    assert [relative(path) for path in vague] == []
 
 
 def test_the_command_starts_without_heavy_libraries():

@@ -10,6 +10,8 @@ from tests.evaluation.reported import reported_run
 from tuner.evaluation.report.contents import read_contents
 from tuner.evaluation.report.page import write_report
 
+pytestmark = pytest.mark.browser
+
 SCHEMES = ("light", "dark")
 
 

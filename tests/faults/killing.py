@@ -47,7 +47,7 @@ def build(hp, spec):
     model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
     return model
 """
-REQUEST = ("--max-trials", 15, "--max-epochs", 9, "--objective", "val_loss", "--patience", 0)
+REQUEST = ("--max-epochs", 9, "--objective", "val_loss", "--patience", 0)
 # Columns that tell how long something took; all others must come out the same.
 MEASURED = ["duration_s", "images_per_s", "started_at"]
 TARGETS = ("driver", "worker", "both", "interrupt")
@@ -110,8 +110,8 @@ class Tally:
 class Arena:
     """A folder with data, a space and one undisturbed search for each seed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, trials: int) -> None:
+        self.folder, self._trials = folder, trials
         rng = np.random.default_rng(0)
         labels = np.repeat([0, 1], IMAGES_PER_CLASS)
         noise = rng.integers(0, 200, (len(labels), SIDE, SIDE, 3))
@@ -125,7 +125,7 @@ class Arena:
 
     def search(self, name: str, seed: int) -> list[str]:
         request = ("--space", "space.py", "--data", "two.npz", *REQUEST, "--seed", seed, "--name", name)
-        return self.command("search", *request)
+        return self.command("search", *request, "--max-trials", self._trials)
 
     def start(self, command: list[str]) -> subprocess.Popen[bytes]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TUNER_")}
@@ -181,12 +181,16 @@ def epochs_repeated(run: Path, images_per_epoch: int) -> int:
 def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The worker processes of a driver."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        return [
-            child
-            for child in psutil.Process(process.pid).children(recursive=True)
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
+        return [child for child in psutil.Process(process.pid).children(recursive=True) if _is_worker(child)]
     return []
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    """True for a worker, spawned or forked, and not for the server that workers are forked from."""
+    line = " ".join(process.cmdline())
+    parent = process.parent()
+    forked = "forkserver" in line and parent is not None and "forkserver" in " ".join(parent.cmdline())
+    return "spawn_main" in line or forked
 
 
 def kill_one_search(arena: Arena, rng: random.Random, tally: Tally, name: str, seed: int, kills: int) -> None:
@@ -286,11 +290,13 @@ def _images_per_epoch(run: Path) -> int:
         store.close()
 
 
-def kill_searches(folder: Path, kills: int, seed: int = 0, kills_per_search: int = 20) -> Tally:
-    """Kill searches until `kills` kills were dealt."""
+def kill_searches(
+    folder: Path, kills: int, seed: int = 0, kills_per_search: int = 20, trials: int = 15
+) -> Tally:
+    """Kill searches of so many trials until `kills` kills were dealt."""
     rng, tally = random.Random(seed), Tally()
     heed_interrupts()
-    arena = Arena(folder)
+    arena = Arena(folder, trials)
     while (left := kills - tally.kills.total()) > 0:
         number = tally.runs
         kill_one_search(arena, rng, tally, f"killed-{number}", number % 3, min(left, kills_per_search))

