@@ -1,4 +1,5 @@
 import math
+import re
 import string
 
 import pytest
@@ -69,14 +70,14 @@ def test_a_time_is_read_in_seconds(text, seconds):
     "text", ["soon", "", "h", "30m1h", "-5m", "2 weeks", "1e3", "nan", "inf", "1h30", "1m30"]
 )
 def test_what_is_no_time_is_refused_with_examples(text):
-    assert message({"max_time": text}) == (
-        f"--max-time {text!r} is not allowed: write a time such as 90s, 45m, 2h or 1h30m."
-    )
+    said = message({"max_time": text})
+    assert "\n" not in said
+    assert all(part in said for part in (f"--max-time {text!r} ", "90s", "45m", "2h", "1h30m"))
 
 
 @pytest.mark.parametrize("value", [0, "0s", -1, math.inf, math.nan])
 def test_a_time_is_positive_and_finite(value):
-    assert message({"max_time": value}).startswith(f"--max-time {value!r} is not allowed: ")
+    assert message({"max_time": value}).startswith(f"--max-time {value!r} ")
 
 
 @pytest.mark.parametrize(
@@ -103,17 +104,19 @@ def test_a_given_direction_wins_over_the_name(direction):
 
 
 def test_an_objective_of_unknown_direction_asks_for_it():
-    assert message({"objective": "val_gain"}) == (
-        "--objective 'val_gain' is not allowed: add the direction: 'val_gain:max' or 'val_gain:min'."
-    )
+    said = message({"objective": "val_gain"})
+    assert "\n" not in said
+    assert all(part in said for part in ("--objective 'val_gain'", "'val_gain:max'", "'val_gain:min'"))
 
 
 def test_a_direction_that_is_none_is_refused():
-    assert "'up' is not min or max" in message({"objective": "val_gain:up"})
+    said = message({"objective": "val_gain:up"})
+    assert all(part in said for part in ("--objective 'val_gain:up'", "'up'", "min", "max"))
 
 
 def test_an_unknown_key_names_the_nearest():
-    assert message({"max_trial": 5}).startswith("unknown key 'max_trial'. Did you mean 'max_trials'? Known: ")
+    said = message({"max_trial": 5})
+    assert all(part in said for part in ("'max_trial'", "'max_trials'", *SearchConfig.model_fields))
 
 
 def test_an_unknown_key_like_no_other_lists_all():
@@ -123,22 +126,24 @@ def test_an_unknown_key_like_no_other_lists_all():
 
 
 @pytest.mark.parametrize(
-    ("values", "parts"),
+    ("values", "refused", "allowed"),
     [
-        ({"max_trials": 0}, ("--max-trials 0", "greater than or equal to 1")),
-        ({"max_epochs": "many"}, ("--max-epochs 'many'", "integer")),
-        ({"factor": 1}, ("--factor 1", "greater than or equal to 2")),
-        ({"seed": -1}, ("--seed -1", "greater than or equal to 0")),
-        ({"seed": 2**31}, ("--seed 2147483648", "less than 2147483648")),
-        ({"image_size": 4}, ("--image-size 4", "greater than or equal to 8")),
-        ({"algorithm": "hyperbnd"}, ("--algorithm 'hyperbnd'", "random", "Did you mean 'hyperband'?")),
-        ({"name": "../x"}, ("--name '../x'", "letters, digits")),
+        ({"max_trials": 0}, "--max-trials 0", ["1"]),
+        ({"max_epochs": "many"}, "--max-epochs 'many'", ["integer"]),
+        ({"factor": 1}, "--factor 1", ["2"]),
+        ({"seed": -1}, "--seed -1", ["0"]),
+        ({"seed": 2**31}, "--seed 2147483648", ["2147483648"]),
+        ({"image_size": 4}, "--image-size 4", ["8"]),
+        ({"algorithm": "hyperbnd"}, "--algorithm 'hyperbnd'", ["random", "hyperband", "'hyperband'"]),
+        ({"name": "../x"}, "--name '../x'", ["letters", "digits"]),
     ],
 )
-def test_a_bad_value_is_one_line_with_option_value_and_what_is_allowed(values, parts):
+def test_a_bad_value_is_one_line_with_option_value_and_what_is_allowed(values, refused, allowed):
     text = message(values)
     assert "\n" not in text
-    assert all(part in text for part in parts)
+    before, _, after = text.partition(f"{refused} ")
+    assert before == ""
+    assert all(re.search(rf"(?<!\w){each}(?!\w)", after) for each in allowed)
 
 
 def test_a_request_cannot_be_changed_once_made():
@@ -164,7 +169,7 @@ def test_an_unset_optional_field_is_left_out_of_toml():
 
 
 def test_a_missing_toml_file_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"cannot read config file '.*none\.toml': No such file"):
+    with pytest.raises(UsageError, match=r"none\.toml'.*No such file"):
         read_toml(tmp_path / "none.toml")
 
 
@@ -172,7 +177,7 @@ def test_a_missing_toml_file_is_named(tmp_path):
 def test_what_is_not_toml_is_refused_by_name(tmp_path, content):
     path = tmp_path / "bad.toml"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"bad\.toml' is not valid TOML: "):
+    with pytest.raises(UsageError, match=r"bad\.toml'.*TOML"):
         read_toml(path)
 
 
@@ -181,7 +186,7 @@ def test_a_bad_value_in_a_file_names_the_file(tmp_path):
     path.write_text("max_trials = 0\n")
     with pytest.raises(UsageError) as caught:
         read_toml(path)
-    assert str(caught.value).startswith(f"{path}: --max-trials 0 is not allowed: ")
+    assert all(part in str(caught.value) for part in (str(path), "--max-trials 0 "))
 
 
 def test_a_file_gives_only_what_it_says(tmp_path):

@@ -16,7 +16,7 @@ def test_the_images_come_from_the_seed_in_both_formats(tmp_path):
         assert image.size == (SIDE, SIDE)
 
 
-@pytest.mark.training
+@pytest.mark.process
 def test_every_round_predicts_all_images_and_has_loaded_before(tmp_path):
     folder = write_images(tmp_path / "images", 10, 0)
     found = measure(str(folder), None, images=0, rounds=1, seed=0)

@@ -43,12 +43,12 @@ def test_a_line_cut_off_by_a_kill_is_left_out(log):
 def test_any_other_file_is_refused(tmp_path, text):
     path = tmp_path / "other.jsonl"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"no log of benchmarks\.time_to_accuracy"):
+    with pytest.raises(ValueError, match=r"other\.jsonl'.*benchmarks\.time_to_accuracy"):
         read_log(path)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"missing\.jsonl' cannot be read"):
+    with pytest.raises(ValueError, match=r"missing\.jsonl'.*No such file"):
         read_log(tmp_path / "missing.jsonl")
 
 

@@ -21,7 +21,8 @@ def test_what_is_given_beside_short_wins_over_it():
 def test_a_batch_size_that_is_none_is_refused(text, capsys):
     with pytest.raises(SystemExit):
         parse(["--batch-size", text])
-    assert "1 or more" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert all(part in shown for part in ("--batch-size", "1 or more"))
 
 
 @pytest.mark.parametrize("values", CONFIGURATIONS, ids=lambda values: str(values["filters"]))

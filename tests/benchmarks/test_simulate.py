@@ -27,7 +27,7 @@ class KilledError(Exception):
 
 
 def request(algorithm, **changes):
-    given = {"sampler": "random", "trials": 300, "workers": 20, "max_epochs": 9, "times": str(TIMES)}
+    given = {"sampler": "random", "trials": 90, "workers": 20, "max_epochs": 9, "times": str(TIMES)}
     return Request(algorithm, **{**given, **changes})
 
 
@@ -60,19 +60,19 @@ def stable(trials):
 @pytest.mark.parametrize("algorithm", ["asha", "hyperband", "random"])
 def test_a_simulated_search_keeps_its_counts(algorithm):
     result = simulate(request(algorithm))
-    assert (result["outcome"], result["trials"], result["rungs"][0]) == ("completed", 300, 300)
+    assert (result["outcome"], result["trials"], result["rungs"][0]) == ("completed", 90, 90)
     assert result["checkpoints_left"] == 3
     assert len(result["driver_cpu_ms_per_rung_by_tenth"]) == 10
     assert sum(result["share_of_driver"].values()) < 1
     if algorithm == "asha":
-        assert all(found >= least for found, least in zip(result["rungs"], (300, 100, 33), strict=True))
+        assert all(found >= least for found, least in zip(result["rungs"], (90, 30, 10), strict=True))
         assert result["workers_busy_until_the_last_trial_began"] == pytest.approx(1)
 
 
 def test_trials_whose_workers_die_are_trained_to_their_end(tmp_path):
     result = simulate(request("asha", lost=0.05, folder=str(tmp_path)))
     assert result["lost_workers"] > 0
-    assert (result["outcome"], result["trials"]) == ("completed", 300)
+    assert (result["outcome"], result["trials"]) == ("completed", 90)
     store = Store(tmp_path / STORE_FILE)
     assert {trial.epochs for trial in store.trials()} == {1, 3, 9}
     store.close()
@@ -90,12 +90,12 @@ class NoWorkers(SimulatedPool):
 
 
 def test_time_runs_out_where_there_is_no_worker(tmp_path):
-    config = make_config({"max_trials": 4, "max_time": 1})
+    config = make_config({"max_trials": 4, "max_time": 0.2})
     store = Store.create(tmp_path / STORE_FILE, {})
     pool = NoWorkers(1, [1.0])
     outcome = Search(config, tmp_path, store, make_oracle(config, space()), pool, lambda _: None).run()
     assert outcome.status == "out of time"
-    assert store.run()["spent_s"] >= 1
+    assert store.run()["spent_s"] >= 0.2
     store.close()
 
 
@@ -110,18 +110,19 @@ class FailsInTheLastRung(SimulatedPool):
 
 
 @pytest.mark.parametrize(
-    ("pool", "rung", "what"),
+    ("pool", "rung", "parts"),
     [
-        (FailsInTheLastRung(1, [1.0]), 2, "5 trials in a row failed in rung 2 (5 nan)"),
-        (SimulatedPool(1, [1.0], lost=1.0), 0, "5 trials in a row failed (5 crash)"),
+        (FailsInTheLastRung(1, [1.0]), 2, ("5 trials", "in rung 2", "5 nan")),
+        (SimulatedPool(1, [1.0], lost=1.0), 0, ("5 trials", "5 crash")),
     ],
 )
-def test_a_search_of_which_one_rung_always_fails_ends(tmp_path, pool, rung, what):
+def test_a_search_of_which_one_rung_always_fails_ends(tmp_path, pool, rung, parts):
     config = make_config({"algorithm": "hyperband", "sampler": "random", "max_trials": 27, "max_epochs": 9})
     store = Store.create(tmp_path / STORE_FILE, {})
     search = Search(config, tmp_path, store, make_oracle(config, space()), pool, lambda _: None)
-    with pytest.raises(TunerError, match=re.escape(what)):
+    with pytest.raises(TunerError) as caught:
         search.run()
+    assert all(part in str(caught.value) for part in parts)
     assert {trial.rung for trial in store.trials() if trial.status == FAILED} == {rung}
     store.close()
 
@@ -191,5 +192,5 @@ def test_time_in_a_part_is_not_counted_for_the_part_that_called_it():
 
 def test_a_table_without_epochs_is_refused(tmp_path: Path):
     (tmp_path / TRIALS_FILE).write_text("epochs,duration_s\n0,0\n", encoding="utf-8")
-    with pytest.raises(SystemExit, match="has no trial with an epoch"):
+    with pytest.raises(SystemExit, match=rf"{re.escape(TRIALS_FILE)}'.*no trial.*--times"):
         epoch_seconds(tmp_path / TRIALS_FILE)

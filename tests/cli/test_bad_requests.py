@@ -20,7 +20,7 @@ def refused(result: Result, *parts: str) -> None:
 
 
 def test_an_unknown_space_names_the_nearest(tuner: Run) -> None:
-    refused(tuner("search", "--space", "sequentail"), "'sequentail'", "Did you mean 'sequential'?")
+    refused(tuner("search", "--space", "sequentail"), "'sequentail'", "'sequential'")
 
 
 def test_a_space_file_that_is_missing_is_named(tuner: Run) -> None:
@@ -50,7 +50,7 @@ def test_images_that_are_all_broken_stop_the_search(tuner: Run, tmp_path: Path) 
 
 
 def test_a_typo_in_a_value_names_what_is_allowed(tuner: Run) -> None:
-    refused(tuner("search", "--algorithm", "hyperbnad"), "hyperbnad", "Did you mean 'hyperband'?")
+    refused(tuner("search", "--algorithm", "hyperbnad"), "hyperbnad", "'hyperband'")
 
 
 def test_a_value_that_is_no_number_is_named(tuner: Run) -> None:
@@ -60,11 +60,11 @@ def test_a_value_that_is_no_number_is_named(tuner: Run) -> None:
 @pytest.mark.parametrize(
     ("request_", "parts"),
     [
-        (("--cluster", "loca"), ("--cluster 'loca'", "local, auto or ray://HOST:PORT")),
+        (("--cluster", "loca"), ("--cluster 'loca'", "local", "auto", "ray://HOST:PORT")),
         (("--cluster", "ray://head"), ("'ray://head'", "ray://HOST:PORT")),
-        (("--gpus-per-trial", "0.5"), ("--gpus-per-trial 0.5 goes with --cluster",)),
-        (("--cpus-per-trial", "2"), ("--cpus-per-trial 2 goes with --cluster",)),
-        (("--cluster", "local", "--gpus-per-trial", "1.5"), ("1.5", "a part of one GPU", "whole ones")),
+        (("--gpus-per-trial", "0.5"), ("--gpus-per-trial 0.5", "--cluster")),
+        (("--cpus-per-trial", "2"), ("--cpus-per-trial 2", "--cluster")),
+        (("--cluster", "local", "--gpus-per-trial", "1.5"), ("--gpus-per-trial", "1.5", "whole")),
         (("--storage", "nowhere://x"), ("'nowhere://x'", "'nowhere'", "kt-search[ray]")),
     ],
 )
@@ -79,7 +79,7 @@ def test_an_unknown_option_is_named(tuner: Run) -> None:
 
 
 def test_no_trials_at_all_are_refused(tuner: Run) -> None:
-    refused(tuner("search", "--max-trials", "0"), "--max-trials", "0", "greater than or equal to 1")
+    refused(tuner("search", "--max-trials", "0"), "--max-trials", "0", "equal to 1")
 
 
 def test_a_typo_in_a_toml_key_names_the_nearest(tuner: Run, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_name_that_leads_out_of_the_results_folder_is_refused(tuner: Run) -> N
 
 
 def test_there_is_no_last_run_in_an_empty_folder(tuner: Run) -> None:
-    refused(tuner("leaderboard"), "no runs in 'results'", "tuner search")
+    refused(tuner("leaderboard"), "'results'", "tuner search")
 
 
 def test_export_tells_which_suffix_it_can_write(tuner: Run) -> None:
@@ -155,7 +155,8 @@ def test_a_space_that_fails_in_every_trial_ends_the_search_with_the_reasons_coun
     )
     result = tuner("search", "--space", "mine.py", "--data", images, "--max-trials", 9, "--max-failures", 3)
     assert result.code == 1
-    assert "3 trials in a row failed (3 build)" in result.stderr
+    for part in ("3 trials", "3 build"):
+        assert part in result.error_lines[-1]
     (run,) = (tmp_path / "results").iterdir()
     assert (run / "trials.csv").read_text("utf-8").count("FAILED") == 3
     assert tuner("best", run.name).code == 1

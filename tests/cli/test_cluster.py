@@ -36,7 +36,7 @@ def build(hp, spec):
     return model
 """
 # Epochs of tens of milliseconds: enough of them that all workers are met in the middle of a trial.
-EPOCHS = 200
+EPOCHS = 600
 REQUEST = ("--space", "small.py", "--algorithm", "random", "--max-trials", 4, "--max-epochs", EPOCHS)
 ON_CLUSTER = (*REQUEST, "--patience", 0, "--cluster", "auto", "--workers", 2)
 DEADLINE_S = 240
@@ -132,7 +132,7 @@ def training(run: Path, count: int) -> bool:
     if not (run / "run.sqlite").exists():
         return False
     trials = open_run(run).trials
-    return sum(trial.status == "RUNNING" and 3 <= trial.epochs <= EPOCHS - 40 for trial in trials) >= count
+    return sum(trial.status == "RUNNING" and 3 <= trial.epochs <= EPOCHS - 50 for trial in trials) >= count
 
 
 @pytest.mark.usefixtures("undisturbed")

@@ -11,13 +11,18 @@ from tests.cli.conftest import Run
 
 pytestmark = pytest.mark.training
 
+SMALL = ("--hp", "filters=20", "--hp", "units_1=100", "--hp", "units_2=100")
+
 
 def test_a_search_on_parts_of_the_data_promotes_to_more_of_it(
     tuner: Run, images: Path, tmp_path: Path
 ) -> None:
     result = tuner(
         *("search", "--data", images, "--space", "sequential", "--name", "parts"),
-        *("--fidelity", "data", "--max-trials", 3, "--max-epochs", 3, "--patience", 1),
+        *("--fidelity", "data", "--max-trials", 3, "--max-epochs", 3, "--patience", 1, *SMALL),
+        # Its loss falls with each epoch, so that none ends early.
+        *("--objective", "val_loss", "--hp", "optimizer=sgd", "--hp", "learning_rate=0.001"),
+        *("--hp", "kernel_size=2|3|4"),
     )
     assert result.code == 0, result.stderr
     assert "3 trials to epoch 3 on 33% of the data, best 1 to 5" in result.stderr
@@ -32,7 +37,7 @@ def test_a_search_on_parts_of_the_data_promotes_to_more_of_it(
 
 
 def test_brackets_alike_share_a_line_of_the_plan(tuner: Run, images: Path) -> None:
-    result = tuner("search", "--data", images, "--max-trials", 50, "--dry-run")
+    result = tuner("search", "--data", images, "--max-trials", 50, "--fidelity", "epochs", "--dry-run")
     assert result.code == 0, result.stderr
     lines = result.stderr.splitlines()
     assert " 1-3   9 trials each to epoch 1, best 3 to 3, best 1 to 10" in lines
@@ -42,9 +47,9 @@ def test_brackets_alike_share_a_line_of_the_plan(tuner: Run, images: Path) -> No
 def test_parts_of_the_data_go_with_rungs_alone(tuner: Run, images: Path) -> None:
     result = tuner("search", "--data", images, "--algorithm", "random", "--fidelity", "data")
     assert result.code == 2
-    assert result.error_lines == [
-        "error: --fidelity data goes with --algorithm hyperband or asha; 'random' has no lower rungs."
-    ]
+    (line,) = result.error_lines
+    for part in ("--fidelity data", "hyperband or asha", "'random'"):
+        assert part in line
 
 
 @pytest.mark.parametrize("options", [("--precision", "mixed_bfloat16"), ("--xla", "on")], ids=lambda o: o[0])
@@ -53,7 +58,8 @@ def test_another_arithmetic_can_be_asked_for(
 ) -> None:
     if options[0] == "--xla" and os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         pytest.skip("XLA is a choice with TensorFlow only")
-    result = tuner("search", "--data", images, "--max-trials", 1, "--max-epochs", 2, "--name", "it", *options)
+    request = ("--max-trials", 1, "--max-epochs", 2, *SMALL, "--name", "it")
+    result = tuner("search", "--data", images, *request, *options)
     assert result.code == 0, result.stderr
     facts = json.loads((tmp_path / "results" / "it" / "run.json").read_text("utf-8"))
     name, value = options[0].removeprefix("--"), options[1]

@@ -1,180 +1,199 @@
 """Runs that are stopped from outside and taken up again."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import Run, command, environment
+from tests.cli.conftest import Result, Run, command, environment, run_command
+from tests.pools import InlinePool, stub_pool
 from tuner.results.query import open_run
+from tuner.search.run_folder import locked
 
-pytestmark = [pytest.mark.training, pytest.mark.faults]
+pytestmark = pytest.mark.training
 
-REQUEST = ("--max-trials", 5, "--max-epochs", 4, "--seed", 3)
+SMALL = ("--hp", "filters=20|40", "--hp", "units_1=100|200", "--hp", "units_2=100")
+REQUEST = ("--max-trials", 4, "--max-epochs", 3, "--seed", 3, "--batch-size", 16, *SMALL)
+ONE = ("--max-trials", 1, "--max-epochs", 1, *SMALL)
 MEASURED = ["duration_s", "images_per_s", "started_at"]
 
 
+def rated(values: dict[str, Any], epoch: int) -> float:
+    return float(values.get("learning_rate", 0.0) + epoch / 100)
+
+
+def inside(*arguments: object, cwd: Path, cache: Path, stub: bool = False) -> Result:
+    """Run `tuner` with workers in this process, and see that it ends well."""
+    result = run_command(*arguments, cwd=cwd, cache=cache, pool=stub_pool(rated) if stub else InlinePool)
+    assert result.code == 0, result.stderr
+    return result
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> pd.DataFrame:
+def whole(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> Path:
+    """The results of a search that nobody disturbed, only to be copied."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    subprocess.run(
-        command("search", "--data", images, *REQUEST, "--name", "whole", "--quiet"),
-        cwd=folder,
-        env=environment(cache),
-        capture_output=True,
-        check=True,
-    )
-    return read(folder / "results" / "whole")
+    inside("search", "--data", images, *REQUEST, "--name", "whole", cwd=folder, cache=cache)
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(whole: Path) -> pd.DataFrame:
+    return read(whole / "whole")
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> Path:
+    """The results of the same search, out of epochs in the midst of it, only to be copied."""
+    folder = tmp_path_factory.mktemp("cut")
+    request = (*REQUEST, "--max-epochs-total", 3, "--name", "cut")
+    inside("search", "--data", images, *request, cwd=folder, cache=cache)
+    return folder / "results"
 
 
 def read(run: Path) -> pd.DataFrame:
     return pd.read_csv(run / "trials.csv", dtype={"trial_id": str}).drop(columns=MEASURED)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
-def test_a_stopped_run_resumes_to_the_same_end(
-    tuner: Run, images: Path, cache: Path, tmp_path: Path, undisturbed: pd.DataFrame, number: signal.Signals
-) -> None:
+@contextmanager
+def search_at(
+    said: str, folder: Path, cache: Path, images: Path, *request: object
+) -> Iterator[subprocess.Popen[str]]:
+    """A search in a process of its own that has said so far."""
     with subprocess.Popen(
-        command("search", "--data", images, *REQUEST, "--name", "cut"),
-        cwd=tmp_path,
+        command("search", "--data", images, *request),
+        cwd=folder,
         env=environment(cache),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
     ) as process:
         assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("[2/5]"):
-                break
-        os.kill(process.pid, number)
-        rest = process.stderr.read()
-        code = process.wait(timeout=30)
+        try:
+            assert any(line.startswith(said) for line in process.stderr), "the search ended by itself"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+def test_a_stopped_run_resumes_to_the_same_end(
+    images: Path, cache: Path, tmp_path: Path, undisturbed: pd.DataFrame, number: signal.Signals
+) -> None:
+    """It is begun by a worker in a process, and ended by one inside the tests, which trains the same."""
+    with search_at("[2/4]", tmp_path, cache, images, *REQUEST, "--name", "cut") as process:
+        process.send_signal(number)
+        _, rest = process.communicate(timeout=30)
     if number == signal.SIGKILL:
-        assert code == -signal.SIGKILL
+        assert process.returncode == -signal.SIGKILL
     else:
-        assert code == 130
+        assert process.returncode == 130
         assert "tuner resume cut" in rest
-    result = tuner("resume", "cut")
-    assert result.code == 0, result.stderr
+    begun = open_run(tmp_path / "results" / "cut").trials
+    assert len(begun) < 4 or sum(trial.epochs for trial in begun) < undisturbed["epochs"].sum()
+    result = inside("resume", "cut", cwd=tmp_path, cache=cache)
     assert "Leaderboard of cut" in result.stdout
     pd.testing.assert_frame_equal(read(tmp_path / "results" / "cut"), undisturbed)
 
 
-def test_a_second_driver_is_refused_by_name(tuner: Run, images: Path, cache: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        command("search", "--data", images, "--max-trials", 50, "--name", "busy", "--quiet"),
-        cwd=tmp_path,
-        env=environment(cache),
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    store = tmp_path / "results" / "busy" / "trials.csv"
-    while not store.exists():
-        assert process.poll() is None
-        time.sleep(0.1)
-    try:
-        result = tuner("resume", "busy")
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+@pytest.mark.faults
+def test_a_search_keeps_others_off_its_run_until_a_second_interrupt_ends_it_at_once(
+    tuner: Run, images: Path, cache: Path, tmp_path: Path
+) -> None:
+    """The first one is on its way out while a space refuses to let go of its worker."""
+    request = ("--max-trials", 50, *SMALL, "--name", "twice")
+    with search_at("[1/50]", tmp_path, cache, images, *request) as process:
+        refused = tuner("resume", "twice")
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert refused.code == 2
+    assert "'twice' is being worked on" in refused.stderr
+    assert open_run(tmp_path / "results" / "twice").trials[0].status == "COMPLETED"
+
+
+def test_a_second_driver_is_refused_by_name(tuner: Run, copy_of_finished: Path) -> None:
+    with locked(copy_of_finished / "results" / "first"):
+        result = tuner("resume", "first")
     assert result.code == 2
-    assert "'busy' is being worked on" in result.stderr
+    assert "'first' is being worked on" in result.stderr
 
 
-def test_a_run_whose_data_changed_is_not_resumed(tuner: Run, images: Path, tmp_path: Path) -> None:
+def test_a_run_whose_data_changed_is_not_resumed(
+    tuner: Run, images: Path, cache: Path, tmp_path: Path
+) -> None:
     shutil.copytree(images, tmp_path / "mine")
-    assert tuner("search", "--data", "mine", "--max-trials", 1, "--max-epochs", 1, "--name", "old").code == 0
+    inside("search", "--data", "mine", *ONE, "--name", "old", cwd=tmp_path, cache=cache, stub=True)
     next((tmp_path / "mine" / "train" / "FAKE").iterdir()).unlink()
     result = tuner("resume", "old")
     assert result.code == 2
-    assert "the data changed" in result.stderr
-
-
-def test_a_second_interrupt_ends_the_command_at_once(images: Path, cache: Path, tmp_path: Path) -> None:
-    """The first one is on its way out while a space refuses to let go of its worker."""
-    with subprocess.Popen(
-        command("search", "--data", images, "--max-trials", 50, "--name", "twice"),
-        cwd=tmp_path,
-        env=environment(cache),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("[1/50]"):
-                break
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGINT)
-        process.stderr.read()
-        assert process.wait(timeout=30) == 130
-    view = open_run(tmp_path / "results" / "twice")
-    assert view.trials[0].status == "COMPLETED"
+    assert "data changed" in result.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"SQLite format 3\0 and then nothing"], ids=["empty", "cut"])
 def test_a_damaged_run_is_named_repaired_and_goes_on_to_the_same_end(
-    tuner: Run, images: Path, tmp_path: Path, undisturbed: pd.DataFrame, content: bytes
+    tuner: Run, cut: Path, tmp_path: Path, undisturbed: pd.DataFrame, content: bytes
 ) -> None:
     """An empty oracle.json makes a Keras Tuner project unloadable."""
-    assert tuner("search", "--data", images, *REQUEST, "--name", "cut", "--max-epochs-total", 3).code == 0
+    shutil.copytree(cut, tmp_path / "results")
     run = tmp_path / "results" / "cut"
     for name in ("run.sqlite", "run.sqlite-wal"):
         (run / name).write_bytes(content)
     result = tuner("resume", "cut")
     assert result.code == 1
-    assert "run.sqlite' is damaged" in result.stderr
-    assert "tuner doctor results/cut" in result.stderr
+    for part in ("run.sqlite' is damaged", "tuner doctor results/cut"):
+        assert part in result.stderr
     assert "tuner doctor cut" in tuner("runs").stderr
     result = tuner("doctor", "cut", "--format", "json")
     assert result.code == 0, result.stderr
     statuses = {row["checked"]: row["status"] for row in json.loads(result.stdout)}
     assert statuses["run.sqlite"] == "repaired"
+    assert len(read(run)) < len(undisturbed)
     assert tuner("resume", "cut", "--max-epochs-total", 999).code == 0
     pd.testing.assert_frame_equal(read(run), undisturbed)
 
 
-def test_a_run_without_store_and_backup_says_what_is_left(tuner: Run, images: Path, tmp_path: Path) -> None:
-    assert tuner("search", "--data", images, "--max-trials", 1, "--max-epochs", 1, "--name", "gone").code == 0
-    for path in (tmp_path / "results" / "gone").glob("run.sqlite*"):
+def test_a_run_without_store_and_backup_says_what_is_left(tuner: Run, copy_of_finished: Path) -> None:
+    for path in (copy_of_finished / "results" / "first").glob("run.sqlite*"):
         path.write_bytes(b"")
-    result = tuner("doctor", "gone")
+    result = tuner("doctor", "first")
     assert result.code == 1
     assert "--warm-start" in result.stdout
     assert "damaged: run.sqlite" in result.stderr
 
 
 def test_a_damaged_checkpoint_is_found_and_its_trial_trained_again(
-    tuner: Run, images: Path, tmp_path: Path, undisturbed: pd.DataFrame
+    tuner: Run, whole: Path, tmp_path: Path, undisturbed: pd.DataFrame
 ) -> None:
-    assert tuner("search", "--data", images, *REQUEST, "--name", "worn").code == 0
-    run = tmp_path / "results" / "worn"
+    shutil.copytree(whole, tmp_path / "results")
+    run = tmp_path / "results" / "whole"
     weights = next((run / "checkpoints").rglob("best.npz"))
     weights.write_bytes(weights.read_bytes()[:100])
     (run / "draft-trials.csv").write_text("half a ta")
-    rows = json.loads(tuner("doctor", "worn", "--format", "json").stdout)
+    rows = json.loads(tuner("doctor", "whole", "--format", "json").stdout)
     repaired = {row["checked"] for row in rows if row["status"] == "repaired"}
     assert repaired == {f"checkpoint of trial {weights.parent.name}", "unfinished files"}
-    assert tuner("resume", "worn").code == 0
+    assert tuner("resume", "whole").code == 0
     pd.testing.assert_frame_equal(read(run), undisturbed)
 
 
-def test_a_sound_run_is_found_sound(tuner: Run, images: Path) -> None:
-    assert (
-        tuner("search", "--data", images, "--max-trials", 1, "--max-epochs", 1, "--name", "sound").code == 0
-    )
-    result = tuner("doctor", "--format", "json")
+def test_a_sound_run_is_found_sound(tuner: Run, copy_of_finished: Path) -> None:
+    result = tuner("doctor", "--format", "json", cwd=copy_of_finished)
     assert {row["status"] for row in json.loads(result.stdout)} == {"ok"}
 
 
-def test_a_run_whose_space_changed_is_not_resumed(tuner: Run, images: Path, tmp_path: Path) -> None:
+def test_a_run_whose_space_changed_is_not_resumed(
+    tuner: Run, images: Path, cache: Path, tmp_path: Path
+) -> None:
     """Keras Tuner takes up old trials with a new space and says nothing."""
     space = tmp_path / "mine.py"
     source = (
@@ -186,13 +205,14 @@ def test_a_run_whose_space_changed_is_not_resumed(tuner: Run, images: Path, tmp_
         "    return model\n"
     )
     space.write_text(source, encoding="utf-8")
-    request = ("--space", "mine.py", "--data", images, "--max-trials", 2, "--max-epochs", 1)
+    request = ("--space", "mine.py", "--data", images, "--max-trials", 2, "--max-epochs", 1, "--name", "old")
     # Glob characters in a path make a Keras Tuner project reload as empty.
-    assert tuner("search", *request, "--name", "old", "--results-dir", "my[1]").code == 0
+    there = ("--results-dir", "my[1]")
+    inside("search", *request, *there, cwd=tmp_path, cache=cache, stub=True)
     space.write_text(source.replace("0.2", "0.3"), encoding="utf-8")
-    result = tuner("resume", "old", "--results-dir", "my[1]")
+    result = tuner("resume", "old", *there)
     assert result.code == 2
-    assert "the search space changed" in result.stderr
-    assert "'rate' had values [0.1, 0.2], now [0.1, 0.3]" in result.stderr
+    for part in ("space changed", "'rate'", "[0.1, 0.2]", "[0.1, 0.3]"):
+        assert part in result.stderr
     space.write_text(source, encoding="utf-8")
-    assert tuner("resume", "old", "--results-dir", "my[1]").code == 0
+    inside("resume", "old", *there, cwd=tmp_path, cache=cache, stub=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, environment
+from tests.cli.conftest import environment, run_command
+from tests.pools import stub_pool
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,22 +42,25 @@ def test_make_demo_runs_the_main_job_and_exports() -> None:
 
 
 @pytest.mark.training
-def test_the_commands_work_one_after_the_other(tuner: Run, images: Path, tmp_path: Path) -> None:
+def test_the_commands_work_one_after_the_other(images: Path, cache: Path, tmp_path: Path) -> None:
+    """Trials are not trained here, as nothing depends on their figures; all else is done."""
     with zipfile.ZipFile(tmp_path / "cifake.zip", "w") as archive:
         for path in images.rglob("*.png"):
             archive.write(path, path.relative_to(images))
     (tmp_path / "my_space.py").write_text((ROOT / "examples" / "my_space.py").read_text("utf-8"), "utf-8")
     (tmp_path / "search.toml").write_text("max_trials = 2\nmax_epochs = 1\n", encoding="utf-8")
-    small = {"TUNER_MAX_TRIALS": "2", "TUNER_MAX_EPOCHS": "1", "TUNER_DATA": "cifake.zip"}
+    small = {"TUNER_MAX_TRIALS": "1", "TUNER_MAX_EPOCHS": "1", "TUNER_DATA": "cifake.zip"}
+    pool = stub_pool(lambda _, epoch: epoch / 10)
     for line in shown_commands():
         if line.startswith(SET_UP):
             continue
         for shown, smaller in SMALLER.items():
             line = line.replace(shown, smaller)
-        result = tuner(*shlex.split(line)[1:], **small)
+        result = run_command(*shlex.split(line)[1:], cwd=tmp_path, cache=cache, pool=pool, **small)
         assert result.code == 0, f"{line}\n{result.stderr}"
 
 
+@pytest.mark.process
 def test_python_m_tuner_is_the_command(cache: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tuner", "--version"],

@@ -3,12 +3,16 @@
 import json
 import shutil
 import sqlite3
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import run_command
+from tests.pools import InlinePool, stub_pool
 
 pytestmark = pytest.mark.training
 
@@ -27,22 +31,70 @@ def build(hp, spec):
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     return model
 """
-RANDOM = ("--algorithm", "random", "--max-trials", 3, "--objective", "val_loss", "--patience", 0)
+REQUEST = ("--algorithm", "random", "--max-trials", 3, "--objective", "val_loss", "--patience", 0)
+RESULTS = ["trial_id", "score", "best_epoch", "epochs", "seed", "hp.units"]
+
+Search = Callable[..., tuple[str, pd.DataFrame]]
+
+
+def rising(values: dict[str, Any], epoch: int) -> float:
+    return float(0.4 + values["units"] / 100 + epoch / 50)
+
+
+STUB = stub_pool(rising)
+
+
+def search_in(
+    folder: Path,
+    pool: type[InlinePool],
+    images: Path,
+    cache: Path,
+    name: str,
+    *options: object,
+    epochs: int = 2,
+) -> tuple[str, pd.DataFrame]:
+    """Run a search; returns what it said and its trials."""
+    request = ("--space", "space.py", "--data", images, *REQUEST, "--max-epochs", epochs, "--name", name)
+    result = run_command("search", *request, *options, cwd=folder, cache=cache, pool=pool, TUNER_REUSE="true")
+    assert result.code == 0, result.stderr
+    return result.stderr, pd.read_csv(folder / f"results/{name}/trials.csv", dtype={"trial_id": str})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def first(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> Path:
+    """The results of a search of six epochs a trial, only to be copied."""
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "space.py").write_text(SPACE)
+    search_in(folder, STUB, images, cache, "first", epochs=6)
+    return folder / "results"
 
 
 @pytest.fixture
-def search(tuner: Run, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Run a search in an empty folder; returns what it said and its trials."""
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("space.py").write_text(SPACE)
+    return tmp_path
 
-    def run(name: str, *options: object, max_epochs: int = 2) -> tuple[str, pd.DataFrame]:
-        request = (*RANDOM, "--max-epochs", max_epochs, "--name", name, *options)
-        result = tuner("search", "--space", "space.py", "--data", images, *request, TUNER_REUSE="true")
-        assert result.code == 0, result.stderr
-        return result.stderr, pd.read_csv(f"results/{name}/trials.csv", dtype={"trial_id": str})
 
-    return run
+@pytest.fixture
+def search(images: Path, cache: Path, here: Path) -> Search:
+    """Search in an empty folder; the scores of its trials have a formula."""
+    return partial(search_in, here, STUB, images, cache)
+
+
+@pytest.fixture
+def train(images: Path, cache: Path, here: Path) -> Search:
+    """Search in an empty folder, with real trials."""
+    return partial(search_in, here, InlinePool, images, cache)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> tuple[Path, pd.DataFrame]:
+    """A search with real trials, only to be copied: its folder and its trials."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "space.py").write_text(SPACE)
+    _, trials = search_in(folder, InlinePool, images, cache, "first")
+    return folder / "results", trials
 
 
 def evaluation(name: str) -> dict[str, object]:
@@ -52,56 +104,54 @@ def evaluation(name: str) -> dict[str, object]:
     return figures
 
 
-RESULTS = ["trial_id", "score", "best_epoch", "epochs", "seed", "hp.units"]
-
-
-def test_the_same_search_again_trains_nothing_and_ends_the_same(search):
-    _, first = search("first")
-    said, second = search("second")
-    assert "6 epochs were known from earlier runs" in said
+def test_the_same_search_again_trains_nothing_and_ends_the_same(train, trained):
+    results, before = trained
+    shutil.copytree(results, "results")
+    said, second = train("second")
+    assert "6 epochs were known" in said
     assert list(second["known_epochs"]) == [2, 2, 2]
-    assert second[RESULTS].equals(first[RESULTS])
+    assert second[RESULTS].equals(before[RESULTS])
     assert evaluation("first") == evaluation("second")
 
 
-def test_a_longer_search_trains_only_the_epochs_that_are_new(search):
-    search("short")
-    _, long = search("long", max_epochs=4)
+def test_a_longer_search_trains_only_the_epochs_that_are_new(train, trained):
+    shutil.copytree(trained[0], "results")
+    _, long = train("long", epochs=3)
     assert list(long["known_epochs"]) == [2, 2, 2]
-    shutil.rmtree("results/short")
-    shutil.rmtree("results/long")
-    _, alone = search("alone", max_epochs=4)
+    shutil.rmtree("results")
+    _, alone = train("alone", epochs=3)
     assert list(alone["known_epochs"]) == [0, 0, 0]
     assert alone[RESULTS].equals(long[RESULTS])
 
 
-def test_a_shorter_search_takes_no_more_than_it_asks_for(search):
-    search("long", max_epochs=4)
+def test_a_shorter_search_takes_no_more_than_it_asks_for(search, first):
+    shutil.copytree(first, "results")
     _, short = search("short")
     assert list(short["epochs"]) == list(short["known_epochs"]) == [2, 2, 2]
 
 
-def test_a_winner_whose_weights_were_not_kept_is_trained_again_and_is_the_same(search):
-    search("first")
+def test_a_winner_whose_weights_were_not_kept_is_trained_again_and_is_the_same(train, trained):
+    shutil.copytree(trained[0], "results")
     shutil.rmtree("results/first/checkpoints")
-    _, second = search("second")
+    _, second = train("second")
     assert list(second["known_epochs"]) == [2, 2, 2]
     assert evaluation("first") == evaluation("second")
 
 
-def test_another_objective_takes_the_same_epochs(search):
-    search("first")
+def test_another_objective_takes_the_same_epochs(search, first):
+    shutil.copytree(first, "results")
     _, second = search("second", "--objective", "val_accuracy")
     assert list(second["known_epochs"]) == [2, 2, 2]
 
 
-def test_patience_ends_a_trial_among_known_epochs_where_it_would_have_ended(search):
-    search("first", max_epochs=6)
-    _, known = search("known", "--objective", "loss:max", "--patience", 1, max_epochs=6)
-    _, trained = search("trained", "--objective", "loss:max", "--patience", 1, "--no-reuse", max_epochs=6)
-    assert known["known_epochs"].sum() > 0
-    assert list(trained["known_epochs"]) == [0, 0, 0]
-    assert known[RESULTS].equals(trained[RESULTS])
+def test_patience_ends_a_trial_among_known_epochs_where_it_would_have_ended(search, first):
+    shutil.copytree(first, "results")
+    impatient = ("--objective", "loss:max", "--patience", 1)
+    _, known = search("known", *impatient, epochs=6)
+    _, anew = search("anew", *impatient, "--no-reuse", epochs=6)
+    assert list(known["known_epochs"]) == list(known["epochs"]) == [2, 2, 2]
+    assert list(anew["known_epochs"]) == [0, 0, 0]
+    assert known[RESULTS].equals(anew[RESULTS])
 
 
 @pytest.mark.parametrize(
@@ -109,39 +159,45 @@ def test_patience_ends_a_trial_among_known_epochs_where_it_would_have_ended(sear
     [("--no-reuse",), ("--seed", 1), ("--batch-size", 16), ("--precision", "mixed_bfloat16")],
     ids=lambda options: options[0],
 )
-def test_nothing_is_taken_from_a_run_under_other_conditions(search, options):
-    search("first")
-    _, second = search("second", *options)
-    assert list(second["known_epochs"]) == [0, 0, 0]
+def test_nothing_is_taken_from_a_run_under_other_conditions(search, first, options):
+    shutil.copytree(first, "results")
+    _, second = search("second", "--max-trials", 1, *options)
+    assert list(second["known_epochs"]) == [0]
 
 
-def test_nothing_is_taken_from_a_run_that_went_on_under_other_conditions(search, tuner):
+@pytest.mark.parametrize(
+    ("between", "known"), [("", [2, 2]), ("\nCHANGED = True\n", [0, 0])], ids=["the same", "others"]
+)
+def test_all_or_nothing_is_taken_from_a_run_that_went_on_under_the_same_or_other_conditions(
+    search, cache, between, known
+):
     """Its epochs are of two kinds, and nobody knows which is which."""
-    search("first", "--max-epochs-total", 3)
-    Path("space.py").write_text(SPACE + "\nCHANGED = True\n")
-    assert tuner("resume", "first", "--max-epochs-total", 6, cwd=Path.cwd()).code == 0
+    search("first", "--max-trials", 2, "--max-epochs-total", 1)
+    Path("space.py").write_text(SPACE + between)
+    more = ("first", "--max-epochs-total", 4)
+    assert run_command("resume", *more, cwd=Path.cwd(), cache=cache, pool=STUB).code == 0
     Path("space.py").write_text(SPACE)
-    _, second = search("second")
-    assert list(second["known_epochs"]) == [0, 0, 0]
+    _, second = search("second", "--max-trials", 2)
+    assert list(second["known_epochs"]) == known
 
 
-def test_nothing_is_taken_from_a_run_of_other_code(search):
-    search("first")
+def test_nothing_is_taken_from_a_run_of_other_code(search, first):
+    shutil.copytree(first, "results")
     Path("space.py").write_text(SPACE.replace('"relu"', '"tanh"'))
     _, second = search("second")
     assert list(second["known_epochs"]) == [0, 0, 0]
 
 
-def test_epochs_of_an_interrupted_run_are_judged_by_another_objective(search):
+def test_epochs_of_an_interrupted_run_are_judged_by_another_objective(train):
     """Its best weights are not those of this objective, so they are trained again."""
-    search("cut", "--max-epochs-total", 5, max_epochs=4)
-    _, loss = search("other", "--objective", "val_accuracy", "--max-trials", 1, max_epochs=4)
-    assert list(loss["known_epochs"]) == [4]
+    train("cut", "--max-epochs-total", 5, epochs=4)
+    one = ("--objective", "val_accuracy", "--max-trials", 1)
+    _, other = train("other", *one, epochs=4)
+    assert list(other["known_epochs"]) == [4]
     judged = evaluation("other")
-    shutil.rmtree("results/cut")
-    shutil.rmtree("results/other")
-    _, alone = search("alone", "--objective", "val_accuracy", "--max-trials", 1, max_epochs=4)
-    assert alone[RESULTS].equals(loss[RESULTS])
+    shutil.rmtree("results")
+    _, alone = train("alone", *one, epochs=4)
+    assert alone[RESULTS].equals(other[RESULTS])
     assert evaluation("alone") == judged
 
 

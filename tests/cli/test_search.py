@@ -1,55 +1,47 @@
 """The main job from end to end, on images small enough for a test."""
 
 import json
-import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import Result, Run, command, environment
+from tests.cli.conftest import Finished, Result, Run, command, environment, run_command, write_images
+from tests.pools import Score, stub_pool
 from tuner.evaluation.explain import read_gallery
 
 pytestmark = pytest.mark.training
 
 MAX_TRIALS = 4
-# JAX compiles for seconds before the first step.
-MAX_TIME = "30s" if os.environ.get("KERAS_BACKEND") == "jax" else "4s"
-REQUEST = ("--max-trials", MAX_TRIALS, "--max-epochs", 3, "--seed", 7)
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> tuple[Result, Path]:
-    """One search with Hyperband: what it printed, and the folder it ran in."""
-    folder = tmp_path_factory.mktemp("work")
-    result = subprocess.run(
-        command("search", "--space", "sequential", "--data", images, "--name", "first", *REQUEST),
-        cwd=folder,
-        env=environment(cache),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return Result(result.returncode, result.stdout, result.stderr), folder
+MEASURED = ["duration_s", "images_per_s", "started_at"]
+# Words in which libraries say what is no concern of a user.
+NOISE = ("oneDNN", "cuda", "WARNING", "UserWarning", "tf.function", "absl")
+SMALL = ("--hp", "filters=20", "--hp", "units_1=100", "--hp", "units_2=100")
 
 
 @pytest.fixture
-def run(done: tuple[Result, Path]) -> Path:
-    return done[1] / "results" / "first"
+def run(finished: Finished) -> Path:
+    return finished.run
+
+
+def read(run: Path) -> pd.DataFrame:
+    return pd.read_csv(run / "trials.csv", dtype={"trial_id": str})
 
 
 @pytest.fixture
 def trials(run: Path) -> pd.DataFrame:
-    return pd.read_csv(run / "trials.csv", dtype={"trial_id": str})
+    return read(run)
 
 
-def test_the_plan_is_said_first_and_kept(done: tuple[Result, Path], trials: pd.DataFrame) -> None:
-    lines = done[0].stderr.splitlines()
+def test_the_plan_is_said_first_and_kept(finished: Finished, trials: pd.DataFrame) -> None:
+    lines = finished.result.stderr.splitlines()
     plan = next(i for i, line in enumerate(lines) if line.startswith("plan"))
     assert "4 trials, at most 6 epochs" in lines[plan]
     assert plan < next(i for i, line in enumerate(lines) if line.startswith("[1/4]"))
@@ -63,15 +55,10 @@ def test_configurations_are_distinct(trials: pd.DataFrame) -> None:
     assert len(trials[hyperparameters].drop_duplicates()) == MAX_TRIALS
 
 
-def test_the_end_shows_leaderboard_figures_and_confusion_matrix(done: tuple[Result, Path]) -> None:
+def test_the_end_shows_leaderboard_figures_and_confusion_matrix(finished: Finished) -> None:
     for part in ("Leaderboard of first", "Test split, trial", "at 95 %", "precision", "true \\ predicted"):
-        assert part in done[0].stdout
-    assert "tuner best first --export model.keras" in done[0].stderr
-
-
-def test_no_library_noise_reaches_the_terminal(done: tuple[Result, Path]) -> None:
-    for noise in ("oneDNN", "cuda", "WARNING", "UserWarning", "tf.function", "absl"):
-        assert noise not in done[0].stderr + done[0].stdout
+        assert part in finished.result.stdout
+    assert "tuner best first --export model.keras" in finished.result.stderr
 
 
 def test_trials_csv_holds_what_a_reviewer_needs(trials: pd.DataFrame) -> None:
@@ -141,12 +128,24 @@ def test_the_confusion_matrix_is_a_picture(run: Path) -> None:
     assert (run / "best" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_exported_model_predicts_raw_pixels_without_this_package(
-    run: Path, done: tuple[Result, Path], images: Path, tmp_path: Path, tuner: Run
+@pytest.mark.process
+def test_a_search_as_a_command_of_its_own_ends_in_a_model_that_predicts_without_this_package(
+    finished: Finished, images: Path, tmp_path: Path, cache: Path
 ) -> None:
-    result = tuner("best", "first", "--export", tmp_path / "model.keras", cwd=done[1])
-    assert result.code == 0, result.stderr
-    predictions = pd.read_csv(run / "best" / "predictions.csv")
+    """A worker in a process trains to the last bit what one inside the tests does."""
+    real = partial(subprocess.run, cwd=tmp_path, env=environment(cache), capture_output=True, text=True)
+    result = real(command("search", "--config", finished.run / "config.toml"))
+    assert result.returncode == 0, result.stderr
+    for noise in NOISE:
+        assert noise not in result.stderr + result.stdout
+    run = tmp_path / "results" / "first"
+    pd.testing.assert_frame_equal(
+        read(run).drop(columns=MEASURED), read(finished.run).drop(columns=MEASURED), check_exact=True
+    )
+    predictions = (run / "best" / "predictions.csv").read_text("utf-8")
+    assert predictions == (finished.run / "best" / "predictions.csv").read_text("utf-8")
+    assert real(command("best", "first", "--export", "model.keras")).returncode == 0
+    table = pd.read_csv(run / "best" / "predictions.csv")
     code = f"""
 import sys, json
 sys.modules["tuner"] = sys.modules["search_spaces"] = None
@@ -156,51 +155,55 @@ paths = json.loads(sys.argv[1])
 pixels = np.stack([np.asarray(Image.open({str(images)!r} + "/" + path)) for path in paths])
 print(json.dumps(keras.models.load_model("model.keras").predict(pixels, verbose=0)[:, 0].tolist()))
 """
-    paths = json.dumps(predictions["path"].tolist())
-    loaded = subprocess.run(
-        [sys.executable, "-c", code, paths], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    np.testing.assert_allclose(json.loads(loaded.stdout), predictions["p.REAL"], atol=1e-5)
+    loaded = real([sys.executable, "-c", code, json.dumps(table["path"].tolist())])
+    assert loaded.returncode == 0, loaded.stderr
+    np.testing.assert_allclose(json.loads(loaded.stdout), table["p.REAL"], atol=1e-5)
+
+
+def test_the_exported_model_has_a_file_beside_it_that_says_what_it_is(
+    finished: Finished, tmp_path: Path, tuner: Run
+) -> None:
+    result = tuner("best", "first", "--export", tmp_path / "model.keras", cwd=finished.folder)
+    assert result.code == 0, result.stderr
+    assert (tmp_path / "model.keras").is_file()
     beside = json.loads((tmp_path / "model.json").read_text("utf-8"))
     assert beside["class_names"] == ["FAKE", "REAL"]
-    assert set(beside["hyperparameters"]) == set(
-        json.loads((run / "best" / "hyperparameters.json").read_text("utf-8"))
-    )
+    chosen = json.loads((finished.run / "best" / "hyperparameters.json").read_text("utf-8"))
+    assert set(beside["hyperparameters"]) == set(chosen)
 
 
 def test_the_resolved_request_repeats_the_run(
-    run: Path, done: tuple[Result, Path], trials: pd.DataFrame, tuner: Run
+    run: Path, tmp_path: Path, trials: pd.DataFrame, tuner: Run
 ) -> None:
-    result = tuner("search", "--config", run / "config.toml", "--name", "second", "--quiet", cwd=done[1])
+    result = tuner("search", "--config", run / "config.toml", "--name", "second", "--quiet")
     assert result.code == 0, result.stderr
-    again = pd.read_csv(done[1] / "results" / "second" / "trials.csv", dtype={"trial_id": str})
-    measured = ["duration_s", "images_per_s", "started_at"]
-    pd.testing.assert_frame_equal(trials.drop(columns=measured), again.drop(columns=measured))
-    first, second = (
-        (done[1] / "results" / name / "best" / "predictions.csv") for name in ("first", "second")
-    )
+    again = tmp_path / "results" / "second"
+    pd.testing.assert_frame_equal(trials.drop(columns=MEASURED), read(again).drop(columns=MEASURED))
+    first, second = (folder / "best" / "predictions.csv" for folder in (run, again))
     assert first.read_text("utf-8") == second.read_text("utf-8")
 
 
-def test_leaderboard_ranks_and_prints_every_column_as_json(done: tuple[Result, Path], tuner: Run) -> None:
-    result = tuner("leaderboard", "first", "--top", 2, "--format", "json", cwd=done[1])
+def test_leaderboard_ranks_and_prints_every_column_as_json(finished: Finished, tuner: Run) -> None:
+    result = tuner("leaderboard", "first", "--top", 2, "--format", "json", cwd=finished.folder)
     rows = json.loads(result.stdout)
     assert [row["rank"] for row in rows] == [1, 2]
     assert rows[0]["score"] >= rows[1]["score"]
     assert "hp.learning_rate" in rows[0]
 
 
-def test_runs_lists_the_run(done: tuple[Result, Path], tuner: Run) -> None:
-    rows = json.loads(tuner("runs", "--format", "json", cwd=done[1]).stdout)
+def test_runs_lists_the_run(finished: Finished, tuner: Run) -> None:
+    rows = json.loads(tuner("runs", "--format", "json", cwd=finished.folder).stdout)
     first = next(row for row in rows if row["run_id"] == "first")
     assert first["status"] == "completed"
     assert first["trials"] == MAX_TRIALS
 
 
-def test_a_run_is_never_overwritten(done: tuple[Result, Path], images: Path, tuner: Run) -> None:
-    result = tuner("search", "--data", images, "--name", "first", cwd=done[1])
+def test_a_run_is_never_overwritten(finished: Finished, images: Path, tuner: Run) -> None:
+    before = (finished.run / "trials.csv").read_bytes()
+    result = tuner("search", "--data", images, "--name", "first", cwd=finished.folder)
     assert result.code == 2
     assert "'first' exists" in result.stderr
+    assert (finished.run / "trials.csv").read_bytes() == before
 
 
 def test_only_the_best_three_keep_their_weights(run: Path, trials: pd.DataFrame) -> None:
@@ -211,47 +214,63 @@ def test_only_the_best_three_keep_their_weights(run: Path, trials: pd.DataFrame)
 
 
 def test_a_dry_run_shows_the_plan_and_leaves_nothing(tuner: Run, images: Path, tmp_path: Path) -> None:
-    result = tuner("search", "--data", images, "--dry-run", "--max-trials", 50)
+    result = tuner("search", "--data", images, "--dry-run", "--max-trials", 50, "--fidelity", "epochs")
     assert result.code == 0, result.stderr
     assert "50 trials, at most 150 epochs" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_random_search_gives_every_trial_all_epochs(tuner: Run, images: Path, tmp_path: Path) -> None:
-    request = ("--algorithm", "random", "--max-trials", 2, "--max-epochs", 2, "--patience", 0)
-    result = tuner("search", "--data", images, *request, "--name", "random", "--quiet")
-    assert result.code == 0
+def rated(values: dict[str, Any], epoch: int) -> float:
+    return float(0.5 + 100 * values["learning_rate"] + epoch / 100)
+
+
+def stubbed(folder: Path, cache: Path, *arguments: object, score: Score = rated) -> Result:
+    """A search in a folder that trains nothing."""
+    result = run_command("search", *arguments, cwd=folder, cache=cache, pool=stub_pool(score))
+    assert result.code == 0, result.stderr
+    return result
+
+
+def test_random_search_gives_every_trial_all_epochs(images: Path, tmp_path: Path, cache: Path) -> None:
+    request = ("--algorithm", "random", "--max-trials", 2, "--max-epochs", 2, "--patience", 0, *SMALL)
+    result = stubbed(tmp_path, cache, "--data", images, *request, "--name", "random", "--quiet")
     assert result.stderr.startswith("\nReview")
-    trials = pd.read_csv(tmp_path / "results" / "random" / "trials.csv")
-    assert trials["epochs"].tolist() == [2, 2]
+    assert read(tmp_path / "results" / "random")["epochs"].tolist() == [2, 2]
 
 
 def test_several_workers_try_the_same_configurations_as_one(
-    tuner: Run, tmp_path: Path, done: tuple[Result, Path], trials: pd.DataFrame
+    images: Path, tmp_path: Path, cache: Path
 ) -> None:
-    config = done[1] / "results" / "first" / "config.toml"
-    result = tuner("search", "--config", config, "--workers", 2, "--name", "two")
-    assert result.code == 0, result.stderr
+    request = ("--data", images, "--max-trials", MAX_TRIALS, "--max-epochs", 3, *SMALL)
+    stubbed(tmp_path, cache, *request, "--name", "one")
+    result = stubbed(tmp_path, cache, *request, "--name", "two", "--workers", 2)
     assert "2 at a time" in result.stderr
-    found = pd.read_csv(tmp_path / "results" / "two" / "trials.csv", dtype={"trial_id": str})
-    hyperparameters = [name for name in trials if str(name).startswith("hp.")]
-    pd.testing.assert_frame_equal(found[hyperparameters], trials[hyperparameters])
-    assert found["status"].eq("COMPLETED").all()
+    one, two = (read(tmp_path / "results" / name) for name in ("one", "two"))
+    hyperparameters = [name for name in one if str(name).startswith("hp.")]
+    pd.testing.assert_frame_equal(two[hyperparameters], one[hyperparameters])
+    assert two["status"].tolist() == ["COMPLETED"] * MAX_TRIALS
 
 
-def test_the_time_limit_ends_the_search_with_what_it_has(tuner: Run, images: Path, tmp_path: Path) -> None:
-    result = tuner("search", "--data", images, "--max-trials", 500, "--max-time", MAX_TIME, "--name", "short")
-    assert result.code == 0, result.stderr
-    assert (
-        json.loads((tmp_path / "results" / "short" / "run.json").read_text("utf-8"))["status"]
-        == "out of time"
-    )
+def test_the_time_limit_ends_the_search_with_what_it_has(
+    images: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each epoch takes three seconds of a clock that nobody waits for."""
+    clock = [1e9]
+
+    def score(*_: object) -> float:
+        clock[0] += 3
+        return 0.5
+
+    monkeypatch.setattr("tuner.search.budget.time", SimpleNamespace(time=lambda: clock[0]))
+    request = ("--data", images, "--max-trials", 500, "--max-time", "8s", "--name", "short", *SMALL)
+    result = stubbed(tmp_path, cache, *request, score=score)
+    run = tmp_path / "results" / "short"
+    assert json.loads((run / "run.json").read_text("utf-8"))["status"] == "out of time"
+    assert len(read(run)) == 3
     assert "accuracy" in result.stdout
 
 
 def test_a_users_own_space_of_three_classes_works(tuner: Run, tmp_path: Path) -> None:
-    from tests.cli.conftest import write_images
-
     write_images(tmp_path / "three", classes=("cat", "dog", "owl"), count=30)
     (tmp_path / "my_space.py").write_text(
         "import keras\n\n"
@@ -263,17 +282,8 @@ def test_a_users_own_space_of_three_classes_works(tuner: Run, tmp_path: Path) ->
         "    return model\n",
         encoding="utf-8",
     )
-    result = tuner(
-        "search",
-        "--space",
-        "my_space.py:build_small",
-        "--data",
-        "three",
-        "--max-trials",
-        2,
-        "--max-epochs",
-        2,
-    )
+    small = ("--max-trials", 2, "--max-epochs", 1)
+    result = tuner("search", "--space", "my_space.py:build_small", "--data", "three", *small)
     assert result.code == 0, result.stderr
     assert "built by me" not in result.stdout + result.stderr
     assert "owl" in result.stdout
@@ -283,7 +293,7 @@ def test_a_users_own_space_of_three_classes_works(tuner: Run, tmp_path: Path) ->
 
 
 def test_a_space_smaller_than_the_budget_is_searched_to_its_end(
-    tuner: Run, images: Path, tmp_path: Path
+    images: Path, tmp_path: Path, cache: Path
 ) -> None:
     (tmp_path / "small.py").write_text(
         "import keras\n\n"
@@ -294,26 +304,14 @@ def test_a_space_smaller_than_the_budget_is_searched_to_its_end(
         "    return model\n",
         encoding="utf-8",
     )
-    result = tuner(
-        "search",
-        "--space",
-        "small.py",
-        "--data",
-        images,
-        "--max-trials",
-        9,
-        "--max-epochs",
-        1,
-        "--name",
-        "all",
-    )
-    assert result.code == 0, result.stderr
+    request = ("--space", "small.py", "--data", images, "--max-trials", 9, "--max-epochs", 1, "--name", "all")
+    result = stubbed(tmp_path, cache, *request, score=lambda values, _: values["rate"])
     assert "space exhausted, 2 of 2" in result.stderr
-    assert len(pd.read_csv(tmp_path / "results" / "all" / "trials.csv")) == 2
+    assert len(read(tmp_path / "results" / "all")) == 2
 
 
-def test_the_end_tells_the_pace_and_the_share_of_overhead(done: tuple[Result, Path]) -> None:
-    line = next(line for line in done[0].stderr.splitlines() if "images/s in training steps" in line)
+def test_the_end_tells_the_pace_and_the_share_of_overhead(finished: Finished) -> None:
+    line = next(line for line in finished.result.stderr.splitlines() if "images/s in training steps" in line)
     found = re.fullmatch(r"([\d,]+) images/s in training steps; ([\d.]+)% of \d+:\d\d outside .*", line)
     assert found is not None
     assert int(found[1].replace(",", "")) > 0

@@ -8,17 +8,17 @@ import pytest
 
 from tests.cli.conftest import environment
 
-pytestmark = pytest.mark.training
 
-
-@pytest.mark.parametrize("columns", [80, 120])
-def test_progress_is_live_and_fits_the_width(images: Path, cache: Path, tmp_path: Path, columns: int) -> None:
+@pytest.mark.process
+@pytest.mark.training
+def test_progress_is_live(images: Path, cache: Path, tmp_path: Path) -> None:
+    small = ["--max-trials", "2", "--max-epochs", "2", "--hp", "filters=20", "--hp", "units_1=100"]
     child = pexpect.spawn(
         sys.executable,
-        ["-m", "tuner", "search", "--data", str(images), "--max-trials", "2", "--max-epochs", "2"],
+        ["-m", "tuner", "search", "--data", str(images), *small],
         cwd=str(tmp_path),
-        env={**environment(cache), "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "40"},
-        dimensions=(40, columns),
+        env={**environment(cache), "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "40"},
+        dimensions=(40, 80),
         encoding="utf-8",
         timeout=120,
     )

@@ -2,49 +2,32 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, command, environment
+from tests.cli.conftest import Run
 
 pytestmark = pytest.mark.training
 
-REQUEST = ("--max-trials", 1, "--max-epochs", 1)
 
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -> Path:
-    """The folder in which one configuration was searched."""
-    folder = tmp_path_factory.mktemp("timed")
-    subprocess.run(
-        command("search", "--data", images, *REQUEST, "--name", "timed", "--quiet"),
-        cwd=folder,
-        env=environment(cache),
-        capture_output=True,
-        check=True,
-    )
-    return folder
-
-
-def timings(work: Path) -> dict[str, float]:
-    facts = json.loads((work / "results" / "timed" / "run.json").read_text("utf-8"))
+def timings(folder: Path) -> dict[str, float]:
+    facts = json.loads((folder / "results" / "first" / "run.json").read_text("utf-8"))
     found: dict[str, float] = facts["timings"]
     return found
 
 
-def test_a_run_lacks_nothing_of_what_is_compared(tuner: Run, work: Path, tmp_path: Path) -> None:
-    shutil.copytree(work / "results" / "timed", tmp_path / "copy")
-    result = tuner("compare", "timed", tmp_path / "copy", "--format", "json", cwd=work)
+def test_a_run_lacks_nothing_of_what_is_compared(tuner: Run, copy_of_finished: Path) -> None:
+    shutil.copytree(copy_of_finished / "results" / "first", copy_of_finished / "copy")
+    result = tuner("compare", "first", copy_of_finished / "copy", "--format", "json")
     assert result.stderr == ""
     _, second = json.loads(result.stdout)
     assert [name for name, value in second.items() if value is None] == []
 
 
-def test_a_run_that_goes_on_adds_to_its_times(tuner: Run, work: Path) -> None:
-    before = timings(work)
-    assert tuner("resume", "timed", "--quiet", cwd=work).code == 0
-    after = timings(work)
+def test_a_run_that_goes_on_adds_to_its_times(tuner: Run, copy_of_finished: Path) -> None:
+    before = timings(copy_of_finished)
+    assert tuner("resume", "first", "--quiet").code == 0
+    after = timings(copy_of_finished)
     assert after.keys() == before.keys() == {"preparation_s", "loading_s"}
     assert all(after[step] > before[step] > 0 for step in before)

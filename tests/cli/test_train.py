@@ -2,10 +2,12 @@
 
 import csv
 import json
+from functools import partial
 
 import pytest
 
-from tests.cli.conftest import Run, write_images
+from tests.cli.conftest import Run, run_command, write_images
+from tests.pools import stub_pool
 
 pytestmark = pytest.mark.training
 
@@ -32,6 +34,12 @@ def training(hp):
 
 
 @pytest.fixture
+def stub(tmp_path, cache):
+    """Run `tuner` with a worker that trains nothing."""
+    return partial(run_command, cwd=tmp_path, cache=cache, pool=stub_pool(lambda _, epoch: epoch / 10))
+
+
+@pytest.fixture
 def space(tmp_path):
     path = tmp_path / "trained_space.py"
     path.write_text(SPACE)
@@ -43,8 +51,8 @@ def trials(folder):
         return list(csv.DictReader(file))
 
 
-def test_train_is_a_search_of_one(tuner: Run, images, space, tmp_path):
-    done = tuner(
+def test_train_is_a_search_of_one(stub, images, space, tmp_path):
+    done = stub(
         *("train", "--space", space, "--data", images, "--preset", "wide", "--hp", "optimizer=sgd"),
         *("--max-epochs", 2, "--name", "one"),
     )
@@ -58,19 +66,17 @@ def test_train_is_a_search_of_one(tuner: Run, images, space, tmp_path):
     assert "Next       tuner best one --export model.keras" in done.stderr
 
 
-def test_the_space_decides_on_batch_size_and_patience_unless_the_request_does(
-    tuner: Run, images, space, tmp_path
-):
+def test_the_space_decides_on_batch_size_and_patience_unless_the_request_does(stub, images, space, tmp_path):
     shared = ("train", "--space", space, "--data", images, "--max-epochs", 1)
-    assert tuner(*shared, "--name", "default").code == 0
-    assert tuner(*shared, "--name", "asked", "--batch-size", 48).code == 0
+    assert stub(*shared, "--name", "default").code == 0
+    assert stub(*shared, "--name", "asked", "--batch-size", 48).code == 0
     (default,), (asked,) = trials(tmp_path / "results/default"), trials(tmp_path / "results/asked")
     assert (default["batch_size"], default["hp.batch_size"]) == ("16", "16")
     assert (asked["batch_size"], asked["hp.batch_size"]) == ("48", "48")
 
 
-def test_a_search_tries_the_values_of_hp_only(tuner: Run, images, space, tmp_path):
-    done = tuner(
+def test_a_search_tries_the_values_of_hp_only(stub, images, space, tmp_path):
+    done = stub(
         *("search", "--space", space, "--data", images, "--algorithm", "grid", "--max-trials", 20),
         *("--hp", "preset=wide", "--hp", "units=4|8,optimizer=adam,patience=9,schedule=constant"),
         *("--max-epochs", 1, "--name", "grid"),
@@ -82,8 +88,8 @@ def test_a_search_tries_the_values_of_hp_only(tuner: Run, images, space, tmp_pat
     assert "space exhausted, 2 of 2" in done.stderr
 
 
-def test_a_preset_can_be_tried_first(tuner: Run, images, space, tmp_path):
-    done = tuner(
+def test_a_preset_can_be_tried_first(stub, images, space, tmp_path):
+    done = stub(
         *("search", "--space", space, "--data", images, "--algorithm", "random", "--max-trials", 1),
         *("--include", "preset=wide,optimizer=sgd", "--max-epochs", 1, "--name", "first"),
     )
@@ -92,21 +98,22 @@ def test_a_preset_can_be_tried_first(tuner: Run, images, space, tmp_path):
     assert (trial["hp.units"], trial["hp.optimizer"], trial["hp.batch_size"]) == ("16", "sgd", "64")
 
 
-def test_a_limit_takes_a_stratified_sample(tuner: Run, images, tmp_path):
-    done = tuner("train", "--data", images, "--limit", 60, "--max-epochs", 1, "--name", "part")
+def test_a_limit_takes_a_stratified_sample(stub, images, space, tmp_path):
+    request = ("--space", space, "--data", images, "--limit", 60, "--max-epochs", 1)
+    done = stub("train", *request, "--name", "part")
     assert done.code == 0, done.stderr
     counts = json.loads((tmp_path / "results/part/run.json").read_text("utf-8"))["data"]["counts"]
     assert sum(sum(split.values()) for split in counts.values()) == 60
     assert all(split["FAKE"] == split["REAL"] for split in counts.values())
 
 
-def test_weighted_classes_are_found_in_spite_of_their_number(tuner: Run, tmp_path):
+def test_weighted_classes_are_found_in_spite_of_their_number(tuner: Run, space, tmp_path):
     """One class has a tenth of the images, all alike: without weights the other one is always right."""
     folder = write_images(tmp_path / "unbalanced")
     for split in ("train", "test"):
         for path in sorted((folder / split / "REAL").iterdir())[4:]:
             path.unlink()
-    shared = ("train", "--data", folder, "--max-epochs", 1, "--hp", "learning_rate=0.0001,optimizer=sgd")
+    shared = ("train", "--space", space, "--data", folder, "--max-epochs", 1, "--hp", "optimizer=sgd")
     assert tuner(*shared, "--name", "plain").code == 0
     assert tuner(*shared, "--class-weights", "auto", "--name", "weighted").code == 0
     metrics = [trials(tmp_path / "results" / name)[0]["loss"] for name in ("plain", "weighted")]
@@ -114,24 +121,23 @@ def test_weighted_classes_are_found_in_spite_of_their_number(tuner: Run, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        (("--preset", "wdie"), "unknown preset 'wdie'. Did you mean 'wide'?"),
-        (("--hp", "unit=4"), "--hp unit: unknown hyperparameter 'unit'. Did you mean 'units'?"),
-        (("--hp", "units=5"), "units=5 is not allowed. Allowed: 4, 8, 16."),
-        (("--hp", "units=4|8"), "names several values"),
-        (("--weights", "none"), "has no pretrained weights"),
-        (("--weights", "nowhere.h5"), "--weights 'nowhere.h5': no such file."),
-        (("--limit", "3"), "3"),
+        (("--preset", "wdie"), ("preset 'wdie'", "'wide'")),
+        (("--hp", "unit=4"), ("--hp unit", "'unit'", "'units'")),
+        (("--hp", "units=5"), ("units=5", "4, 8, 16")),
+        (("--hp", "units=4|8"), ("units=4|8", "several values")),
+        (("--weights", "none"), ("--weights none", "no pretrained weights")),
+        (("--weights", "nowhere.h5"), ("--weights", "'nowhere.h5'", "no such file")),
+        (("--limit", "3"), ("limit 3 ", "6 images")),
     ],
 )
-def test_a_bad_request_is_one_line_and_leaves_nothing(
-    tuner: Run, images, space, tmp_path, arguments, message
-):
+def test_a_bad_request_is_one_line_and_leaves_nothing(tuner: Run, images, space, tmp_path, arguments, parts):
     done = tuner("train", "--space", space, "--data", images, *arguments, "--quiet")
     assert done.code == 2
     assert len(done.error_lines) == 1
-    assert message in done.stderr
+    for part in parts:
+        assert part in done.stderr
     assert not list(tmp_path.glob("results/*"))
 
 

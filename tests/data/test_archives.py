@@ -1,3 +1,4 @@
+import re
 import stat
 import struct
 import zipfile
@@ -10,12 +11,13 @@ from tuner.data.listing import MAX_IMAGE_BYTES, UnreadableError
 from tuner.errors import DataError
 
 from .pictures import tree, write_zip
+from .refusals import refusal
 
 FILES = tree("REAL", "FAKE", count=2)
 
 
 def source(path: Path) -> ZipSource:
-    return ZipSource(path, str(path))
+    return ZipSource(path, path.name)
 
 
 def read_all(zip_source: ZipSource) -> dict[str, object]:
@@ -70,7 +72,7 @@ def test_of_two_entries_with_one_name_the_later_counts(tmp_path: Path) -> None:
 )
 def test_a_path_that_leads_out_refuses_the_archive(tmp_path: Path, name: str) -> None:
     path = write_zip(tmp_path / "d.zip", {**FILES, name: b""})
-    with pytest.raises(DataError, match=r"entry '.*(evil.png|note.txt)' has a path that leads out"):
+    with refusal(DataError, "d.zip", re.split(r"[/\\]", name)[-1], "leads out"):
         source(path).listing()
 
 
@@ -78,7 +80,7 @@ def test_a_link_refuses_the_archive(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("REAL/link.png")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     path = write_zip(tmp_path / "d.zip", [*FILES.items(), (link, b"/etc/passwd")])
-    with pytest.raises(DataError, match=r"'REAL/link.png' is a symbolic link"):
+    with refusal(DataError, "d.zip", "REAL/link.png", "symbolic"):
         source(path).listing()
 
 
@@ -87,41 +89,41 @@ def test_an_encrypted_entry_refuses_the_archive(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[data.rindex(b"FAKE/001.png") - 46 + 8] |= 1
     path.write_bytes(data)
-    with pytest.raises(DataError, match=r"'FAKE/001.png' is encrypted"):
+    with refusal(DataError, "d.zip", "FAKE/001.png", "encrypted"):
         source(path).listing()
 
 
 def test_an_unknown_packing_method_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "d.zip", FILES, zipfile.ZIP_BZIP2)
-    with pytest.raises(DataError, match="packed with method 12"):
+    with refusal(DataError, "d.zip", "method 12", "deflated"):
         source(path).listing()
 
 
 def test_a_claim_of_absurd_size_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "d.zip", FILES, zipfile.ZIP_DEFLATED)
     patch_directory(path, "FAKE/001.png", 24, MAX_IMAGE_BYTES + 1)
-    with pytest.raises(DataError, match=r"'FAKE/001.png' claims 134,217,729 bytes"):
+    with refusal(DataError, "FAKE/001.png", "134,217,729", "134,217,728"):
         source(path).listing()
 
 
 def test_a_compression_bomb_is_refused(tmp_path: Path) -> None:
     bomb = bytes(RATIO_FREE_BYTES + 1)
     path = write_zip(tmp_path / "d.zip", {**FILES, "REAL/bomb.png": bomb}, zipfile.ZIP_DEFLATED)
-    with pytest.raises(DataError, match=rf"'REAL/bomb.png' claims to unpack .* Allowed: {MAX_RATIO} times"):
+    with refusal(DataError, "REAL/bomb.png", f"{len(bomb):,}", f"{MAX_RATIO} times"):
         source(path).listing()
 
 
 def test_an_entry_that_unpacks_to_more_than_it_claims_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "d.zip", FILES, zipfile.ZIP_DEFLATED)
     patch_directory(path, "REAL/000.png", 24, 10)
-    with pytest.raises(DataError, match=r"'REAL/000.png' unpacks to more than it claims"):
+    with refusal(DataError, "REAL/000.png", "unpacks", "10 bytes"):
         read_all(source(path))
 
 
 def test_a_stored_entry_cannot_claim_another_size(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "d.zip", FILES)
     patch_directory(path, "REAL/000.png", 24, 10)
-    with pytest.raises(DataError, match=r"'REAL/000.png' claims 10 bytes but is stored in"):
+    with refusal(DataError, "REAL/000.png", "10 bytes", f"{len(FILES['REAL/000.png']):,}"):
         source(path).listing()
 
 
@@ -131,7 +133,7 @@ def test_entries_that_overlap_are_refused(tmp_path: Path) -> None:
         size = path.stat().st_size // 2
         patch_directory(path, name, 20, size)
         patch_directory(path, name, 24, size)
-    with pytest.raises(DataError, match="more packed bytes than the archive has"):
+    with refusal(DataError, "d.zip", "overlap"):
         source(path).listing()
 
 
@@ -150,14 +152,14 @@ def test_a_damaged_entry_is_unreadable_and_spares_the_others(tmp_path: Path, met
 def test_a_part_of_an_archive_is_refused(tmp_path: Path, keep: int) -> None:
     path = write_zip(tmp_path / "d.zip", FILES)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(DataError, match="no zip archive, or only a part of one"):
+    with refusal(DataError, "d.zip", "no zip archive", "part"):
         source(path).digest()
 
 
 def test_a_directory_of_rubbish_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "d.zip", FILES)
     path.write_bytes(path.read_bytes().replace(b"PK\x01\x02", b"XXXX"))
-    with pytest.raises(DataError, match="no zip archive"):
+    with refusal(DataError, "d.zip", "no zip archive"):
         source(path).listing()
 
 

@@ -8,6 +8,8 @@ from tuner.data.arrays import NpzSource
 from tuner.data.listing import NO_SPLIT
 from tuner.errors import DataError
 
+from .refusals import refusal
+
 X = np.arange(4 * 8 * 8 * 3, dtype=np.uint8).reshape(4, 8, 8, 3)
 Y = np.array([0, 1, 0, 1])
 
@@ -87,21 +89,24 @@ def test_more_than_ten_numbers_stay_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": X, "b": Y}, "has no training images and labels; it holds a, b"),
+        ({"a": X, "b": Y}, "holds a, b"),
         ({"x_train": X}, "lacks y_train"),
-        ({"x_test": X, "y_test": Y}, "no training images"),
+        ({"x_test": X, "y_test": Y}, "holds x_test, y_test"),
         ({"x": X.astype(np.int32), "y": Y}, "dtype int32"),
-        ({"x": X[0], "y": Y}, r"y has shape \(4,\)"),
-        ({"x": X[..., :2], "y": Y}, r"x has shape \(4, 8, 8, 2\)"),
-        ({"x": X[:0], "y": Y[:0]}, r"shape \(0,"),
-        ({"x": X, "y": Y[:3]}, "for 4 images"),
-        ({"x": X, "y": np.eye(4)}, r"y has shape \(4, 4\)"),
-        ({"x": X, "y": Y - 1}, "a label is -1"),
-        ({"x": X, "y": Y, "class_names": np.array(["a"])}, "labels run from 0 to 1"),
-        ({"x": X * np.float32(2), "y": Y}, "pixels from 0 to 510"),
-        ({"x": X * np.float32(np.nan), "y": Y}, "pixels from nan to nan"),
-        ({"x": X, "y": np.array([{}, {}, {}, {}])}, "holds Python objects"),
-        ({"x_train": X, "y_train": Y, "x_test": X, "y_test": np.array(list("abab"))}, "strings in another"),
+        ({"x": X[0], "y": Y}, r"\by\b.*\(4,\).*\b8 images"),
+        ({"x": X[..., :2], "y": Y}, r"\bx\b.*\(4, 8, 8, 2\)"),
+        ({"x": X[:0], "y": Y[:0]}, r"\bx\b.*\(0, 8, 8, 3\)"),
+        ({"x": X, "y": Y[:3]}, r"\by\b.*\(3,\).*\b4 images"),
+        ({"x": X, "y": np.eye(4)}, r"\by\b.*\(4, 4\)"),
+        ({"x": X, "y": Y - 1}, r"label\D* -1\b"),
+        ({"x": X, "y": Y, "class_names": np.array(["a"])}, r"labels\D+0 to 1\b.*class_names"),
+        ({"x": X * np.float32(2), "y": Y}, r"\bx\b.*\b0 to 510\b"),
+        ({"x": X * np.float32(np.nan), "y": Y}, r"\bx\b.*\bnan to nan\b"),
+        ({"x": X, "y": np.array([{}, {}, {}, {}])}, "dtype=object"),
+        (
+            {"x_train": X, "y_train": Y, "x_test": X, "y_test": np.array(list("abab"))},
+            "numbers.* split, strings",
+        ),
     ],
 )
 def test_arrays_that_cannot_be_used_are_refused(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
@@ -112,5 +117,5 @@ def test_arrays_that_cannot_be_used_are_refused(tmp_path: Path, arrays: dict[str
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "d.npz").write_bytes(b"rubbish")
-    with pytest.raises(DataError, match="no zip archive"):
+    with refusal(DataError, tmp_path / "d.npz", "no zip archive"):
         NpzSource(tmp_path / "d.npz").listing()

@@ -11,6 +11,7 @@ from tuner.data.dataset import load_dataset
 from tuner.errors import DataError
 
 from .pictures import SIDE, png, tree, write_folder, write_zip
+from .refusals import refusal
 
 
 def test_a_data_set_says_what_is_in_it(tmp_path: Path) -> None:
@@ -87,21 +88,21 @@ def test_the_positive_class_follows_from_the_names(
 def test_the_positive_class_can_be_chosen(tmp_path: Path) -> None:
     source = str(write_folder(tmp_path, tree("FAKE", "REAL")))
     assert load_dataset(source, positive="REAL").positive_class == "REAL"
-    with pytest.raises(DataError, match=r"'real' is no class of the data. Did you mean 'REAL'\?"):
+    with refusal(DataError, "'real'", "'REAL'", "FAKE"):
         load_dataset(source, positive="real")
 
 
 @pytest.mark.parametrize(
-    ("request_", "message"),
+    ("request_", "parts"),
     [
-        ({"image_size": 7}, "image size 7 is out of bounds. Allowed: 8 to 1024"),
-        ({"image_size": 1025}, "out of bounds"),
-        ({"channels": 4}, "4 channels are not possible"),
-        ({"seed": -1}, "seed -1 is negative"),
+        ({"image_size": 7}, ("image size 7 ", "8 to 1024")),
+        ({"image_size": 1025}, ("image size 1025 ", "8 to 1024")),
+        ({"channels": 4}, ("4 channels", "1 (grey)", "3 (RGB)")),
+        ({"seed": -1}, ("seed -1 ", "0 or more")),
     ],
 )
-def test_a_request_out_of_bounds_is_refused(request_: dict[str, Any], message: str) -> None:
-    with pytest.raises(DataError, match=message):
+def test_a_request_out_of_bounds_is_refused(request_: dict[str, Any], parts: tuple[str, ...]) -> None:
+    with refusal(DataError, *parts):
         load_dataset("demo", **request_)
 
 
@@ -110,29 +111,29 @@ def test_a_few_broken_images_are_listed_and_left_out(tmp_path: Path) -> None:
     source = str(write_folder(tmp_path, files))
     dataset = load_dataset(source)
     assert len(dataset.images) == len(dataset.paths) == len(dataset.labels) == 199
-    assert [(skipped.path, skipped.reason) for skipped in dataset.skipped] == [
-        ("stray.png", "not in a class folder"),
-        ("a/000.png", "not an image, or of an unknown format"),
-    ]
-    with pytest.raises(DataError, match=r"2 of 201 images cannot be used: stray.png .*none \(strict\)"):
+    assert [skipped.path for skipped in dataset.skipped] == ["stray.png", "a/000.png"]
+    assert "class folder" in dataset.skipped[0].reason
+    assert "not an image" in dataset.skipped[1].reason
+    with refusal(DataError, "2 of 201 images", "stray.png", "a/000.png", "strict"):
         load_dataset(source, strict=True)
 
 
 def test_more_than_one_per_cent_broken_images_stop_the_run(tmp_path: Path) -> None:
     files = tree("a", "b", count=50) | {f"a/{index:03d}.png": b"" for index in range(5)}
-    with pytest.raises(DataError, match=r"a/000.png \(empty file\); .* and 2 more. Allowed: 1%") as caught:
+    with refusal(DataError, "5 of 100 images", "a/000.png", "empty", "2 more", "1%") as caught:
         load_dataset(str(write_folder(tmp_path, files)))
+    assert isinstance(caught.value, DataError)
     assert caught.value.exit_code == 2
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no images in it"):
+    with refusal(DataError, tmp_path, "no images", "png"):
         load_dataset(str(tmp_path))
 
 
 def test_too_few_images_are_an_error_that_names_the_source(tmp_path: Path) -> None:
     source = str(write_folder(tmp_path, tree("a", "b", count=2)))
-    with pytest.raises(DataError, match=f"^{source}: class 'a' has too few different images: 2 in all"):
+    with refusal(DataError, source, "class 'a'", "2 in all"):
         load_dataset(source)
 
 
@@ -144,21 +145,19 @@ def test_one_class_is_refused_before_anything_is_decoded_and_when_it_was_decoded
 ) -> None:
     source = str(write_folder(tmp_path, files))
     decoded: list[int] = []
-    message = (
-        f"^{source}: only one class, 'FAKE'. At least two are needed. Allowed: images in <class> folders"
-    )
-    with pytest.raises(DataError, match=message):
+    parts = source, "one class", "'FAKE'", "<class>"
+    with refusal(DataError, *parts):
         load_dataset(source, progress=lambda done, _: decoded.append(done))
     assert not decoded
     assert load_dataset(source, labelled_only=True).class_names == ("FAKE",)
-    with pytest.raises(DataError, match=message):
+    with refusal(DataError, *parts):
         load_dataset(source)
 
 
 def test_one_class_in_arrays_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
     np.savez(path, x=np.zeros((4, 8, 8, 3), np.uint8), y=np.zeros(4, int), class_names=np.array(["FAKE"]))
-    with pytest.raises(DataError, match="only one class, 'FAKE'"):
+    with refusal(DataError, path, "one class", "'FAKE'"):
         load_dataset(str(path))
     assert load_dataset(str(path), labelled_only=True).labels.tolist() == [0] * 4
 
@@ -167,7 +166,7 @@ def test_images_with_labels_alone_may_be_too_few_for_splits(tmp_path: Path) -> N
     source = str(write_folder(tmp_path, tree("a", "b", count=1)))
     dataset = load_dataset(source, labelled_only=True)
     assert dataset.labels.tolist() == [0, 1]
-    with pytest.raises(DataError, match=f"^{source}: class 'a' has too few different images"):
+    with refusal(DataError, source, "class 'a'", "1 in all"):
         _ = dataset.splits
 
 

@@ -62,7 +62,7 @@ def test_floats_and_32_bit_integers_are_scaled() -> None:
     integers = Image.fromarray(np.full((SIDE, SIDE), 65535, np.int32))
     assert (decode(encoded(floats, "TIFF"), GREY).pixels == 128).all()
     assert (decode(encoded(integers, "TIFF"), GREY).pixels == 255).all()
-    with pytest.raises(UnreadableError, match=r"0\.\.65535 can be read"):
+    with pytest.raises(UnreadableError, match=r"\b65536\b.*\b65535\b"):
         decode(encoded(Image.fromarray(np.full((SIDE, SIDE), 65536, np.int32)), "TIFF"), GREY)
 
 
@@ -121,7 +121,7 @@ def test_small_and_oblong_images_become_the_square() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "empty file"),
+        (b"", "empty"),
         (b"no image at all", "not an image"),
         (encoded(picture(1, (64, 64)), "JPEG")[:-200], "truncated"),
         (encoded(picture(1, (64, 64)))[:-200], "truncated"),
@@ -154,8 +154,8 @@ def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
     data = bytearray(header.getvalue())
     data[18:26] = (20000).to_bytes(4, "little") * 2
     assert decoding.MAX_PIXELS < 20000**2
-    with quiet_pillow(), pytest.raises(UnreadableError, match="more than 89,478,485 pixels"):
+    with quiet_pillow(), pytest.raises(UnreadableError, match="89,478,485"):
         read_header(bytes(data))
     data[18:26] = (10000).to_bytes(4, "little") * 2  # between Pillow's warning and its error
-    with quiet_pillow(), pytest.raises(UnreadableError, match="more than 89,478,485 pixels"):
+    with quiet_pillow(), pytest.raises(UnreadableError, match="89,478,485"):
         read_header(bytes(data))

@@ -48,7 +48,7 @@ def test_pipes_and_dangling_links_are_unreadable_and_block_nothing(tmp_path: Pat
     os.mkfifo(tmp_path / "a" / "pipe.png")
     (tmp_path / "a" / "link.png").symlink_to(tmp_path / "nowhere.png")
     for path in ("a/pipe.png", "a/link.png"):
-        with pytest.raises(UnreadableError, match="not a regular file"):
+        with pytest.raises(UnreadableError, match="regular file"):
             read(FolderSource(tmp_path), path)
 
 
@@ -57,7 +57,7 @@ def test_links_to_themselves_spoil_nothing(tmp_path: Path) -> None:
     for name in ("loop", "loop.png"):
         (tmp_path / "a" / name).symlink_to(tmp_path / "a" / name)
     assert FolderSource(tmp_path).listing().paths == ["a/000.png", "a/loop.png", "b/000.png"]
-    with pytest.raises(UnreadableError, match="not a regular file"):
+    with pytest.raises(UnreadableError, match="regular file"):
         read(FolderSource(tmp_path), "a/loop.png")
 
 

@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from tuner.data.listing import UnreadableError
 from tuner.errors import DataError
 
 from .pictures import png, tree, write_folder, write_zip
+from .refusals import refusal
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +71,7 @@ def test_an_archive_holds_the_same_images_as_a_data_set(here: Path) -> None:
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png"])
 def test_an_unsafe_archive_is_refused_before_anything_is_read(here: Path, name: str) -> None:
     write_zip(here / "d.zip", {name: png(1)})
-    with pytest.raises(DataError, match="leads out of the archive"):
+    with refusal(DataError, "d.zip", name, "leads out"):
         GivenImages(["d.zip"])
 
 
@@ -112,9 +114,11 @@ def test_a_line_that_names_nothing_readable_is_an_image_with_a_reason(here: Path
     os.mkfifo(here / "pipe.png")
     write_folder(here, {"broken.zip": b"PK"})
     lines = ["nowhere.png", "pipe.png", "a\0b.png", "broken.zip"]
-    reasons = [reason(image) for image in GivenImages(["-"], lines)]
-    assert reasons[:3] == ["No such file or directory", "not a regular file", "not a path"]
-    assert "is no zip archive" in reasons[3]
+    missing, pipe, no_path, broken = (reason(image) for image in GivenImages(["-"], lines))
+    assert missing == os.strerror(errno.ENOENT)
+    assert "regular file" in pipe
+    assert "path" in no_path
+    assert "no zip archive" in broken
 
 
 def test_names_that_cannot_be_printed_are_read_and_shown(here: Path) -> None:
@@ -125,24 +129,24 @@ def test_names_that_cannot_be_printed_are_read_and_shown(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "problem"),
+    ("reference", "parts"),
     [
-        ("nowhere.png", "there is no 'nowhere.png'"),
-        ("*.gif", r"the pattern '\*.gif' matches nothing"),
-        ("empty", "there are no images in 'empty'"),
-        ("texts.zip", "there are no images in 'texts.zip'"),
-        ("broken.zip", "broken.zip: is no zip archive"),
+        ("nowhere.png", ("'nowhere.png'", "path")),
+        ("*.gif", ("'*.gif'", "matches nothing")),
+        ("empty", ("'empty'", "no images")),
+        ("texts.zip", ("'texts.zip'", "no images")),
+        ("broken.zip", ("broken.zip", "no zip archive")),
     ],
 )
-def test_what_names_no_image_is_refused_at_once(here: Path, reference: str, problem: str) -> None:
+def test_what_names_no_image_is_refused_at_once(here: Path, reference: str, parts: tuple[str, ...]) -> None:
     write_folder(here, {"a.png": png(1), "empty/notes.txt": b"", "broken.zip": b"PK"})
     write_zip(here / "texts.zip", {"notes.txt": b""})
-    with pytest.raises(DataError, match=problem):
+    with refusal(DataError, *parts):
         GivenImages(["a.png", reference])
 
 
 def test_standard_input_is_named_once() -> None:
-    with pytest.raises(DataError, match="named twice"):
+    with refusal(DataError, "'-'", "twice"):
         GivenImages(["-", "-"])
 
 

@@ -3,6 +3,8 @@ import pytest
 from tuner.data.layout import Place, place_folders
 from tuner.errors import DataError
 
+from .refusals import refusal
+
 
 def test_folders_are_classes_where_no_split_is_named() -> None:
     assert place_folders({"REAL", "FAKE"}, "d") == {"REAL": Place(None, "REAL"), "FAKE": Place(None, "FAKE")}
@@ -67,21 +69,19 @@ def test_folders_above_the_classes_have_no_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folders", "message"),
+    ("folders", "parts"),
     [
-        ({""}, "no class folder"),
-        ({"train/a", "train/b", "test/a"}, "'b' is a class in train but not in test"),
-        ({"train/REAL", "train/FAKE", "test/Real", "test/Fake"}, "'FAKE', 'REAL' is a class in train"),
-        ({"train", "test"}, "'train' holds no class folders|'test' holds no class folders"),
-        ({"train/a", "train/b", "test"}, "'test' holds no class folders"),
-        ({"val/a", "val/b", "test/a", "test/b"}, "but no 'train'"),
-        ({"train/a", "train/b", "test/a", "test/b", "extra"}, "'extra' beside the splits"),
-        ({"train/a", "train/b", "val/a", "val/b", "dev/a", "dev/b"}, "both stand for the validation split"),
-        ({"a/train", "a/test", "b/train", "b/test"}, "splits lie inside 'a'"),
+        ({""}, ("no class folder", "<class>")),
+        ({"train/a", "train/b", "test/a"}, ("'b'", "class", "not in test")),
+        ({"train/REAL", "train/FAKE", "test/Real", "test/Fake"}, ("'FAKE', 'REAL'", "class", "not in test")),
+        ({"train", "test"}, ("'test'", "no class folders")),
+        ({"train/a", "train/b", "test"}, ("'test'", "no class folders")),
+        ({"val/a", "val/b", "test/a", "test/b"}, ("no 'train'", "'test'", "'val'")),
+        ({"train/a", "train/b", "test/a", "test/b", "extra"}, ("'extra'", "'train'", "no split")),
+        ({"train/a", "train/b", "val/a", "val/b", "dev/a", "dev/b"}, ("'val'", "'dev'", "validation")),
+        ({"a/train", "a/test", "b/train", "b/test"}, ("splits", "inside 'a'")),
     ],
 )
-def test_a_layout_that_makes_no_sense_is_refused(folders: set[str], message: str) -> None:
-    with pytest.raises(DataError, match=message) as caught:
+def test_a_layout_that_makes_no_sense_is_refused(folders: set[str], parts: tuple[str, ...]) -> None:
+    with refusal(DataError, "/data/d.zip", *parts):
         place_folders(folders, "/data/d.zip")
-    assert str(caught.value).startswith("/data/d.zip")
-    assert "\n" not in str(caught.value)

@@ -15,6 +15,7 @@ from tuner.data.splits import sample_splits
 from tuner.errors import DataError
 
 from .pictures import tree, write_folder
+from .refusals import refusal
 
 SIZES = {"train": (700, 300), "validation": (70, 30), "test": (140, 60)}
 NUM_CELLS = 6
@@ -127,9 +128,5 @@ def test_a_limit_decodes_nothing_anew(source: str) -> None:
 
 @pytest.mark.parametrize("limit", [5, 0, -1])
 def test_a_limit_too_small_for_every_class_and_split_is_refused(source: str, limit: int) -> None:
-    with pytest.raises(DataError) as caught:
+    with refusal(DataError, source, f"limit {limit} ", "2 classes", "3 splits", "6 images"):
         load_dataset(source, limit=limit)
-    assert str(caught.value) == (
-        f"{source}: limit {limit} is too small for 2 classes in 3 splits. Allowed: 6 images or more. "
-        f"Raise it, or leave it out to take all of them."
-    )

@@ -12,6 +12,7 @@ from tuner.data.dataset import load_dataset
 from tuner.errors import DataError
 
 from .pictures import SIDE, encoded, picture, png, tree, write_folder, write_zip
+from .refusals import refusal
 
 
 def test_pixels_are_those_of_the_files_in_the_order_of_the_paths(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_an_image_size_that_is_asked_for_is_used(tmp_path: Path) -> None:
 
 def test_only_broken_images_are_an_error(tmp_path: Path) -> None:
     source = write_folder(tmp_path, {f"{name}/{i}.png": b"x" for name in "ab" for i in range(3)})
-    with pytest.raises(DataError, match=r"none of its 6 images can be read, for one 'a/0.png': not an image"):
+    with refusal(DataError, source, "6 images", "'a/0.png'", "not an image"):
         load_dataset(str(source))
 
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from tests.evaluation.finished import finished_run, unfinished_run
@@ -92,7 +94,9 @@ def test_runs_on_other_test_images_are_named(tmp_path):
         finished_run(tmp_path / "c", data=OTHER),
         finished_run(tmp_path / "d", data=OTHER),
     ]
-    assert caveats(runs) == ["evaluated on different test images than a: c, d; accuracies are not comparable"]
+    (caveat,) = caveats(runs)
+    assert "test images" in caveat
+    assert re.findall(r"\b[abcd]\b", caveat) == ["a", "c", "d"]
 
 
 @pytest.mark.parametrize(
@@ -130,4 +134,5 @@ def test_a_run_that_was_not_evaluated_yet_has_no_test_images_to_differ(tmp_path)
 
 def test_times_on_different_devices_are_said_not_to_compare(tmp_path):
     runs = [finished_run(tmp_path / "a"), finished_run(tmp_path / "b", device="GPU")]
-    assert caveats(runs) == ["run on different devices: CPU, 2 cores | GPU; times are not comparable"]
+    (caveat,) = caveats(runs)
+    assert all(part in caveat for part in ("CPU, 2 cores", "GPU", "times"))

@@ -59,8 +59,9 @@ def test_the_summary_states_the_accuracy_with_its_interval(tmp_path: Path) -> No
     run = reported_run(tmp_path / "r")
     evaluation = json.loads((run.path / BEST / EVALUATION_FILE).read_text())
     low, high = evaluation["accuracy_interval_95"]
-    lead = f"classifies {evaluation['accuracy']:.2%} of 90 test images correctly; the 95 % interval is "
-    assert f"{lead}{low:.2%} to {high:.2%}." in " ".join(page(run).text.split())
+    text = " ".join(page(run).text.split())
+    assert f"{evaluation['accuracy']:.2%} of 90 test images" in text
+    assert re.search(r"95 %\D+" + re.escape(f"{low:.2%} to {high:.2%}"), text)
 
 
 def test_figures_that_an_older_run_lacks_come_from_its_predictions(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_without_predictions_there_are_no_curves_but_the_figures_stay(tmp_path: 
 def test_a_run_under_way_has_no_test_section(tmp_path: Path) -> None:
     made = page(searched_run(tmp_path / "r", status="running"))
     assert not {"test", "gallery"} & set(made.ids)
-    assert "no winner has been tested yet" in made.text
+    assert "no winner" in made.text
     assert "tuner resume" in made.text
 
 
@@ -106,12 +107,9 @@ def test_a_run_of_an_earlier_version_has_a_page_without_a_gallery(tmp_path: Path
 @pytest.mark.parametrize(
     ("heat", "words"),
     [
-        (halves, "Leave bright what the model looked at : Grad-CAM of the predicted class"),
-        (
-            partial(halves, method=ATTENTION_ROLLOUT),
-            "Leave bright what the model looked at : attention rollout, how much of each patch",
-        ),
-        (None, "Without maps of what the model looked at"),
+        (halves, "Grad-CAM of the predicted class"),
+        (partial(halves, method=ATTENTION_ROLLOUT), "attention rollout"),
+        (None, "Without maps"),
     ],
 )
 def test_the_gallery_says_how_its_maps_were_made(

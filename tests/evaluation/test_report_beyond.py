@@ -1,6 +1,7 @@
 """What the page says of trials that were trained anew or averaged after the search."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,12 +40,12 @@ def test_retraining_is_shown_with_mean_and_spread_beside_the_figures_of_the_sear
     assert "figure mean std dev least most in the search" in text
     found = " ".join(f"{figures[name]:.4f}" for name in ("mean", "sd", "min", "max"))
     assert f"accuracy {found} {figures['min']:.4f}" in text
-    assert "7 epochs on 1,234 images, train and validation together, with each of 3 seeds" in text
+    assert re.search(r"\b7 epochs on 1,234 images\b.*train and validation.*\b3 seeds", text)
     assert f"2 {figures['max']:.4f}" in text
 
 
-ONCE = "They were read once, for the winner."
-NO_SAY = "They had no say in the search: the winner was chosen by its validation score."
+ONCE = "read once"
+NO_SAY = "no say in the search"
 
 
 @pytest.mark.parametrize("more", [retrain, lambda run: average(run, 2), measure_robustness])
@@ -63,7 +64,7 @@ def test_a_single_seed_has_no_spread_and_another_trial_no_figures_of_the_search(
     run = reported_run(tmp_path / "r")
     second = retrain(run, seeds=1, trials=2)["trials"][1]["trial_id"]
     text = words(page(run))
-    assert f"Trial {second} trained anew figure mean std dev least most accuracy" in text
+    assert re.search(rf"Trial {second}\b[\w ]* figure mean std dev least most accuracy", text)
     assert "Each seed" not in text
     assert "with seed 0" in text
 
@@ -75,7 +76,7 @@ def test_ensembles_stand_beside_the_best_alone_with_the_test_of_each(tmp_path: P
     text = words(page(run))
     assert f"trial {run.ranked[0].trial_id} alone" in text
     assert "p = 1.0" in text
-    assert "Mean of 2. The mean of 2 cannot be told from <the best>." in text
+    assert "The mean of 2 cannot be told from <the best>." in text
     assert text.index("mean of 2") < text.index("mean of 10")
 
 
@@ -103,5 +104,5 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, text: str) -> None:
     retrain(run)
     average(run, 2)
     (run.path / name).write_text(text, "utf-8")
-    with pytest.raises(StorageError, match="is damaged"):
+    with pytest.raises(StorageError, match=rf"/r/{Path(name).parent}\b.*'.*damaged"):
         read_contents(run)

@@ -1,5 +1,6 @@
 """What the page says of robustness, and of what the data of a run give away."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ def no_importance(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_robustness_the_page_says_what_measures_it(tmp_path: Path) -> None:
     run = reported_run(tmp_path / "a run")
     made = page(run)
-    line = "Not measured. To measure it on the test images under compression, blur, noise and more:"
-    assert f"{line} tuner evaluate '{run.path}' --robustness" in " ".join(made.text.split())
+    text = " ".join(made.text.split())
+    assert "Not measured" in text
+    assert f"tuner evaluate '{run.path}' --robustness" in text
     assert made.data["robustness"] == []
 
 
@@ -36,10 +38,8 @@ def test_robustness_has_a_plot_for_each_corruption_and_all_its_figures(tmp_path:
     ]
     assert made.data["robustness"][0]["levels"][0]["strength"] is None
     first = found["corruptions"][0]["levels"]
-    assert (
-        f"Most is lost with JPEG at 10: accuracy {first[-1]['accuracy']:.1%} instead of "
-        f"{first[0]['accuracy']:.1%}" in text
-    )
+    lowest, untouched = (re.escape(f"{level['accuracy']:.1%}") for level in (first[-1], first[0]))
+    assert re.search(rf"JPEG at 10\D+{lowest}\D+{untouched}", text)
     assert f"JPEG 90 {first[1]['accuracy']:.2%} " in text
     assert "--robustness" not in text
 
@@ -47,7 +47,7 @@ def test_robustness_has_a_plot_for_each_corruption_and_all_its_figures(tmp_path:
 def test_the_robustness_of_several_classes_is_of_each_against_the_rest(tmp_path: Path) -> None:
     run = reported_run(tmp_path / "r", classes=("a", "b", "c"))
     measure_robustness(run)
-    assert "AUROC, mean of each class against the rest" in page(run).text
+    assert "each class against the rest" in page(run).text
 
 
 @pytest.mark.parametrize("changes", [{"trial_id": "0999"}, {"best_epoch": 99}])
@@ -61,7 +61,7 @@ def test_the_robustness_of_an_earlier_winner_is_not_shown(tmp_path: Path, change
 def test_damaged_robustness_is_named(tmp_path: Path, text: str) -> None:
     run = reported_run(tmp_path / "r")
     (run.path / BEST / ROBUSTNESS_FILE).write_text(text)
-    with pytest.raises(StorageError, match=r"robustness\.json' is damaged"):
+    with pytest.raises(StorageError, match=r"robustness\.json'.*damaged"):
         read_contents(run)
 
 
@@ -71,19 +71,19 @@ def shortcut(feature: str, auroc: float, of: str) -> dict[str, Any]:
 
 def test_a_shortcut_in_the_data_is_a_warning_with_its_figures(tmp_path: Path) -> None:
     found = [shortcut("mean brightness", 0.928, "images"), shortcut("file size", 0.61, "files")]
-    text = " ".join(page(reported_run(tmp_path / "r", shortcuts=found)).text.split())
-    assert "the classes can be told apart by property alone gives away" in text
+    made = page(reported_run(tmp_path / "r", shortcuts=found))
+    text = " ".join(made.text.split())
+    assert "aside" in made.tags
     assert "mean brightness FAKE 0.93" in text
-    assert "a model may rest on them alone" in text
-    assert "Properties of files have nothing to do with" not in text
-    assert "Not by file size: AUROC 0.61 at most." in text
+    assert "rest on them" in text
+    assert "Properties of files" not in text
+    assert re.search(r"file size\D+0\.61 at most", text)
 
 
 def test_data_without_a_shortcut_have_one_calm_line(tmp_path: Path) -> None:
     found = [shortcut("mean brightness", 0.62, "images"), shortcut("file size", 0.5, "files")]
     made = page(reported_run(tmp_path / "r", shortcuts=found))
-    line = "No shortcut in the data: none of mean brightness, file size tells the classes apart alone"
-    assert f"{line} (AUROC 0.62 at most, 0.5 being chance)." in " ".join(made.text.split())
+    assert re.search(r"mean brightness, file size\D+0\.62 at most\D+0\.5\b", " ".join(made.text.split()))
     assert "aside" not in made.tags
 
 

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,14 +59,14 @@ def test_a_given_threshold_is_on_what_is_shown():
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_a_threshold_is_a_probability(threshold):
-    with pytest.raises(UsageError, match="is no probability"):
+    with pytest.raises(UsageError, match=rf"threshold {re.escape(str(threshold))} .*\b0 to 1\b"):
         decision_rule(facts(), threshold)
 
 
 def test_more_than_two_classes_have_no_threshold():
     three = facts("ant", "bee", "cat")
     assert decision_rule(three).classes(np.array([[0.2, 0.5, 0.3]])).tolist() == [1]
-    with pytest.raises(UsageError, match="the model has 3"):
+    with pytest.raises(UsageError, match=r"\b3\b.*--threshold"):
         decision_rule(three, 0.5)
 
 
@@ -73,11 +74,13 @@ def test_images_that_cannot_be_read_keep_their_place(tmp_path):
     rows = predictions(tmp_path, [[0.9, 0.1], [0.2, 0.8]], a=png(1), b=b"", c=png(2))
     assert [row.prediction for row in rows] == ["FAKE", None, "REAL"]
     assert [row.probabilities for row in rows] == [(0.9, 0.1), None, (0.2, 0.8)]
-    assert [row.error for row in rows] == [None, "empty file", None]
+    assert [row.error is None for row in rows] == [True, False, True]
+    assert "empty" in rows[1].error
 
 
 def test_a_model_is_not_asked_about_nothing(tmp_path):
-    assert [row.error for row in predictions(tmp_path, None, a=b"")] == ["empty file"]
+    (row,) = predictions(tmp_path, None, a=b"")
+    assert "empty" in row.error
 
 
 def test_an_output_that_is_no_number_is_an_error(tmp_path):

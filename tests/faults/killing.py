@@ -68,7 +68,7 @@ class Tally:
     resumed: int = 0
     unreadable: int = 0
     finished_lost: int = 0
-    epochs_repeated: int = 0
+    images_repeated: int = 0
     different: int = 0
     orphans: int = 0
     slow_interrupts: int = 0
@@ -80,7 +80,7 @@ class Tally:
         return (
             self.unreadable
             + self.finished_lost
-            + self.epochs_repeated
+            + self.images_repeated
             + self.different
             + self.orphans
             + self.slow_interrupts
@@ -98,7 +98,7 @@ class Tally:
             "resumed": self.resumed,
             "stores or tables that cannot be read": self.unreadable,
             "finished rungs lost": self.finished_lost,
-            "finished epochs trained again": self.epochs_repeated,
+            "images of finished epochs trained on again": self.images_repeated,
             "searches that end unlike the one nobody killed": self.different,
             "worker processes left behind": self.orphans,
             "interrupts that took over 5 s": self.slow_interrupts,
@@ -169,13 +169,15 @@ def finished_rungs(run: Path) -> dict[tuple[str, int], float]:
     return {(trial_id, rung): score for trial_id, rung, score in rows}
 
 
-def epochs_repeated(run: Path, images_per_epoch: int) -> int:
-    """Epochs that were trained, and recorded, more than once."""
+def images_repeated(run: Path) -> int:
+    """Images of epochs that were trained, and recorded, more than once."""
     store = Store(run / STORE_FILE)
     try:
-        return sum(trial.images // images_per_epoch - trial.epochs for trial in store.trials())
+        trained = sum(trial.images for trial in store.trials())
+        ((once,),) = store._rows("SELECT SUM(images) FROM costs")
     finally:
         store.close()
+    return trained - int(once)
 
 
 def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -224,7 +226,7 @@ def kill_one_search(arena: Arena, rng: random.Random, tally: Tally, name: str, s
         log = (arena.folder / "driver.log").read_text("utf-8")
         raise RuntimeError(f"{name} did not come to its end: {log[-3000:]}")
     _check_store(run, finished, tally)
-    tally.epochs_repeated += epochs_repeated(run, _images_per_epoch(reference))
+    tally.images_repeated += images_repeated(run)
     tally.different += not same(run, reference)
 
 
@@ -280,14 +282,6 @@ def _check_store(
         return before
     tally.finished_lost += sum(now.get(rung) != score for rung, score in before.items())
     return now
-
-
-def _images_per_epoch(run: Path) -> int:
-    store = Store(run / STORE_FILE)
-    try:
-        return sum(store.run()["data"]["counts"]["train"].values())
-    finally:
-        store.close()
 
 
 def kill_searches(

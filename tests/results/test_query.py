@@ -77,7 +77,7 @@ def test_the_winner_is_the_best_trial(results):
 
 def test_a_run_without_a_scored_trial_has_no_winner(tmp_path):
     path = make_run(tmp_path, "empty", scores=[None, None])
-    with pytest.raises(TunerError, match=r"run 'empty' has no scored trial: 0 completed, 2 failed"):
+    with pytest.raises(TunerError, match=r"'empty'.*\b0 completed, 2 failed"):
         winner(open_run(path))
 
 
@@ -109,12 +109,12 @@ def test_a_run_is_found_by_its_path_wherever_it_is(tmp_path, results):
 
 
 def test_an_unknown_run_names_the_nearest(results):
-    with pytest.raises(UsageError, match=r"no run 'appel' in '.*'\. Did you mean 'apple'\?"):
+    with pytest.raises(UsageError, match=rf"'appel'.*'{results}'.*'apple'"):
         find_run("appel", results)
 
 
 def test_no_runs_at_all_say_how_to_begin_one(tmp_path):
-    with pytest.raises(UsageError, match=r"no runs in '.*'\. Start one with: tuner search"):
+    with pytest.raises(UsageError, match=rf"'{tmp_path}'.*tuner search"):
         find_run(None, tmp_path)
 
 

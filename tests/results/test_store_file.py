@@ -14,7 +14,7 @@ def test_a_store_that_is_locked_says_what_to_do(store, path):
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     store._connection.execute("PRAGMA busy_timeout = 1")
-    with pytest.raises(TunerError, match=r"cannot write '.*run\.sqlite': database is locked"):
+    with pytest.raises(TunerError, match=r"run\.sqlite'.*database is locked"):
         store.set_run({"status": "completed"})
     other.close()
 
@@ -33,7 +33,7 @@ def test_an_epoch_of_a_trial_never_begun_is_refused(store):
 
 
 def test_a_missing_store_is_named(tmp_path):
-    with pytest.raises(TunerError, match=r"'.*none\.sqlite' is damaged: it is missing"):
+    with pytest.raises(TunerError, match=r"none\.sqlite'.*missing"):
         Store(tmp_path / "none.sqlite")
 
 
@@ -67,7 +67,7 @@ def test_a_store_of_another_version_is_refused(store, path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 999")
     connection.close()
-    with pytest.raises(TunerError, match=r"run\.sqlite' has store version 999; this tuner knows 3"):
+    with pytest.raises(TunerError, match=r"run\.sqlite'\D+\b999\b\D+\b3\b"):
         Store(path)
 
 
@@ -75,7 +75,7 @@ def test_a_database_of_another_program_is_refused(path):
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE songs (title TEXT)")
     connection.close()
-    with pytest.raises(TunerError, match="it holds no trials"):
+    with pytest.raises(TunerError, match=r"run\.sqlite'.*no trials"):
         Store(path)
 
 

@@ -221,7 +221,7 @@ def _task(tasks: Tasks, each: SeededTrial) -> TrainTask:
         seed=each.seed,
         checkpoint_dir=each.checkpoint,
         epochs_reported=0,
-        data_share=1.0,
+        shares=(),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any
 
 from tuner.config import DEFAULT_BATCH_SIZE, DEFAULT_PATIENCE, SearchConfig
@@ -54,22 +53,12 @@ class Tasks:
             checkpoint_dir=self._checkpoints.folder(trial.trial_id),
             epochs_reported=trial.epochs,
             deadline=deadline,
-            data_share=bracket.rungs[trial.rung].data_share,
             compute=self._compute,
             recipe=make_recipe(chosen),
             passes=bracket.passes_of_longest,
-            partial_epochs=max(
-                (rung.epochs for rung in bracket.rungs[: trial.rung] if rung.data_share < 1), default=0
-            ),
+            # Of all rungs: a trial that begins again has to see what it saw the first time.
+            shares=tuple((rung.epochs, rung.data_share) for rung in bracket.rungs if rung.data_share < 1),
         )
-
-    def all_rungs(self, trial: TrialRecord) -> list[TrainTask]:
-        """Return the tasks that train all epochs of a trial that are on record, from the first."""
-        rungs = self._plan.brackets[trial.bracket].rungs[: trial.rung + 1]
-        return [
-            self.make(replace(trial, rung=number), min(rung.epochs, trial.epochs), deadline=None)
-            for number, rung in enumerate(rungs)
-        ]
 
     def batch_size(self, values: Mapping[str, Any]) -> int:
         """Return the batch size that a configuration is to be trained with, where memory allows."""

@@ -12,7 +12,7 @@ from tuner.workers.state import MAX_LOST
 
 
 def train_again(trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener) -> None:
-    """Let a worker train all epochs of a trial that are on record, rung by rung; no other is under way.
+    """Let a worker train all epochs of a trial that are on record; no other is under way.
 
     They come out as they did before, and are not recorded again.
 
@@ -20,16 +20,16 @@ def train_again(trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener
         TunerError: it fails this time.
         StorageError: its checkpoint cannot be written.
     """
-    for task in tasks.all_rungs(trial):
-        for _ in range(MAX_LOST):
-            answer = _answer(trial, task, pool, listener)
-            if not isinstance(answer, Lost):
-                break
-        if isinstance(answer, Halt):
-            raise StorageError(answer.message)
-        if not isinstance(answer, RungDone):
-            reason = answer.message.rstrip(".")
-            raise TunerError(f"the best trial, {trial.trial_id}, cannot be trained again: {reason}.")
+    task = tasks.make(trial, trial.epochs, deadline=None)
+    for _ in range(MAX_LOST):
+        answer = _answer(trial, task, pool, listener)
+        if not isinstance(answer, Lost):
+            break
+    if isinstance(answer, Halt):
+        raise StorageError(answer.message)
+    if not isinstance(answer, RungDone):
+        reason = answer.message.rstrip(".")
+        raise TunerError(f"the best trial, {trial.trial_id}, cannot be trained again: {reason}.")
 
 
 def _answer(

@@ -63,18 +63,22 @@ class TrainTask:
     checkpoint_dir: Path
     epochs_reported: int = 0
     deadline: float | None = None  # time.time() after which no step is begun
-    data_share: float = 1.0  # of the training images, above 0
     compute: Compute = DEFAULT_COMPUTE
     recipe: Recipe = PLAIN
     passes: float = 1.0  # over the training images, to the end of the last rung; schedules span them
-    partial_epochs: int = 0  # of earlier rungs, on part of the images
+    shares: tuple[tuple[int, float], ...] = ()  # (n, share): up to epoch n, this share of the training images
+
+    def share(self, epoch: int) -> float:
+        """Return which share (0..1] of the training images an epoch, counted from 1, sees."""
+        return next((share for last, share in self.shares if epoch <= last), 1.0)
 
     def is_over(self, history: History) -> bool:
         """True where `patience` epochs brought no gain; on part of the data that proves nothing."""
+        on_part = max((last for last, share in self.shares if share < 1), default=0)
         return (
             self.objective is not None
-            and self.data_share >= 1
-            and self.objective.has_stalled(history, self.patience, self.partial_epochs)
+            and len(history) > on_part
+            and self.objective.has_stalled(history, self.patience, since=on_part)
         )
 
     def best_epoch(self, history: History) -> int | None:

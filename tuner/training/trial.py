@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tuner.data.dataset import Dataset
 from tuner.training.batches import TrainingBatches
 from tuner.training.build import build_model
@@ -48,7 +46,6 @@ def train(
         StorageError: a checkpoint cannot be written.
     """
     start = time.perf_counter()
-    part = stratified_part(dataset.splits["train"], dataset.labels, task.data_share, dataset.seed)
     built = (warm.take(task) if warm is not None else None) or _build(task, hypermodel, dataset)
     history = built.history
 
@@ -64,7 +61,7 @@ def train(
         while len(history) < task.epochs and not task.is_over(history):
             number = len(history) + 1
             try:
-                epoch = _train_epoch(task, built, dataset, part, number, emit)
+                epoch = _train_epoch(task, built, dataset, number, emit)
             except _DeadlineError:
                 timed_out = True
                 break
@@ -127,10 +124,9 @@ def _scheduled_steps(task: TrainTask, images: int) -> int:
     return round(task.passes * math.ceil(images / task.batch_size))
 
 
-def _train_epoch(
-    task: TrainTask, built: BuiltTrial, dataset: Dataset, part: np.ndarray, number: int, emit: Emit
-) -> Epoch:
+def _train_epoch(task: TrainTask, built: BuiltTrial, dataset: Dataset, number: int, emit: Emit) -> Epoch:
     start = time.perf_counter()
+    part = stratified_part(dataset.splits["train"], dataset.labels, task.share(number), dataset.seed)
     order = epoch_order(part, task.seed, number)
     draws = built.batches.draw(len(order), task.seed, number)
 
