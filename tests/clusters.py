@@ -4,7 +4,7 @@ import os
 import socket
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
     "GRPC_ENABLE_FORK_SUPPORT": "0",
 }
+# So many seconds may a process of Ray take to end.
+END_S = 10.0
 
 
 class Nodes:
@@ -53,7 +55,14 @@ class Nodes:
         return self.folder / name
 
     def close(self) -> None:
+        """End all nodes and what they have started, also what Ray leaves behind where a test has failed."""
+        left = [process for process in psutil.Process().children(recursive=True) if _is_of_ray(process)]
         self._cluster.shutdown()
+        _, alive = psutil.wait_procs(left, timeout=END_S)
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(alive, timeout=END_S)
 
 
 @contextmanager
@@ -75,11 +84,17 @@ def cluster(folder: Path) -> Iterator[Nodes]:
 
 def worker_processes() -> list[psutil.Process]:
     """The processes of tuner's workers on all nodes, which this process has started."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::NodeWorker"):
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
+    children = psutil.Process().children(recursive=True)
+    return [process for process in children if _command(process).startswith("ray::NodeWorker")]
+
+
+def _is_of_ray(process: psutil.Process) -> bool:
+    command = _command(process)
+    return command.startswith("ray::") or "/ray/" in command or "ray.util.client" in command
+
+
+def _command(process: psutil.Process) -> str:
+    """The command line of a process; empty where it is gone."""
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return " ".join(process.cmdline())
+    return ""

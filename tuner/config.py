@@ -295,4 +295,5 @@ def _explain(error: Any) -> str:
         close = get_close_matches(str(error["input"]), allowed, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         message = f"allowed: {', '.join(allowed)}.{hint}"
-    return f"{option} {error['input']!r} is not allowed: {message.rstrip('.')}."
+    end = "" if message.endswith("?") else "."
+    return f"{option} {error['input']!r} is not allowed: {message.rstrip('.')}{end}"

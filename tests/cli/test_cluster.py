@@ -1,5 +1,6 @@
 """Searches on a real Ray cluster of several nodes, whose workers, nodes and drivers are killed."""
 
+import contextlib
 import csv
 import io
 import os
@@ -7,9 +8,9 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,28 @@ from tuner.results.query import open_run
 
 pytestmark = [pytest.mark.training, pytest.mark.ray]
 
+# While the file HOLD is there, trials stop in their fifth epoch: whoever kills them meets them there. A step
+# is a call of the loss, of which an epoch has three and its validation one.
 SPACE = """
+import time
+from pathlib import Path
+
 import keras
+
+HOLD = Path({hold!r})
 
 
 def build(hp, spec):
+    calls = 0
+
+    def loss(truth, found):
+        nonlocal calls
+        calls += 1
+        while calls > 16 and HOLD.exists():
+            time.sleep(0.05)
+        return keras.losses.binary_crossentropy(truth, found)
+
+    time.sleep(3600 if hp.Boolean("hangs") else 0)
     model = keras.Sequential([
         keras.Input(spec.image_shape),
         keras.layers.Rescaling(1 / 255),
@@ -32,82 +50,150 @@ def build(hp, spec):
         keras.layers.Dense(hp.Int("units", 1, 64), activation="relu"),
         keras.layers.Dense(1, activation="sigmoid"),
     ])
-    model.compile(hp.Choice("optimizer", ["adam", "sgd"]), "binary_crossentropy", metrics=["accuracy"])
+    # Compiled, the loss would be called once.
+    model.compile(hp.Choice("optimizer", ["adam", "sgd"]), loss, metrics=["accuracy"], run_eagerly=True)
     return model
 """
-# Epochs of tens of milliseconds: enough of them that all workers are met in the middle of a trial.
-EPOCHS = 600
+EPOCHS, MET_AT = 7, 3
 REQUEST = ("--space", "small.py", "--algorithm", "random", "--max-trials", 4, "--max-epochs", EPOCHS)
-ON_CLUSTER = (*REQUEST, "--patience", 0, "--cluster", "auto", "--workers", 2)
+ON_CLUSTER = (*REQUEST, "--hp", "hangs=false", "--patience", 0, "--cluster", "auto", "--workers", 2)
 DEADLINE_S = 240
 # Means another folder in each process: nodes have not what the driver has decoded.
 HIDDEN_CACHE = Path("/proc/self/cwd/cache")
 
 
+@dataclass(frozen=True)
+class Started:
+    """A command that runs in a process of its own; `log` has what it says."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text("utf-8")
+
+    def ended(self, code: int = 0) -> str:
+        """What the command has said by its end."""
+        assert self.process.wait(DEADLINE_S) == code, self.said
+        return self.said
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < end, self.said
+            time.sleep(0.05)
+
+
+Start = Callable[..., Started]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The folder in which searches run."""
+
+    folder: Path
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no trial come to its end for so long."""
+        hold = self.folder / "hold"
+        hold.touch()
+        try:
+            yield
+        finally:
+            hold.unlink()
+
+    def run(self, name: str) -> Path:
+        return self.folder / "results" / name
+
+    def met(self, name: str) -> int:
+        """How many trials of a search train at once, with some of their epochs behind them."""
+        if not (self.run(name) / "run.sqlite").exists():
+            return 0
+        trials = open_run(self.run(name)).trials
+        return sum(trial.status == "RUNNING" and trial.epochs >= MET_AT for trial in trials)
+
+
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+def client_server_starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file with a line for each start of Ray's server for a client, the first of which crashes."""
+    folder = tmp_path_factory.mktemp("bin")
+    starts = folder / "starts"
+    shell = folder / "bash"  # Ray starts its servers with it
+    shell.write_text(f"""#!/bin/sh
+case "$*" in *specific-server*)
+    echo >> '{starts}'
+    [ "$(wc -l < '{starts}')" -gt 1 ] || kill -SEGV $$
+esac
+exec {shutil.which("bash")} "$@"
+""")
+    shell.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        patch.setenv("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", "5")
+        yield starts
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory, client_server_starts: Path) -> Iterator[Nodes]:
     pytest.importorskip("ray")
     if not HIDDEN_CACHE.parent.is_dir():
         pytest.skip("needs /proc, to hide the driver's files from the nodes")
+    assert not client_server_starts.exists()
     with cluster(tmp_path_factory.mktemp("nodes")) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     folder = tmp_path_factory.mktemp("cluster")
-    (folder / "small.py").write_text(SPACE)
-    return folder
+    (folder / "small.py").write_text(SPACE.format(hold=str(folder / "hold")))
+    return Work(folder)
 
 
 @pytest.fixture(scope="module")
-def start(nodes: Nodes, work: Path) -> Callable[..., subprocess.Popen[str]]:
+def start(nodes: Nodes, work: Work) -> Iterator[Start]:
     """Start a command as a process of its own, which finds the cluster."""
+    started: list[Started] = []
 
-    def run(*arguments: object) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            command(*arguments),
-            cwd=work,
-            env=environment(HIDDEN_CACHE) | {"RAY_ADDRESS": nodes.address},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    # So many seconds does Ray wait for a client that is gone, and lets one wait whose server has crashed.
+    variables = {"RAY_ADDRESS": nodes.address, "RAY_CLIENT_RECONNECT_GRACE_PERIOD": "1"}
 
-    return run
+    def run(*arguments: object) -> Started:
+        log = work.folder / f"command-{len(started)}.log"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                command(*arguments),
+                cwd=work.folder,
+                env=environment(HIDDEN_CACHE) | variables,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        started.append(Started(process, log))
+        return started[-1]
+
+    yield run
+    for each in started:
+        each.process.kill()
+        each.process.wait()
 
 
 @pytest.fixture(scope="module")
-def undisturbed(nodes: Nodes, start: Callable[..., subprocess.Popen[str]], work: Path, images: Path) -> Path:
-    """The folder of a run that nobody disturbed, on two nodes that are still there afterwards."""
+def undisturbed(nodes: Nodes, start: Start, work: Work, images: Path) -> Path:
+    """A run that nobody disturbed: begun on one node, for whose second worker another joined later.
+
+    Both are still there afterwards.
+    """
     nodes.add("first")
-    nodes.add("second")
-    ended(start("search", "--data", images, *ON_CLUSTER, "--name", "whole"))
-    return work / "results" / "whole"
-
-
-def ended(process: subprocess.Popen[str]) -> str:
-    """What a command has printed by its end."""
-    try:
-        output, _ = process.communicate(timeout=DEADLINE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    assert process.returncode == 0, output
-    return output
-
-
-def outside(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end that knows of no cluster but what it is told."""
-    return subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        env=environment(HIDDEN_CACHE) | variables,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    with work.held():
+        search = start("search", "--data", images, *ON_CLUSTER, "--name", "whole")
+        search.wait_for(lambda: work.met("whole") == 1)
+        nodes.add("second")
+        search.wait_for(lambda: work.met("whole") == 2)
+    search.ended()
+    return work.run("whole")
 
 
 def outcome(run: Path) -> list[tuple[object, ...]]:
@@ -119,24 +205,8 @@ def outcome(run: Path) -> list[tuple[object, ...]]:
     return [*trials, ((run / "best" / "predictions.csv").read_text(),)]
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def training(run: Path, count: int) -> bool:
-    """True while so many trials train that have some of their epochs behind them."""
-    if not (run / "run.sqlite").exists():
-        return False
-    trials = open_run(run).trials
-    return sum(trial.status == "RUNNING" and 3 <= trial.epochs <= EPOCHS - 50 for trial in trials) >= count
-
-
 @pytest.mark.usefixtures("undisturbed")
-def test_each_node_gets_the_images_once_and_keeps_them(nodes: Nodes) -> None:
+def test_each_node_gets_the_images_once_and_keeps_them_one_that_joins_later_too(nodes: Nodes) -> None:
     for name in ("first", "second"):
         (received,) = nodes.cache(name).glob("received-*/images.npy")
         assert received.stat().st_size > 0
@@ -149,155 +219,114 @@ def test_the_users_file_and_the_checkpoints_reach_the_nodes(undisturbed: Path) -
 
 
 def test_a_worker_and_a_node_that_die_change_nothing(
-    undisturbed: Path,
-    nodes: Nodes,
-    start: Callable[..., subprocess.Popen[str]],
-    images: Path,
+    undisturbed: Path, nodes: Nodes, start: Start, work: Work, images: Path
 ) -> None:
     doomed = nodes.add("doomed")
-    process = start("search", "--data", images, *ON_CLUSTER, "--workers", 6, "--name", "disturbed")
-    run = undisturbed.parent / "disturbed"
-    wait_for(lambda: training(run, 3), process)
-    elsewhere = [
-        worker
-        for worker in worker_processes()
-        if worker.environ().get("TUNER_CACHE_DIR") != str(nodes.cache("doomed"))
-    ]
-    elsewhere[0].kill()
-    nodes.kill(doomed)
-    output = ended(process)
-    assert "is gone" in output
-    assert "aylet" not in output, "Ray speaks for itself"
-    assert outcome(run) == outcome(undisturbed)
+    with work.held():
+        search = start("search", "--data", images, *ON_CLUSTER, "--workers", 4, "--name", "disturbed")
+        search.wait_for(lambda: work.met("disturbed") == 3)
+        elsewhere = [
+            worker
+            for worker in worker_processes()
+            if worker.environ().get("TUNER_CACHE_DIR") != str(nodes.cache("doomed"))
+        ]
+        elsewhere[0].kill()
+        nodes.kill(doomed)
+    said = search.ended()
+    assert "is gone" in said
+    assert "aylet" not in said, "Ray speaks for itself"
+    assert outcome(work.run("disturbed")) == outcome(undisturbed)
 
 
-@pytest.mark.usefixtures("undisturbed")
-def test_a_node_that_joins_later_is_used(
-    nodes: Nodes, start: Callable[..., subprocess.Popen[str]], images: Path
+def test_a_driver_that_dies_takes_its_workers_with_it_and_is_taken_up_again(
+    undisturbed: Path, start: Start, work: Work, images: Path
 ) -> None:
-    request = (*ON_CLUSTER, "--cpus-per-trial", 2, "--max-trials", 1, "--max-epochs", 1, "--name", "joined")
-    process = start("search", "--data", images, *request)
-    deadline = threading.Timer(DEADLINE_S, process.kill)
-    deadline.daemon = True
-    deadline.start()
-    assert process.stdout is not None
-    assert any("waiting for a node of the cluster with room" in line for line in process.stdout)
-    deadline.cancel()
-    late = nodes.add("late", cpus=2)
-    ended(process)
-    assert list(nodes.cache("late").glob("received-*/images.npy"))
-    nodes.kill(late)
-
-
-def test_a_driver_that_dies_is_taken_up_again(
-    undisturbed: Path, start: Callable[..., subprocess.Popen[str]], images: Path
-) -> None:
-    process = start("search", "--data", images, *ON_CLUSTER, "--name", "orphaned")
-    run = undisturbed.parent / "orphaned"
-    wait_for(lambda: training(run, 2), process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    left = {trial.trial_id: trial.epochs for trial in open_run(run).trials}
-    ended(start("resume", "orphaned"))
-    assert outcome(run) == outcome(undisturbed)
-    assert any(0 < epochs < EPOCHS for epochs in left.values())
+    with work.held():
+        search = start("search", "--data", images, *ON_CLUSTER, "--workers", 1, "--name", "orphaned")
+        search.wait_for(lambda: work.met("orphaned") == 1)
+        search.process.kill()
+        search.ended(-signal.SIGKILL)
+        left = [trial.epochs for trial in open_run(work.run("orphaned")).trials]
+        resumed = start("resume", "orphaned")
+        resumed.wait_for(lambda: not worker_processes())
+    resumed.ended()
+    assert outcome(work.run("orphaned")) == outcome(undisturbed)
+    assert any(0 < epochs < EPOCHS for epochs in left)
 
 
 def test_a_worker_with_other_versions_is_left_out(
-    undisturbed: Path,
-    nodes: Nodes,
-    start: Callable[..., subprocess.Popen[str]],
-    images: Path,
-    tmp_path: Path,
+    undisturbed: Path, nodes: Nodes, start: Start, work: Work, images: Path, tmp_path: Path
 ) -> None:
     odd = tmp_path / "keras_tuner-9.9.dist-info"
     odd.mkdir()
     (odd / "METADATA").write_text("Metadata-Version: 2.1\nName: keras-tuner\nVersion: 9.9\n")
     node = nodes.add("odd", PYTHONPATH=str(tmp_path))
-    doctor = start("doctor", "--cluster", "auto", "--format", "csv")
-    output, _ = doctor.communicate(timeout=DEADLINE_S)
-    assert doctor.returncode == 1
-    assert "error: 1 of " in output.splitlines()[-1]
-    rows = list(csv.DictReader(io.StringIO(output.rpartition("error:")[0])))
+    with work.held():
+        search = start("search", "--data", images, *ON_CLUSTER, "--workers", 3, "--name", "odd")
+        said = start("doctor", "--cluster", "auto", "--format", "csv").ended(1)
+        search.wait_for(lambda: "keras-tuner 9.9" in search.said)
+    search.ended()
+    assert outcome(work.run("odd")) == outcome(undisturbed)
+    assert "error: 1 of " in said.splitlines()[-1]
+    rows = list(csv.DictReader(io.StringIO(said.rpartition("error:")[0])))
     differing = [row["differs"] for row in rows if row["differs"]]
     assert len(differing) == 1
     assert "keras-tuner 9.9" in differing[0]
-    output = ended(start("search", "--data", images, *ON_CLUSTER, "--workers", 3, "--name", "odd"))
-    assert "keras-tuner 9.9" in output
-    assert outcome(undisturbed.parent / "odd") == outcome(undisturbed)
     nodes.kill(node)
 
 
-def test_a_trial_that_hangs_is_ended_and_the_search_goes_on(
-    undisturbed: Path, start: Callable[..., subprocess.Popen[str]], work: Path, images: Path
-) -> None:
-    hangs = SPACE.replace("import keras\n", "import time\n\nimport keras\n", 1).replace(
-        "    model = ", '    time.sleep(3600 if hp.Boolean("hangs") else 0)\n    model = ', 1
-    )
-    (work / "hangs.py").write_text(hangs)
-    which = ("--space", "hangs.py", "--include", "hangs=true", "--hp", "units=8", "--hp", "optimizer=adam")
-    request = (*ON_CLUSTER, *which, "--max-trials", 1, "--max-epochs", 2, "--trial-timeout", 5)
-    output = ended(start("search", "--data", images, *request, "--name", "hangs"))
-    assert "timeout: " in output
-    assert "5 s" in output
-    run = open_run(undisturbed.parent / "hangs")
-    assert [trial.status for trial in run.trials] == ["FAILED", "COMPLETED"]
+@pytest.mark.usefixtures("undisturbed")
+def test_a_trial_that_hangs_is_ended_and_the_search_goes_on(start: Start, work: Work, images: Path) -> None:
+    which = ("--include", "hangs=true", "--hp", "units=8", "--hp", "optimizer=adam")
+    request = (*REQUEST, *which, "--max-trials", 1, "--max-epochs", 2, "--trial-timeout", 5)
+    search = start("search", "--data", images, *request, "--cluster", "auto", "--name", "hangs")
+    said = search.ended()
+    assert "timeout: " in said
+    assert "5 s" in said
+    assert [trial.status for trial in open_run(work.run("hangs")).trials] == ["FAILED", "COMPLETED"]
 
 
 @pytest.mark.usefixtures("undisturbed")
-def test_a_search_whose_checkpoints_no_node_reaches_ends_with_the_reason(
-    start: Callable[..., subprocess.Popen[str]], images: Path
-) -> None:
+def test_a_search_whose_checkpoints_no_node_reaches_ends_with_the_reason(start: Start, images: Path) -> None:
     hidden = HIDDEN_CACHE.with_name("checkpoints")
-    process = start("search", "--data", images, *ON_CLUSTER, "--storage", hidden, "--name", "unreached")
-    output, _ = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 1
-    last = output.splitlines()[-1]
+    search = start("search", "--data", images, *ON_CLUSTER, "--storage", hidden, "--name", "unreached")
+    said = search.ended(1)
+    last = said.splitlines()[-1]
     assert re.match(r"error: .*worker [12] on ", last)
     assert f"'{hidden}/unreached/checkpoints'" in last
     assert "--storage" in last
-    assert "Traceback" not in output
+    assert "Traceback" not in said
 
 
-def test_asynchronous_halving_runs_on_a_cluster_reached_from_elsewhere(
-    undisturbed: Path, nodes: Nodes, start: Callable[..., subprocess.Popen[str]], images: Path
+@pytest.mark.usefixtures("undisturbed")
+def test_asynchronous_halving_runs_from_elsewhere_though_the_server_for_clients_crashes_as_it_starts(
+    nodes: Nodes, start: Start, work: Work, images: Path, client_server_starts: Path
 ) -> None:
-    there = ("--cluster", nodes.client_address)
-    request = (*ON_CLUSTER, "--algorithm", "asha", "--max-trials", 9, "--max-epochs", 9, "--name", "asha")
-    ended(start("search", "--data", images, *request, *there))
-    epochs = sorted(trial.epochs for trial in open_run(undisturbed.parent / "asha").trials)
-    assert len(epochs) == 9
-    assert epochs[-1] == 9
-
-
-def test_a_server_for_clients_that_crashes_as_it_starts_is_asked_for_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    starts = tmp_path / "starts"
-    shell = tmp_path / "bash"  # Ray starts its servers with it
-    shell.write_text(f"""#!/bin/sh
-case "$*" in *specific-server*)
-    echo >> '{starts}'
-    [ "$(wc -l < '{starts}')" -gt 1 ] || kill -SEGV $$
-esac
-exec {shutil.which("bash")} "$@"
-""")
-    shell.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setenv("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", "5")
-    with cluster(tmp_path) as nodes:
-        result = outside("doctor", "--cluster", nodes.client_address, cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert len(starts.read_text().splitlines()) >= 2
+    request = (*ON_CLUSTER, "--algorithm", "asha", "--max-trials", 5, "--max-epochs", 3)
+    search = start("search", "--data", images, *request, "--cluster", nodes.client_address, "--name", "asha")
+    search.ended()
+    assert len(client_server_starts.read_text().splitlines()) >= 2
+    epochs = sorted(trial.epochs for trial in open_run(work.run("asha")).trials)
+    assert len(epochs) == 5
+    assert epochs[-1] == 3
 
 
 def test_a_cluster_that_asks_for_a_token_says_so_in_one_line(
-    nodes: Nodes, work: Path, images: Path, tmp_path: Path
+    nodes: Nodes, work: Work, images: Path, tmp_path: Path
 ) -> None:
     there = {"RAY_ADDRESS": nodes.address, "RAY_AUTH_MODE": "token", "HOME": str(tmp_path)}
-    result = outside("search", "--data", images, *ON_CLUSTER, cwd=work, **there)
+    result = subprocess.run(
+        command("search", "--data", images, *ON_CLUSTER),
+        cwd=work.folder,
+        env=environment(HIDDEN_CACHE) | there,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
     assert result.returncode == 2, result.stderr
-    assert result.stderr.splitlines()[-1].startswith("error: ")
-    assert "'auto'" in result.stderr.splitlines()[-1]
-    assert "RAY_AUTH_TOKEN" in result.stderr.splitlines()[-1]
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "'auto'" in last
+    assert "RAY_AUTH_TOKEN" in last
     assert "Traceback" not in result.stderr

@@ -1,5 +1,7 @@
 """The plan for small data sets: cheaper than Hyperband's, and chosen where that pays."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,13 +36,19 @@ def test_it_costs_no_more_than_hyperband(request):
     assert short_plan(*request).passes <= hyperband_plan(*request).passes
 
 
-def test_fifty_trials_cost_little_more_than_half():
+@given(requests)
+def test_each_rung_goes_on_from_the_one_before_with_fewer_trials_or_as_many(request):
+    for bracket in short_plan(*request).brackets:
+        assert all(a.epochs < b.epochs for a, b in pairwise(bracket.rungs))
+        assert all(a.trials >= b.trials for a, b in pairwise(bracket.rungs))
+
+
+def test_fifty_trials_cost_well_under_half():
     plan = short_plan(50, 10, 3)
     assert [[(rung.trials, rung.epochs) for rung in bracket.rungs] for bracket in plan.brackets] == [
-        *[[(9, 1), (3, 3), (1, 10)]] * 4,
-        [(14, 1), (4, 3), (1, 10)],
-    ]
-    assert plan.passes == pytest.approx(83 + 2 / 3)
+        [(25, 1), (8, 2), (2, 4), (1, 10)]
+    ] * 2
+    assert plan.passes == pytest.approx(52 + 2 / 3)
     assert hyperband_plan(50, 10, 3).passes == 150
 
 

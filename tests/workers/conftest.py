@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.pools import InlinePool
 from tests.workers.pools import setup_for
 from tuner.workers.local import LocalPool
 
@@ -20,3 +21,10 @@ def log(folder):
 def pool(folder, log, dataset):
     with LocalPool(setup_for(folder, dataset), log) as pool:
         yield pool
+
+
+@pytest.fixture(scope="module")
+def inline(folder, log, dataset):
+    """What a worker answers does not depend on the process that it is in: this one is in the test's own."""
+    with InlinePool(setup_for(folder, dataset), log) as inline:
+        yield inline

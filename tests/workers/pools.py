@@ -8,7 +8,9 @@ import psutil
 from search_spaces import DataSpec
 from tuner.search.hypermodel import SpaceHyperModel
 from tuner.training.task import EpochDone, Objective, StepsDone, TrainTask
-from tuner.workers.protocol import Ready, WorkerSetup
+from tuner.workers.protocol import Describe, Ready, WorkerSetup
+
+DESCRIBE = Describe("auto", "auto", batch_size=16, images=100, trials=1)
 
 SPACE = """
 import os, signal, time
@@ -57,9 +59,9 @@ def setup_for(folder, dataset, source=SPACE):
     return WorkerSetup(SpaceHyperModel(str(path), DataSpec(dataset.image_shape, 2)), dataset)
 
 
-def task(folder, trial_id="0001", epochs=1, **values):
+def task(folder, trial_id="0001", epochs=1, seed=1, **values):
     objective = Objective("val_loss", "min")
-    return TrainTask(trial_id, values, 0, epochs, 16, 0, objective, 1, folder / trial_id)
+    return TrainTask(trial_id, values, 0, epochs, 16, 0, objective, seed, folder / trial_id)
 
 
 def events(pool, request):

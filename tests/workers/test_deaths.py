@@ -67,13 +67,13 @@ def test_the_limit_does_not_count_while_a_worker_starts(tmp_path, dataset):
 
 
 def test_a_worker_that_takes_more_memory_than_it_may_is_out_of_memory(tmp_path, dataset):
-    with LocalPool(setup_for(tmp_path, dataset), tmp_path / "worker.log", memory_mib=2000) as pool:
+    with LocalPool(setup_for(tmp_path, dataset), tmp_path / "worker.log", memory_mib=1500) as pool:
         pool.device()
-        pool.submit(0, task(tmp_path, "0001", hoarded_mib=2000))
+        pool.submit(0, task(tmp_path, "0001", hoarded_mib=1500))
         event = answer(pool)
         assert isinstance(event, Failure)
         assert (event.trial_id, event.reason) == ("0001", "oom")
-        assert "2,000" in event.message
+        assert "1,500" in event.message
         assert isinstance(events(pool, task(tmp_path, "0002"))[-1], RungDone)
 
 

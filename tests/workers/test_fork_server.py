@@ -48,7 +48,7 @@ def test_the_backend_is_that_of_the_variable_else_of_the_settings(monkeypatch, t
     assert configured_backend() == "torch"
 
 
-@pytest.mark.process
+@pytest.mark.faults
 @pytest.mark.skipif(
     configured_backend() != "tensorflow" or sys.platform != "linux", reason="nothing is forked"
 )

@@ -57,7 +57,8 @@ def test_steps_of_an_epoch_that_is_over_are_not_told():
     assert outbox.take(10) == (EPOCH, steps(20))
 
 
-def test_a_worker_that_does_not_reach_the_checkpoints_is_of_no_use(dataset, tmp_path):
+def test_a_worker_that_does_not_reach_the_checkpoints_is_of_no_use(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("tuner.workers.node.MARK_S", 0.0)
     (tmp_path / "reachable").write_text("of another search")
     setup = NodeSetup(
         setup_for(tmp_path, dataset), content(dataset), tmp_path / "reachable", "of this search", {}, 0.0

@@ -150,6 +150,37 @@ def test_a_trial_that_ends_as_its_time_does_has_ended_and_the_next_is_not_to_bla
     assert library.actors[1].requests == [second]
 
 
+def test_a_worker_still_busy_at_its_limit_is_ended_and_its_trial_has_failed(start, library, said, tmp_path):
+    pool = start()
+    library.actors[0].start()
+    heard(pool)
+    pool.submit(0, task(tmp_path), limit_s=0.0)
+    assert heard(pool) == []
+    assert library.actors[0].killed
+    library.actors[0].die()
+    ((number, failure),) = heard(pool)
+    assert isinstance(failure, Failure)
+    assert (number, failure.trial_id, failure.reason) == (0, "0001", "timeout")
+    assert said == []
+    library.actors[1].start()
+    heard(pool)
+    assert pool.idle() == [0]
+
+
+def test_it_is_said_once_that_no_node_has_room_until_one_has(start, library, said, monkeypatch):
+    monkeypatch.setattr("tuner.workers.room.PATIENCE_S", 0.0)
+    pool = start(2)
+    heard(pool)
+    heard(pool)
+    (line,) = said
+    assert "waiting for a node" in line
+    assert "1 CPU" in line
+    library.actors[0].start()
+    heard(pool)
+    assert pool.idle() == [0]
+    assert len(said) == 1
+
+
 def test_a_request_to_a_worker_that_cannot_start_comes_back(start, library, said, tmp_path):
     pool = start()
     library.actors[0].start()

@@ -98,25 +98,35 @@ def hyperband_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
         sizes.pop()
     widest, narrower = sizes[0], [(size, deepest - i) for i, size in enumerate(sizes) if i]
     left = max_trials - sum(size for size, _ in narrower)
-    laid = [*_laid(left, widest, deepest), *narrower]
+    # Without a rung to be promoted to, a bracket is as good as several.
+    count = max(1, left // widest) if deepest else 1
+    laid = [(widest, deepest)] * (count - 1) + [(left - widest * (count - 1), deepest)] + narrower
     return Plan(tuple(Bracket(_rungs(size, steps, max_epochs, factor)) for size, steps in laid))
 
 
 def short_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
-    """Lay exactly `max_trials` configurations over widest brackets, whose first rung sees part of the data.
+    """Lay exactly `max_trials` configurations over brackets that begin on part of the data.
 
-    A configuration that is hopeless shows it on 1/factor of a small data set too. The narrower brackets are
-    left out: of Hyperband's epochs they are a third, for a sixth of the configurations.
+    The first rung is one epoch on 1/factor of the images, which shows on a small data set too that a
+    configuration is hopeless. The further rungs end one epoch after those of Hyperband's widest bracket, the
+    last after `max_epochs`. All brackets have about the size that such a number of rungs asks for; the
+    narrower ones are left out, which take a third of Hyperband's epochs for a sixth of the configurations.
 
-    Source: Li et al. 2018, Hyperband, algorithm 1 for s = s_max, and section 3.6; section 4.2 for a share of
-    the data as its resource.
+    Source: Li et al. 2018, Hyperband, algorithm 1 for s = s_max with 1/factor of an epoch as the smallest
+    resource, section 3.6 on wide brackets, and section 4.2 on a share of the data as the resource.
     """
     deepest = _deepest(max_epochs, factor)
-    widest = factor**deepest
-    rungs = [_rungs(size, steps, max_epochs, factor) for size, steps in _laid(max_trials, widest, deepest)]
     if not deepest:
-        return Plan(tuple(map(Bracket, rungs)))
-    return Plan(tuple(Bracket((replace(first, data_share=1 / factor), *rest)) for first, *rest in rungs))
+        return flat_plan(max_trials, max_epochs)
+    of_hyperband = (round(max_epochs / factor ** (deepest - r)) for r in range(deepest))
+    later = [*(1 + epochs for epochs in of_hyperband if 1 + epochs < max_epochs), max_epochs]
+    count = max(1, round(max_trials / factor ** len(later)))
+    brackets = []
+    for number in range(count):
+        size = max_trials // count + (number < max_trials % count)
+        rungs = [Rung(max(1, size // factor**r), epochs) for r, epochs in enumerate(later, start=1)]
+        brackets.append(Bracket((Rung(size, 1, 1 / factor), *rungs)))
+    return Plan(tuple(brackets))
 
 
 def asha_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
@@ -138,13 +148,6 @@ def _deepest(most: int, factor: int) -> int:
     while factor ** (deepest + 1) <= most:
         deepest += 1
     return deepest
-
-
-def _laid(trials: int, widest: int, deepest: int) -> list[tuple[int, int]]:
-    """Return (trials, promotions) of as many widest brackets as have room; the last takes the rest."""
-    # Without a rung to be promoted to, a bracket is as good as several.
-    count = max(1, trials // widest) if deepest else 1
-    return [(widest, deepest)] * (count - 1) + [(trials - widest * (count - 1), deepest)]
 
 
 def _rungs(size: int, steps: int, max_epochs: int, factor: int) -> tuple[Rung, ...]:

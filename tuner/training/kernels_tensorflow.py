@@ -48,6 +48,9 @@ def matmul_gradient(op: Any, gradient: Any) -> Any:
 
 if not tf.config.list_physical_devices("GPU"):
     ops.gradient_registry._registry["MatMul"] = {"type": matmul_gradient, "location": None}
+    # Grappler rewrites each graph before its first step. On a CPU that takes a tenth of a second or more of
+    # each trial, and the steps are no faster for it.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def fuse_updates(optimizer: Any) -> None:
