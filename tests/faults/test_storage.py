@@ -1,6 +1,7 @@
 """Disks that are full or cannot be written: a clear error that names the file, and nothing lost."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,11 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import command, environment, write_images
+from tests.cli.conftest import command, environment, run_command, write_images
+from tests.pools import stub_pool
+from tuner.results.query import open_run
 
-pytestmark = [pytest.mark.training, pytest.mark.faults]
-
-REQUEST = ("--max-trials", 3, "--max-epochs", 2, "--quiet", "--name", "run")
+# Nets of some hundred kB, each of which has its checkpoint.
+REQUEST = (
+    *("--data", "tiny", "--space", "sequential", "--algorithm", "random", "--max-trials", 3),
+    *("--max-epochs", 1, "--seed", 7, "--quiet", "--name", "run"),
+    *("--hp", "filters=20", "--hp", "units_1=100|200", "--hp", "units_2=100"),
+)
+# Holds the first trial, and not the third.
+SMALL_KIB = 1500
 
 
 def can_mount() -> bool:
@@ -30,10 +38,24 @@ needs_mount = pytest.mark.skipif(not can_mount(), reason="may not mount a file s
 
 
 @pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("images") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Path:
+    """A folder with images and a search that is over, in `whole/run`."""
     folder = tmp_path_factory.mktemp("storage")
-    write_images(folder / "tiny")
+    shutil.copytree(images, folder / "tiny")
+    pool = stub_pool(lambda _, epoch: 0.5 + epoch / 100)
+    request = ("search", *REQUEST, "--results-dir", "whole")
+    result = run_command(*request, cwd=folder, cache=folder / "cache", pool=pool)
+    assert result.code == 0, result.stderr
     return folder
+
+
+def finished_trials(run: Path) -> dict[str, float | None]:
+    return {trial.trial_id: trial.score for trial in open_run(run).trials if trial.status == "COMPLETED"}
 
 
 def in_namespace(arena: Path, script: str) -> subprocess.CompletedProcess[str]:
@@ -50,17 +72,21 @@ def in_namespace(arena: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_mount
+@pytest.mark.training
+@pytest.mark.faults
 def test_a_search_on_a_full_disk_stops_names_the_file_and_goes_on_when_there_is_space(arena: Path) -> None:
-    search = f"$TUNER search --data tiny {' '.join(map(str, REQUEST))} --results-dir small"
+    search = f"$TUNER search {shlex.join(map(str, REQUEST))} --results-dir small"
     done = in_namespace(
         arena,
-        "mkdir -p small kept && mount -t tmpfs -o size=4m tmpfs small && "
-        f"{search}; echo code $?; cp -r small/run kept/ && mount -o remount,size=400m small && "
-        "$TUNER leaderboard run --results-dir small --format json > before.json; "
-        "$TUNER resume run --results-dir small --quiet; echo code $?",
+        f"mkdir -p small before after && mount -t tmpfs -o size={SMALL_KIB}k tmpfs small && "
+        f"{search}; echo code $?; cp -r small/run before/ && mount -o remount,size=400m small && "
+        "$TUNER resume run --results-dir small --quiet; echo code $?; cp -r small/run after/",
     )
     codes = [line for line in done.stdout.splitlines() if line.startswith("code")]
     assert codes == ["code 1", "code 0"], done.stderr
+    before, after = finished_trials(arena / "before" / "run"), finished_trials(arena / "after" / "run")
+    assert 0 < len(before) < len(after) == 3
+    assert before.items() <= after.items()
     first = done.stderr.splitlines()[0]
     assert first.startswith("error: cannot write 'small/run/")
     assert "No space left on device" in first or "full" in first
@@ -68,23 +94,26 @@ def test_a_search_on_a_full_disk_stops_names_the_file_and_goes_on_when_there_is_
 
 
 @needs_mount
+@pytest.mark.training
+@pytest.mark.faults
 def test_a_run_on_a_read_only_disk_can_be_looked_at_and_not_continued(arena: Path) -> None:
-    search = f"$TUNER search --data tiny {' '.join(map(str, REQUEST))} --results-dir fixed"
     done = in_namespace(
         arena,
         "mkdir -p fixed && mount -t tmpfs -o size=400m tmpfs fixed && "
-        f"{search} >search.txt 2>&1; mount -o remount,ro fixed && "
+        "cp -r whole/run fixed/ && mount -o remount,ro fixed && "
         "$TUNER leaderboard run --results-dir fixed --format json > rows.json; echo code $?; "
         "$TUNER resume run --results-dir fixed; echo code $?",
     )
     codes = [line for line in done.stdout.splitlines() if line.startswith("code")]
     assert codes == ["code 0", "code 1"], done.stderr
     assert len(json.loads((arena / "rows.json").read_text("utf-8"))) == 3
-    assert "cannot write run folder 'fixed/run': Read-only file system" in done.stderr
+    assert "'fixed/run': Read-only file system" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @needs_mount
+@pytest.mark.training
+@pytest.mark.faults
 def test_a_cache_that_is_full_is_named(arena: Path) -> None:
     done = in_namespace(
         arena,
@@ -98,12 +127,17 @@ def test_a_cache_that_is_full_is_named(arena: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 100], ids=["empty", "cut"])
-def test_a_damaged_cache_is_made_anew(arena: Path, keep: int) -> None:
-    cache = arena / f"cache-{keep}"
-    show = command("data", "show", "tiny", "--format", "json")
-    first = subprocess.run(show, cwd=arena, env=environment(cache), capture_output=True, check=True).stdout
-    files = [path for path in cache.rglob("*") if path.is_file() and path.stat().st_size]
+def test_a_damaged_cache_is_made_anew(images: Path, tmp_path: Path, keep: int) -> None:
+    cache = tmp_path / "cache"
+    show = ("data", "show", images, "--format", "json")
+    first = run_command(*show, cwd=tmp_path, cache=cache)
+    assert (first.code, first.stderr) == (0, "")
+    files = [path for path in cache.rglob("*") if path.is_file() and path.stat().st_size > keep]
+    sizes = [path.stat().st_size for path in files]
+    assert sizes
     for path in files:
-        path.write_bytes(path.read_bytes()[:keep])
-    again = subprocess.run(show, cwd=arena, env=environment(cache), capture_output=True, check=True).stdout
-    assert again == first
+        damaged = path.read_bytes()[:keep]
+        path.unlink()  # what this process has mapped of it stays whole
+        path.write_bytes(damaged)
+    assert run_command(*show, cwd=tmp_path, cache=cache).stdout == first.stdout
+    assert [path.stat().st_size for path in files] == sizes

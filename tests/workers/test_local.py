@@ -75,7 +75,7 @@ def test_a_process_answers_what_the_pool_of_the_tests_answers(pool, inline, fold
 
 
 def _figures(event):
-    """An event without what a clock or the name of a trial says, nor steps, whose number depends on a clock."""
+    """An event without the name of its trial and what a clock says."""
     if isinstance(event, EpochDone):
         return event.number, event.epoch.metrics
     if isinstance(event, Failure):

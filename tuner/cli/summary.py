@@ -115,9 +115,13 @@ def _brackets(plan: Plan) -> dict[str, str]:
 
 def _bracket(bracket: Bracket, each: bool) -> str:
     first, *later = (f"{rung.epochs}{_part(rung)}" for rung in bracket.rungs)
-    text = f"{bracket.trials} trials{' each' if each else ''} to epoch {first}"
+    number = "1 trial" if bracket.trials == 1 else f"{bracket.trials} trials"
+    text = f"{number}{' each' if each else ''} to epoch {first}"
     trials = (rung.trials for rung in bracket.rungs[1:])
-    text += "".join(f", best {n} to {to}" for n, to in zip(trials, later, strict=True))
+    text += "".join(
+        f", then to {to}" if bracket.trials == 1 else f", best {n} to {to}"
+        for n, to in zip(trials, later, strict=True)
+    )
     return text if bracket.factor is None else f"{text}; some more, as no rung waits to be full"
 
 
