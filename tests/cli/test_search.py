@@ -254,7 +254,7 @@ def test_several_workers_try_the_same_configurations_as_one(
 def test_the_time_limit_ends_the_search_with_what_it_has(
     images: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each epoch takes three seconds of a clock that nobody waits for."""
+    """Each trial is one epoch, of three seconds of a clock that nobody waits for."""
     clock = [1e9]
 
     def score(*_: object) -> float:
@@ -263,6 +263,7 @@ def test_the_time_limit_ends_the_search_with_what_it_has(
 
     monkeypatch.setattr("tuner.search.budget.time", SimpleNamespace(time=lambda: clock[0]))
     request = ("--data", images, "--max-trials", 500, "--max-time", "8s", "--name", "short", *SMALL)
+    request += ("--fidelity", "epochs")
     result = stubbed(tmp_path, cache, *request, score=score)
     run = tmp_path / "results" / "short"
     assert json.loads((run / "run.json").read_text("utf-8"))["status"] == "out of time"
