@@ -263,8 +263,7 @@ def test_the_time_limit_ends_the_search_with_what_it_has(
 
     monkeypatch.setattr("tuner.search.budget.time", SimpleNamespace(time=lambda: clock[0]))
     request = ("--data", images, "--max-trials", 500, "--max-time", "8s", "--name", "short", *SMALL)
-    request += ("--fidelity", "epochs")
-    result = stubbed(tmp_path, cache, *request, score=score)
+    result = stubbed(tmp_path, cache, *request, "--fidelity", "epochs", score=score)
     run = tmp_path / "results" / "short"
     assert json.loads((run / "run.json").read_text("utf-8"))["status"] == "out of time"
     assert len(read(run)) == 3

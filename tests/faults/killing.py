@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import random
 import shutil
@@ -68,7 +69,7 @@ class Tally:
     resumed: int = 0
     unreadable: int = 0
     finished_lost: int = 0
-    images_repeated: int = 0
+    epochs_repeated: int = 0
     different: int = 0
     orphans: int = 0
     slow_interrupts: int = 0
@@ -80,7 +81,7 @@ class Tally:
         return (
             self.unreadable
             + self.finished_lost
-            + self.images_repeated
+            + self.epochs_repeated
             + self.different
             + self.orphans
             + self.slow_interrupts
@@ -98,7 +99,7 @@ class Tally:
             "resumed": self.resumed,
             "stores or tables that cannot be read": self.unreadable,
             "finished rungs lost": self.finished_lost,
-            "images of finished epochs trained on again": self.images_repeated,
+            "finished epochs trained again": self.epochs_repeated,
             "searches that end unlike the one nobody killed": self.different,
             "worker processes left behind": self.orphans,
             "interrupts that took over 5 s": self.slow_interrupts,
@@ -110,7 +111,7 @@ class Tally:
 class Arena:
     """A folder with data, a space and one undisturbed search for each seed."""
 
-    def __init__(self, folder: Path, trials: int) -> None:
+    def __init__(self, folder: Path, trials: int = 15) -> None:
         self.folder, self._trials = folder, trials
         rng = np.random.default_rng(0)
         labels = np.repeat([0, 1], IMAGES_PER_CLASS)
@@ -169,15 +170,15 @@ def finished_rungs(run: Path) -> dict[tuple[str, int], float]:
     return {(trial_id, rung): score for trial_id, rung, score in rows}
 
 
-def images_repeated(run: Path) -> int:
-    """Images of epochs that were trained, and recorded, more than once."""
+def epochs_repeated(run: Path) -> int:
+    """Epochs that were trained, and recorded, more than once; a part of one counts as one."""
     store = Store(run / STORE_FILE)
     try:
         trained = sum(trial.images for trial in store.trials())
-        ((once,),) = store._rows("SELECT SUM(images) FROM costs")
+        ((once, epochs),) = store._rows("SELECT SUM(images), COUNT(*) FROM costs")
     finally:
         store.close()
-    return trained - int(once)
+    return math.ceil((trained - once) * epochs / once)
 
 
 def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -226,7 +227,7 @@ def kill_one_search(arena: Arena, rng: random.Random, tally: Tally, name: str, s
         log = (arena.folder / "driver.log").read_text("utf-8")
         raise RuntimeError(f"{name} did not come to its end: {log[-3000:]}")
     _check_store(run, finished, tally)
-    tally.images_repeated += images_repeated(run)
+    tally.epochs_repeated += epochs_repeated(run)
     tally.different += not same(run, reference)
 
 
