@@ -178,7 +178,7 @@ def epochs_repeated(run: Path) -> int:
         ((once, epochs),) = store._rows("SELECT SUM(images), COUNT(*) FROM costs")
     finally:
         store.close()
-    return math.ceil((trained - once) * epochs / once)
+    return math.ceil((trained - int(once)) * int(epochs) / int(once))
 
 
 def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
