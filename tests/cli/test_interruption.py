@@ -109,7 +109,7 @@ def test_a_search_keeps_others_off_its_run_until_a_second_interrupt_ends_it_at_o
     tuner: Run, images: Path, cache: Path, tmp_path: Path
 ) -> None:
     """The first one is on its way out while a space refuses to let go of its worker."""
-    request = ("--max-trials", 50, *SMALL, "--name", "twice")
+    request = ("--max-trials", 50, "--fidelity", "epochs", *SMALL, "--name", "twice")
     with search_at("[1/50]", tmp_path, cache, images, *request) as process:
         refused = tuner("resume", "twice")
         process.send_signal(signal.SIGINT)
