@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Finished, Run
 
 pytestmark = pytest.mark.training
 
@@ -64,3 +64,15 @@ def test_another_arithmetic_can_be_asked_for(
     facts = json.loads((tmp_path / "results" / "it" / "run.json").read_text("utf-8"))
     name, value = options[0].removeprefix("--"), options[1]
     assert facts["compute"][name] == (True if value == "on" else value)
+
+
+def test_a_small_data_set_gets_the_short_plan_and_the_run_records_it(finished: Finished) -> None:
+    assert "on 33% of the data" in finished.result.stderr
+    facts = json.loads((finished.run / "run.json").read_text("utf-8"))
+    assert facts["config"]["fidelity"] == "part"
+    store = sqlite3.connect(finished.run / "run.sqlite")
+    rows = store.execute("SELECT epoch, images FROM costs").fetchall()
+    store.close()
+    whole = sum(facts["data"]["counts"]["train"].values())
+    assert {seen for epoch, seen in rows if epoch == 1} == {whole // 3}
+    assert {seen for epoch, seen in rows if epoch > 1} == {whole}

@@ -1,6 +1,8 @@
 """How several workers share one machine."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -49,3 +51,18 @@ def test_a_cache_of_jax_that_the_user_has_named_stays(monkeypatch):
     with quiet_import():
         pass
     assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "mine"
+
+
+@pytest.mark.process
+def test_the_backend_comes_without_libraries_that_it_only_looks_for():
+    """They are a third of the time; a space that wants one of them gets it."""
+    code = (
+        "import sys\n"
+        "from tuner.training.device import load_backend\n"
+        "load_backend()\n"
+        "assert 'keras' in sys.modules\n"
+        "print(sorted({'sklearn', 'pandas', 'matplotlib'} & sys.modules.keys()))\n"
+        "import sklearn.metrics\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -109,9 +109,9 @@ def short_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
 
     With several brackets the first configuration, which is the default of the space unless the user names
     another, is trained to the end at once: a good model is there early, and a sampler that learns knows a
-    good place from the start. All others lie in widest brackets of about the same size, whose first rung sees
-    1/factor of the images. A configuration that is hopeless shows it there too. The narrower brackets are
-    left out, which take a third of Hyperband's epochs for a sixth of the configurations.
+    good place from the start. All others lie in widest brackets of about twice the usual size, whose first
+    rung sees 1/factor of the images. A configuration that is hopeless shows it there too. The narrower
+    brackets are left out, which take a third of Hyperband's epochs for a sixth of the configurations.
 
     Source: Li et al. 2018, Hyperband, algorithm 1 for s = s_max, section 3.6 on wide brackets, and section
     4.2 on a share of the data as the resource.
@@ -123,7 +123,7 @@ def short_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
     # With a bracket or two it would cost as much as it teaches.
     leads = max_trials > 2 * widest
     rest = max_trials - leads
-    count = max(1, rest // widest)
+    count = max(1, round(rest / (2 * widest)))
     sizes = [rest // count + (number < rest % count) for number in range(count)]
     laid = [_rungs(size, deepest, max_epochs, factor) for size in sizes]
     if leads:
