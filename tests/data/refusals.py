@@ -1,4 +1,4 @@
-"""What a refusal must name, whatever sentence it stands in."""
+"""Checks that an error names the values that a user needs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

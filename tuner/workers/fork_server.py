@@ -34,8 +34,8 @@ def load_ahead() -> None:
 
 def load_beside() -> None:
     """Load the backend here too, while the server loads its own and forks nobody; else do nothing."""
+    load_ahead()
     if start_context().get_start_method() == "forkserver":
-        forkserver.ensure_running()
         load_backend()
 
 
