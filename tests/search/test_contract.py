@@ -246,3 +246,29 @@ def test_few_models_are_built(tmp_path, monkeypatch):
     subject = Subject(SpaceHyperModel(str(path), DataSpec((8, 8, 3), 2)))
     assert [check(subject) for check in CHECKS.values()] == [None] * len(CHECKS)
     assert len(subject.built) <= 20
+
+
+def test_a_normalization_that_lags_behind_is_found(findings):
+    source = """
+class Lagging(layers.Layer):
+    def build(self, shape):
+        self.mean = self.add_weight(shape=(shape[-1],), initializer="zeros", trainable=False)
+
+    def call(self, inputs, training=False):
+        mean = keras.ops.mean(inputs, axis=0) if training else self.mean
+        if training:
+            self.mean.assign(0.999 * self.mean + 0.001 * mean)
+        return inputs - mean
+
+def build(hp):
+    return model_of(Lagging(), layers.Dense(hp.Int("units", 16, 17), "relu"), rate=0.1)
+"""
+    only_wrong(findings(source), "a trained model is as good in inference as in training", "`training`")
+
+
+def test_keras_own_normalization_is_no_fault(findings):
+    source = """
+def build(hp):
+    return model_of(layers.Dense(hp.Int("units", 16, 17), "relu"), layers.BatchNormalization(), rate=0.1)
+"""
+    assert wrong(findings(source)) == {}

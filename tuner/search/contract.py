@@ -17,6 +17,7 @@ from tuner.search.specimen import (
     WEIGHTS,
     SpecimenParameters,
     Subject,
+    accuracies_after_training,
     configuration_with,
     is_value,
     outputs_of,
@@ -28,6 +29,8 @@ from tuner.training.task import TrialError
 
 # An untrained model that is surer than this does not see the pixels in the range it expects.
 SURE = 0.999
+# Accuracy on training images that the step from training mode to inference mode may take, which is chance.
+LOST_ACCURACY = 0.2
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,19 @@ def training_is_understood(subject: Subject) -> str | None:
     return None
 
 
+def inference_is_as_good_as_training(subject: Subject) -> str | None:
+    if gives_probabilities(subject) is not None:
+        return None  # there is no accuracy then
+    in_training, in_inference = accuracies_after_training(subject.hypermodel)
+    if in_inference >= in_training - LOST_ACCURACY:
+        return None
+    return (
+        f"after a short training {in_training:.0%} of the training images are right in training mode and "
+        f"{in_inference:.0%} in inference mode. Look at what layers of your own do with `training`, such as "
+        "moving statistics with a large momentum."
+    )
+
+
 def presets_are_configurations(subject: Subject) -> str | None:
     if not subject.hypermodel.presets:
         return None
@@ -229,5 +245,6 @@ CHECKS: dict[str, Check] = {
     "the first build declares every hyperparameter": first_build_declares_all,
     "the hyperparameters do not depend on the classes": classes_change_the_output_only,
     "training declares what the training can do": training_is_understood,
+    "a trained model is as good in inference as in training": inference_is_as_good_as_training,
     "every preset is a configuration of the space": presets_are_configurations,
 }

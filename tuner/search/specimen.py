@@ -18,11 +18,15 @@ from search_spaces import DataSpec
 from tuner.errors import SpaceError, TunerError
 from tuner.search.configurations import Values, all_values, effective, key, walk
 from tuner.search.hypermodel import SpaceHyperModel
-from tuner.training.build import build_model, first_line
+from tuner.training.build import blaming_the_space, build_model, first_line, probabilities
+from tuner.training.loop import make_loop
+from tuner.training.moving_statistics import statistics_batches
 from tuner.training.task import TrialError
 
 WEIGHTS = "weights"
 NO_WEIGHTS = "none"
+# Of the training that a check looks at.
+TRAINED_STEPS, TRAINED_BATCH, TRAINED_EPOCHS = 4, 16, 3
 # A range with more values is tried at so many, spread evenly from end to end.
 MAX_TRIED = 6
 
@@ -117,6 +121,36 @@ def outputs_of(model: Any, spec: DataSpec) -> np.ndarray:
     noise = [rng.integers(0, high, spec.image_shape) for high in (64, 128, 256)]
     images = np.stack([*flat, *noise]).astype(np.uint8)
     return np.asarray(keras.ops.convert_to_numpy(model(images, training=False)))
+
+
+def accuracies_after_training(hypermodel: SpaceHyperModel) -> tuple[float, float]:
+    """Train the default model on a few images that differ in brightness by class.
+
+    Returns:
+        Its accuracies on these images in training mode and in inference mode.
+    """
+    spec = hypermodel.spec
+    rng = np.random.default_rng(0)
+    labels = np.arange(TRAINED_STEPS * TRAINED_BATCH) % spec.num_classes
+    bright = np.linspace(64, 192, spec.num_classes)[labels].reshape(-1, 1, 1, 1)
+    images = rng.normal(bright, 32, (len(labels), *spec.image_shape)).clip(0, 255).astype(np.uint8)
+    model = build_specimen(hypermodel, {}).model
+    with blaming_the_space():
+        loop = make_loop(model, images, labels)
+        order = rng.permutation(len(labels))
+        for _ in range(TRAINED_EPOCHS):
+            loop.train_epoch(order, TRAINED_BATCH, lambda *_: None)
+        loop.renew_statistics(statistics_batches(order, TRAINED_BATCH))
+        in_inference = np.asarray(loop.predict(order))
+        in_training = [
+            keras.ops.convert_to_numpy(model(images[batch], training=True))
+            for batch in order.reshape(TRAINED_STEPS, -1)
+        ]
+    found = [
+        float(np.mean(probabilities(model, np.asarray(each)).argmax(axis=1) == labels[order]))
+        for each in (np.concatenate(in_training), in_inference)
+    ]
+    return found[0], found[1]
 
 
 def tried_values(parameter: Any) -> Sequence[Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
+from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks, loss_of
 
 
@@ -24,6 +26,9 @@ class Loop(Protocol):
         Args:
             draws: Random numbers for the augmentation of each of them, a row each; None where none is wanted.
         """
+
+    def renew_statistics(self, batches: np.ndarray) -> None:
+        """Take the moving statistics of normalization anew, over batches (steps, batch) of images."""
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
         """Return the metrics on these images."""
@@ -72,6 +77,7 @@ class KerasLoop:
     ) -> None:
         self._model, self._images, self._labels = model, images, labels
         self._make = batches.make
+        self._normalizations = normalizations(model)
 
     def trace(self) -> None:
         pass  # Keras does it with the first batch
@@ -89,6 +95,14 @@ class KerasLoop:
         batches = self._batches(order, batch_size, draws)
         history = self._model.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
         return {name: float(values[-1]) for name, values in history.history.items()}
+
+    def renew_statistics(self, batches: np.ndarray) -> None:
+        import keras
+
+        for number, batch in enumerate(batches if self._normalizations else ()):
+            images = keras.ops.convert_to_tensor(self._images[batch])
+            with averaging(self._normalizations, float(number)), _without_gradients():
+                self._model(images, training=True)
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
         logs = self._model.evaluate(self._batches(indices), verbose=0, return_dict=True)
@@ -118,3 +132,15 @@ class KerasLoop:
                 return tuple(keras.ops.convert_to_numpy(part) for part in made)
 
         return Batches()
+
+
+def _without_gradients() -> AbstractContextManager[Any]:
+    """PyTorch alone keeps what a gradient would need unless it is told not to."""
+    import keras
+
+    if keras.config.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    without: AbstractContextManager[Any] = torch.no_grad()
+    return without

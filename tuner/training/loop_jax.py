@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
+from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, held, loss_of, next_steps
 
 # Of images that are not held on the device, so many bytes at a time are put there.
@@ -56,6 +57,7 @@ class JaxLoop:
         model._symbolic_build(data_batch=(images[:1], self._labels[:1]))
         self._train_steps = _many_steps(model, model.train_step, batches.make)
         self._test_steps = _many_steps(model, model.test_step, PLAIN_BATCHES.make)
+        self._statistics_step = _statistics_step(model)
         self._predict_step = jax.jit(
             lambda state, images, labels, batch: model.predict_step(state, _batch(images, labels, batch))
         )
@@ -87,6 +89,18 @@ class JaxLoop:
                 done += steps * window.rows.shape[1]
                 on_step(done, loss_of(logs))
         return logs
+
+    def renew_statistics(self, batches: np.ndarray) -> None:
+        if self._statistics_step is None:
+            return
+        trainable, others = self._model.trainable_variables, self._model.non_trainable_variables
+        order = batches.reshape(-1)
+        before = 0
+        for window in self._windows(order, no_draws(order), batches.shape[1]):
+            for row in window.rows[: window.count]:
+                state = _values((trainable, others))
+                _assign(others, self._statistics_step(*state, window.images, row, float(before)))
+                before += 1
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
         model = self._model
@@ -175,6 +189,24 @@ def _many_steps(model: Any, step: Callable[..., Any], make: Callable[..., Any]) 
         return (metrics if metrics.keys() == logs.keys() else logs), state
 
     return jax.jit(run_loop, donate_argnums=0)
+
+
+def _statistics_step(model: Any) -> Any:
+    """A function from the variables and a batch to those that training does not train, with statistics.
+
+    These become the mean over `before` batches and this one. None for a model that keeps no statistics.
+    """
+    layers = normalizations(model)
+    if not layers:
+        return None
+
+    def run(trainable: Any, others: Any, images: Any, batch: Any, before: Any) -> Any:
+        pixels = jnp.take(images, batch, axis=0, mode="clip")
+        with averaging(layers, before):
+            _, changed = model.stateless_call(trainable, others, pixels, training=True)
+        return changed
+
+    return jax.jit(run)
 
 
 def loops_cost() -> bool:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.kernels_tensorflow import fuse_updates
+from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunks, held, loss_of, next_steps
 
 
@@ -40,6 +41,7 @@ class TensorFlowLoop:
         shape = images.shape[1:]
         self._train_steps = _graph_loop(model, "train_step", shape, batches.make, xla)
         self._test_steps = _graph_loop(model, "test_step", shape, PLAIN_BATCHES.make)
+        self._renew_statistics = _statistics_loop(model, shape)
         self._predict_batch = tf.function(
             lambda images: model(images, training=False), reduce_retracing=True, autograph=False
         )
@@ -47,6 +49,8 @@ class TensorFlowLoop:
     def trace(self) -> None:
         self._train_steps.get_concrete_function()
         self._test_steps.get_concrete_function()
+        if self._renew_statistics is not None:
+            self._renew_statistics.get_concrete_function()
 
     def train_epoch(
         self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
@@ -65,6 +69,11 @@ class TensorFlowLoop:
             remaining = remaining[part.size :]
             on_step(done, loss_of(logs))
         return logs
+
+    def renew_statistics(self, batches: np.ndarray) -> None:
+        if self._renew_statistics is not None:
+            images, _, order = self._feed(batches)
+            self._renew_statistics(images, order)
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
         self._model.reset_metrics()
@@ -136,6 +145,24 @@ def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, 
         tf.TensorSpec([None, None, None], tf.float32),
     ]
     # As in Keras' own train function, Python control flow in layers is not turned into that of a graph.
+    return tf.function(run, input_signature=signature, autograph=False)
+
+
+def _statistics_loop(model: Any, image_shape: tuple[int, ...]) -> Any:
+    """A graph that takes the moving statistics over the rows of an order anew; None where there are none."""
+    layers = normalizations(model)
+    if not layers:
+        return None
+
+    def run(images: Any, order: Any) -> None:
+        def body(row: Any) -> Any:
+            with averaging(layers, tf.cast(row, tf.float32)):
+                model(tf.gather(images, order[row]), training=True)
+            return row + 1
+
+        tf.while_loop(lambda row: row < tf.shape(order)[0], body, [tf.constant(0)], parallel_iterations=1)
+
+    signature = [tf.TensorSpec([None, *image_shape], tf.uint8), tf.TensorSpec([None, None], tf.int32)]
     return tf.function(run, input_signature=signature, autograph=False)
 
 

@@ -16,6 +16,7 @@ from tuner.training.build import build_model
 from tuner.training.checkpoint import Epoch, Snapshot, load_best, restore_state, save, take_snapshot
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
 from tuner.training.loop import make_loop
+from tuner.training.moving_statistics import statistics_batches
 from tuner.training.optimization import apply_recipe, class_weights
 from tuner.training.pipeline import epoch_order, stratified_part
 from tuner.training.task import EpochDone, RungDone, StepsDone, TrainTask, TrialError
@@ -140,6 +141,7 @@ def _train_epoch(task: TrainTask, built: BuiltTrial, dataset: Dataset, number: i
         emit(StepsDone(task.trial_id, number, done, len(order)))
 
     metrics = built.loop.train_epoch(order, task.batch_size, on_step, draws)
+    built.loop.renew_statistics(statistics_batches(order, task.batch_size))
     train_s = time.perf_counter() - start
     if task.objective is not None:
         validation = built.loop.evaluate(dataset.splits["validation"])
