@@ -14,17 +14,14 @@ def compiled_classifier(
     """Put the output layer on `features` (batch, n) and compile.
 
     Two classes end in one sigmoid unit, the probability of the second class (batch, 1); more end in a
-    softmax (batch, num_classes). Labels are class indices (batch,). Two classes also report the area
-    under the ROC curve as `auc`.
+    softmax (batch, num_classes). Labels are class indices (batch,).
     """
     if spec.num_classes == 2:
         outputs = layers.Dense(1, activation="sigmoid", dtype="float32")(features)
         loss: keras.Loss = keras.losses.BinaryCrossentropy()
-        metrics = ["accuracy", keras.metrics.AUC(name="auc")]
     else:
         outputs = layers.Dense(spec.num_classes, activation="softmax", dtype="float32")(features)
         loss = keras.losses.SparseCategoricalCrossentropy()
-        metrics = ["accuracy"]
     model = keras.Model(inputs, outputs)
-    model.compile(optimizer=optimizer, loss=loss, metrics=metrics)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     return model

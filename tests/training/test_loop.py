@@ -55,6 +55,16 @@ def test_metrics_start_anew_in_each_epoch_and_predictions_keep_the_order_asked_f
     np.testing.assert_allclose(loop.predict(indices[::-1]), loop.predict(indices)[::-1], rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("images", [5, 600])  # less than a batch, and a batch with a rest
+def test_metrics_and_predictions_can_be_had_at_once(kind, images, dataset):
+    loop = kind(small(), dataset.images, dataset.labels)
+    indices = np.resize(dataset.splits["train"], images)
+    metrics, outputs = loop.evaluate_and_predict(indices)
+    assert metrics == loop.evaluate(indices)
+    np.testing.assert_allclose(outputs, loop.predict(indices), rtol=1e-5)
+
+
 def test_a_model_that_is_to_run_eagerly_does(dataset):
     model = small()
     model.compile("adam", "binary_crossentropy", run_eagerly=True)

@@ -216,3 +216,11 @@ def test_the_gradient_of_a_product_is_that_of_float64(columns, transposed):
     found = gradients(*(tf.constant(array, tf.float32) for array in (left, right, weights)))
     np.testing.assert_allclose(found[0], weights @ right.T, rtol=1e-3, atol=1e-2)
     np.testing.assert_allclose(found[1], left.T @ weights, rtol=1e-3, atol=1e-2)
+
+
+def test_predictions_come_with_figures_of_a_test_step_of_its_own(dataset):
+    loop = TensorFlowLoop(with_own_figures(), dataset.images, dataset.labels)
+    indices = dataset.splits["validation"]
+    metrics, outputs = loop.evaluate_and_predict(indices)
+    assert metrics["figure"] == 7.0
+    np.testing.assert_array_equal(outputs, loop.predict(indices))

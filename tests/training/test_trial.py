@@ -113,7 +113,7 @@ def test_each_epoch_is_reported_with_its_metrics(trained):
     assert [(epoch.trial_id, epoch.rung, epoch.number) for epoch in epochs] == [
         ("0001", 1, number) for number in (1, 2, 3)
     ]
-    assert set(epochs[0].epoch.metrics) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert set(epochs[0].epoch.metrics) == {"loss", "accuracy", "val_loss", "val_accuracy", "val_auc"}
 
 
 def test_an_epoch_is_reported_once_its_checkpoint_is_written(dataset, tmp_path):

@@ -53,7 +53,7 @@ def test_a_worker_describes_the_space(inline):
     assert isinstance(found, Description)
     names = [p["config"]["name"] for p in found.hyperparameters["space"]]
     assert (names[0], names[-2:]) == ("broken", ["units", "optimizer"])
-    assert found.metrics == ("loss", "accuracy", "val_loss", "val_accuracy")
+    assert found.metrics == ("loss", "accuracy", "val_loss", "val_accuracy", "val_auc")
     assert found.num_params == 192 * 4 + 4 + 4 + 1
 
 

@@ -33,6 +33,9 @@ class Loop(Protocol):
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
         """Return the metrics on these images."""
 
+    def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        """Return what `evaluate` and `predict` do; in one pass where the backend allows it."""
+
     def predict(self, indices: np.ndarray) -> np.ndarray:
         """Return the model's raw output (len(indices), outputs)."""
 
@@ -107,6 +110,9 @@ class KerasLoop:
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
         logs = self._model.evaluate(self._batches(indices), verbose=0, return_dict=True)
         return {name: float(value) for name, value in logs.items()}
+
+    def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        return self.evaluate(indices), self.predict(indices)
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
         return np.asarray(self._model.predict(self._batches(indices), verbose=0))

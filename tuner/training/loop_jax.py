@@ -111,6 +111,9 @@ class JaxLoop:
             logs = _dispatch(self._test_steps, groups, window, 0, window.count)
         return _floats(logs)
 
+    def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        return self.evaluate(indices), self.predict(indices)
+
     def predict(self, indices: np.ndarray) -> np.ndarray:
         groups = (self._model.trainable_variables, self._model.non_trainable_variables)
         outputs = []

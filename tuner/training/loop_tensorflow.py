@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -63,7 +65,7 @@ class TensorFlowLoop:
             part = chunks(remaining, batch_size, self._steps)[0]
             start = time.perf_counter()
             drawn = draws[done : done + part.size].reshape(*part.shape, draws.shape[1])
-            logs = _floats(self._train_steps(*self._feed(part), drawn))
+            logs = _floats(self._train_steps(*self._feed(part), drawn)[0])
             self._steps = next_steps(self._steps, len(part), time.perf_counter() - start)
             done += part.size
             remaining = remaining[part.size :]
@@ -76,12 +78,23 @@ class TensorFlowLoop:
             self._renew_statistics(images, order)
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
+        return self._evaluate(indices)[0]
+
+    def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        logs, outputs = self._evaluate(indices)
+        # A step of the user's own does not say what the model's outputs were.
+        return logs, np.concatenate(outputs) if outputs else self.predict(indices)
+
+    def _evaluate(self, indices: np.ndarray) -> tuple[dict[str, float], list[np.ndarray]]:
         self._model.reset_metrics()
         logs: dict[str, float] = {}
+        outputs = []
         for part in chunks(indices, EVALUATION_BATCH, 8):
             drawn = no_draws(part).reshape(*part.shape, 0)
-            logs = _floats(self._test_steps(*self._feed(part), drawn))
-        return logs
+            found, seen = self._test_steps(*self._feed(part), drawn)
+            logs = _floats(found)
+            outputs += [each.numpy() for each in seen]
+        return logs, outputs
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
         outputs = []
@@ -105,9 +118,10 @@ def _build_metrics(model: Any, images: Any, labels: Any) -> None:
 
 
 def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, xla: bool = False) -> Any:
-    """A graph that runs a step of the model for each row of an order (steps, batch) and returns the metrics.
+    """A graph that runs a step of the model for each row of an order (steps, batch).
 
-    As in Keras, where a step of the user's own reports something else, that is returned, of the last row.
+    It returns the metrics and, of Keras' own test step, a list with the outputs (steps * batch, n). As in
+    Keras, where a step of the user's own reports something else, that is returned, of the last row.
 
     Args:
         name: Of the step, a method of the model.
@@ -124,19 +138,24 @@ def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, 
             batch = order[row]
             return make(tf.gather(images, batch), tf.gather(labels, batch), draws[row])
 
-        def body(row: Any, logs: Any) -> Any:
-            found = step(arguments(row))
-            return row + 1, {each: found[each] for each in logs}
+        def body(row: Any, logs: Any, outputs: Any) -> Any:
+            with _outputs_of(model) as seen:
+                found = step(arguments(row))
+            outputs = [array.write(row, tf.cast(tf.nest.flatten(seen)[0], tf.float32)) for array in outputs]
+            return row + 1, {each: found[each] for each in logs}, outputs
 
         reported = step.get_concrete_function(arguments(tf.constant(0))).structured_outputs if own else None
         logs = {}
         if isinstance(reported, dict) and reported.keys() != model.get_metrics_result().keys():
             logs = {each: tf.zeros(spec.shape, spec.dtype) for each, spec in reported.items()}
+        steps = tf.shape(order)[0]
+        keeps = name == "test_step" and not own
+        outputs = [tf.TensorArray(tf.float32, steps)] if keeps else []
         # Steps depend on each other through the variables, so they must not overlap.
-        _, logs = tf.while_loop(
-            lambda row, _: row < tf.shape(order)[0], body, [tf.constant(0), logs], parallel_iterations=1
+        _, logs, outputs = tf.while_loop(
+            lambda row, *_: row < steps, body, [tf.constant(0), logs, outputs], parallel_iterations=1
         )
-        return logs or model.get_metrics_result()
+        return logs or model.get_metrics_result(), [array.concat() for array in outputs]
 
     signature = [
         tf.TensorSpec([None, *image_shape], tf.uint8),
@@ -146,6 +165,26 @@ def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, 
     ]
     # As in Keras' own train function, Python control flow in layers is not turned into that of a graph.
     return tf.function(run, input_signature=signature, autograph=False)
+
+
+@contextmanager
+def _outputs_of(model: Any) -> Iterator[list[Any]]:
+    """Yield a list that takes the outputs which a step hands to the metrics."""
+    seen = []
+    plain, own = model.compute_metrics, vars(model).get("compute_metrics")
+
+    def compute_metrics(x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        seen.append(y_pred)
+        return plain(x, y, y_pred, sample_weight=sample_weight)
+
+    model.compute_metrics = compute_metrics
+    try:
+        yield seen
+    finally:
+        if own is None:
+            del model.compute_metrics
+        else:
+            model.compute_metrics = own
 
 
 def _statistics_loop(model: Any, image_shape: tuple[int, ...]) -> Any:

@@ -10,12 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tuner.data.dataset import Dataset
+from tuner.training.auroc import NAME as AUROC
+from tuner.training.auroc import auroc, has_auroc
 from tuner.training.batches import TrainingBatches
 from tuner.training.build import build_model
 from tuner.training.checkpoint import Epoch, Snapshot, load_best, restore_state, save, take_snapshot
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
-from tuner.training.loop import make_loop
+from tuner.training.loop import Loop, make_loop
 from tuner.training.moving_statistics import statistics_batches
 from tuner.training.optimization import apply_recipe, class_weights
 from tuner.training.pipeline import epoch_order, stratified_part
@@ -144,12 +148,20 @@ def _train_epoch(task: TrainTask, built: BuiltTrial, dataset: Dataset, number: i
     built.loop.renew_statistics(statistics_batches(order, task.batch_size))
     train_s = time.perf_counter() - start
     if task.objective is not None:
-        validation = built.loop.evaluate(dataset.splits["validation"])
+        validation = validation_metrics(built.loop, dataset.labels, dataset.splits["validation"])
         metrics |= {f"val_{name}": value for name, value in validation.items()}
         value = metrics[task.objective.name]
         if not math.isfinite(value):
             raise TrialError("nan", f"{task.objective.name} became {value} in epoch {number}.")
     return Epoch(metrics, time.perf_counter() - start, train_s, len(order))
+
+
+def validation_metrics(loop: Loop, labels: np.ndarray, indices: np.ndarray) -> dict[str, float]:
+    """Return the metrics on these images; of two classes, `auc` is the exact area under the ROC curve."""
+    if not has_auroc(labels[indices]):
+        return loop.evaluate(indices)
+    metrics, outputs = loop.evaluate_and_predict(indices)
+    return {**metrics, AUROC: auroc(labels[indices], outputs)}
 
 
 def _keep(task: TrainTask, snapshot: Snapshot, report: Callable[[int, Epoch], None]) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import StorageError, TunerError
+from tuner.training.auroc import NAME as AUROC
+from tuner.training.auroc import has_auroc
 from tuner.training.averaging import average
 from tuner.training.build import blaming_the_space, build_model, first_line, is_out_of_memory, probabilities
 from tuner.training.checkpoint import read_history
@@ -110,9 +112,12 @@ class Server:
         model = build_model(hypermodel, {}, self._dataset, hp)
         with blaming_the_space():
             training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
-        first = self._dataset.splits["train"][:8]
-        loop = make_loop(model, self._dataset.images[first], self._dataset.labels[first])
+        splits, labels = self._dataset.splits, self._dataset.labels
+        first = splits["train"][:8]
+        loop = make_loop(model, self._dataset.images[first], labels[first])
         metrics = loop.evaluate(np.arange(len(first)))
+        # There is no validation where a winner is trained on all of it.
+        exact = [AUROC] if "validation" in splits and has_auroc(labels[splits["validation"]]) else []
         # Refused now, and not when the winner is looked at, after everything has been trained.
         outputs = model(keras.ops.convert_to_tensor(self._dataset.images[first]), training=False)
         probabilities(model, keras.ops.convert_to_numpy(outputs))
@@ -129,7 +134,7 @@ class Server:
         keras.utils.clear_session()
         return Description(
             hp.get_config(),
-            (*metrics, *(f"val_{name}" for name in metrics)),
+            (*metrics, *(f"val_{name}" for name in dict.fromkeys([*metrics, *exact]))),
             num_params,
             replace(compute, xla=xla),
             code_hash(),
