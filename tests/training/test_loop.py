@@ -26,6 +26,18 @@ def test_both_loops_train_to_the_same_metrics_and_predictions(dataset):
     np.testing.assert_allclose(fast_outputs, plain_outputs, rtol=1e-4)
 
 
+@pytest.mark.parametrize("frequency", [2, 5, 100])  # within an epoch of six steps, across epochs, never
+def test_averaged_weights_take_their_place_when_the_optimizer_says_so_on_both_loops(frequency, dataset):
+    def build():
+        return small(keras.optimizers.Adam(0.01, use_ema=True, ema_overwrite_frequency=frequency))
+
+    fast, fast_outputs = train_epochs(make_loop, dataset, build, epochs=3)
+    plain, plain_outputs = train_epochs(KerasLoop, dataset, build, epochs=3)
+    for ours, theirs in zip(fast, plain, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4)
+    np.testing.assert_allclose(fast_outputs, plain_outputs, rtol=1e-3)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_image_is_reported_as_it_is_trained_and_a_batch_makes_one_update(kind, dataset):
     seen = []

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.workers.pools import setup_for, task
-from tuner.training.pipeline import EVALUATION_BATCH, chunks
+from tuner.training.evaluation_batch import MAX_EVALUATION_BATCH
+from tuner.training.pipeline import chunks
 from tuner.workers import serve
 from tuner.workers.protocol import FinishModel, Member, ModelDone, WorkerSetup
 
@@ -18,6 +19,7 @@ class Clocked:
 
     def __init__(self):
         self.now = 0.0
+        self.evaluation_batch = MAX_EVALUATION_BATCH
         self.predicted = []
 
     def predict(self, indices):
@@ -42,7 +44,7 @@ def with_test_images(dataset, count):
     return dataset
 
 
-@pytest.fixture(params=[7, EVALUATION_BATCH, 2 * EVALUATION_BATCH, 2 * EVALUATION_BATCH + 7])
+@pytest.fixture(params=[7, MAX_EVALUATION_BATCH, 2 * MAX_EVALUATION_BATCH, 2 * MAX_EVALUATION_BATCH + 7])
 def finished(request, trained, monkeypatch):
     """A winner that predicted so many images: the number, the loop, the answer."""
     setup, checkpoint = trained
@@ -66,6 +68,6 @@ def test_batches_of_every_size_were_predicted_before_the_time_was_taken(finished
     """The first of a size is traced or compiled."""
     _, loop, _ = finished
     before, timed = (
-        {part.shape[1] for part in chunks(indices, EVALUATION_BATCH, 1)} for indices in loop.predicted
+        {part.shape[1] for part in chunks(indices, MAX_EVALUATION_BATCH, 1)} for indices in loop.predicted
     )
     assert before == timed

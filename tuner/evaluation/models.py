@@ -20,12 +20,12 @@ from tuner.results.query import find_run, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
 from tuner.training.build import first_line, probabilities
 from tuner.training.device import load_backend
+from tuner.training.evaluation_batch import MAX_EVALUATION_BATCH
 from tuner.training.loop import KerasLoop
-from tuner.training.pipeline import EVALUATION_BATCH
 
 SUFFIX = ".keras"
 # Images between two reports of progress.
-_PART = 16 * EVALUATION_BATCH
+_PART = 16 * MAX_EVALUATION_BATCH
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from tuner.errors import UsageError
 from tuner.files import replacing
 from tuner.training.build import first_line
 from tuner.training.device import quiet_import
-from tuner.training.pipeline import EVALUATION_BATCH
+from tuner.training.evaluation_batch import CHANNELS, within_budget
 
 Format = Literal["keras", "onnx", "tflite", "saved_model"]
 
@@ -110,8 +111,9 @@ class Runtime:
             images: Raw pixels 0..255 of shape (n, height, width, channels).
             indices: Which of them, of shape (m,), m at least 1.
         """
-        starts = range(0, len(indices), EVALUATION_BATCH)
-        batches = (images[indices[start : start + EVALUATION_BATCH]] for start in starts)
+        batch_size = within_budget(CHANNELS * math.prod(images.shape[1:3]))
+        starts = range(0, len(indices), batch_size)
+        batches = (images[indices[start : start + batch_size]] for start in starts)
         return np.concatenate([self._run(batch.astype(np.float32)) for batch in batches]).astype(np.float64)
 
 

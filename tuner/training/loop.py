@@ -8,12 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
+from tuner.training.evaluation_batch import evaluation_batch, with_less_memory
 from tuner.training.moving_statistics import averaging, normalizations
-from tuner.training.pipeline import EVALUATION_BATCH, OnStep, chunks, loss_of
+from tuner.training.pipeline import OnStep, chunks, loss_of
 
 
 class Loop(Protocol):
     """Trains and evaluates one compiled model on images (n, height, width, channels) of type uint8."""
+
+    evaluation_batch: int
+    """Images that are evaluated at a time; halved where memory runs out."""
 
     def trace(self) -> None:
         """Do now what can be done before the first step, so that it is not taken for part of it."""
@@ -46,11 +50,13 @@ def make_loop(
     labels: np.ndarray,
     xla: bool = False,
     batches: TrainingBatches = PLAIN_BATCHES,
+    batch_size: int | None = None,
 ) -> Loop:
     """Return the fastest loop there is for the active Keras backend.
 
     Args:
         batches: Makes the arguments of a training step.
+        batch_size: That of the training, where there is one, with which that of the evaluation shrinks.
         xla: TensorFlow: compile training steps with XLA. JAX always does, PyTorch never.
     """
     import keras
@@ -60,12 +66,12 @@ def make_loop(
     if backend == "tensorflow" and not model.run_eagerly:
         from tuner.training.loop_tensorflow import TensorFlowLoop
 
-        return TensorFlowLoop(model, images, labels, xla, batches)
+        return TensorFlowLoop(model, images, labels, xla, batches, batch_size)
     if backend == "jax" and model.jit_compile and not model.run_eagerly:
         from tuner.training.loop_jax import JaxLoop
 
-        return JaxLoop(model, images, labels, batches)
-    return KerasLoop(model, images, labels, batches)
+        return JaxLoop(model, images, labels, batches, batch_size)
+    return KerasLoop(model, images, labels, batches, batch_size)
 
 
 class KerasLoop:
@@ -77,10 +83,15 @@ class KerasLoop:
         images: np.ndarray,
         labels: np.ndarray,
         batches: TrainingBatches = PLAIN_BATCHES,
+        batch_size: int | None = None,
     ) -> None:
         self._model, self._images, self._labels = model, images, labels
+        self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         self._make = batches.make
         self._normalizations = normalizations(model)
+        if model.optimizer is not None:
+            # `fit` ends with the averages of `use_ema` in place of the weights; here the training goes on.
+            model.optimizer.finalize_variable_values = lambda *_: None
 
     def trace(self) -> None:
         pass  # Keras does it with the first batch
@@ -108,18 +119,24 @@ class KerasLoop:
                 self._model(images, training=True)
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
-        logs = self._model.evaluate(self._batches(indices), verbose=0, return_dict=True)
+        logs = with_less_memory(
+            self,
+            lambda: self._model.evaluate(
+                self._batches(indices, self.evaluation_batch), verbose=0, return_dict=True
+            ),
+        )
         return {name: float(value) for name, value in logs.items()}
 
     def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         return self.evaluate(indices), self.predict(indices)
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
-        return np.asarray(self._model.predict(self._batches(indices), verbose=0))
+        return with_less_memory(
+            self,
+            lambda: np.asarray(self._model.predict(self._batches(indices, self.evaluation_batch), verbose=0)),
+        )
 
-    def _batches(
-        self, order: np.ndarray, batch_size: int = EVALUATION_BATCH, draws: np.ndarray | None = None
-    ) -> Any:
+    def _batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None = None) -> Any:
         """The batches of an order; made for training where there are `draws`."""
         import keras
 

@@ -14,8 +14,9 @@ import numpy as np
 import psutil
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
+from tuner.training.evaluation_batch import evaluation_batch, with_less_memory
 from tuner.training.moving_statistics import averaging, normalizations
-from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, held, loss_of, next_steps
+from tuner.training.pipeline import FIRST_STEPS, OnStep, held, loss_of, next_steps
 
 # Of images that are not held on the device, so many bytes at a time are put there.
 WINDOW_BYTES = 2**26
@@ -45,8 +46,10 @@ class JaxLoop:
         images: np.ndarray,
         labels: np.ndarray,
         batches: TrainingBatches = PLAIN_BATCHES,
+        batch_size: int | None = None,
     ) -> None:
         self._model = model
+        self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         self._images, self._labels = images, labels.astype(np.int32)
         on_device = held(images, labels, _put, _free_bytes)
         self._held = on_device is not None
@@ -103,11 +106,14 @@ class JaxLoop:
                 before += 1
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
+        return with_less_memory(self, lambda: self._evaluate(indices))
+
+    def _evaluate(self, indices: np.ndarray) -> dict[str, float]:
         model = self._model
         model.reset_metrics()
         groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
         logs: dict[str, Any] = {}
-        for window in self._windows(indices, no_draws(indices), EVALUATION_BATCH):
+        for window in self._windows(indices, no_draws(indices), self.evaluation_batch):
             logs = _dispatch(self._test_steps, groups, window, 0, window.count)
         return _floats(logs)
 
@@ -115,9 +121,12 @@ class JaxLoop:
         return self.evaluate(indices), self.predict(indices)
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
+        return with_less_memory(self, lambda: self._predict(indices))
+
+    def _predict(self, indices: np.ndarray) -> np.ndarray:
         groups = (self._model.trainable_variables, self._model.non_trainable_variables)
         outputs = []
-        for window in self._windows(indices, no_draws(indices), EVALUATION_BATCH):
+        for window in self._windows(indices, no_draws(indices), self.evaluation_batch):
             for row in window.rows[: window.count]:
                 output, changed = self._predict_step(_values(groups), window.images, window.labels, row)
                 _assign(groups[1], changed)

@@ -13,9 +13,10 @@ import psutil
 import tensorflow as tf
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
+from tuner.training.evaluation_batch import evaluation_batch, with_less_memory
 from tuner.training.kernels_tensorflow import fuse_updates
 from tuner.training.moving_statistics import averaging, normalizations
-from tuner.training.pipeline import EVALUATION_BATCH, FIRST_STEPS, OnStep, chunks, held, loss_of, next_steps
+from tuner.training.pipeline import FIRST_STEPS, OnStep, chunks, held, loss_of, next_steps
 
 
 class TensorFlowLoop:
@@ -28,8 +29,10 @@ class TensorFlowLoop:
         labels: np.ndarray,
         xla: bool = False,
         batches: TrainingBatches = PLAIN_BATCHES,
+        batch_size: int | None = None,
     ) -> None:
         self._model = model
+        self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         self._images, self._labels = images, labels
         on_device = held(images, labels, _as_tensors, lambda: psutil.virtual_memory().available)
         self._held = on_device is not None
@@ -78,10 +81,10 @@ class TensorFlowLoop:
             self._renew_statistics(images, order)
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
-        return self._evaluate(indices)[0]
+        return with_less_memory(self, lambda: self._evaluate(indices))[0]
 
     def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        logs, outputs = self._evaluate(indices)
+        logs, outputs = with_less_memory(self, lambda: self._evaluate(indices))
         # A step of the user's own does not say what the model's outputs were.
         return logs, np.concatenate(outputs) if outputs else self.predict(indices)
 
@@ -89,7 +92,7 @@ class TensorFlowLoop:
         self._model.reset_metrics()
         logs: dict[str, float] = {}
         outputs = []
-        for part in chunks(indices, EVALUATION_BATCH, 8):
+        for part in chunks(indices, self.evaluation_batch, 8):
             drawn = no_draws(part).reshape(*part.shape, 0)
             found, seen = self._test_steps(*self._feed(part), drawn)
             logs = _floats(found)
@@ -97,8 +100,11 @@ class TensorFlowLoop:
         return logs, outputs
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
+        return with_less_memory(self, lambda: self._predict(indices))
+
+    def _predict(self, indices: np.ndarray) -> np.ndarray:
         outputs = []
-        for part in chunks(indices, EVALUATION_BATCH, 1):
+        for part in chunks(indices, self.evaluation_batch, 1):
             images, _, order = self._feed(part)
             outputs.append(self._predict_batch(tf.gather(images, order[0])).numpy())
         return np.concatenate(outputs)

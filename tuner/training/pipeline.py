@@ -10,7 +10,6 @@ import numpy as np
 from tuner.training.seeds import derive_seed
 from tuner.training.task import TrialError
 
-EVALUATION_BATCH = 512
 # A dispatch of steps is long enough to cost nothing, and short enough for a live display and a prompt stop.
 DISPATCH_S = 0.3
 FIRST_STEPS = 4

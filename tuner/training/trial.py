@@ -115,7 +115,7 @@ def _build(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:
     batches = TrainingBatches(
         task.recipe, class_weights(dataset.labels[images], num_classes) if weighted else None
     )
-    loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches)
+    loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
     loop.trace()
     return BuiltTrial(model, loop, batches, history)
 

@@ -24,7 +24,6 @@ from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, load_backend
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
-from tuner.training.pipeline import EVALUATION_BATCH
 from tuner.training.task import FailureReason, TrainTask, TrialError
 from tuner.training.trial import restore_winner, train
 from tuner.training.versions import installed_versions
@@ -153,7 +152,7 @@ class Server:
         loop = make_loop(model, dataset.images, dataset.labels)
         indices = dataset.splits[request.split]
         # A batch of each size that comes, so that tracing is not taken for prediction.
-        loop.predict(indices[: EVALUATION_BATCH + len(indices) % EVALUATION_BATCH])
+        loop.predict(indices[: loop.evaluation_batch + len(indices) % loop.evaluation_batch])
         start = time.perf_counter()
         outputs = loop.predict(indices)
         prediction_s = time.perf_counter() - start
