@@ -1,4 +1,5 @@
 import gc
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ if keras.config.backend() != "tensorflow":
 
 import tensorflow as tf
 
-from tuner.training import pipeline
+from tuner.training import loop_tensorflow, pipeline
 from tuner.training.kernels_tensorflow import LARGE_MATRIX, fuse_updates
 from tuner.training.loop import KerasLoop, make_loop
 from tuner.training.loop_tensorflow import TensorFlowLoop
@@ -224,3 +225,31 @@ def test_predictions_come_with_figures_of_a_test_step_of_its_own(dataset):
     metrics, outputs = loop.evaluate_and_predict(indices)
     assert metrics["figure"] == 7.0
     np.testing.assert_array_equal(outputs, loop.predict(indices))
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "holds"),
+    [(10**9, 0, True), (10**9, 10**9 - 1000, False), (1000, 0, False)],
+)
+def test_images_are_held_on_a_gpu_where_its_own_memory_allows(limit, used, holds, dataset, monkeypatch):
+    device = SimpleNamespace(device_type="GPU", memory_limit=limit)
+    monkeypatch.setattr(pipeline, "_held", None)
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: [device])
+    monkeypatch.setattr(loop_tensorflow.device_lib, "list_local_devices", lambda: [device])
+    monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda _: {"current": used})
+    TensorFlowLoop(small(), dataset.images, dataset.labels)
+    assert (pipeline._held is not None) == holds
+
+
+def test_images_for_which_the_device_has_no_memory_after_all_are_streamed(dataset, monkeypatch, plain):
+    def put(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    real = loop_tensorflow.held
+    monkeypatch.setattr(pipeline, "_held", None)
+    monkeypatch.setattr(
+        loop_tensorflow, "held", lambda images, labels, _, free: real(images, labels, put, free)
+    )
+    streamed = train_epochs(TensorFlowLoop, dataset)
+    assert pipeline._held is None
+    assert streamed[0] == plain[0]

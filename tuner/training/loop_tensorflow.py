@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import psutil
 import tensorflow as tf
+from tensorflow.python.client import device_lib
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.evaluation_batch import evaluation_batch, with_less_memory
@@ -34,7 +35,7 @@ class TensorFlowLoop:
         self._model = model
         self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         self._images, self._labels = images, labels
-        on_device = held(images, labels, _as_tensors, lambda: psutil.virtual_memory().available)
+        on_device = held(images, labels, _as_tensors, _free_bytes)
         self._held = on_device is not None
         if self._held:
             self._images, self._labels = on_device
@@ -218,6 +219,15 @@ def _is_own(model: Any, name: str) -> bool:
 
 def _as_tensors(images: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
     return tf.constant(images), tf.constant(labels.astype(np.int32))
+
+
+def _free_bytes() -> int:
+    """Free memory of the device that tensors are put on."""
+    if not tf.config.list_logical_devices("GPU"):
+        return int(psutil.virtual_memory().available)
+    devices = device_lib.list_local_devices()
+    limit = next(device.memory_limit for device in devices if device.device_type == "GPU")
+    return int(limit - tf.config.experimental.get_memory_info("GPU:0")["current"])
 
 
 def _floats(logs: dict[str, Any]) -> dict[str, float]:

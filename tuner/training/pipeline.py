@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tuner.training.build import is_out_of_memory
 from tuner.training.seeds import derive_seed
 from tuner.training.task import TrialError
 
@@ -38,7 +39,12 @@ def held(
     if _held is None or _held[0] is not images or _held[1] is not labels:
         if images.nbytes > MEMORY_SHARE * free_bytes():
             return None
-        _held = (images, labels, put(images, labels))
+        try:
+            _held = (images, labels, put(images, labels))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
     return _held[2]
 
 
