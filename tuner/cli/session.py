@@ -38,7 +38,7 @@ from tuner.search.run_folder import (
     write_run_json,
 )
 from tuner.search.spaces import check_reference
-from tuner.search.tasks import training_values
+from tuner.search.tasks import TRAINING, training_values
 from tuner.workers.protocol import Description, Pool
 
 
@@ -164,12 +164,17 @@ def _search(
         from tuner.evaluation.winner import evaluate_winner
         from tuner.search.configurations import constants, declared_space
         from tuner.search.driver import Search
+        from tuner.search.equivalence import training_on, without_effect
 
         facts = store.run()
         if SHORTCUTS not in facts:
             store.set_run({SHORTCUTS: shortcut_rows(warn_of_shortcuts(dataset, quiet))})
         space = declared_space(facts["hyperparameters"])
-        oracle = make_oracle(config, space, facts.get("initial", []))
+        training = training_on(dataset, facts.get(TRAINING, ()))
+        oracle = make_oracle(config, space, facts.get("initial", []), training)
+        if not quiet:
+            for name in without_effect(space, training, oracle.plan):
+                note(f"{name} has no effect in this plan; configurations that differ in it count as one")
         with (
             _recorded(config, path, store, quiet) as record,
             search_display(

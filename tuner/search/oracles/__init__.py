@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import keras_tuner as kt
 
     from tuner.search.configurations import Values
+    from tuner.search.equivalence import Training
     from tuner.search.oracles.planned import PlannedOracle
 
 
@@ -44,20 +45,28 @@ def make_plan(config: SearchConfig, size: int | None = None) -> Plan:
 
 
 def make_oracle(
-    config: SearchConfig, space: kt.HyperParameters, initial: Sequence[Values] = ()
+    config: SearchConfig,
+    space: kt.HyperParameters,
+    initial: Sequence[Values] = (),
+    training: Training | None = None,
 ) -> PlannedOracle:
     """Return the Oracle that a request asks for: a plan and a sampler.
 
     Args:
         initial: Configurations to try before any is sampled, in this order.
+        training: By which configurations that train alike count as one; None: those with equal values do.
     """
     from tuner.search.configurations import space_size
+    from tuner.search.equivalence import trained_values
 
     sampler = config.sampler if config.algorithm in WITH_RUNGS else config.algorithm
     objective = Objective(*split_objective(config.objective))
-    return _oracle_class(sampler)(
-        objective, make_plan(config, space_size(space)), space, config.seed, initial
-    )
+    plan = make_plan(config, space_size(space))
+
+    def trained(values: Values) -> Values:
+        return values if training is None else trained_values(values, training, plan)
+
+    return _oracle_class(sampler)(objective, plan, space, config.seed, initial, trained)
 
 
 def _oracle_class(sampler: str) -> type[PlannedOracle]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import chain
@@ -38,6 +38,8 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
 
     Args:
         initial: Configurations to try first, in this order.
+        trained: Takes the values of a configuration to those that its training depends on, by which two of
+            them are the same.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         hyperparameters: kt.HyperParameters,
         seed: int,
         initial: Sequence[Values] = (),
+        trained: Callable[[Values], Values] = dict,
     ) -> None:
         super().__init__(
             objective=kt.Objective(objective.name, objective.direction),
@@ -58,6 +61,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self.plan = plan
         self.exhausted = False
         self._initial = iter(initial)
+        self._trained = trained
         self._standings: dict[str, Standing] = {}
         maximize = objective.direction == "max"
         self._brackets = [make_rungs(bracket, maximize) for bracket in plan.brackets]
@@ -163,7 +167,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         """Values of a configuration not yet tried, None where there is none left."""
         for candidate in chain(self._initial, self.candidates(number)):
             values = effective(self.hyperparameters, candidate)
-            if key(values) not in self._tried:
+            if self._key(values) not in self._tried:
                 return values
         return None
 
@@ -173,15 +177,18 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
             size = space_size(self.hyperparameters)
             listed = size is not None and size <= MAX_LISTED
             self._untried = list(enumerate_space(self.hyperparameters)) if listed else []
-        self._untried = [values for values in self._untried if key(values) not in self._tried]
+        self._untried = [values for values in self._untried if self._key(values) not in self._tried]
         return self._untried
 
     def _add(self, trial_id: str, values: Values, standing: Standing) -> None:
         self.trials[trial_id] = trial_module.Trial(
             self._space_with(values), trial_id=trial_id, status=standing.status
         )
-        self._tried.add(key(values))
+        self._tried.add(self._key(values))
         self._set(trial_id, standing)
+
+    def _key(self, values: Values) -> str:
+        return key(self._trained(values))
 
     def _set(self, trial_id: str, standing: Standing) -> None:
         """Change where a trial stands, and with it the counts of the rungs."""
