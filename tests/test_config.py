@@ -80,6 +80,11 @@ def test_a_time_is_positive_and_finite(value):
     assert message({"max_time": value}).startswith(f"--max-time {value!r} ")
 
 
+@pytest.mark.parametrize("objective", ["accuracy", "loss", "auc:max", "f1_score:max"])
+def test_a_metric_of_the_training_is_no_objective(objective):
+    assert f"'val_{objective}'" in message({"objective": objective})
+
+
 @pytest.mark.parametrize(
     ("objective", "direction"),
     [

@@ -29,8 +29,17 @@ _MINIMIZED = ("loss", "error", "mse", "mae", "brier", "ece", "eer", "hinge", "kl
 _MAXIMIZED = ("accuracy", "acc", "auc", "auroc", "precision", "recall", "f1", "f1_score", "average_precision")
 
 
+# What the names of metrics of the validation split begin with.
+VALIDATION = "val_"
+
+
 def _objective(value: str) -> str:
-    split_objective(value)
+    name, _ = split_objective(value)
+    if not name.startswith(VALIDATION):
+        raise ValueError(
+            f"'{name}' is measured on the images trained on, so the best fit of these would win; choose "
+            f"'{VALIDATION}{value}'"
+        )
     return value
 
 
@@ -73,7 +82,7 @@ class SearchConfig(BaseModel):
     data: str = Field(
         "demo", description="Images in classes: a folder, a .zip, a .npz, or 'demo' (built in)."
     )
-    algorithm: Literal["hyperband", "asha", "random", "grid", "bayesian", "tpe"] = Field(
+    algorithm: Literal["hyperband", "asha", "random", "grid", "bayesian", "tpe", "single"] = Field(
         "hyperband", description="How configurations are chosen and how long each may train."
     )
     sampler: Literal["tpe", "random", "bayesian"] = Field(

@@ -146,7 +146,7 @@ def test_another_objective_takes_the_same_epochs(search, first):
 
 def test_patience_ends_a_trial_among_known_epochs_where_it_would_have_ended(search, first):
     shutil.copytree(first, "results")
-    impatient = ("--objective", "loss:max", "--patience", 1)
+    impatient = ("--objective", "val_loss:max", "--patience", 1)
     _, known = search("known", *impatient, epochs=6)
     _, anew = search("anew", *impatient, "--no-reuse", epochs=6)
     assert list(known["known_epochs"]) == list(known["epochs"]) == [2, 2, 2]

@@ -159,3 +159,40 @@ def test_an_interrupted_training_goes_on_to_the_same_figures(tuner: Run, images,
     assert {k: v for k, v in whole.items() if k not in measured} == {
         k: v for k, v in parts.items() if k not in measured
     }
+
+
+DIVERGING = """
+import keras
+
+def build(hp, spec):
+    model = keras.Sequential([keras.Input(spec.image_shape), keras.layers.Flatten(),
+                              keras.layers.Dense(hp.Choice("units", [1, 2])), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(hp.Choice("rate", [1e38, 1e-6]))
+    model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
+    return model
+
+PRESETS = {"fast": {"units": 2, "rate": 1e38}}
+"""
+
+
+@pytest.mark.parametrize("values", [(), ("--hp", "units=2"), ("--preset", "fast")])
+def test_a_configuration_that_fails_is_not_replaced_by_another(tuner: Run, images, tmp_path, values):
+    (tmp_path / "diverging.py").write_text(DIVERGING)
+    begun = tuner(
+        *("train", "--space", "diverging.py", "--data", images, "--max-epochs", 1, "--name", "one"),
+        *("--quiet", *values),
+    )
+    runs = [begun, tuner("resume", "one", "--quiet"), tuner("retry", "one", "--quiet")]
+    assert [each.code for each in runs] == [1, 1, 1]
+    assert "nan" in begun.stderr
+    assert "0001" in begun.stderr
+    (trial,) = trials(tmp_path / "results/one")
+    assert (trial["status"], trial["hp.rate"]) == ("FAILED", "1e+38")
+
+
+def test_the_values_of_a_configuration_that_trains_decide(tuner: Run, images, tmp_path):
+    (tmp_path / "diverging.py").write_text(DIVERGING)
+    request = ("--space", "diverging.py", "--data", images, "--max-epochs", 1, "--hp", "rate=1e-6")
+    assert tuner("train", *request, "--name", "one").code == 0
+    (trial,) = trials(tmp_path / "results/one")
+    assert (trial["status"], trial["hp.rate"], trial["hp.units"]) == ("COMPLETED", "1e-06", "1")

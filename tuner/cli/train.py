@@ -65,7 +65,8 @@ def train(
     values = [*([f"preset={preset}"] if preset else []), *(hp or ())]
     request = {key: value for key, value in given.items() if value is not None}
     # The one trial is what the space's defaults are, once the values above are the only ones.
-    config = make_config({**request, "hp": values, "algorithm": "tpe", "max_trials": 1})
+    only = {"algorithm": "single", "max_trials": 1, "max_failures": 1}
+    config = make_config({**request, "hp": values, **only})
 
     from tuner.cli import session
 

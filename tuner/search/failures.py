@@ -16,11 +16,20 @@ def killed_too_often(attempts: int) -> str:
 
 
 def too_many(trials: Iterable[TrialRecord], in_a_row: int, rung: int, run_path: Path) -> str:
-    """Why a search stops after so many failures in a row of a rung: reasons, the last error, what to do."""
+    """Why a search stops after so many failures in a row of a rung: reasons, the last error, what to do.
+
+    One that stops at its first says no more than that.
+    """
     failed = [trial for trial in trials if trial.status == FAILED]
+    last = failed[-1].error.rstrip(".")
+    if in_a_row == 1:
+        trial_id = failed[-1].trial_id
+        return (
+            f"trial {trial_id} failed, {last}. Change what it says, or run it again with: "
+            f"tuner retry {reference(run_path)}"
+        )
     reasons = Counter(trial.error.partition(":")[0] for trial in failed)
     counted = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
-    last = failed[-1].error.rstrip(".")
     where = f" in rung {rung}" if rung else ""
     return (
         f"{in_a_row} trials in a row failed{where} ({counted}); the last: {last}. "

@@ -34,7 +34,8 @@ def settle_fidelity(config: SearchConfig, images: int) -> SearchConfig:
 
 def make_plan(config: SearchConfig, size: int | None = None) -> Plan:
     """Return the plan that a request asks for, of no more trials than the space has configurations."""
-    trials = config.max_trials if size is None else min(config.max_trials, size)
+    most = 1 if config.algorithm == "single" else config.max_trials
+    trials = most if size is None else min(most, size)
     if config.algorithm not in WITH_RUNGS:
         return flat_plan(trials, config.max_epochs)
     if config.fidelity == "part":
@@ -75,6 +76,10 @@ def _oracle_class(sampler: str) -> type[PlannedOracle]:
         from tuner.search.oracles.grid import GridSearchOracle
 
         return GridSearchOracle
+    if sampler == "single":
+        from tuner.search.oracles.single import SingleOracle
+
+        return SingleOracle
     if sampler == "bayesian":
         from tuner.search.oracles.bayesian import BayesianOracle
 
