@@ -1,6 +1,7 @@
 """Runs that are taken up again, by whatever name, and what a request may not say."""
 
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 from tests.cli.conftest import Run, run_command
-from tests.pools import stub_pool
+from tests.pools import InlinePool, StubServer, stub_pool
+from tuner.training.task import RungDone, TrainTask
+from tuner.workers.protocol import Event, WorkerSetup
 
 pytestmark = pytest.mark.training
 
@@ -109,7 +112,7 @@ def test_a_search_whose_time_is_over_before_its_first_epoch_says_how_to_go_on(
 ) -> None:
     """All of its time has passed on a clock that nobody waits for, before its trial has begun."""
     clock = iter(range(0, 10**6, 10))
-    monkeypatch.setattr("tuner.search.budget.time", SimpleNamespace(time=lambda: next(clock)))
+    monkeypatch.setattr("tuner.search.budget.time", SimpleNamespace(monotonic=lambda: next(clock)))
     late = partial(run_command, cwd=tmp_path, cache=cache, pool=stub_pool(lambda *_: 0.5))
     request = ("--space", write_space(tmp_path), "--hp", "broken=false", "--max-trials", 1, "--name", "short")
     result = late("search", "--data", images, *request, "--max-time", "1s")
@@ -117,6 +120,33 @@ def test_a_search_whose_time_is_over_before_its_first_epoch_says_how_to_go_on(
     for part in ("out of time", "no winner", "tuner resume short --max-time"):
         assert part in result.error_lines[-1]
     assert late("resume", "short", "--max-time", "1h").code == 0
+
+
+class LateServer(StubServer):
+    """Says of each trial that its time is over, as a worker does whose clock runs ahead."""
+
+    def _train(self, task: TrainTask, emit: Callable[[Event], None]) -> Event:  # noqa: ARG002
+        return RungDone(task.trial_id, task.rung, 0, False, True, 1, 0.1)
+
+
+class LatePool(InlinePool):
+    def _serve(self, setup: WorkerSetup) -> LateServer:
+        return LateServer(setup)
+
+
+def test_a_trial_that_gets_nowhere_is_not_asked_for_again(images: Path, cache: Path, tmp_path: Path) -> None:
+    request = ("--space", write_space(tmp_path), "--hp", "broken=false", "--max-trials", 1, "--name", "late")
+    result = run_command(
+        *("search", "--data", images, *request, "--max-time", "1h"),
+        cwd=tmp_path,
+        cache=cache,
+        pool=LatePool,
+    )
+    assert result.code == 1
+    assert "out of time" in result.error_lines[-1]
+    (line,) = [line for line in result.error_lines if "0001" in line and "epoch" in line]
+    assert "None" not in line
+    assert "first epoch" in line
 
 
 def test_a_metric_called_like_a_column_is_refused(tuner: Run, images: Path, tmp_path: Path) -> None:

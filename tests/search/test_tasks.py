@@ -33,12 +33,12 @@ def test_what_an_epoch_sees_does_not_depend_on_the_rung_in_which_it_is_trained(
     tmp_path, fidelity, shares, rung
 ):
     """A trial that begins again, after damage or for want of memory, does so in the rung that it is in."""
-    task = tasks(tmp_path, fidelity=fidelity).make(record("0001", rung=rung), 9, deadline=None)
+    task = tasks(tmp_path, fidelity=fidelity).make(record("0001", rung=rung), 9, left_s=None)
     assert [task.share(epoch) for epoch in range(1, len(shares) + 1)] == pytest.approx(shares)
 
 
 def test_epochs_on_part_of_the_data_do_not_count_for_patience(tmp_path):
-    task = tasks(tmp_path, fidelity="data").make(record("0001", rung=2), 21, deadline=None)
+    task = tasks(tmp_path, fidelity="data").make(record("0001", rung=2), 21, left_s=None)
     partial = history(0.1, *[1.0] * 14)
     assert not task.is_over(partial)
     assert not task.is_over((*partial, *history(1.0)))
@@ -46,5 +46,5 @@ def test_epochs_on_part_of_the_data_do_not_count_for_patience(tmp_path):
 
 
 def test_where_all_rungs_see_all_data_all_epochs_count(tmp_path):
-    task = tasks(tmp_path, fidelity="epochs").make(record("0001", rung=1), 9, deadline=None)
+    task = tasks(tmp_path, fidelity="epochs").make(record("0001", rung=1), 9, left_s=None)
     assert task.is_over(history(0.1, 1.0, 1.0))

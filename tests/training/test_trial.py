@@ -1,7 +1,6 @@
 import math
 import re
 import shutil
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,7 +90,7 @@ def test_training_in_two_parts_gives_the_weights_of_training_at_once_bit_for_bit
 
 def test_a_trial_cut_off_inside_an_epoch_goes_on_as_if_it_had_not_been(dataset, tmp_path, uncut):
     run(tmp_path, adam, dataset, epochs=2)
-    done, _ = run(tmp_path, adam, dataset, epochs=4, deadline=time.time() - 1)
+    done, _ = run(tmp_path, adam, dataset, epochs=4, left_s=-1.0)
     assert (done.timed_out, done.epochs) == (True, 2)
     run(tmp_path, adam, dataset, epochs=4)
     assert_same_state(tmp_path, uncut)
@@ -192,7 +191,7 @@ def test_an_objective_that_is_not_finite_fails_the_trial_with_reason_nan(dataset
 
 def test_the_deadline_stops_a_trial_inside_an_epoch(dataset, tmp_path):
     model = Hypermodel(sigmoid)
-    done, events = run(tmp_path, model, dataset, batch_size=1, deadline=time.time() - 1)
+    done, events = run(tmp_path, model, dataset, batch_size=1, left_s=-1.0)
     assert (done.timed_out, done.epochs, events) == (True, 0, [])
     assert 0 < int(model.built[0].optimizer.iterations) < len(dataset.splits["train"])
 

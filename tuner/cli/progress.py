@@ -178,7 +178,7 @@ class _State:
         return Text.assemble(
             head,
             (score, style),
-            f"  epoch {trial.best_epoch}/{trial.epochs}  {format_seconds(trial.duration_s)}  ",
+            f"  {_epochs(trial)}  {format_seconds(trial.duration_s)}  ",
             ("best so far  " if event.is_best else "", "green"),
             ("" if trial.status == COMPLETED else f"{trial.status}  ", "yellow"),
             (self._values(trial), "dim"),
@@ -242,3 +242,8 @@ class _State:
 
     def _data_share(self, bracket: int, rung: int) -> float:
         return self._plan.brackets[bracket].rungs[rung].data_share
+
+
+def _epochs(trial: TrialRecord) -> str:
+    """Which epoch was the best of how many."""
+    return f"epoch {trial.best_epoch}/{trial.epochs}" if trial.epochs else "cut off in its first epoch"

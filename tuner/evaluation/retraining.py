@@ -215,7 +215,7 @@ def _task(tasks: Tasks, each: SeededTrial) -> TrainTask:
     if len(read_history(each.checkpoint)) > each.epochs:
         remove_tree(each.checkpoint)
     return replace(
-        tasks.make(each.trial, each.epochs, deadline=None),
+        tasks.make(each.trial, each.epochs, left_s=None),
         trial_id=each.label,
         objective=None,
         seed=each.seed,

@@ -25,18 +25,27 @@ class Budget:
     def __init__(self, config: SearchConfig, spent_s: float, spent_epochs: int) -> None:
         self._trial_timeout = config.trial_timeout
         self._max_epochs = config.max_epochs_total
-        self._spent_before, self._started = spent_s, time.time()
+        self._spent_before, self._started = spent_s, time.monotonic()
         self._spent_epochs = spent_epochs
         self._granted: dict[str, int] = {}
         self.exceeded: str | None = None
         """'time' or 'epochs' once a trial was refused for it."""
-        self.deadline = None if config.max_time is None else self._started + config.max_time - spent_s
-        """time.time() after which no step is begun."""
+        self._max_s = None if config.max_time is None else config.max_time - spent_s
+        self._ended = False
 
     @property
     def spent_s(self) -> float:
         """Seconds that the run has taken so far."""
-        return self._spent_before + time.time() - self._started
+        return self._spent_before + self._passed_s
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds after which no step is begun; None without a limit."""
+        return None if self._max_s is None else self._max_s - self._passed_s
+
+    def end_time(self) -> None:
+        """Take the time for over, since a worker has used up what it had of it."""
+        self._ended = True
 
     @property
     def spent(self) -> dict[str, float]:
@@ -45,7 +54,7 @@ class Budget:
 
     @property
     def out_of_time(self) -> bool:
-        return self.deadline is not None and time.time() >= self.deadline
+        return self._ended or (self.left_s is not None and self.left_s <= 0)
 
     def allows(self) -> bool:
         """True where another trial may begin or go on."""
@@ -79,9 +88,14 @@ class Budget:
         limits = []
         if self._trial_timeout is not None:
             limits.append(max(0.0, self._trial_timeout - trained_s))
-        if self.deadline is not None:
-            limits.append(self.deadline - time.time() + GRACE_S)
+        if self.left_s is not None:
+            limits.append(self.left_s + GRACE_S)
         return min(limits, default=None)
+
+    @property
+    def _passed_s(self) -> float:
+        # Nobody sets this clock, as people and time servers set that of the day.
+        return time.monotonic() - self._started
 
     def _left(self) -> float:
         if self._max_epochs is None:

@@ -183,7 +183,7 @@ class Search:
         record = self._reread(trial_id)
         epochs = self._budget.grant(trial_id, record.epochs, planned["epochs"])
         self._listener(started(record, self._pool.place(worker), record.epochs, epochs))
-        return self._tasks.make(record, epochs, self._budget.deadline)
+        return self._tasks.make(record, epochs, self._budget.left_s)
 
     def _handle(self, event: object) -> None:
         if isinstance(event, StepsDone):
@@ -218,6 +218,9 @@ class Search:
         self._listener(event)
 
     def _on_rung(self, event: RungDone) -> None:
+        if event.timed_out:
+            # Whatever the clock here says: a trial with no time to train would be asked for for ever.
+            self._budget.end_time()
         done = event.stopped_early or event.epochs >= self._planned_epochs(event.trial_id)
         status = COMPLETED if done else STOPPED
         self._store.finish_rung(event.trial_id, event.rung, status, event.num_params, event.overhead_s)

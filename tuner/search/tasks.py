@@ -37,8 +37,8 @@ class Tasks:
         self._training: Collection[str] = facts.get(TRAINING, ())
         self._checkpoints = checkpoints
 
-    def make(self, trial: TrialRecord, epochs: int, deadline: float | None) -> TrainTask:
-        """Return the task to train a trial until it has so many epochs behind it."""
+    def make(self, trial: TrialRecord, epochs: int, left_s: float | None) -> TrainTask:
+        """Return the task to train a trial until it has so many epochs behind it, or that time has passed."""
         bracket = self._plan.brackets[trial.bracket]
         chosen = training_values(self._config, self._training, trial.values)
         return TrainTask(
@@ -52,7 +52,7 @@ class Tasks:
             seed=trial.seed,
             checkpoint_dir=self._checkpoints.folder(trial.trial_id),
             epochs_reported=trial.epochs,
-            deadline=deadline,
+            left_s=left_s,
             compute=self._compute,
             recipe=make_recipe(chosen),
             passes=bracket.passes_of_longest,

@@ -20,7 +20,7 @@ def train_again(trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener
         TunerError: it fails this time.
         StorageError: its checkpoint cannot be written.
     """
-    task = tasks.make(trial, trial.epochs, deadline=None)
+    task = tasks.make(trial, trial.epochs, left_s=None)
     for _ in range(MAX_LOST):
         answer = _answer(trial, task, pool, listener)
         if not isinstance(answer, Lost):

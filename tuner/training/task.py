@@ -62,7 +62,7 @@ class TrainTask:
     seed: int
     checkpoint_dir: Path
     epochs_reported: int = 0
-    deadline: float | None = None  # time.time() after which no step is begun
+    left_s: float | None = None  # seconds, from when it begins, after which no step is begun
     compute: Compute = DEFAULT_COMPUTE
     recipe: Recipe = PLAIN
     passes: float = 1.0  # over the training images, to the end of the last rung; schedules span them
@@ -108,9 +108,9 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class RungDone:
-    """A trial has what its rung asked for, stopped by itself, or ran into the deadline.
+    """A trial has what its rung asked for, stopped by itself, or its time ran out.
 
-    `overhead_s` is time that went into no finished epoch: build, trace, an epoch that the deadline cut off.
+    `overhead_s` is time that went into no finished epoch: build, trace, an epoch that was cut off.
     """
 
     trial_id: str

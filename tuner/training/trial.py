@@ -30,7 +30,7 @@ from tuner.training.writer import BackgroundWriter
 Emit = Callable[[StepsDone | EpochDone], None]
 
 
-class _DeadlineError(Exception):
+class _OutOfTimeError(Exception):
     pass
 
 
@@ -51,6 +51,7 @@ def train(
         StorageError: a checkpoint cannot be written.
     """
     start = time.perf_counter()
+    end = math.inf if task.left_s is None else time.monotonic() + task.left_s
     built = (warm.take(task) if warm is not None else None) or _build(task, hypermodel, dataset)
     history = built.history
 
@@ -66,8 +67,8 @@ def train(
         while len(history) < task.epochs and not task.is_over(history):
             number = len(history) + 1
             try:
-                epoch = _train_epoch(task, built, dataset, number, emit)
-            except _DeadlineError:
+                epoch = _train_epoch(task, built, dataset, number, emit, end)
+            except _OutOfTimeError:
                 timed_out = True
                 break
             history = (*history, epoch)
@@ -129,7 +130,10 @@ def _scheduled_steps(task: TrainTask, images: int) -> int:
     return round(task.passes * math.ceil(images / task.batch_size))
 
 
-def _train_epoch(task: TrainTask, built: BuiltTrial, dataset: Dataset, number: int, emit: Emit) -> Epoch:
+def _train_epoch(
+    task: TrainTask, built: BuiltTrial, dataset: Dataset, number: int, emit: Emit, end: float
+) -> Epoch:
+    """Train and validate one epoch; no step is begun after `end`, in seconds of time.monotonic()."""
     start = time.perf_counter()
     part = stratified_part(dataset.splits["train"], dataset.labels, task.share(number), dataset.seed)
     order = epoch_order(part, task.seed, number)
@@ -140,8 +144,8 @@ def _train_epoch(task: TrainTask, built: BuiltTrial, dataset: Dataset, number: i
             raise TrialError(
                 "nan", f"the training loss became {loss} in epoch {number}, after {done} images."
             )
-        if task.deadline is not None and time.time() > task.deadline:
-            raise _DeadlineError
+        if time.monotonic() > end:
+            raise _OutOfTimeError
         emit(StepsDone(task.trial_id, number, done, len(order)))
 
     metrics = built.loop.train_epoch(order, task.batch_size, on_step, draws)

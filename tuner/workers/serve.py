@@ -87,6 +87,7 @@ class Server:
             return Failure(trial_id, reason, message, _user_traceback(error))
 
     def _train(self, task: TrainTask, emit: Callable[[Event], None]) -> Event:
+        begun = time.monotonic()
         try:
             return train(task, self._hypermodel, self._dataset, emit, self._warm)
         except Exception as error:
@@ -96,7 +97,8 @@ class Server:
         self._warm.clear()
         gc.collect()
         reported = max(task.epochs_reported, len(read_history(task.checkpoint_dir)))
-        rest = replace(task, epochs_reported=reported)
+        left_s = None if task.left_s is None else task.left_s - (time.monotonic() - begun)
+        rest = replace(task, epochs_reported=reported, left_s=left_s)
         return train(rest, self._hypermodel, self._dataset, emit, self._warm)
 
     def _describe(self, request: Describe) -> Description:
