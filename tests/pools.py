@@ -15,7 +15,7 @@ import pytest
 from tuner.search import hypermodel
 from tuner.training.build import build_model
 from tuner.training.checkpoint import Epoch, read_history, save, take_snapshot
-from tuner.training.code import code_hash, is_installed
+from tuner.training.code import code_hashes, is_installed
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
 from tuner.training.device import load_backend
 from tuner.training.task import EpochDone, RungDone, TrainTask
@@ -170,13 +170,13 @@ def workers_in(pool: type[Pool]) -> Iterator[None]:
     """Let commands of this process have their workers from another pool than that of processes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tuner.cli.workers.LocalPool", pool)
-        patch.setattr("tuner.workers.serve.code_hash", _hash_of_the_space)
+        patch.setattr("tuner.workers.serve.code_hashes", _hashes_of_the_space)
         yield
 
 
-def _hash_of_the_space() -> str:
-    """The hash of the code without that of this checkout, of which tests load more and more."""
+def _hashes_of_the_space() -> dict[str, str]:
+    """The hashes of the code without that of this checkout, of which tests load more and more."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
             patch.delitem(sys.modules, name)
-        return code_hash()
+        return code_hashes()

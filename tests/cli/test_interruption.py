@@ -14,8 +14,8 @@ import pytest
 
 from tests.cli.conftest import Result, Run, command, environment, run_command
 from tests.pools import InlinePool, stub_pool
+from tuner.results.lock import locked
 from tuner.results.query import open_run
-from tuner.search.run_folder import locked
 
 pytestmark = pytest.mark.training
 
@@ -84,11 +84,12 @@ def search_at(
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGUSR1", "SIGTERM", "SIGKILL"])
 def test_a_stopped_run_resumes_to_the_same_end(
-    images: Path, cache: Path, tmp_path: Path, undisturbed: pd.DataFrame, number: signal.Signals
+    images: Path, cache: Path, tmp_path: Path, undisturbed: pd.DataFrame, name: str
 ) -> None:
     """It is begun by a worker in a process, and ended by one inside the tests, which trains the same."""
+    number = signal.Signals[name]
     with search_at("[2/4]", tmp_path, cache, images, *REQUEST, "--name", "cut") as process:
         process.send_signal(number)
         _, rest = process.communicate(timeout=30)
@@ -97,9 +98,12 @@ def test_a_stopped_run_resumes_to_the_same_end(
     else:
         assert process.returncode == 130
         assert "tuner resume cut" in rest
-    begun = open_run(tmp_path / "results" / "cut").trials
+    run = open_run(tmp_path / "results" / "cut")
+    assert run.facts["status"] == "interrupted"
+    begun = run.trials
     assert len(begun) < 4 or sum(trial.epochs for trial in begun) < undisturbed["epochs"].sum()
-    result = inside("resume", "cut", cwd=tmp_path, cache=cache)
+    # A process of its own and that of the tests have not loaded the same files.
+    result = inside("resume", "cut", "--accept-changed-code", cwd=tmp_path, cache=cache)
     assert "Leaderboard of cut" in result.stdout
     pd.testing.assert_frame_equal(read(tmp_path / "results" / "cut"), undisturbed)
 

@@ -174,7 +174,7 @@ def test_all_or_nothing_is_taken_from_a_run_that_went_on_under_the_same_or_other
     """Its epochs are of two kinds, and nobody knows which is which."""
     search("first", "--max-trials", 2, "--max-epochs-total", 1)
     Path("space.py").write_text(SPACE + between)
-    more = ("first", "--max-epochs-total", 4)
+    more = ("first", "--max-epochs-total", 4, "--accept-changed-code")
     assert run_command("resume", *more, cwd=Path.cwd(), cache=cache, pool=STUB).code == 0
     Path("space.py").write_text(SPACE)
     _, second = search("second", "--max-trials", 2)

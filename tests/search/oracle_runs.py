@@ -13,7 +13,10 @@ from tuner.search.oracles.planned import PlannedOracle
 from tuner.search.oracles.rungs import Standing
 from tuner.training.seeds import derive_seed
 
-ALGORITHMS = get_args(SearchConfig.model_fields["algorithm"].annotation)
+# All that search; `single` is asked for one configuration.
+ALGORITHMS = tuple(
+    name for name in get_args(SearchConfig.model_fields["algorithm"].annotation) if name != "single"
+)
 SAMPLERS = get_args(SearchConfig.model_fields["sampler"].annotation)
 # Every way to search: the algorithms, and those with rungs with each of the other samplers.
 SEARCHES = (

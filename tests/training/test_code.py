@@ -1,7 +1,7 @@
 import pytest
 
 from tuner.search.spaces import resolve
-from tuner.training.code import code_hash
+from tuner.training.code import code_hashes
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def hash_of(space, monkeypatch):
 
     monkeypatch.delitem(sys.modules, "neighbour_of_mine", raising=False)
     resolve(str(space))
-    return code_hash()
+    return code_hashes()
 
 
 def test_the_same_code_has_the_same_hash(space, monkeypatch):

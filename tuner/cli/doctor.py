@@ -31,8 +31,8 @@ def doctor(
         return
     path = find_folder(run, results_dir)
 
+    from tuner.results.lock import locked
     from tuner.results.repair import Finding, repair_run
-    from tuner.search.run_folder import locked
 
     with locked(path):
         findings = repair_run(path)

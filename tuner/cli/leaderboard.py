@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import format_value, format_values, make_table, print_rows, stdout
-from tuner.results.query import RunView, find_run
-from tuner.results.schema import FAILED, HP_PREFIX, RUNNING, TrialRecord
+from tuner.cli.output import format_value, format_values, make_table, note, print_rows, stdout
+from tuner.results.query import RunView, find_run, reference
+from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TrialRecord
 from tuner.results.tables import trial_rows
 
 TOP = 10
@@ -27,6 +27,8 @@ def leaderboard(
 ) -> None:
     """Rank the trials of a run by their score."""
     view = find_run(run, results_dir)
+    if view.facts.get("status") == INTERRUPTED:
+        note(f"Run '{view.run_id}' was interrupted. Continue it with: tuner resume {reference(view.path)}")
     if form == "table":
         print_leaderboard(view, top, stdout())
     else:
@@ -95,10 +97,11 @@ def _table(run: RunView, top: int, common: Collection[str], console: Console) ->
 
 def _counts(run: RunView, shown: int) -> str:
     failed = sum(trial.status == FAILED for trial in run.trials)
-    running = sum(trial.status == RUNNING for trial in run.trials)
+    begun = sum(trial.status == RUNNING for trial in run.trials)
+    state = INTERRUPTED if run.facts.get("status") == INTERRUPTED else "running"
     parts = [f"{shown} of {len(run.trials)} trials"]
     parts += [f"{failed} failed"] if failed else []
-    parts += [f"{running} running"] if running else []
+    parts += [f"{begun} {state}"] if begun else []
     return ", ".join(parts) + "; epoch = best/trained"
 
 

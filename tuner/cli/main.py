@@ -76,6 +76,14 @@ def root(
     """Run before each subcommand; all its options act at once."""
 
 
+STOPPING = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)
+]
+"""Signals that let a search save its state and end; Windows has two of them."""
+
+
 def main() -> NoReturn:
     """Entry point of the console script."""
     _catch_signals()
@@ -104,6 +112,8 @@ def run() -> int:
 def _catch_signals() -> None:
     """Asked to stop, by Ctrl-C, politely, or by a terminal that closes, a search saves its state.
 
+    Slurm sends SIGUSR1 or SIGUSR2 some time before its limit, where it is asked to.
+
     Asked again, or after some seconds, it ends at once: all that it has done is in the store, and workers end
     with the driver.
     """
@@ -121,11 +131,7 @@ def _catch_signals() -> None:
         raise KeyboardInterrupt
 
     # `nohup` and shells that start a command in the background let it ignore some of them.
-    caught = [
-        number
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) != signal.SIG_IGN
-    ]
+    caught = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]
     for number in caught:
         signal.signal(number, interrupt)
 

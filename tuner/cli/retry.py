@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption, RunArgument
 from tuner.cli.resume import (
+    AcceptChangedCode,
     Cluster,
     CpusPerTrial,
+    Data,
     GpusPerTrial,
     MaxEpochsTotal,
     MaxFailures,
     MaxTime,
+    MaxTrials,
     TrialTimeout,
     WorkerMemory,
     Workers,
@@ -19,6 +22,9 @@ from tuner.cli.resume import (
 
 def retry(
     run: RunArgument = None,
+    data: Data = None,
+    accept_changed_code: AcceptChangedCode = False,
+    max_trials: MaxTrials = None,
     max_time: MaxTime = None,
     max_epochs_total: MaxEpochsTotal = None,
     trial_timeout: TrialTimeout = None,
@@ -33,6 +39,8 @@ def retry(
 ) -> None:
     """Run the failed trials of a run again, each from its beginning, then whatever else is left to do."""
     changes = {
+        "data": data,
+        "max_trials": max_trials,
         "max_time": max_time,
         "max_epochs_total": max_epochs_total,
         "trial_timeout": trial_timeout,
@@ -43,4 +51,4 @@ def retry(
         "cpus_per_trial": cpus_per_trial,
         "gpus_per_trial": gpus_per_trial,
     }
-    continue_run(run, results_dir, changes, retry=True, quiet=quiet)
+    continue_run(run, results_dir, changes, accept_changed_code, retry=True, quiet=quiet)

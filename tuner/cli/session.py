@@ -19,19 +19,25 @@ from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import InterruptedRunError, StorageError, TunerError, UsageError
 from tuner.files import DRAFT_PREFIX, remove_tree
 from tuner.results.checkpoints import reached_by_workers
+from tuner.results.lock import locked
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.repair import remove_drafts
-from tuner.results.schema import FAILED, SHORTCUTS, STORE_FILE, TENSORBOARD, TrialRecord
+from tuner.results.schema import FAILED, INTERRUPTED, SHORTCUTS, STORE_FILE, TENSORBOARD, TrialRecord
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
 from tuner.search.budget import budget_of
 from tuner.search.events import Event, Listener
-from tuner.search.identity import check_conditions, check_data, check_space
+from tuner.search.identity import (
+    check_code,
+    check_conditions,
+    check_data,
+    check_space,
+    note_changed_code,
+)
 from tuner.search.oracles import make_oracle, settle_fidelity
 from tuner.search.run_folder import (
     begin_run,
     discard_if_unstarted,
-    locked,
     make_run_folder,
     record_config,
     require_no_checkpoints,
@@ -91,11 +97,14 @@ def new_search(config: SearchConfig, quiet: bool) -> None:
     print_review(open_run(path))
 
 
-def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: bool) -> None:
+def continue_search(
+    run: RunView, changes: dict[str, Any], accept_changed_code: bool, retry: bool, quiet: bool
+) -> None:
     """Take up a run where it stands.
 
     Args:
         changes: Fields of the request to replace; none of those that decide what is tried.
+        accept_changed_code: Go on with other code of the space than the run was begun with, and note it.
         retry: Let trials that failed begin again.
 
     Raises:
@@ -107,17 +116,22 @@ def continue_search(run: RunView, changes: dict[str, Any], retry: bool, quiet: b
         if retry:
             _require_budget(run, config)
         prepare_workers(config)
-        dataset = _load(config, run.facts["data"]["source"], quiet)
+        dataset = _load(config, changes.get("data", run.facts["data"]["source"]), quiet)
         stopwatch.end("preparation_s")
         check_data(run.facts, dataset)
         with worker_pool(config, dataset, run.path, quiet) as pool:
             description = describe_space(config, dataset, pool, quiet)
             check_space(run.facts, description)
+            changed = check_code(run.facts, description, accept_changed_code)
             if not quiet:
                 show_start(config, dataset, pool.device().device, description, run.path)
             remove_drafts(run.path)
             store = Store(run.path / STORE_FILE)
             record_config(run.path, store, config)
+            if "data" in changes:
+                store.set_run({"data": {**run.facts["data"], "source": dataset.source}})
+            if changed:
+                note_changed_code(store, description, changed)
             check_conditions(store, config, dataset, pool.device(), description)
             if retry:
                 _restart_failed(run, config, store, description)
@@ -204,7 +218,7 @@ def _search(
         if not quiet:
             show_speed(search.tally, config.workers, stopwatch.elapsed_s)
     except KeyboardInterrupt:
-        status = "interrupted"
+        status = INTERRUPTED
         raise InterruptedRunError(
             f"interrupted; the run is saved. Continue with: tuner resume {reference(path)}"
         ) from None

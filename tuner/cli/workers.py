@@ -13,12 +13,12 @@ from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig, make_config, split_ob
 from tuner.data.dataset import Dataset
 from tuner.errors import SpaceError, StorageError, UsageError
 from tuner.results.checkpoints import checkpoints_of
+from tuner.results.lock import locked
 from tuner.results.query import RunView
 from tuner.results.schema import WORKER_LOG
 from tuner.search.hypermodel import SpaceHyperModel
 from tuner.search.identity import check_names, check_space
 from tuner.search.oracles import make_plan
-from tuner.search.run_folder import locked
 from tuner.search.weights import WEIGHTS, weights_value
 from tuner.training.device import load_backend
 from tuner.workers.local import LocalPool

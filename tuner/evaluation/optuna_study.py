@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner.config import make_config
 from tuner.results.query import RunView, rank
-from tuner.results.schema import COMPLETED, FAILED, RUNNING, TRIAL_COLUMNS, TrialRecord
+from tuner.results.schema import COMPLETED, FAILED, RUN_RUNNING, RUNNING, TRIAL_COLUMNS, TrialRecord
 from tuner.results.timeline import TimedEpoch
 from tuner.search.oracles import make_plan
 from tuner.search.plan import Plan
@@ -114,7 +114,7 @@ class _States:
     """What Optuna calls the state of each trial of a run."""
 
     def __init__(self, run: RunView) -> None:
-        self._is_live = run.facts["status"] == "running"
+        self._is_live = run.facts["status"] == RUN_RUNNING
         config = make_config(run.facts["config"])
         # A space that was exhausted had as many configurations as were tried.
         exhausted = run.facts["status"] == "space exhausted"

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import TunerError, UsageError
-from tuner.results.schema import BACKUP_FILE, COMPLETED, FAILED, STORE_FILE, TrialRecord
+from tuner.results.lock import is_abandoned
+from tuner.results.schema import (
+    BACKUP_FILE,
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    RUN_RUNNING,
+    STORE_FILE,
+    TrialRecord,
+)
 from tuner.results.store import Store
 from tuner.training.checkpoint import History
 
@@ -42,7 +51,7 @@ def rank(trials: Sequence[TrialRecord], direction: str) -> list[TrialRecord]:
     """Return the trials that have a score and did not fail, the best first; of equals, the earlier."""
     sign = -1 if direction == "max" else 1
     scored = [trial for trial in trials if trial.score is not None and trial.status != FAILED]
-    return sorted(scored, key=lambda trial: (sign * (trial.score or 0.0), trial.trial_id))
+    return sorted(scored, key=lambda trial: (sign * (trial.score or 0.0), int(trial.trial_id)))
 
 
 def runs(results_dir: Path) -> list[RunView]:
@@ -115,16 +124,19 @@ def _is_run(path: Path) -> bool:
 
 
 def open_run(path: Path) -> RunView:
-    """Read a run.
+    """Read a run; one that is to be running and on which nobody works is interrupted.
 
     Raises:
         TunerError: its store is missing or damaged.
     """
     store = Store(path / STORE_FILE)
     try:
-        return RunView(path, store.run(), tuple(store.trials()))
+        facts, trials = store.run(), tuple(store.trials())
     finally:
         store.close()
+    if facts.get("status") == RUN_RUNNING and is_abandoned(path):
+        facts = {**facts, "status": INTERRUPTED}
+    return RunView(path, facts, trials)
 
 
 def trial_history(run: RunView, trial_id: str) -> History:

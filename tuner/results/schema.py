@@ -67,6 +67,8 @@ EPOCH_COLUMNS = ("trial_id", "rung", "epoch", "metric", "value")
 
 # Keras Tuner's words; STOPPED is a trial cut short by the end of the time.
 RUNNING, COMPLETED, FAILED, STOPPED = "RUNNING", "COMPLETED", "FAILED", "STOPPED"
+# Of a run while a driver works on it, and once it was stopped, or killed before it could say so.
+RUN_RUNNING, INTERRUPTED = "running", "interrupted"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from tuner.config import SearchConfig
@@ -12,11 +13,18 @@ from tuner.results.schema import TRIAL_COLUMNS, TRIALS_FILE
 from tuner.results.store import Store
 from tuner.search.spaces import unknown
 from tuner.search.weights import WEIGHTS, weights_hash
+from tuner.training.code import PROGRAM
 from tuner.training.compute import Compute
 from tuner.workers.protocol import Description, Ready
 
 CONDITIONS = "conditions"
 """The fact of a run that tells under which conditions its trials train; None: nothing can be taken over."""
+
+
+CODE = "code"
+"""The fact of a run that has a hash of each file that its search space is made of."""
+ACCEPTED_CODE = "accepted_code"
+"""The fact of a run that tells when it went on with other code: which files, after how many trials."""
 
 
 def conditions(
@@ -95,6 +103,37 @@ def check_space(facts: dict[str, Any], space: Description) -> None:
         differences = [f"the default model had {num_params:,} parameters, it has {space.num_params:,}"]
     if differences:
         raise _changed("search space", "; ".join(differences))
+
+
+def check_code(facts: dict[str, Any], space: Description, accept: bool) -> list[str]:
+    """Compare the code of the search space with that of the run; return the files that differ, if accepted.
+
+    Raises:
+        UsageError: some do, and that is not accepted.
+    """
+    # Of a run that never said, nothing is known.
+    before = facts.get(CODE, space.code)
+    changed = [
+        name
+        for name in sorted({**before, **space.code})
+        if name != PROGRAM and before.get(name) != space.code.get(name)
+    ]
+    if changed and not accept:
+        raise UsageError(
+            f"the code of the search space changed since the run was begun: {', '.join(changed)}. Its trials "
+            "may be of another model. Restore it, start a new search, or go on with --accept-changed-code."
+        )
+    return changed
+
+
+def note_changed_code(store: Store, space: Description, changed: list[str]) -> None:
+    """Put on record that a run goes on with other code, from now on that of `space`."""
+    accepted = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": changed,
+        "trials_before": len(store.trials()),
+    }
+    store.set_run({CODE: space.code, ACCEPTED_CODE: [*store.run().get(ACCEPTED_CODE, []), accepted]})
 
 
 def check_names(config: SearchConfig, space: Description) -> None:

@@ -1,4 +1,4 @@
-"""The folder of a run: made new, described, locked while a driver works on it."""
+"""The folder of a run: made new, and described."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from tuner.config import SearchConfig, split_objective, to_toml
 from tuner.data.dataset import Dataset
-from tuner.errors import StorageError, UsageError
+from tuner.errors import UsageError
 from tuner.files import reaching, replace_text
 from tuner.results.checkpoints import checkpoints_of
-from tuner.results.schema import CONFIG_FILE, RUN_FILE, STORE_FILE, WORKER_LOG
+from tuner.results.schema import CONFIG_FILE, RUN_FILE, RUN_RUNNING, STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
 from tuner.results.tables import write_json
-from tuner.search.identity import CONDITIONS, conditions
+from tuner.search.identity import CODE, CONDITIONS, conditions
 from tuner.search.spaces import label
 from tuner.search.tasks import TRAINING
 from tuner.workers.protocol import Description, Ready
-
-LOCK_FILE = "run.lock"
 
 
 def make_run_folder(config: SearchConfig, dataset: Dataset) -> Path:
@@ -120,6 +115,7 @@ def begin_run(
         "git_commit": _git_commit(),
         "seed": config.seed,
         "compute": asdict(space.compute),
+        CODE: space.code,
         CONDITIONS: conditions(config, dataset, ready, space),
     }
     store = Store.create(path / STORE_FILE, facts)
@@ -133,7 +129,7 @@ def record_config(path: Path, store: Store, config: SearchConfig) -> None:
     Raises:
         StorageError: a file cannot be written.
     """
-    store.set_run({"config": config.model_dump(mode="json"), "status": "running"})
+    store.set_run({"config": config.model_dump(mode="json"), "status": RUN_RUNNING})
     replace_text(path / CONFIG_FILE, to_toml(config))
     write_run_json(path, store)
     store.back_up()
@@ -142,31 +138,6 @@ def record_config(path: Path, store: Store, config: SearchConfig) -> None:
 def write_run_json(path: Path, store: Store) -> None:
     """Replace run.json by the facts in the store."""
     write_json(path / RUN_FILE, store.run())
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other drivers off a run.
-
-    Raises:
-        UsageError: another process works on it.
-        StorageError: the folder cannot be written.
-    """
-    lock = FileLock(path / LOCK_FILE, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise UsageError(
-            f"run '{path.name}' is being worked on by another tuner. Wait for it, or stop it first."
-        ) from None
-    except OSError as error:
-        raise StorageError(
-            f"cannot write run folder '{path}': {error.strerror}. Free space or permissions, then go on."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _candidates(results: Path, stem: str, numbered: bool) -> Iterator[Path]:

@@ -7,15 +7,18 @@ import sysconfig
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
+
+PROGRAM = "tuner"
 
 
-def code_hash() -> str:
-    """Return a hash of the loaded Python files that belong to no installed package.
+def code_hashes() -> dict[str, str]:
+    """Return a hash of each loaded Python file that belongs to no installed package, by its name.
 
-    These are a user's space and what it imports. The search spaces that come with the program are hashed
-    wherever they are installed.
+    These are a user's space and what it imports, and the search spaces that come with the program, wherever
+    they are installed. Files of one name have one hash, and so has the rest of the program where it is worked on.
     """
-    hasher = blake2b(digest_size=8)
+    hashers: dict[str, Any] = {}
     for name, module in sorted(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if not file or not file.endswith(".py") or name.startswith("__"):  # the main module, generated code
@@ -23,8 +26,9 @@ def code_hash() -> str:
         path = Path(file)
         own = name.partition(".")[0] == "search_spaces"
         if (own or not is_installed(path.parent)) and path.is_file():
-            hasher.update(path.name.encode() + b"\0" + path.read_bytes())
-    return hasher.hexdigest()
+            key = PROGRAM if name.partition(".")[0] == PROGRAM else path.name
+            hashers.setdefault(key, blake2b(digest_size=8)).update(path.read_bytes())
+    return {name: hasher.hexdigest() for name, hasher in sorted(hashers.items())}
 
 
 @cache

@@ -228,8 +228,10 @@ class LocalPool:
 
 def _main(connection: Connection, log_path: str, environment: dict[str, str], warm_mib: float) -> None:
     """Life of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Sent to all processes of a terminal or a job; the driver decides what is done.
+    for name in ("SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)

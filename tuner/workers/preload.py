@@ -7,8 +7,8 @@ import os
 import signal
 
 # The driver decides what a signal means, and its streams are not to stay open for longer than it lives.
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+    signal.signal(number, signal.SIG_IGN)
 _null = os.open(os.devnull, os.O_WRONLY)
 os.dup2(_null, 1)
 os.dup2(_null, 2)

@@ -97,7 +97,7 @@ class Description:
     metrics: tuple[str, ...]  # as they are logged, validation under val_
     num_params: int
     compute: Compute
-    code: str  # hash of the code that the space is made of
+    code: dict[str, str]  # a hash of each file that the space is made of
     training: tuple[str, ...] = ()  # those of the hyperparameters that are the training's
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)
 

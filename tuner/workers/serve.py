@@ -19,7 +19,7 @@ from tuner.training.auroc import has_auroc
 from tuner.training.averaging import average
 from tuner.training.build import blaming_the_space, build_model, first_line, is_out_of_memory, probabilities
 from tuner.training.checkpoint import read_history
-from tuner.training.code import code_hash
+from tuner.training.code import code_hashes
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, load_backend
 from tuner.training.heatmaps import heatmaps
@@ -138,7 +138,7 @@ class Server:
             (*metrics, *(f"val_{name}" for name in dict.fromkeys([*metrics, *exact]))),
             num_params,
             replace(compute, xla=xla),
-            code_hash(),
+            code_hashes(),
             training,
             getattr(hypermodel, "presets", {}),
         )
