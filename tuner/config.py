@@ -188,7 +188,12 @@ class SearchConfig(BaseModel):
         description="Side of the square images trained on; default: the most frequent, at most 64.",
     )
     limit: int | None = Field(
-        None, ge=1, description="Use a stratified sample of so many images, all splits together."
+        None,
+        ge=1,
+        description="Train and validate on a stratified sample of so many images; the test stays whole.",
+    )
+    limit_test: int | None = Field(
+        None, ge=1, description="Test on a stratified sample of so many images of the test split."
     )
     positive: str | None = Field(
         None, description="Class that precision, recall and AUROC are about (two classes)."

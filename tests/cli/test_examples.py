@@ -75,7 +75,7 @@ def test_an_example_says_how_it_is_run_and_on_what(path):
 @pytest.mark.parametrize("path", EXAMPLES)
 def test_an_example_runs_to_its_end_on_a_sample(path, tuner: Run, images, faces, tmp_path):
     data = faces if "faces" in path.stem else images
-    limits = ("--limit", 60, "--max-trials", 2, "--max-epochs", 1, "--name", "sample")
+    limits = ("--limit", 40, "--limit-test", 20, "--max-trials", 2, "--max-epochs", 1, "--name", "sample")
     weights = ("--weights", "none") if make_config(read_toml(path)).weights else ()
     done = tuner("search", "--config", path, "--data", data, *limits, *weights)
     assert done.code == 0, done.stderr

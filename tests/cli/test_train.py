@@ -98,12 +98,13 @@ def test_a_preset_can_be_tried_first(stub, images, space, tmp_path):
     assert (trial["hp.units"], trial["hp.optimizer"], trial["hp.batch_size"]) == ("16", "sgd", "64")
 
 
-def test_a_limit_takes_a_stratified_sample(stub, images, space, tmp_path):
+def test_a_limit_takes_a_stratified_sample_of_all_but_the_test(stub, images, space, tmp_path):
     request = ("--space", space, "--data", images, "--limit", 60, "--max-epochs", 1)
     done = stub("train", *request, "--name", "part")
     assert done.code == 0, done.stderr
     counts = json.loads((tmp_path / "results/part/run.json").read_text("utf-8"))["data"]["counts"]
-    assert sum(sum(split.values()) for split in counts.values()) == 60
+    assert sum(sum(counts[split].values()) for split in ("train", "validation")) == 60
+    assert sum(counts["test"].values()) == 60
     assert all(split["FAKE"] == split["REAL"] for split in counts.values())
 
 
@@ -129,7 +130,7 @@ def test_weighted_classes_are_found_in_spite_of_their_number(tuner: Run, space, 
         (("--hp", "units=4|8"), ("units=4|8", "several values")),
         (("--weights", "none"), ("--weights none", "no pretrained weights")),
         (("--weights", "nowhere.h5"), ("--weights", "'nowhere.h5'", "no such file")),
-        (("--limit", "3"), ("limit 3 ", "6 images")),
+        (("--limit", "3"), ("limit 3 ", "4 images")),
     ],
 )
 def test_a_bad_request_is_one_line_and_leaves_nothing(tuner: Run, images, space, tmp_path, arguments, parts):

@@ -87,15 +87,26 @@ def source(tmp_path: Path) -> str:
     return str(write_folder(tmp_path, tree("train/FAKE", "train/REAL", "test/FAKE", "test/REAL")))
 
 
-def test_a_limited_data_set_has_a_part_of_each_split(source: str) -> None:
-    dataset = load_dataset(source, limit=20)
-    assert dataset.counts() == {
-        "train": {"FAKE": 4, "REAL": 4},
-        "validation": {"FAKE": 2, "REAL": 2},
-        "test": {"FAKE": 4, "REAL": 4},
+@pytest.mark.parametrize("given_splits", [True, False])
+def test_a_limit_leaves_the_test_split_whole(given_splits: bool, source: str, tmp_path: Path) -> None:
+    if not given_splits:
+        source = str(write_folder(tmp_path / "carved", tree("FAKE", "REAL", count=20)))
+    whole, dataset = load_dataset(source), load_dataset(source, limit=10)
+    assert {split: sum(found.values()) for split, found in dataset.counts().items() if split != "test"} == {
+        "train": 6,
+        "validation": 4,
     }
-    whole = load_dataset(source)
+    assert all(found["FAKE"] == found["REAL"] for found in dataset.counts().values())
     assert all(set(dataset.splits[split]) <= set(indices) for split, indices in whole.splits.items())
+    np.testing.assert_array_equal(dataset.splits["test"], whole.splits["test"])
+
+
+def test_the_test_split_has_a_limit_of_its_own(source: str) -> None:
+    whole, dataset = load_dataset(source), load_dataset(source, limit_test=6)
+    assert dataset.counts()["test"] == {"FAKE": 3, "REAL": 3}
+    assert set(dataset.splits["test"]) <= set(whole.splits["test"])
+    for split in ("train", "validation"):
+        np.testing.assert_array_equal(dataset.splits[split], whole.splits[split])
 
 
 def test_it_is_the_same_after_pickling(source: str) -> None:
@@ -106,14 +117,21 @@ def test_it_is_the_same_after_pickling(source: str) -> None:
 
 
 def test_a_sample_has_a_fingerprint_of_its_own(source: str) -> None:
-    requests: list[dict[str, Any]] = [{}, {"limit": 20}, {"limit": 21}, {"limit": 20, "seed": 1}]
+    requests: list[dict[str, Any]] = [
+        {},
+        {"limit": 10},
+        {"limit": 11},
+        {"limit": 10, "seed": 1},
+        {"limit_test": 10},
+        {"limit": 10, "limit_test": 10},
+    ]
     assert len({load_dataset(source, **request).fingerprint for request in requests}) == len(requests)
     assert load_dataset(source, limit=20) == load_dataset(source, limit=20)
 
 
 @pytest.mark.parametrize("limit", [40, 41])
 def test_a_limit_of_all_images_or_more_changes_nothing(source: str, limit: int) -> None:
-    assert load_dataset(source, limit=limit) == load_dataset(source)
+    assert load_dataset(source, limit=limit, limit_test=limit) == load_dataset(source)
 
 
 def test_a_limit_decodes_nothing_anew(source: str) -> None:
@@ -126,7 +144,12 @@ def test_a_limit_decodes_nothing_anew(source: str) -> None:
     assert not decoded
 
 
-@pytest.mark.parametrize("limit", [5, 0, -1])
+@pytest.mark.parametrize("limit", [3, 0, -1])
 def test_a_limit_too_small_for_every_class_and_split_is_refused(source: str, limit: int) -> None:
-    with refusal(DataError, source, f"limit {limit} ", "2 classes", "3 splits", "6 images"):
+    with refusal(DataError, source, f"limit {limit} ", "2 classes", "train", "validation", "4 images"):
         load_dataset(source, limit=limit)
+
+
+def test_a_limit_too_small_for_the_test_of_every_class_is_refused(source: str) -> None:
+    with refusal(DataError, source, "limit 1 ", "2 classes", "test", "2 images"):
+        load_dataset(source, limit_test=1)

@@ -25,6 +25,7 @@ def search(
     objective: Annotated[str | None, option("objective", WHAT)] = None,
     positive: Annotated[str | None, option("positive", WHAT)] = None,
     limit: Annotated[str | None, option("limit", WHAT)] = None,
+    limit_test: Annotated[str | None, option("limit_test", WHAT)] = None,
     max_trials: Annotated[str | None, option("max_trials", BUDGET)] = None,
     max_epochs: Annotated[str | None, option("max_epochs", BUDGET)] = None,
     max_epochs_total: Annotated[str | None, option("max_epochs_total", BUDGET)] = None,

@@ -254,6 +254,7 @@ def _load(config: SearchConfig, source: str, quiet: bool) -> Dataset:
             positive=config.positive,
             strict=config.strict,
             limit=config.limit,
+            limit_test=config.limit_test,
             progress=advance,
         )
 

@@ -30,6 +30,7 @@ def train(
     weights: Annotated[str | None, option("weights", WHAT)] = None,
     data: Annotated[str | None, option("data", WHAT)] = None,
     limit: Annotated[str | None, option("limit", WHAT)] = None,
+    limit_test: Annotated[str | None, option("limit_test", WHAT)] = None,
     objective: Annotated[str | None, option("objective", WHAT)] = None,
     positive: Annotated[str | None, option("positive", WHAT)] = None,
     max_epochs: Annotated[str | None, option("max_epochs", BUDGET)] = None,

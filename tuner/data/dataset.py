@@ -46,7 +46,7 @@ class Dataset:
     fingerprint: str
     """Hash of the content: class names, labels, official splits, pixels. Not of paths, nor of the seed.
 
-    That of a sample depends on its limit and seed too: it differs from that of all images.
+    That of a sample depends on its limits and seed too: it differs from that of all images.
     """
     class_names: tuple[str, ...]
     """In alphabetical order; a label is an index into it."""
@@ -56,7 +56,9 @@ class Dataset:
     """Class that precision, recall and AUROC are about; None with more than two classes unless asked for."""
     skipped: tuple[SkippedImage, ...]
     limit: int | None = None
-    """Number of images in the splits where they are a sample; None: the splits hold all images."""
+    """Number of images in "train" and "validation" where they are a sample; None: they are whole."""
+    limit_test: int | None = None
+    """Number of images in "test" where it is a sample; None: it is whole."""
     validation_in_training: bool = False
     """Whether "train" holds the validation images too, and there is no "validation"."""
 
@@ -82,7 +84,7 @@ class Dataset:
 
     @cached_property
     def splits(self) -> Mapping[str, npt.NDArray[np.int64]]:
-        """Sorted indices into `images` of "train", "validation" and "test"; with a limit, of a sample.
+        """Sorted indices into `images` of "train", "validation" and "test"; with limits, of samples.
 
         With the validation in training there is "train" and "test".
 
@@ -94,13 +96,20 @@ class Dataset:
             indices = split_indices(
                 records["label"], records["pixel_hash"], records["split"], self.class_names, self.seed
             )
-            if self.limit is not None:
-                indices = sample_splits(indices, records["label"], self.limit, self.seed)
+            for sampled, limit in ((("train", "validation"), self.limit), (("test",), self.limit_test)):
+                if limit is not None:
+                    whole = {split: indices[split] for split in sampled}
+                    indices |= sample_splits(whole, records["label"], limit, self.seed)
         except DataError as error:
             raise DataError(f"{self.source}: {error}") from error
         if self.validation_in_training:
             indices = {"train": np.union1d(indices["train"], indices["validation"]), "test": indices["test"]}
         return MappingProxyType({split: _read_only(found) for split, found in indices.items()})
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the splits together hold all images."""
+        return self.limit is None and self.limit_test is None
 
     def with_validation_in_training(self) -> Dataset:
         """Return the same images with those of the validation split to train on, and none to choose by."""
@@ -133,6 +142,7 @@ def load_dataset(
     strict: bool = False,
     channels: int | None = None,
     limit: int | None = None,
+    limit_test: int | None = None,
     labelled_only: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
@@ -147,9 +157,11 @@ def load_dataset(
             ai, generated or synthetic in it, else the second.
         strict: stop at any unreadable image, not only at more than 1 %.
         channels: 1 or 3; None takes 3 unless every image is grey.
-        limit: take a sample of so many images in all splits together, in which each class keeps its share in
-            each split; None, or more than there are, takes all. The splits are those of all images, each made
-            smaller; a smaller sample lies within a larger one of the same seed.
+        limit: train and validate on a sample of so many images together, in which each class keeps its share
+            in each of the two splits; None, or more than there are, takes all. The splits are those of all
+            images, made smaller; a smaller sample lies within a larger one of the same seed.
+        limit_test: the same of the test split, which `limit` leaves whole: a test on fewer images says less,
+            and costs hardly less.
         labelled_only: take any labelled images, of one class too, or too few for splits; `splits` then raises
             DataError when asked for.
         progress: called with (done, total) while images are decoded, never when they were decoded before.
@@ -172,9 +184,13 @@ def load_dataset(
         skipped=meta.skipped,
     )
     _require_few_skipped(dataset, strict)
-    if limit is not None and limit < len(dataset.records):
-        sample = f"{dataset.fingerprint} {limit} {seed}".encode()
-        dataset = replace(dataset, limit=limit, fingerprint=blake2b(sample, digest_size=8).hexdigest())
+    limit, limit_test = (
+        None if most is None or most >= len(dataset.records) else most for most in (limit, limit_test)
+    )
+    if limit is not None or limit_test is not None:
+        sample = f"{dataset.fingerprint} {limit} {limit_test} {seed}".encode()
+        fingerprint = blake2b(sample, digest_size=8).hexdigest()
+        dataset = replace(dataset, limit=limit, limit_test=limit_test, fingerprint=fingerprint)
     if not labelled_only:
         _ = dataset.splits
     return dataset

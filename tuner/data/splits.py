@@ -85,7 +85,7 @@ def sample_splits(
     if limit < len(cells):
         classes = len(cells) // len(splits)
         raise DataError(
-            f"limit {limit} is too small for {classes} classes in {len(splits)} splits. "
+            f"limit {limit} is too small for {classes} classes in {' and '.join(splits)}. "
             f"Allowed: {len(cells)} images or more. Raise it, or leave it out to take all of them."
         )
     turns = np.concatenate([_turns(len(images)) for _, images in cells])

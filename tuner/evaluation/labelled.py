@@ -165,7 +165,7 @@ def _indices(dataset: Dataset, split: Split) -> np.ndarray:
         return np.arange(len(dataset.labels))
     official = np.flatnonzero(dataset.records["split"] == SPLITS.index(split))
     # Found without carving others from train, for which there may be too few images; from train they are.
-    if len(official) and split != "train" and dataset.limit is None:
+    if len(official) and split != "train" and dataset.is_whole:
         return official
     return dataset.splits[split]
 
@@ -181,6 +181,7 @@ def _load(source: str, model: TrainedModel, progress: Progress) -> tuple[Dataset
             channels=channels,
             seed=known.seed,
             limit=known.limit,
+            limit_test=known.limit_test,
             labelled_only=True,
             progress=progress,
         )

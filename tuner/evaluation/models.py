@@ -35,6 +35,7 @@ class TrainedOn:
     fingerprint: str
     seed: int
     limit: int | None
+    limit_test: int | None = None
     with_validation: bool = False
     """Whether it was trained on the validation images too, so that nothing can be chosen on them."""
 
@@ -185,7 +186,11 @@ def _exported(path: Path, described: Path) -> ModelFacts:
             values.get("positive_class"),
             Chosen(values.get("threshold"), values.get("temperature")),
             TrainedOn(
-                known["fingerprint"], known["seed"], known["limit"], known.get("with_validation", False)
+                known["fingerprint"],
+                known["seed"],
+                known["limit"],
+                known.get("limit_test"),
+                known.get("with_validation", False),
             )
             if known
             else None,
@@ -235,5 +240,7 @@ def _of_run(run_path: Path, folder: Path, reference: str) -> ModelFacts:
 
 def trained_on(facts: dict[str, Any]) -> TrainedOn:
     """Return by what the data of a run, whose facts these are, is known again."""
-    limit = facts.get("config", {}).get("limit")
-    return TrainedOn(facts["data"]["fingerprint"], facts["seed"], limit)
+    config = facts.get("config", {})
+    return TrainedOn(
+        facts["data"]["fingerprint"], facts["seed"], config.get("limit"), config.get("limit_test")
+    )

@@ -33,6 +33,7 @@ def run_images(
             seed=known.seed,
             positive=facts["positive_class"],
             limit=known.limit,
+            limit_test=known.limit_test,
             progress=progress,
         )
     except DataError as error:
