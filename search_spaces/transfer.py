@@ -13,6 +13,7 @@ from search_spaces._fine_tuning import compiled_with_head, features_of, three_ch
 from search_spaces._spec import DataSpec
 from search_spaces._training import declare_training
 
+IMAGE_SIZE = 224  # pixels a side, as the networks were trained on
 MAX_UPSCALE = 4
 MAX_SIDE = 256  # pixels, of images made larger
 USUAL_SIDE = 32

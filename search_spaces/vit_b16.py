@@ -15,6 +15,7 @@ from search_spaces._fine_tuning import compiled_with_head, features_of, three_ch
 from search_spaces._spec import DataSpec
 from search_spaces._training import declare_training
 
+IMAGE_SIZE = 224  # pixels a side, as the networks were trained on
 HUB_PRESET = "vit_base_patch16_224_imagenet"
 # Source: Dosovitskiy et al. 2021, table 1; 16x16 pixels a patch make 196 of an image.
 ARCHITECTURE: dict[str, Any] = {

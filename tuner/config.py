@@ -185,7 +185,8 @@ class SearchConfig(BaseModel):
         None,
         ge=8,
         le=1024,
-        description="Side of the square images trained on; default: the most frequent, at most 64.",
+        description="Side of the square images trained on; default: the most frequent, at most 64, or the "
+        "size that the space is made for.",
     )
     limit: int | None = Field(
         None,

@@ -11,7 +11,14 @@ from search_spaces import DataSpec, sequential
 from tuner.errors import SpaceError
 from tuner.search import spaces
 from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.spaces import builtin_names, check_reference, label, resolve, summary
+from tuner.search.spaces import (
+    builtin_names,
+    check_reference,
+    label,
+    made_for_images_of,
+    resolve,
+    summary,
+)
 
 SPEC = DataSpec((8, 8, 3), 2)
 
@@ -243,3 +250,25 @@ def test_a_hypermodel_travels_without_the_code_of_its_space(space_file):
     model.build(kt.HyperParameters())
     copy = pickle.loads(pickle.dumps(model))
     assert copy.build(kt.HyperParameters()) == ("build_small", SPEC)
+
+
+@pytest.mark.parametrize(
+    ("line", "side"),
+    [("IMAGE_SIZE = 128", 128), ("SIZE = 128", None), ("IMAGE_SIZE = '128'", None), ("def", None)],
+)
+def test_a_file_says_which_images_it_is_made_for(line, side, tmp_path):
+    (tmp_path / "mine.py").write_text(f"raise SystemExit\n{line}\n", "utf-8")
+    assert made_for_images_of("mine.py:build_small") == side
+
+
+def test_pretrained_spaces_are_made_for_the_images_of_their_networks():
+    found = {name: made_for_images_of(name) for name in builtin_names()}
+    assert {name for name, side in found.items() if side == 224} == {"transfer", "vit_b16"}
+    assert set(found.values()) == {224, None}
+
+
+@pytest.mark.parametrize("side", [7, 1025])
+def test_a_size_out_of_bounds_is_refused(side, tmp_path):
+    (tmp_path / "mine.py").write_text(f"IMAGE_SIZE = {side}\n", "utf-8")
+    with pytest.raises(SpaceError, match=f"IMAGE_SIZE {side} .* 8 to 1024"):
+        made_for_images_of("mine.py")

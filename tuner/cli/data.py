@@ -26,7 +26,7 @@ app = typer.Typer(help="Data sets: images in classes.", no_args_is_help=True)
 def show(
     path: Annotated[str, typer.Argument(help="A folder, a .zip, a .npz, or 'demo'.")],
     image_size: Annotated[
-        int | None, typer.Option(help="Side of the square images; default: as in a search.")
+        int | None, typer.Option(help="Side of the square images; default: the most frequent, at most 64.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
     form: FormatOption = "table",

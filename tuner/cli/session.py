@@ -16,6 +16,7 @@ from tuner.cli.summary import show_speed, show_start
 from tuner.cli.workers import describe_space, prepare_workers, worker_pool
 from tuner.config import SearchConfig, make_config
 from tuner.data.dataset import Dataset, load_dataset
+from tuner.data.preparation import MAX_DEFAULT_SIZE
 from tuner.errors import InterruptedRunError, StorageError, TunerError, UsageError
 from tuner.files import DRAFT_PREFIX, remove_tree
 from tuner.results.checkpoints import reached_by_workers
@@ -43,7 +44,7 @@ from tuner.search.run_folder import (
     require_no_checkpoints,
     write_run_json,
 )
-from tuner.search.spaces import check_reference
+from tuner.search.spaces import check_reference, made_for_images_of
 from tuner.search.tasks import TRAINING, training_values
 from tuner.workers.protocol import Description, Pool
 
@@ -255,6 +256,7 @@ def _load(config: SearchConfig, source: str, quiet: bool) -> Dataset:
             strict=config.strict,
             limit=config.limit,
             limit_test=config.limit_test,
+            largest=made_for_images_of(config.space) or MAX_DEFAULT_SIZE,
             progress=advance,
         )
 

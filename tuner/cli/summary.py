@@ -12,6 +12,7 @@ from rich.text import Text
 from tuner.cli.output import format_seconds, stderr
 from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
+from tuner.data.preparation import MAX_SIZE
 from tuner.search.events import Tally
 from tuner.search.oracles import make_plan
 from tuner.search.plan import Bracket, Plan, Rung
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import keras_tuner as kt
 
 LABEL_WIDTH = 7
+# Pixels a side that networks for photographs are usually trained on.
+PHOTOGRAPHS = 224
 
 
 def show_start(
@@ -44,6 +47,7 @@ def show_start(
     skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
+        **_made_smaller(dataset),
         "space": f"{config.space}, {_extent(space, size)}; "
         f"default model {description.num_params:,} parameters",
         "device": _device(device, description.compute),
@@ -77,6 +81,19 @@ def show_speed(tally: Tally, workers: int, elapsed_s: float) -> None:
         )
     for line in lines:
         stderr().print(Text(line, "dim"), soft_wrap=True)
+
+
+def _made_smaller(dataset: Dataset) -> dict[str, str]:
+    """A line where images lose pixels to the size that all are trained on with, and how to keep more."""
+    found = dataset.made_smaller()
+    if found is None:
+        return {}
+    side, total = dataset.image_shape[0], sum(map(len, dataset.splits.values()))
+    whose = "all" if found.num_images == total else f"{found.num_images:,} of {total:,}"
+    size = f"{found.width}x{found.height}"
+    larger = min(found.width, found.height, PHOTOGRAPHS if side < PHOTOGRAPHS else MAX_SIZE)
+    hint = f"; --image-size {larger} keeps more" if larger > side else ""
+    return {"images": f"{whose} are made smaller, most from {size} to {side}x{side}{hint}"}
 
 
 def _device(device: str, compute: Compute) -> str:

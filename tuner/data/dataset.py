@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tuner.data import cache
 from tuner.data.layout import generated_class
 from tuner.data.listing import SkippedImage
-from tuner.data.preparation import MAX_SIZE, MIN_SIZE, prepare
+from tuner.data.preparation import MAX_DEFAULT_SIZE, MAX_SIZE, MIN_SIZE, prepare
 from tuner.data.sources import open_source
 from tuner.data.splits import sample_splits, split_indices
 from tuner.errors import DataError
@@ -27,6 +27,16 @@ MAX_SKIPPED_FRACTION = 0.01
 """With more unreadable images than this the run stops: more likely the copy is bad than the images."""
 
 _SHOWN_SKIPPED = 3
+
+
+@dataclass(frozen=True)
+class MadeSmaller:
+    """Images whose files are larger, in one direction or both, than the pixels that are kept of them."""
+
+    num_images: int
+    width: int
+    """Of the most frequent size among them, before decoding, in pixels."""
+    height: int
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,17 @@ class Dataset:
             for split, indices in self.splits.items()
         }
 
+    def made_smaller(self) -> MadeSmaller | None:
+        """Return which images of the splits lost pixels to the size that all have; None where none did."""
+        records = self.records[np.concatenate(list(self.splits.values()))]
+        sides = np.stack([records["width"], records["height"]], axis=1)
+        sides = sides[(sides > self.image_shape[0]).any(axis=1)]
+        if not len(sides):
+            return None
+        sizes, counts = np.unique(sides, axis=0, return_counts=True)
+        width, height = map(int, sizes[counts.argmax()])
+        return MadeSmaller(len(sides), width, height)
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the arrays that were mapped: NumPy would pickle the pixels themselves."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -144,6 +165,7 @@ def load_dataset(
     limit: int | None = None,
     limit_test: int | None = None,
     labelled_only: bool = False,
+    largest: int = MAX_DEFAULT_SIZE,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Return the data set at `source`: a folder, a .zip, a .npz, or "demo".
@@ -151,7 +173,7 @@ def load_dataset(
     Args:
         source: path, or "demo" for the built-in data set.
         image_size: side of the square that every image becomes, 8..1024 pixels; None takes the most frequent
-            shorter side, at most 64.
+            shorter side, at most `largest`.
         seed: of the splits that the source does not give, 0 or more.
         positive: name of the positive class; None takes of two classes the one whose name has the word fake,
             ai, generated or synthetic in it, else the second.
@@ -164,6 +186,7 @@ def load_dataset(
             and costs hardly less.
         labelled_only: take any labelled images, of one class too, or too few for splits; `splits` then raises
             DataError when asked for.
+        largest: most pixels a side where no image size is given, 8..1024.
         progress: called with (done, total) while images are decoded, never when they were decoded before.
 
     Raises:
@@ -171,7 +194,7 @@ def load_dataset(
     """
     _require_bounds(image_size, seed, channels)
     opened = open_source(source)
-    folder, meta = prepare(opened, image_size, channels, progress, 1 if labelled_only else 2)
+    folder, meta = prepare(opened, image_size, channels, progress, 1 if labelled_only else 2, largest)
     dataset = Dataset(
         name=re.sub("[^a-z0-9]+", "-", opened.name.lower()).strip("-") or "dataset",
         source=opened.location,

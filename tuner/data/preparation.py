@@ -24,7 +24,7 @@ from tuner.data.listing import Listing, SkippedImage, Source, UnreadableError
 from tuner.errors import DataError
 
 MAX_DEFAULT_SIZE = 64
-"""Where no image size is asked for, images are made no larger than this, in pixels a side."""
+"""Where no image size is asked for and the space states none, images are at most so many pixels a side."""
 MIN_SIZE, MAX_SIZE = 8, 1024
 """Smallest and largest image size, in pixels a side, inclusive."""
 
@@ -42,11 +42,12 @@ def prepare(
     channels: int | None,
     progress: Progress | None = None,
     least_classes: int = 2,
+    largest: int = MAX_DEFAULT_SIZE,
 ) -> tuple[Path, cache.Meta]:
     """Return the cache folder of a source's decoded images, which are decoded now if they are not there.
 
     Without `image_size` the images become squares of the most frequent shorter side among them, between
-    MIN_SIZE and MAX_DEFAULT_SIZE. Without `channels` they become RGB, unless every one is grey. Two processes
+    MIN_SIZE and `largest`. Without `channels` they become RGB, unless every one is grey. Two processes
     may ask for the same at once: one decodes, the other waits. `progress(done, total)` is called while
     decoding; it begins anew once where a sample of the images gave a wrong idea of the most frequent size.
 
@@ -55,6 +56,8 @@ def prepare(
             the cache cannot be written.
     """
     request = [cache.CACHE_VERSION, source.digest(), image_size, channels]
+    if image_size is None and largest != MAX_DEFAULT_SIZE:
+        request.append(largest)
     key = blake2b(json.dumps(request).encode(), digest_size=12).hexdigest()
     folder = cache.cache_root() / "datasets" / key
     if meta := cache.open_checked(folder):
@@ -67,7 +70,7 @@ def prepare(
         listing = source.listing()
         _require_classes(listing.class_names, least_classes, source.location)
         with cache.replacing(folder) as draft, quiet_pillow():
-            meta = _build(draft, source.location, listing, image_size, channels, progress)
+            meta = _build(draft, source.location, listing, image_size, channels, progress, largest)
     return folder, meta
 
 
@@ -86,8 +89,9 @@ def _build(
     image_size: int | None,
     channels: int | None,
     progress: Progress | None,
+    largest: int,
 ) -> cache.Meta:
-    form = _choose_format(_sample_headers(listing), image_size, channels)
+    form = _choose_format(_sample_headers(listing), image_size, channels, largest)
     images = _decode_all(folder / cache.IMAGES, listing, form, progress)
     if not images.headers:
         raise DataError(
@@ -95,7 +99,7 @@ def _build(
             f"'{images.skipped[0].path}': {images.skipped[0].reason}. "
             f"At least some must be whole. Check how the data set was made or copied."
         )
-    guess, form = form, _choose_format(images.headers, image_size, channels)
+    guess, form = form, _choose_format(images.headers, image_size, channels, largest)
     if guess != form:  # rare; guessing first spares most data sets a second reading of every file
         images = _decode_all(folder / cache.IMAGES, listing, form, progress)
     records, modes = _records(listing, images)
@@ -123,12 +127,14 @@ def _sample_headers(listing: Listing) -> list[Header]:
     return headers
 
 
-def _choose_format(headers: Sequence[Header], image_size: int | None, channels: int | None) -> Format:
+def _choose_format(
+    headers: Sequence[Header], image_size: int | None, channels: int | None, largest: int
+) -> Format:
     if image_size is None:
         sides = Counter(min(header.width, header.height) for header in headers)
         # Of two sides equally frequent the larger: pixels can be thrown away later, not made.
-        side = max(sides, key=lambda side: (sides[side], side), default=MAX_DEFAULT_SIZE)
-        image_size = min(max(side, MIN_SIZE), MAX_DEFAULT_SIZE)
+        side = max(sides, key=lambda side: (sides[side], side), default=largest)
+        image_size = min(max(side, MIN_SIZE), largest)
     if channels is None:
         channels = 1 if headers and all(header.is_grey for header in headers) else 3
     return Format(image_size, channels)

@@ -16,6 +16,8 @@ from typing import Any
 
 from tuner.errors import SpaceError
 
+IMAGE_SIZE = "IMAGE_SIZE"
+"""What a space calls the side, in pixels, of the images that it is made for, where it says so."""
 ENTRY_POINT_GROUP = "kt_search.spaces"
 BUILTIN_PACKAGE = "search_spaces"
 
@@ -44,6 +46,37 @@ def summary(name: str) -> str:
     """First docstring line of a built-in space, read without importing Keras."""
     source = Path(_builtin_paths()[0], f"{name}.py").read_text("utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
+
+
+def made_for_images_of(reference: str) -> int | None:
+    """Return the side, in pixels, of the images that a space is made for, read without importing Keras.
+
+    A built-in space or a file says so in a line such as `IMAGE_SIZE = 224`. None where there is no such line,
+    and of spaces in other modules.
+
+    Raises:
+        SpaceError: the side is out of bounds.
+    """
+    from tuner.data.preparation import MAX_SIZE, MIN_SIZE
+
+    target, _ = split_reference(reference)
+    path = Path(target) if target.endswith(".py") else Path(_builtin_paths()[0], f"{target}.py")
+    try:
+        lines = ast.parse(path.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):  # importing it will say why, where that matters
+        return None
+    for line in lines:
+        match line:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(side))):
+                if name != IMAGE_SIZE:
+                    continue
+                if MIN_SIZE <= side <= MAX_SIZE:
+                    return side
+                raise SpaceError(
+                    f"search space '{reference}': {IMAGE_SIZE} {side} is out of bounds. "
+                    f"Allowed: {MIN_SIZE} to {MAX_SIZE} pixels. Correct it, or take it away."
+                )
+    return None
 
 
 def label(reference: str) -> str:
