@@ -41,6 +41,8 @@ def test_the_head_of_a_search_says_that_photographs_are_made_smaller(tuner: Run,
     assert "64x64x3" in said["data"]
     for part in ("16 of 20", "512x384", "64x64", "--image-size 224"):
         assert part in said["images"]
+    for part in ("4 of 20", "larger", "40x30"):
+        assert part in said["images"]
 
 
 def test_images_that_keep_their_pixels_are_no_matter(tuner: Run, images: Path) -> None:
@@ -66,10 +68,60 @@ def test_a_pretrained_network_trains_on_photographs_of_mixed_sizes(
     assert done.code == 0, done.stderr
     facts = json.loads((tmp_path / "results/mixed/run.json").read_text("utf-8"))
     assert facts["data"]["image_shape"] == [224, 224, 3]
-    assert facts["data"]["made_smaller"] == {"num_images": 16, "width": 512, "height": 384}
+    assert facts["data"]["resized"] == {
+        "smaller": {"num_images": 16, "width": 512, "height": 384},
+        "larger": {"num_images": 4, "width": 40, "height": 30},
+    }
     figures = json.loads((tmp_path / "results/mixed/best/evaluation.json").read_text("utf-8"))
     assert figures["images"] == 10
     assert tuner("report").code == 0
     assert "16 images, most from 512 x 384 pixels" in (tmp_path / "results/mixed/report.html").read_text(
         "utf-8"
     )
+
+
+TOO_DEEP = """
+import keras
+
+def build(hp):
+    model = keras.Sequential([keras.layers.Rescaling(1 / 255)])
+    for _ in range(hp.Choice("blocks", [4, 5])):
+        model.add(keras.layers.Conv2D(4, 3, activation="relu"))
+        model.add(keras.layers.MaxPooling2D())
+    model.add(keras.layers.Flatten())
+    model.add(keras.layers.Dense(1, activation="sigmoid"))
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+"""
+APPLICATION = """
+import keras
+
+def build(hp, spec):
+    network = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=spec.image_shape)
+    raise AssertionError("it needs 32 pixels")
+"""
+
+
+@pytest.mark.parametrize("source", [TOO_DEEP, APPLICATION])
+def test_images_too_small_for_a_model_are_refused_with_the_way_out(
+    source: str, tuner: Run, images: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "deep.py").write_text(source, "utf-8")
+    done = tuner("search", "--space", "deep.py", "--data", images, "--quiet")
+    assert done.code == 2
+    (line,) = done.error_lines
+    for part in ("8x8", "--image-size"):
+        assert part in line
+    assert "Exception encountered" not in line
+
+
+def test_images_of_one_pixel_are_said_to_be_made_larger(tuner: Run, tmp_path: Path) -> None:
+    for number, name in enumerate(("FAKE", "REAL")):
+        (tmp_path / "dots" / name).mkdir(parents=True)
+        for level in range(20):
+            dot = Image.new("RGB", (1, 1), (level, 2 * level, 200 * number))
+            dot.save(tmp_path / "dots" / name / f"{level}.png")
+    said = head(tuner, "--data", tmp_path / "dots")
+    assert "8x8x3" in said["data"]
+    for part in ("all", "larger", "1x1"):
+        assert part in said["images"]

@@ -43,6 +43,16 @@ def test_names_that_are_not_utf8_are_read_and_shown(tmp_path: Path) -> None:
     assert read(FolderSource(tmp_path), r"a/\udce4\n.png") == png(7)
 
 
+def test_a_file_that_comes_in_pieces_is_read_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = tree("a", "b", count=2)
+    source = FolderSource(write_folder(tmp_path, files))
+    digest = source.digest()
+    whole = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: whole(descriptor, min(size, 100)))
+    assert read(source, "a/001.png") == files["a/001.png"]
+    assert FolderSource(tmp_path).digest() == digest
+
+
 def test_pipes_and_dangling_links_are_unreadable_and_block_nothing(tmp_path: Path) -> None:
     write_folder(tmp_path, tree("a", "b", count=1))
     os.mkfifo(tmp_path / "a" / "pipe.png")

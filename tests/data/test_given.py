@@ -56,6 +56,15 @@ def test_a_named_file_is_read_whatever_it_is_called(here: Path) -> None:
     assert [read(image) for image in GivenImages(["picture.data"])] == [png(1)]
 
 
+def test_a_named_file_that_comes_in_pieces_is_read_in_full(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(here, {"a.png": png(1)})
+    whole = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: whole(descriptor, min(size, 100)))
+    assert [read(image) for image in GivenImages(["a.png"])] == [png(1)]
+
+
 def test_an_archive_needs_no_class_folders(here: Path) -> None:
     write_zip(here / "flat.zip", {"b.png": png(1), "a.png": png(2), "notes.txt": b""})
     images = list(GivenImages(["flat.zip"]))

@@ -34,7 +34,7 @@ app = typer.Typer(help="Search spaces: those that come with the tool, and your o
 
 REFERENCE = typer.Argument(help="A name, a file such as my_space.py, or MODULE:FUNCTION.", metavar="SPACE")
 SpaceArgument = Annotated[str, REFERENCE]
-ImageSizeOption = Annotated[int, typer.Option(min=1, help="Side of the square images.")]
+ImageSizeOption = Annotated[int, typer.Option(min=8, max=1024, help="Side of the square images.")]
 ClassesOption = Annotated[int, typer.Option(min=2, help="Number of classes.")]
 ChannelsOption = Annotated[int, typer.Option(min=1, help="Channels of the images.")]
 

@@ -47,7 +47,7 @@ def show_start(
     skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
-        **_made_smaller(dataset),
+        **_resized(dataset),
         "space": f"{config.space}, {_extent(space, size)}; "
         f"default model {description.num_params:,} parameters",
         "device": _device(device, description.compute),
@@ -83,17 +83,16 @@ def show_speed(tally: Tally, workers: int, elapsed_s: float) -> None:
         stderr().print(Text(line, "dim"), soft_wrap=True)
 
 
-def _made_smaller(dataset: Dataset) -> dict[str, str]:
-    """A line where images lose pixels to the size that all are trained on with, and how to keep more."""
-    found = dataset.made_smaller()
-    if found is None:
-        return {}
+def _resized(dataset: Dataset) -> dict[str, str]:
+    """A line where images are made smaller or larger to the size that all have, and how to keep more."""
     side, total = dataset.image_shape[0], sum(map(len, dataset.splits.values()))
-    whose = "all" if found.num_images == total else f"{found.num_images:,} of {total:,}"
-    size = f"{found.width}x{found.height}"
-    larger = min(found.width, found.height, PHOTOGRAPHS if side < PHOTOGRAPHS else MAX_SIZE)
-    hint = f"; --image-size {larger} keeps more" if larger > side else ""
-    return {"images": f"{whose} are made smaller, most from {size} to {side}x{side}{hint}"}
+    parts = []
+    for change, found in dataset.resized().items():
+        whose = "all" if found.num_images == total else f"{found.num_images:,} of {total:,}"
+        part = f"{whose} made {change}, most from {found.width}x{found.height} to {side}x{side}"
+        better = min(found.width, found.height, PHOTOGRAPHS if side < PHOTOGRAPHS else MAX_SIZE)
+        parts.append(f"{part}; --image-size {better} keeps more" if better > side else part)
+    return {"images": "; ".join(parts)} if parts else {}
 
 
 def _device(device: str, compute: Compute) -> str:

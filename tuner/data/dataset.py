@@ -30,8 +30,8 @@ _SHOWN_SKIPPED = 3
 
 
 @dataclass(frozen=True)
-class MadeSmaller:
-    """Images whose files are larger, in one direction or both, than the pixels that are kept of them."""
+class Resized:
+    """Images of the splits that were made smaller, or larger, to the size that all have."""
 
     num_images: int
     width: int
@@ -138,16 +138,20 @@ class Dataset:
             for split, indices in self.splits.items()
         }
 
-    def made_smaller(self) -> MadeSmaller | None:
-        """Return which images of the splits lost pixels to the size that all have; None where none did."""
+    def resized(self) -> dict[str, Resized]:
+        """Return the images that lost pixels, "smaller", and that got some, "larger", in a direction or both.
+
+        Only those that exist are in it.
+        """
         records = self.records[np.concatenate(list(self.splits.values()))]
-        sides = np.stack([records["width"], records["height"]], axis=1)
-        sides = sides[(sides > self.image_shape[0]).any(axis=1)]
-        if not len(sides):
-            return None
-        sizes, counts = np.unique(sides, axis=0, return_counts=True)
-        width, height = map(int, sizes[counts.argmax()])
-        return MadeSmaller(len(sides), width, height)
+        sides, side = np.stack([records["width"], records["height"]], axis=1), self.image_shape[0]
+        found = {}
+        for change, changed in (("smaller", sides > side), ("larger", sides < side)):
+            if changed.any():
+                sizes, counts = np.unique(sides[changed.any(axis=1)], axis=0, return_counts=True)
+                width, height = map(int, sizes[counts.argmax()])
+                found[change] = Resized(int(counts.sum()), width, height)
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the arrays that were mapped: NumPy would pickle the pixels themselves."""

@@ -22,6 +22,7 @@ from tuner.data.listing import (
     arrange,
     is_image_path,
     printable,
+    read_file,
 )
 from tuner.errors import DataError
 
@@ -31,7 +32,6 @@ NOT_A_FILE = -1
 # Bytes of so many files, from the middle of each, tell apart what has the same names, sizes and times.
 _SAMPLED_FILES = 32
 _SAMPLE_BYTES = 4096
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,7 @@ def _sample(path: str, size: int) -> bytes:
     if size <= 0:
         return b""
     try:
-        descriptor = os.open(path, _READ_FLAGS)
-        try:
-            os.lseek(descriptor, max(0, (size - _SAMPLE_BYTES) // 2), os.SEEK_SET)
-            return os.read(descriptor, _SAMPLE_BYTES)
-        finally:
-            os.close(descriptor)
+        return read_file(path, _SAMPLE_BYTES, start=max(0, (size - _SAMPLE_BYTES) // 2))
     except OSError:
         return b""
 
@@ -140,10 +135,6 @@ def _read(handle: tuple[str, int]) -> bytes:
     if size > MAX_IMAGE_BYTES:
         raise UnreadableError(f"{size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
     try:
-        descriptor = os.open(path, _READ_FLAGS)  # a file object costs twice as much, once an image
-        try:
-            return os.read(descriptor, size)  # no more, even where the file grew since it was listed
-        finally:
-            os.close(descriptor)
+        return read_file(path, size)  # no more, even where the file grew since it was listed
     except OSError as error:
         raise UnreadableError(error.strerror or "cannot be read") from error

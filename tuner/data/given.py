@@ -20,6 +20,7 @@ from tuner.data.listing import (
     UnreadableError,
     is_image_path,
     printable,
+    read_file,
 )
 from tuner.errors import DataError
 
@@ -30,7 +31,6 @@ _ALLOWED = (
     "Allowed: image files, folders, .zip archives, patterns such as 'photos/**/*.jpg', "
     f"or {STDIN} for paths on standard input, one a line"
 )
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 class GivenImage(NamedTuple):
@@ -208,11 +208,7 @@ def _read(path: str) -> bytes:
             raise UnreadableError("not a regular file")
         if status.st_size > MAX_IMAGE_BYTES:
             raise UnreadableError(f"{status.st_size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
-        descriptor = os.open(path, _READ_FLAGS)
-        try:
-            return os.read(descriptor, status.st_size)
-        finally:
-            os.close(descriptor)
+        return read_file(path, status.st_size)
     except OSError as error:
         raise UnreadableError(error.strerror or "cannot be read") from error
     except ValueError as error:  # a path with a null byte in it

@@ -106,7 +106,7 @@ def begin_run(
             "class_names": list(dataset.class_names),
             "positive_class": dataset.positive_class,
             "image_shape": list(dataset.image_shape),
-            "made_smaller": asdict(smaller) if (smaller := dataset.made_smaller()) else None,
+            "resized": {change: asdict(images) for change, images in dataset.resized().items()},
             "counts": dataset.counts(),
             "skipped": len(dataset.skipped),
         },

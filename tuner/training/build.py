@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from tuner.errors import TunerError
 from tuner.training.task import TrialError
 
 _BUILT_IN = "search_spaces."
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# What Keras and its applications say of images that are too small for a model.
+_TOO_SMALL = re.compile(r"zero or negative|[Nn]egative dimension|at least \d+ ?x ?\d+")
 # So far may probabilities be off, of models that compute in bfloat16: 8 bits of each.
 _ROUNDING = 0.01
 _NOT_THE_USERS = {Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))}
@@ -37,10 +41,20 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     hp = kt.HyperParameters() if hp is None else hp
     hp.values = dict(values)
     num_classes = len(dataset.class_names)
-    with blaming_the_space():
-        model = hypermodel.build(hp)
-        if isinstance(model, keras.Model) and not model.built:
-            model.build((None, *dataset.image_shape))
+    try:
+        with blaming_the_space():
+            model = hypermodel.build(hp)
+            if isinstance(model, keras.Model) and not model.built:
+                model.build((None, *dataset.image_shape))
+    except TrialError as error:
+        if not _TOO_SMALL.search(str(error)):
+            raise
+        height, width, _ = dataset.image_shape
+        raise TrialError(
+            error.reason,
+            f"{error}: the images have {width}x{height} pixels, too few for this model. Try larger ones "
+            "with --image-size.",
+        ) from error
     if not isinstance(model, keras.Model):
         raise TrialError(
             "build", f"build returned {type(model).__name__}, not a keras.Model. End it with `return model`."
@@ -99,9 +113,16 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """The line of an error's text that tells most: the first, or the last where TensorFlow quotes code."""
-    lines = str(error).strip().splitlines() or ["no message"]
-    return lines[-1 if lines[0].startswith("in user code") else 0].strip()
+    """The line of an error's text that tells most: mostly the first.
+
+    It is the second where Keras says first in which layer it was, the last where TensorFlow quotes code.
+    """
+    lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
+    if not lines:
+        return "no message"
+    if lines[0].startswith("Exception encountered when calling") and len(lines) > 1:  # Keras names the layer
+        return lines[1]
+    return lines[-1 if lines[0].startswith("in user code") else 0]
 
 
 def _message(error: Exception) -> str:

@@ -210,7 +210,7 @@ def provenance(contents: Contents) -> dict[str, Facts]:
             "source": config.get("data", data.get("source")),
             "fingerprint": data.get("fingerprint"),
             "images": " x ".join(map(str, shape)) + " pixels" if shape else None,
-            "made smaller": _made_smaller(data.get("made_smaller")),
+            **{f"made {change}": _resized(found) for change, found in data.get("resized", {}).items()},
             "classes": ", ".join(data.get("class_names", ())),
             "positive class": data.get("positive_class"),
             "unreadable": data.get("skipped"),
@@ -236,9 +236,7 @@ def provenance(contents: Contents) -> dict[str, Facts]:
     return {name: _texts(group) for name, group in groups.items()}
 
 
-def _made_smaller(found: Mapping[str, int] | None) -> str | None:
-    if not found:
-        return None
+def _resized(found: Mapping[str, int]) -> str:
     return f"{found['num_images']:,} images, most from {found['width']} x {found['height']} pixels"
 
 
