@@ -25,6 +25,7 @@ def test_a_finished_run_is_told_by_its_winner(tmp_path):
         "accuracy_low_95": 0.85,
         "accuracy_high_95": 0.93,
         "auroc": 0.95,
+        "accuracy_without_seen": None,
         "num_params": 20,
         "model_mib": 0.75,
         "preparation_s": 1.5,
@@ -52,8 +53,8 @@ def test_an_unfinished_run_has_what_there_is_of_its_best_trial(tmp_path):
         3.0,
     )
     assert [name for name in COLUMNS if row[name] is None] == [
-        *("accuracy", "accuracy_low_95", "accuracy_high_95", "auroc", "model_mib"),
-        *("prediction_s", "prediction_images_per_s", "test_images"),
+        *("accuracy", "accuracy_low_95", "accuracy_high_95", "auroc", "accuracy_without_seen"),
+        *("model_mib", "prediction_s", "prediction_images_per_s", "test_images"),
     ]
 
 
@@ -70,7 +71,7 @@ def test_a_run_without_any_trial_has_a_row(tmp_path):
 def test_a_run_begun_before_times_were_taken_lacks_them(tmp_path):
     row = comparison_row(finished_run(tmp_path / "a", {"prediction_s": None}, timings={}))
     missing = ("preparation_s", "loading_s", "prediction_s", "prediction_images_per_s")
-    assert [name for name in COLUMNS if row[name] is None] == list(missing)
+    assert [name for name in COLUMNS if row[name] is None] == ["accuracy_without_seen", *missing]
 
 
 def test_a_run_of_several_classes_has_no_auroc(tmp_path):
@@ -136,3 +137,11 @@ def test_times_on_different_devices_are_said_not_to_compare(tmp_path):
     runs = [finished_run(tmp_path / "a"), finished_run(tmp_path / "b", device="GPU")]
     (caveat,) = caveats(runs)
     assert all(part in caveat for part in ("CPU, 2 cores", "GPU", "times"))
+
+
+def test_copies_of_training_images_in_a_test_split_are_a_caveat_with_the_accuracy_without(tmp_path):
+    without = {"seen": 20, "images": 180, "accuracy": 0.8765, "auroc": None}
+    run = finished_run(tmp_path / "a", {"without_seen": without})
+    assert comparison_row(run)["accuracy_without_seen"] == 0.8765
+    (caveat,) = caveats([run, finished_run(tmp_path / "b")])
+    assert "a (87.65%)" in caveat

@@ -30,7 +30,7 @@ def evaluation_view(evaluation: dict[str, Any], title: str) -> Group:
     if "positive_class" in evaluation:
         headline.append(f" (positive class {evaluation['positive_class']})")
     headline.append(f", {evaluation['images']:,} images")
-    parts: list[RenderableType] = [headline]
+    parts: list[RenderableType] = [headline, *_without_seen(evaluation)]
     if "balanced_accuracy" in evaluation:
         parts += ["", _overall_table(evaluation), *_remarks(evaluation)]
     if "one_vs_rest" in evaluation:
@@ -46,6 +46,22 @@ def evaluation_view(evaluation: dict[str, Any], title: str) -> Group:
         line = Text.assemble((f"At a threshold of {chosen['threshold']:.4f}, {by}", "bold"), text)
         parts += ["", line, "", *_decisions(chosen)]
     return Group(*parts)
+
+
+def _without_seen(evaluation: dict[str, Any]) -> list[Text]:
+    """The headline once more, of the images alone that training did not see; nothing where it saw none."""
+    if not (found := evaluation.get("without_seen")):
+        return []
+    seen, total = found["seen"], evaluation["images"]
+    text = f"{seen:,} of {total:,} images are copies of images of train or validation; "
+    if not found["images"]:
+        return [Text(text + "none is left without them", "yellow")]
+    low, high = found["accuracy_interval_95"]
+    text += f"without them accuracy {found['accuracy']:.2%}  [{low:.2%}, {high:.2%}]"
+    if found["auroc"] is not None:
+        low, high = found["auroc_interval_95"]
+        text += f", AUROC {found['auroc']:.4f} [{low:.4f}, {high:.4f}]"
+    return [Text(text, "yellow")]
 
 
 def figure_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
@@ -82,6 +98,7 @@ def figure_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     add_decisions(evaluation, "0.5" if len(evaluation["class_names"]) == 2 else "highest")
     if chosen := evaluation.get("at_threshold"):
         add_decisions(chosen, f"{chosen['threshold']:g}")
+    add(evaluation.get("without_seen", {}), ("images", "accuracy", "auroc"), at="without seen")
     if found := evaluation.get("comparison"):
         where = {"at": f"against {found['other']}"}
         low, high = found["accuracy_interval_95"]

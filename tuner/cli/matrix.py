@@ -26,7 +26,16 @@ from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE
 from tuner.results.tables import csv_text, write_json
 
 MATRIX_FILE = "matrix.csv"
-MATRIX_COLUMNS = ("model", "data", "trained_on", "split", "images", "seen", *HEADLINE_COLUMNS)
+MATRIX_COLUMNS = (
+    "model",
+    "data",
+    "trained_on",
+    "split",
+    "images",
+    "seen",
+    *HEADLINE_COLUMNS,
+    "accuracy_without_seen",
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class Cell:
             "images": self.evaluation["images"],
             "seen": self.evaluation["seen_in_training"],
             **headline_row(headline(self.evaluation)),
+            "accuracy_without_seen": self.evaluation.get("without_seen", {}).get("accuracy"),
         }
 
 

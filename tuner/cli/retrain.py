@@ -30,6 +30,7 @@ from tuner.training.checkpoint import read_history
 from tuner.training.task import EpochDone, StepsDone
 
 HEADINGS = {
+    "accuracy_without_seen": "no copies",
     "balanced_accuracy": "balanced",
     "auroc": "AUROC",
     "average_precision": "AP",

@@ -48,6 +48,7 @@ def show_start(
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
         **_resized(dataset),
+        **_copies(dataset),
         "space": f"{config.space}, {_extent(space, size)}; "
         f"default model {description.num_params:,} parameters",
         "device": _device(device, description.compute),
@@ -93,6 +94,18 @@ def _resized(dataset: Dataset) -> dict[str, str]:
         better = min(found.width, found.height, PHOTOGRAPHS if side < PHOTOGRAPHS else MAX_SIZE)
         parts.append(f"{part}; --image-size {better} keeps more" if better > side else part)
     return {"images": "; ".join(parts)} if parts else {}
+
+
+def _copies(dataset: Dataset) -> dict[str, str]:
+    """A line where the test split holds images that training sees; none where it does not."""
+    test = dataset.splits["test"]
+    seen = int(dataset.seen_in_training(test).sum())
+    if not seen:
+        return {}
+    return {
+        "copies": f"{seen:,} of {len(test):,} test images have the same pixels as an image of train or "
+        "validation; test figures are given without them too"
+    }
 
 
 def _device(device: str, compute: Compute) -> str:

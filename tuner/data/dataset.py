@@ -138,6 +138,16 @@ class Dataset:
             for split, indices in self.splits.items()
         }
 
+    def seen_in_training(self, indices: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Tell of each of these images whether training or its choices (epochs, configurations) see it.
+
+        An exact copy of such an image counts, whatever its split. Pixels are compared in the size that all
+        have. Shapes (m,).
+        """
+        hashes = self.records["pixel_hash"]
+        used = np.concatenate([found for split, found in self.splits.items() if split != "test"])
+        return np.isin(hashes[indices], hashes[used])
+
     def resized(self) -> dict[str, Resized]:
         """Return the images that lost pixels, "smaller", and that got some, "larger", in a direction or both.
 

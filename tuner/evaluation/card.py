@@ -159,6 +159,9 @@ def _figures(model: RunModel) -> str:
             rows.append((name, f"{values[key]:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"))
 
     add("accuracy", evaluation, "accuracy")
+    unseen = evaluation.get("without_seen", {})
+    add("accuracy without copies of training images", unseen, "accuracy")
+    add("AUROC without copies of training images", unseen, "auroc")
     add("balanced accuracy", evaluation, "balanced_accuracy")
     add("AUROC", evaluation, "auroc")
     add("mean AUROC, one class against the rest", evaluation.get("macro", {}), "auroc")
@@ -179,6 +182,8 @@ def _figures(model: RunModel) -> str:
         if model.is_ensemble
         else "which had no say in any choice"
     )
+    if unseen:
+        about += f" Of the images {unseen['seen']:,} are exact copies of images of train or validation."
     return (
         f"On {evaluation['images']:,} images of the test split, {untouched}.{about}\n\n"
         + _table(("figure", "value", "95 % interval"), rows)

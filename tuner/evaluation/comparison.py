@@ -27,6 +27,7 @@ COLUMNS = (
     "accuracy_low_95",
     "accuracy_high_95",
     "auroc",
+    "accuracy_without_seen",
     "num_params",
     "model_mib",
     "preparation_s",
@@ -82,7 +83,8 @@ def comparison_row(run: RunView) -> dict[str, Any]:
     """Return the COLUMNS of a run; what it has not come to, or was begun too early to record, is None.
 
     Figures of a model are those of the evaluated winner, before there is one those of the best trial so far.
-    `model_mib` is the size of its file; accuracy and AUROC are on the test split, with Wilson's interval.
+    `model_mib` is the size of its file; accuracy and AUROC are on the test split, with Wilson's interval;
+    `accuracy_without_seen` is on those of its images that training did not see, None where it saw none.
     `preparation_s` went into decoding images, or mapping what was decoded before; `loading_s` into starting
     workers, Keras and the space; `training_s` into the winner; `search_training_s` into all trials, on all
     workers together; `prediction_s` into the test split, with the model loaded. An epoch that was taken from
@@ -105,6 +107,7 @@ def comparison_row(run: RunView) -> dict[str, Any]:
         "accuracy_low_95": low,
         "accuracy_high_95": high,
         "auroc": evaluation.get("auroc"),
+        "accuracy_without_seen": evaluation.get("without_seen", {}).get("accuracy"),
         "num_params": trial.num_params if trial else None,
         "model_mib": model.stat().st_size / 2**20 if evaluation and model.is_file() else None,
         "preparation_s": timings.get("preparation_s"),
@@ -178,6 +181,13 @@ def caveats(runs: Sequence[RunView]) -> list[str]:
             f"evaluated on different test images than {evaluated[0].run_id}: {', '.join(others)}; "
             "accuracies are not comparable"
         )
+    without = [
+        f"{row['run_id']} ({row['accuracy_without_seen']:.2%})"
+        for row in map(comparison_row, evaluated)
+        if row["accuracy_without_seen"] is not None
+    ]
+    if without:
+        found.append("tested on copies of training images too; accuracy without them: " + ", ".join(without))
     reused = {run.run_id: sum(trial.known_epochs for trial in run.trials) for run in runs}
     if any(reused.values()):
         found.append(

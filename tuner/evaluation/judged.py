@@ -35,7 +35,9 @@ class Judged:
     def evaluation(self) -> dict[str, Any]:
         """Return what evaluation.json holds."""
         found = self.predictions
-        figures = evaluate(found.labels, found.probabilities, found.class_names, self.positive, self.chosen)
+        figures = evaluate(
+            found.labels, found.probabilities, found.class_names, self.positive, self.chosen, found.seen
+        )
         return {**self.facts, **figures}
 
     def at(self, threshold: float | None, positive: str | None) -> Judged:

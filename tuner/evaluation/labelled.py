@@ -47,13 +47,12 @@ class LabelledImages:
         """
         if not self.own:
             return None
-        splits, hashes = self.dataset.splits, self.dataset.records["pixel_hash"]
-        used = np.concatenate([splits["train"], splits["validation"]])
-        return int(np.isin(hashes[self.indices], hashes[used]).sum())
+        return int(self.dataset.seen_in_training(self.indices).sum())
 
     def predictions(self, probabilities: np.ndarray) -> Predictions:
         """Put probabilities, in the order of `indices`, together with what the images are."""
-        return Predictions(self.paths, self.labels, self.class_names, probabilities)
+        seen = self.dataset.seen_in_training(self.indices) if self.own else None
+        return Predictions(self.paths, self.labels, self.class_names, probabilities, seen)
 
 
 def labelled_images(

@@ -13,6 +13,7 @@ from tuner.evaluation.calibration import (
     predicted_classes,
     reliability,
 )
+from tuner.evaluation.headline import headline
 from tuner.evaluation.intervals import macro_auroc_interval, wilson_interval
 from tuner.evaluation.ranking import ranking_figures
 from tuner.evaluation.thresholds import NOTHING_CHOSEN, Chosen
@@ -24,6 +25,7 @@ def evaluate(
     class_names: tuple[str, ...],
     positive: str | None,
     chosen: Chosen = NOTHING_CHOSEN,
+    seen: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return what evaluation.json holds for labels (n,) and class probabilities (n, num_classes).
 
@@ -33,6 +35,9 @@ def evaluate(
     positive class, what depends on the order of the images (AUROC and the like) is about that; without one,
     or of more than two classes, it is under `one_vs_rest`, about each class against all others, and under
     `macro`, the mean of these. A threshold is for two classes only.
+
+    Where training saw some of the images, of which `seen` (n,) tells, accuracy and AUROC of the others are
+    under `without_seen`: the figures at the top are of all and may be too good.
 
     Of a class without images recall, F1 and the figures of its ranking are None, and all means are over the
     others, so that they do not depend on classes that were not looked at.
@@ -65,6 +70,12 @@ def evaluate(
             "temperature": chosen.temperature,
             **_probability_figures(labels, mended),
         }
+    if seen is not None and seen.any():
+        others = ~seen
+        result["without_seen"] = {"seen": int(seen.sum()), "images": int(others.sum())}
+        if others.any():
+            unseen = evaluate(labels[others], probabilities[others], class_names, positive)
+            result["without_seen"] |= headline(unseen)
     return result
 
 

@@ -16,6 +16,7 @@ from tuner.files import replace_text
 from tuner.results.tables import csv_text
 
 PREFIX = "p."
+SEEN = "seen_in_training"
 # Probabilities that somebody rounded to three digits still pass.
 _SUM_TOLERANCE = 0.005
 
@@ -34,6 +35,8 @@ class Predictions:
     class_names: tuple[str, ...]
     probabilities: np.ndarray
     """Of shape (n, num_classes)."""
+    seen: np.ndarray | None = None
+    """Whether training saw each image or an exact copy of it, of shape (n,), boolean; None: not known."""
 
     def __post_init__(self) -> None:
         if broken := int((~np.isfinite(self.probabilities)).any(axis=1).sum()):
@@ -52,13 +55,17 @@ def split_predictions(dataset: Dataset, split: str, probabilities: np.ndarray) -
     """Put probabilities of the images of a split, in its order, together with what these are."""
     indices = dataset.splits[split]
     paths = tuple(dataset.paths[index] for index in indices)
-    return Predictions(paths, dataset.labels[indices], dataset.class_names, probabilities)
+    seen = dataset.seen_in_training(indices) if split == "test" else None
+    return Predictions(paths, dataset.labels[indices], dataset.class_names, probabilities, seen)
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Write predictions.csv: path, label, predicted class, and the probability of each class as p.<name>."""
-    names = predictions.class_names
-    rows = [
+    """Write predictions.csv: path, label, predicted class, and the probability of each class as p.<name>.
+
+    Where training saw some of the images, a last column says of each whether it did, 1 or 0.
+    """
+    names, seen = predictions.class_names, predictions.seen
+    rows: list[dict[str, str | int | float]] = [
         {
             "path": image,
             "label": names[label],
@@ -73,7 +80,12 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
             strict=True,
         )
     ]
-    replace_text(path, csv_text(["path", "label", "predicted", *(PREFIX + name for name in names)], rows))
+    columns = ["path", "label", "predicted", *(PREFIX + name for name in names)]
+    if seen is not None and seen.any():
+        columns.append(SEEN)
+        for row, was_seen in zip(rows, seen, strict=True):
+            row[SEEN] = int(was_seen)
+    replace_text(path, csv_text(columns, rows))
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -107,7 +119,8 @@ def read_predictions(path: Path) -> Predictions:
             raise UsageError(f"{where}: label '{row['label']}' is none of the classes {', '.join(names)}.")
         labels[number] = names.index(row["label"])
         probabilities[number] = _row_probabilities([row[PREFIX + name] for name in names], where)
-    return Predictions(tuple(row["path"] for row in rows), labels, names, probabilities)
+    seen = np.array([row[SEEN] == "1" for row in rows]) if SEEN in columns else None
+    return Predictions(tuple(row["path"] for row in rows), labels, names, probabilities, seen)
 
 
 def _row_probabilities(texts: list[str | None], where: str) -> list[float]:

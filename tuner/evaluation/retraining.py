@@ -236,7 +236,7 @@ def _measure(run: RunView, dataset: Dataset, each: SeededTrial, answer: ModelDon
         "epochs": each.epochs,
         "trained_on": {"splits": list(SPLITS), "images": len(dataset.splits["train"])},
         "split": "test",
-        **evaluate(test.labels, test.probabilities, dataset.class_names, dataset.positive_class),
+        **evaluate(test.labels, test.probabilities, test.class_names, dataset.positive_class, seen=test.seen),
         "duration_s": sum(epoch.duration_s for epoch in read_history(each.checkpoint)),
         "prediction_s": answer.prediction_s,
     }

@@ -66,7 +66,11 @@ def model_facts(model: RunModel, chosen: Chosen | None = None) -> dict[str, Any]
         "input": f"raw pixels 0..255, shape (batch, {', '.join(map(str, data['image_shape']))})",
         "trained_on": dataclasses.asdict(known),
         "objective": run.facts["objective"],
-        "test": {key: evaluation[key] for key in ("accuracy", "accuracy_interval_95", "images")},
+        "test": {
+            key: evaluation[key]
+            for key in ("accuracy", "accuracy_interval_95", "images", "without_seen")
+            if key in evaluation
+        },
     }
 
 

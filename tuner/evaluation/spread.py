@@ -8,6 +8,7 @@ from typing import Any
 
 FIGURES = {
     "accuracy": "accuracy",
+    "accuracy_without_seen": "accuracy without copies",
     "balanced_accuracy": "balanced accuracy",
     "auroc": "AUROC",
     "average_precision": "average precision",
@@ -24,7 +25,8 @@ def main_figures(evaluation: dict[str, Any]) -> dict[str, float | None]:
 
     What such a split does not have, AUROC of a single class for one, is None.
     """
-    means = evaluation.get("macro", {})
+    unseen = evaluation.get("without_seen", {})
+    means = {**evaluation.get("macro", {}), "accuracy_without_seen": unseen.get("accuracy")}
     return {name: evaluation.get(name, means.get(name)) for name in FIGURES}
 
 

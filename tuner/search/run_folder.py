@@ -109,6 +109,7 @@ def begin_run(
             "resized": {change: asdict(images) for change, images in dataset.resized().items()},
             "counts": dataset.counts(),
             "skipped": len(dataset.skipped),
+            "seen_test_images": int(dataset.seen_in_training(dataset.splits["test"]).sum()),
         },
         "backend": ready.backend,
         "device": ready.device,

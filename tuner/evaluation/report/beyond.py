@@ -11,7 +11,7 @@ from tuner.errors import StorageError
 from tuner.evaluation.ensemble import ensemble_before
 from tuner.evaluation.report.figures import FigureTable, interval, number, percent
 from tuner.evaluation.significance import p_text
-from tuner.evaluation.spread import FIGURES
+from tuner.evaluation.spread import FIGURES, main_figures
 from tuner.results.query import RunView
 from tuner.results.schema import ENSEMBLE_PREFIX, RETRAINED, SUMMARY_FILE
 
@@ -81,9 +81,9 @@ def read_ensembles(run: RunView, evaluation: Mapping[str, Any]) -> EnsembleView 
             ) from None
     if not conclusions:
         return None
-    return EnsembleView(
-        FigureTable(("accuracy", "95 %", "AUROC", "McNemar"), tuple(rows)), tuple(conclusions)
-    )
+    without = ("without copies",) if "without_seen" in evaluation else ()
+    columns = ("accuracy", "95 %", "AUROC", *without, "McNemar")
+    return EnsembleView(FigureTable(columns, tuple(rows)), tuple(conclusions))
 
 
 def _retrained(trial: Mapping[str, Any], images: int, evaluation: Mapping[str, Any]) -> RetrainedView:
@@ -91,7 +91,7 @@ def _retrained(trial: Mapping[str, Any], images: int, evaluation: Mapping[str, A
     columns, searched = ["mean", "std dev", "least", "most"], {}
     if trial["trial_id"] == evaluation.get("trial_id"):
         columns.append("in the search")
-        searched = {**evaluation.get("macro", {}), **evaluation}
+        searched = main_figures(dict(evaluation))
     rows = [
         (
             FIGURES[name],
@@ -113,9 +113,11 @@ def _retrained(trial: Mapping[str, Any], images: int, evaluation: Mapping[str, A
 
 
 def _cells(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
+    unseen = evaluation.get("without_seen")
     area = evaluation.get("auroc", evaluation.get("macro", {}).get("auroc"))
     return (
         percent(evaluation["accuracy"]),
         interval(evaluation.get("accuracy_interval_95"), "{:.1%}"),
         number(area),
+        *([percent(unseen.get("accuracy"))] if unseen else []),
     )

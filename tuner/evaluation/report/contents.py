@@ -180,7 +180,12 @@ def read_contents(run: RunView) -> Contents:
         names, positive = predictions.class_names, saved.get("positive_class")
         # An older run knows fewer figures than its predictions tell.
         saved |= evaluate(
-            predictions.labels, predictions.probabilities, names, positive, chosen_before(saved)
+            predictions.labels,
+            predictions.probabilities,
+            names,
+            positive,
+            chosen_before(saved),
+            predictions.seen,
         )
         roc = roc_curves(predictions, saved)
     config = run.path / CONFIG_FILE
@@ -210,6 +215,7 @@ def provenance(contents: Contents) -> dict[str, Facts]:
             "source": config.get("data", data.get("source")),
             "fingerprint": data.get("fingerprint"),
             "images": " x ".join(map(str, shape)) + " pixels" if shape else None,
+            "test images seen in training": data.get("seen_test_images") or None,
             **{f"made {change}": _resized(found) for change, found in data.get("resized", {}).items()},
             "classes": ", ".join(data.get("class_names", ())),
             "positive class": data.get("positive_class"),

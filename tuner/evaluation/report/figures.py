@@ -44,6 +44,15 @@ def headline(evaluation: dict[str, Any]) -> list[Figure]:
             f"{evaluation['images']:,} test images",
         )
     ]
+    if unseen := evaluation.get("without_seen"):
+        found.append(
+            Figure(
+                "Accuracy without copies",
+                percent(unseen.get("accuracy")),
+                interval(unseen.get("accuracy_interval_95"), "{:.2%}"),
+                f"{unseen['images']:,} test images; the others are in train or validation too",
+            )
+        )
     positive, macro = evaluation.get("positive_class"), evaluation.get("macro", {})
     if evaluation.get("auroc") is not None:
         bounds = interval(evaluation.get("auroc_interval_95"), "{:.4f}")
