@@ -274,3 +274,23 @@ def test_calibrated_without_an_export_is_refused(tuner: Run):
     result = tuner("best", "--calibrated")
     assert result.code == 2
     assert "--export model.keras" in result.stderr
+
+
+@pytest.mark.parametrize("written", [None, {"temperature": 19.9999}], ids=["null", "the bound"])
+def test_a_temperature_that_was_not_found_is_left_out_of_every_export(tuner: Run, work, images, written):
+    path = work / "results/first/best/evaluation.json"
+    evaluation = json.loads(path.read_text())
+    if written is not None:
+        written = evaluation["calibrated"] | written
+    path.write_text(json.dumps(evaluation | {"calibrated": written}))
+    refused = tuner("best", "--export", "model.keras", "--calibrated")
+    assert refused.code == 2
+    assert all(word in refused.stderr for word in ("20", "--calibrated"))
+    assert left(work) == set()
+    assert tuner("best", "--export", "model.keras").code == 0
+    assert json.loads((work / "model.json").read_text())["temperature"] is None
+    assert "did not converge" in (work / "model.md").read_text("utf-8")
+    shown = tuner("evaluate", "model.keras", "--data", images, "--format", "json")
+    assert json.loads(shown.stdout)["calibrated"] is None
+    picture = next(Path(images).rglob("*.png"))
+    assert tuner("predict", "model.keras", picture, "--calibrated").code == 2

@@ -95,15 +95,28 @@ def test_images_that_are_all_right_say_nothing_about_the_temperature():
     assert fit_temperature(np.array([0, 1, 1]), columns(0.1, 0.9, 0.6)) == 1.0
 
 
-def test_a_model_that_is_mostly_wrong_gets_the_highest_temperature_and_no_more():
-    labels = np.array([0, 1] * 50)
-    wrong = columns(*[0.9, 0.1] * 50)
-    assert fit_temperature(labels, wrong) == pytest.approx(TEMPERATURES[1], rel=1e-3)
+@pytest.mark.parametrize(
+    ("labels", "of_second"),
+    [
+        pytest.param([0, 1] * 50, [0.9, 0.1] * 50, id="all wrong, the hotter the better"),
+        pytest.param([0, 0, 0, 1] * 25, [0.9, 0.9, 0.1, 0.1] * 25, id="mostly wrong"),
+        pytest.param([0, 1] * 50, [0.5] * 100, id="knows nothing, all temperatures are alike"),
+        pytest.param([0, 1, 0, 1] * 25, [0.499, 0.501] * 49 + [0.499, 0.499], id="colder than the bound"),
+    ],
+)
+def test_a_fit_that_ends_at_a_bound_has_no_temperature(labels, of_second):
+    assert fit_temperature(np.array(labels), columns(*of_second)) is None
+
+
+def test_a_temperature_near_a_bound_is_one():
+    labels, probabilities = drawn(0.06)
+    assert fit_temperature(labels, probabilities) == pytest.approx(0.06, rel=0.05)
 
 
 def test_probabilities_of_zero_and_one_do_no_harm():
-    labels = np.array([0, 1, 1])
-    temperature = fit_temperature(labels, columns(0.0, 1.0, 0.0))
+    labels = np.array([0, 1, 1, 1])
+    temperature = fit_temperature(labels, columns(0.0, 1.0, 0.0, 1.0))
+    assert temperature is not None
     assert np.isfinite(temperature)
     assert np.isfinite(at_temperature(columns(0.0, 1.0), temperature)).all()
 

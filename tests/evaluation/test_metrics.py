@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from tuner.evaluation.calibration import predicted_classes
+from tuner.evaluation.calibration import TEMPERATURES, predicted_classes
 from tuner.evaluation.headline import headline
 from tuner.evaluation.metrics import chosen_before, evaluate
-from tuner.evaluation.thresholds import Chosen
+from tuner.evaluation.thresholds import Chosen, choose_on_validation
 
 NAMES = ("FAKE", "REAL")
 
@@ -217,3 +217,22 @@ def test_figures_are_plain_numbers_that_json_holds():
 
     found = evaluate(np.array([0, 1]), columns(0.1, 0.9), NAMES, "FAKE", Chosen(0.4, 1.2))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_where_the_fit_of_the_temperature_did_not_converge_nothing_is_calibrated():
+    labels, probabilities = np.array([0, 1, 1]), columns(0.2, 0.9, 0.4)
+    chosen = choose_on_validation(np.array([0, 1]), columns(0.9, 0.1), 1)
+    found = evaluate(labels, probabilities, NAMES, "FAKE", chosen)
+    assert found["calibrated"] is None
+    assert chosen_before(found) == chosen
+    assert (chosen.temperature, chosen.converged) == (None, False)
+
+
+@pytest.mark.parametrize("bound", TEMPERATURES)
+def test_a_bound_that_an_earlier_version_wrote_down_is_no_temperature(bound):
+    before = chosen_before({"calibrated": {"temperature": bound * (1 + 1e-6)}})
+    assert (before.temperature, before.converged) == (None, False)
+
+
+def test_a_run_from_before_temperatures_has_none_that_failed():
+    assert chosen_before({}) == Chosen()

@@ -76,6 +76,15 @@ def test_figures_that_an_older_run_lacks_come_from_its_predictions(tmp_path: Pat
     assert "at_threshold" not in read
 
 
+def test_a_temperature_that_was_not_found_is_told_beside_the_calibration_error(tmp_path: Path) -> None:
+    run = reported_run(tmp_path / "r")
+    path = run.path / BEST / EVALUATION_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"calibrated": None}))
+    made = page(run)
+    assert "did not converge" in made.text
+    assert "at temperature 1.5" not in made.text
+
+
 def test_without_predictions_there_are_no_curves_but_the_figures_stay(tmp_path: Path) -> None:
     run = reported_run(tmp_path / "r")
     (run.path / BEST / PREDICTIONS_FILE).unlink()

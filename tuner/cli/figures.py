@@ -8,6 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tuner.evaluation.calibration import NOT_CONVERGED
+from tuner.evaluation.metrics import chosen_before
+
 FIGURE_COLUMNS = ("figure", "class", "at", "value", "low_95", "high_95")
 
 
@@ -148,12 +151,16 @@ def _remarks(evaluation: dict[str, Any]) -> list[Text]:
     """What a figure rests on, where it is less than a reader would think."""
     points = evaluation.get("tpr_at_fpr") or ()
     none = [f"{point['fpr']:.1%}" for point in points if point["false_positives"] == 0]
+    remarks = []
+    if not chosen_before(evaluation).converged:
+        remarks.append(Text(NOT_CONVERGED.capitalize(), "dim"))
     if not none:
-        return []
+        return remarks
     names, row = evaluation["class_names"], evaluation["confusion_matrix"]
     negatives = sum(sum(row[i]) for i, name in enumerate(names) if name != evaluation["positive_class"])
     rates = " and ".join(none)
-    return [Text(f"{rates} of {negatives:,} negatives is less than one: TPR with no false positive", "dim")]
+    text = f"{rates} of {negatives:,} negatives is less than one: TPR with no false positive"
+    return [*remarks, Text(text, "dim")]
 
 
 def _one_vs_rest_table(evaluation: dict[str, Any]) -> Table:

@@ -12,6 +12,11 @@ NUM_BINS = 15
 TEMPERATURES = (0.05, 20.0)
 """Lowest and highest temperature that is fitted."""
 
+NOT_CONVERGED = (
+    "calibration did not converge on the validation images: "
+    f"no temperature between {TEMPERATURES[0]:g} and {TEMPERATURES[1]:g} has the smallest log loss"
+)
+
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 """What a probability of zero counts as where its logarithm is taken, as in scikit-learn: the least that a
 float64 knows beside 1."""
@@ -77,11 +82,12 @@ def calibration_error(points: list[dict[str, Any]]) -> float:
     )
 
 
-def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the temperature, within TEMPERATURES, that makes the log loss on these images smallest.
+def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Return the temperature within TEMPERATURES that makes the log loss on these images smallest.
 
-    To be called with validation images. Where all of them are right the loss falls for ever with the
-    temperature, and says nothing about it: it stays 1.
+    To be called with validation images. None where no temperature inside the bounds is better than both
+    bounds: the fit does not converge, as with a model that knows nothing. Where all images are right the loss
+    falls for ever with the temperature, and says nothing about it: it stays 1.
 
     Args:
         labels: Class indices of shape (n,).
@@ -97,15 +103,21 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
     def loss(log_temperature: float) -> float:
         scaled = logs / np.exp(log_temperature)
-        highest = scaled.max(axis=1)
-        totals = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
+        most = scaled.max(axis=1)
+        totals = most + np.log(np.exp(scaled - most[:, None]).sum(axis=1))
         return float((totals - scaled[np.arange(len(labels)), labels]).mean())
 
     # Convex in 1 / temperature, so with one minimum on any scale.
-    found = minimize_scalar(
-        loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-6}
-    )
+    lowest, highest = (float(bound) for bound in np.log(TEMPERATURES))
+    found = minimize_scalar(loss, bounds=(lowest, highest), method="bounded", options={"xatol": 1e-6})
+    if not found.fun < min(loss(lowest), loss(highest)):
+        return None
     return float(np.exp(found.x))
+
+
+def at_bound(temperature: float) -> bool:
+    """Whether a temperature is where a search within TEMPERATURES ends that does not converge."""
+    return bool(np.isclose(temperature, TEMPERATURES, rtol=1e-3).any())
 
 
 def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import UsageError
+from tuner.evaluation.calibration import NOT_CONVERGED
 from tuner.evaluation.export import Export
+from tuner.evaluation.metrics import chosen_before
 from tuner.evaluation.run_model import RunModel
 from tuner.evaluation.runtimes import beside, model_format, read_facts
 from tuner.evaluation.spread import FIGURES
@@ -169,7 +171,7 @@ def _figures(model: RunModel) -> str:
         add(name, evaluation, key)
     for key, name in (("log_loss", "log loss"), ("brier", "Brier score"), ("ece", "ECE")):
         add(name, evaluation, key)
-        add(f"{name}, calibrated", evaluation.get("calibrated", {}), key)
+        add(f"{name}, calibrated", evaluation.get("calibrated") or {}, key)
     if at := evaluation.get("at_threshold"):
         add(f"accuracy at a threshold of {at['threshold']:.4f}", at, "accuracy")
     for name, figures in evaluation["classes"].items():
@@ -187,6 +189,7 @@ def _figures(model: RunModel) -> str:
     return (
         f"On {evaluation['images']:,} images of the test split, {untouched}.{about}\n\n"
         + _table(("figure", "value", "95 % interval"), rows)
+        + ("" if chosen_before(evaluation).converged else f"\n\n{NOT_CONVERGED.capitalize()}.")
         + _against_others(model)
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, TunerError, UsageError
-from tuner.evaluation.calibration import at_temperature
+from tuner.evaluation.calibration import NOT_CONVERGED, at_temperature
 from tuner.evaluation.conversion import (
     calibrate,
     calibrated_probabilities,
@@ -92,6 +92,7 @@ def export(model: RunModel, target: str, form: Format, calibrated: bool, dataset
         dataset: The data of the run; None makes a plain copy, for .keras only, and compares nothing.
 
     Raises:
+        UsageError: it is to be calibrated, and has no temperature.
         TunerError: the run has lost the model, the format cannot hold it, or its probabilities differ by more
             than MAX_DIFFERENCE. Nothing is left behind.
         StorageError: the file cannot be written.
@@ -200,14 +201,18 @@ def _baked(chosen: Chosen, model: Any, dataset: Dataset, positive: str | None) -
 
     In a run from before temperatures were chosen, it is chosen now. The threshold moves along, so that the
     same images are above it.
+
+    Raises:
+        UsageError: no temperature was found.
     """
-    if chosen.temperature is None:
+    if chosen.temperature is None and chosen.converged:
         validation = dataset.splits["validation"]
         column = None if positive is None else dataset.class_names.index(positive)
         found = keras_probabilities(model, dataset.images, validation)
         chosen = choose_on_validation(dataset.labels[validation], found, column)
     temperature = chosen.temperature
-    assert temperature is not None
+    if temperature is None:
+        raise UsageError(f"{NOT_CONVERGED}. Leave out --calibrated.")
     threshold = chosen.threshold
     if threshold is not None:
         threshold = float(at_temperature(np.array([[1 - threshold, threshold]]), temperature)[0, 1])

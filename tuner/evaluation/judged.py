@@ -80,7 +80,12 @@ def judge(model: TrainedModel, images: LabelledImages) -> Judged:
     head: dict[str, Any] = {"model": facts.name}
     known = facts.trained_on
     unseen = images.own and known is not None and not known.with_validation
-    if chosen.temperature is None and unseen and dataset.class_names == facts.class_names:
+    if (
+        chosen.temperature is None
+        and chosen.converged
+        and unseen
+        and dataset.class_names == facts.class_names
+    ):
         validation = dataset.splits["validation"]
         column = None if positive is None else facts.class_names.index(positive)
         chosen = choose_on_validation(

@@ -8,6 +8,7 @@ import numpy as np
 
 from tuner.evaluation.calibration import (
     LEAST_PROBABILITY,
+    at_bound,
     at_temperature,
     calibration_error,
     predicted_classes,
@@ -30,7 +31,8 @@ def evaluate(
     """Return what evaluation.json holds for labels (n,) and class probabilities (n, num_classes).
 
     Figures at the top are those of the most probable class: of two classes, at a threshold of 0.5. Those
-    under `at_threshold` and `calibrated` are at the threshold and temperature chosen on other images.
+    under `at_threshold` and `calibrated` are at the threshold and temperature chosen on other images; where
+    the fit of the temperature did not converge, `calibrated` is None.
     Rows of a confusion matrix are true classes, columns predicted ones, in the order of `class_names`. With a
     positive class, what depends on the order of the images (AUROC and the like) is about that; without one,
     or of more than two classes, it is under `one_vs_rest`, about each class against all others, and under
@@ -70,6 +72,8 @@ def evaluate(
             "temperature": chosen.temperature,
             **_probability_figures(labels, mended),
         }
+    elif not chosen.converged:
+        result["calibrated"] = None
     if seen is not None and seen.any():
         others = ~seen
         result["without_seen"] = {"seen": int(seen.sum()), "images": int(others.sum())}
@@ -82,10 +86,15 @@ def evaluate(
 def chosen_before(evaluation: dict[str, Any]) -> Chosen:
     """Return what was chosen on validation images for an evaluation, as `evaluate` wrote it down."""
     at_threshold = evaluation.get("at_threshold", {})
+    calibrated = evaluation.get("calibrated", {})
+    temperature = None if calibrated is None else calibrated.get("temperature")
+    # Earlier versions wrote the bound down as if it had been found.
+    converged = calibrated is not None and not (temperature is not None and at_bound(temperature))
     return Chosen(
         at_threshold.get("threshold"),
-        evaluation.get("calibrated", {}).get("temperature"),
+        temperature if converged else None,
         at_threshold.get("source", "validation"),
+        converged,
     )
 
 

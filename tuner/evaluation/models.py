@@ -184,7 +184,11 @@ def _exported(path: Path, described: Path) -> ModelFacts:
             path,
             names,
             values.get("positive_class"),
-            Chosen(values.get("threshold"), values.get("temperature")),
+            Chosen(
+                values.get("threshold"),
+                values.get("temperature"),
+                converged=values.get("temperature_converged", True),
+            ),
             TrainedOn(
                 known["fingerprint"],
                 known["seed"],

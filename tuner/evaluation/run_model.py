@@ -62,6 +62,7 @@ def model_facts(model: RunModel, chosen: Chosen | None = None) -> dict[str, Any]
         # for more classes.
         "threshold": chosen.threshold,
         "temperature": chosen.temperature,
+        "temperature_converged": chosen.converged,
         "image_shape": data["image_shape"],
         "input": f"raw pixels 0..255, shape (batch, {', '.join(map(str, data['image_shape']))})",
         "trained_on": dataclasses.asdict(known),

@@ -15,12 +15,14 @@ DEFAULT_THRESHOLD = 0.5
 class Chosen:
     """A threshold on the probability of the positive class, and the temperature; None where there is none.
 
-    `source` says who chose: "validation", or "given" by the user.
+    `source` says who chose the threshold: "validation", or "given" by the user. `converged` is False where a
+    temperature was looked for, and none within its bounds is the best.
     """
 
     threshold: float | None = None
     temperature: float | None = None
     source: str = "validation"
+    converged: bool = True
 
 
 NOTHING_CHOSEN = Chosen()
@@ -38,7 +40,8 @@ def choose_on_validation(labels: np.ndarray, probabilities: np.ndarray, positive
     threshold = None
     if positive is not None and probabilities.shape[1] == 2:
         threshold = choose_threshold(labels == positive, probabilities[:, positive])
-    return Chosen(threshold, fit_temperature(labels, probabilities))
+    temperature = fit_temperature(labels, probabilities)
+    return Chosen(threshold, temperature, converged=temperature is not None)
 
 
 def choose_threshold(positives: np.ndarray, scores: np.ndarray) -> float:

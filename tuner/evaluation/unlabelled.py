@@ -13,7 +13,7 @@ from tuner.data.decoding import Format
 from tuner.data.given import GivenImage
 from tuner.data.stream import DecodedImages, decode_stream
 from tuner.errors import UsageError
-from tuner.evaluation.calibration import at_temperature, predicted_classes
+from tuner.evaluation.calibration import NOT_CONVERGED, at_temperature, predicted_classes
 from tuner.evaluation.judged import positive_class
 from tuner.evaluation.models import ModelFacts, TrainedModel
 
@@ -72,6 +72,8 @@ def decision_rule(facts: ModelFacts, threshold: float | None = None, calibrated:
     """
     names, chosen = facts.class_names, facts.chosen
     temperature = chosen.temperature if calibrated else None
+    if calibrated and not chosen.converged:
+        raise UsageError(f"'{facts.name}': {NOT_CONVERGED}. Leave out --calibrated.")
     if calibrated and temperature is None:
         raise UsageError(
             f"'{facts.name}' has no temperature to calibrate with. Needed: a run, or a model exported from "

@@ -16,7 +16,7 @@ def code_hashes() -> dict[str, str]:
     """Return a hash of each loaded Python file that belongs to no installed package, by its name.
 
     These are a user's space and what it imports, and the search spaces that come with the program, wherever
-    they are installed. Files of one name have one hash, and so has the rest of the program where it is edited.
+    they are installed. Files of one name have one hash, and so has the rest of a program that is edited.
     """
     hashers: dict[str, Any] = {}
     for name, module in sorted(sys.modules.items()):

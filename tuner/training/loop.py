@@ -89,7 +89,7 @@ class KerasLoop:
         self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         self._make = batches.make
         self._normalizations = normalizations(model)
-        if model.optimizer is not None:
+        if getattr(model, "optimizer", None) is not None:  # a model that was never compiled has none
             # `fit` ends with the averages of `use_ema` in place of the weights; here the training goes on.
             model.optimizer.finalize_variable_values = lambda *_: None
 

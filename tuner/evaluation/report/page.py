@@ -18,6 +18,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from tuner import __version__
+from tuner.evaluation.calibration import NOT_CONVERGED
 from tuner.evaluation.explain import Example
 from tuner.evaluation.importance import SCORE, TARGETS
 from tuner.evaluation.levels import value_text
@@ -87,6 +88,7 @@ def render(contents: Contents) -> str:
         overall=figures.overall_table(evaluation) if evaluation else None,
         classes=figures.class_table(evaluation) if evaluation else None,
         confusion=figures.confusion_cells(evaluation["confusion_matrix"]) if evaluation else [],
+        not_converged=NOT_CONVERGED.capitalize(),
         robustness=robustness_view(contents.robustness) if contents.robustness else None,
         shortcuts=shortcut_view(contents.shortcuts) if contents.shortcuts else None,
         provenance=provenance(contents),
@@ -112,7 +114,7 @@ def plot_data(contents: Contents) -> dict[str, Any]:
         "winner": places.index(winner) if winner in places else None,
         "roc": [dataclasses.asdict(curve) for curve in contents.roc],
         "reliability": evaluation.get("reliability", []),
-        "calibrated": evaluation.get("calibrated", {}).get("reliability", []),
+        "calibrated": (evaluation.get("calibrated") or {}).get("reliability", []),
         "robustness": (contents.robustness or {}).get("corruptions", []),
     }
     plain: dict[str, Any] = rounded(data)
