@@ -80,11 +80,25 @@ def test_delong_agrees_with_its_definition(high, low):
 
 
 def test_the_interval_of_an_area_is_delongs_on_the_scale_of_the_logit():
-    """Area 3/4, variance 1/8: the standard error of the logit is sqrt(1/8) / (3/16)."""
-    half = Z_95 * math.sqrt(1 / 8) / (3 / 16)
+    """Area 3/4, variance 1/8, half of it of either side, so that t has two degrees of freedom.
+
+    The standard error of the logit is sqrt(1/8) / (3/16); the quantile of t is from a table.
+    """
+    half = 4.302653 * math.sqrt(1 / 8) / (3 / 16)
     low, high = auroc_interval(*sides([3, 5], [2, 4]))
     assert math.log(low / (1 - low)) == pytest.approx(math.log(3) - half)
     assert math.log(high / (1 - high)) == pytest.approx(math.log(3) + half)
+
+
+def test_the_interval_is_newcombes_where_that_is_wider():
+    """One of 100 positives is below one negative: DeLong's variance rests on a pair alone.
+
+    At each end of Newcombe's, the area found is 1.96 of his standard errors away.
+    """
+    area, n = 1 - 1e-4, 100
+    low, _ = auroc_interval(*sides([*range(n + 1, 2 * n), n - 0.5], range(1, n + 1)))
+    squared = low * (1 - low) * (1 + (n - 1) * ((1 - low) / (2 - low) + low / (1 + low))) / n**2
+    assert area - low == pytest.approx(Z_95 * math.sqrt(squared))
 
 
 @given(SCORES, SCORES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,11 +23,13 @@ def wilson_interval(successes: int, total: int) -> tuple[float, float]:
 
 
 def auroc_interval(positives: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
-    """Return the area's 95 % confidence interval: DeLong's variance, normal on the scale of its logit.
+    """Return the area's 95 % confidence interval: at each end the wider of DeLong's and Newcombe's.
 
-    On that scale the interval stays within 0 and 1, also where the area is nearly 1. Where DeLong's variance
-    is zero or has none, at a perfect separation or with a single image of a class, it would be no interval
-    at all; there it is Newcombe's, which depends on the area and the numbers of images alone.
+    DeLong's has Student's t on the scale of the area's logit, where it stays within 0 and 1. Its variance is
+    too small by chance where few images are in the wrong order, and zero at a perfect separation. Newcombe's
+    depends on the area and the numbers of images alone, and is too narrow for some distributions of scores.
+    Each alone holds the true area in as few as 80 % of samples; the wider of both in 93 % or more, and in
+    90 % where a tenth of few positives look like negatives. See tests/evaluation/test_coverage.py.
 
     Args:
         positives: Which images are positive, of shape (n,), boolean; at least one is and one is not.
@@ -34,11 +37,14 @@ def auroc_interval(positives: np.ndarray, scores: np.ndarray) -> tuple[float, fl
 
     Source: DeLong et al. 1988, Comparing the areas under two or more correlated receiver operating
     characteristic curves; Pepe 2003, The statistical evaluation of medical tests, section 5.2.5, for the
-    logit; Newcombe 2006, Confidence intervals for an effect size measure based on the Mann-Whitney
-    statistic, part 2, method 5.
+    logit; Welch 1947, The generalization of Student's problem, for the degrees of freedom; Newcombe 2006,
+    Confidence intervals for an effect size measure based on the Mann-Whitney statistic, part 2, method 5.
+    The wider of both is our own step.
     """
-    area, variance = delong(positives, scores)
-    return _area_interval(area, variance, int(positives.sum()), int((~positives).sum()))
+    above, below = _placements(positives, scores)
+    area = float(above.mean())
+    newcombe = _newcombe_interval(area, len(above), len(below))
+    return _hull(_logit_interval(area, [above, below]), newcombe)
 
 
 def macro_auroc_interval(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
@@ -46,8 +52,9 @@ def macro_auroc_interval(labels: np.ndarray, probabilities: np.ndarray) -> tuple
 
     The areas are of the same images, and so not independent. What an image adds to an area, in DeLong's
     terms, is summed over the areas; the variance of these sums within each true class makes that of the mean.
-    Of two classes it is DeLong's. The interval is then made as in `auroc_interval`; where that takes
-    Newcombe's, it is here that of the smallest class against the rest, the widest of all.
+    Of two classes the interval is that of `auroc_interval`. Of more it is DeLong's alone, as Newcombe's is
+    about a single area; at a perfect separation, or with a single image of a class, it is Newcombe's of the
+    smallest class against the rest, the widest of all.
 
     Args:
         labels: Class indices of shape (n,), of two classes or more; classes without images have no area.
@@ -65,14 +72,12 @@ def macro_auroc_interval(labels: np.ndarray, probabilities: np.ndarray) -> tuple
         areas.append(float(above.mean()))
         influence[positives] += (above - areas[-1]) / (len(above) * len(present))
         influence[~positives] += (below - areas[-1]) / (len(below) * len(present))
-    smallest = int(counts.min())
-    variance = math.nan
-    if smallest > 1:
-        variance = sum(
-            count * float(influence[labels == column].var(ddof=1))
-            for column, count in zip(present, counts.tolist(), strict=True)
-        )
-    return _area_interval(float(np.mean(areas)), variance, smallest, len(labels) - smallest)
+    area, smallest = float(np.mean(areas)), int(counts.min())
+    sums = [influence[labels == column] * count for column, count in zip(present, counts, strict=True)]
+    found = _logit_interval(area, sums)
+    if found is not None and len(present) > 2:
+        return found
+    return _hull(found, _newcombe_interval(area, smallest, len(labels) - smallest))
 
 
 def delong(positives: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
@@ -84,9 +89,7 @@ def delong(positives: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
     """
     above, below = _placements(positives, scores)
     area = float(above.mean())
-    if len(above) == 1 or len(below) == 1:
-        return area, math.nan
-    return area, float(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below))
+    return area, sum(_variances([above, below]))
 
 
 def _placements(positives: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,13 +100,28 @@ def _placements(positives: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, 
     return above, 1 - (ranks[~positives] - _midranks(low)) / len(high)
 
 
-def _area_interval(area: float, variance: float, m: int, n: int) -> tuple[float, float]:
-    """Normal on the scale of the logit; Newcombe's of m images and n where the variance says nothing."""
+def _variances(groups: Sequence[np.ndarray]) -> list[float]:
+    """Of the mean of each group; NaN of a single value."""
+    return [float(each.var(ddof=1) / len(each)) if len(each) > 1 else math.nan for each in groups]
+
+
+def _logit_interval(area: float, groups: Sequence[np.ndarray]) -> tuple[float, float] | None:
+    """Student's t on the scale of the logit for a sum of means; None where the variance says nothing."""
+    from scipy.special import expit, logit, stdtrit
+
+    variances = _variances(groups)
+    variance = sum(variances)
     if not (variance > 0 and 0 < area < 1):
-        return _newcombe_interval(area, m, n)
-    centre = math.log(area / (1 - area))
-    half = Z_95 * math.sqrt(variance) / (area * (1 - area))
-    return 1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre))
+        return None
+    freedom = variance**2 / sum(
+        each**2 / (len(group) - 1) for each, group in zip(variances, groups, strict=True)
+    )
+    half = stdtrit(freedom, 0.975) * math.sqrt(variance) / (area * (1 - area))
+    return float(expit(logit(area) - half)), float(expit(logit(area) + half))
+
+
+def _hull(found: tuple[float, float] | None, other: tuple[float, float]) -> tuple[float, float]:
+    return other if found is None else (min(found[0], other[0]), max(found[1], other[1]))
 
 
 def _midranks(values: np.ndarray) -> np.ndarray:
