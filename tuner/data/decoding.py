@@ -26,7 +26,7 @@ MAX_PIXELS = cast(int, Image.MAX_IMAGE_PIXELS)
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "MPO")
 _BACKGROUND = 255
 _ORIENTATION_TAG = 0x0112
-_DRAFT_FACTOR = 2
+DRAFT_FACTOR = 2
 """A large JPEG is decoded at a fraction of its size, but no smaller than this many times the wanted size."""
 _MAX_SIGNATURES = 64
 
@@ -127,7 +127,7 @@ def _load(encoded: Encoded, signature: bytes | None, form: Format) -> tuple[Imag
     image = _open(encoded)
     header = _header(image)
     if image.format == "JPEG" and _is_reduced(header, form):
-        image.draft(image.mode, (_DRAFT_FACTOR * form.size,) * 2)
+        image.draft(image.mode, (DRAFT_FACTOR * form.size,) * 2)
     image.load()
     if signature and len(_ordinary) < _MAX_SIGNATURES and jpegs.is_ordinary(image):
         _ordinary[signature] = header
@@ -136,7 +136,7 @@ def _load(encoded: Encoded, signature: bytes | None, form: Format) -> tuple[Imag
 
 def _is_reduced(header: Header, form: Format) -> bool:
     """Tell whether a JPEG is so large that a whole fraction of it can be left out."""
-    return min(header.width, header.height) > _DRAFT_FACTOR * form.size
+    return min(header.width, header.height) > DRAFT_FACTOR * form.size
 
 
 def _open(encoded: Encoded) -> Image.Image:
