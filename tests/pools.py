@@ -23,6 +23,8 @@ from tuner.workers.protocol import Event, Pool, Ready, Request, WorkerSetup
 from tuner.workers.serve import Server, announce
 
 OWN = ("tests", "tuner", "search_spaces")
+# What this process had loaded when the last pool began, for other tests; a worker's process has none of it.
+loaded_before: set[str] = set()
 
 
 class InlinePool:
@@ -40,6 +42,8 @@ class InlinePool:
         memory_mib: float | None = None,  # noqa: ARG002 - a limit on processes
     ) -> None:
         self._modules, self._path = set(sys.modules), list(sys.path)
+        loaded_before.clear()
+        loaded_before.update(self._modules)
         hypermodel.loaded_space.cache_clear()
         load_backend()
         # What travels to a process has to survive this.
@@ -177,6 +181,12 @@ def workers_in(pool: type[Pool]) -> Iterator[None]:
 def _hashes_of_the_space() -> dict[str, str]:
     """The hashes of the code without that of this checkout, of which tests load more and more."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
+        for name in [name for name in sys.modules if name.partition(".")[0] in OWN or _is_foreign(name)]:
             patch.delitem(sys.modules, name)
         return code_hashes()
+
+
+def _is_foreign(name: str) -> bool:
+    """True for a module of the user's that another test has loaded."""
+    file = getattr(sys.modules[name], "__file__", None)
+    return bool(file) and name in loaded_before and not is_installed(Path(str(file)).parent)

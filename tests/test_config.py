@@ -20,7 +20,7 @@ REQUESTS = st.fixed_dictionaries(
         "max_trials": st.integers(1, 10**9),
         "max_epochs": st.integers(1, 10**9),
         "factor": st.integers(2, 100),
-        "objective": st.sampled_from(["val_loss", "val_auc", "gain:max"]),
+        "objective": st.sampled_from(["val_loss", "val_auc", "val_gain:max"]),
         "batch_size": st.integers(1, 10**6),
         "patience": st.integers(0, 10**6),
         "seed": st.integers(0, 2**31 - 1),

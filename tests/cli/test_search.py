@@ -261,7 +261,7 @@ def test_the_time_limit_ends_the_search_with_what_it_has(
         clock[0] += 3
         return 0.5
 
-    monkeypatch.setattr("tuner.search.budget.time", SimpleNamespace(time=lambda: clock[0]))
+    monkeypatch.setattr("tuner.search.budget.time", SimpleNamespace(monotonic=lambda: clock[0]))
     request = ("--data", images, "--max-trials", 500, "--max-time", "8s", "--name", "short", *SMALL)
     result = stubbed(tmp_path, cache, *request, "--fidelity", "epochs", score=score)
     run = tmp_path / "results" / "short"

@@ -9,6 +9,7 @@ from tests.evaluation.finished import unfinished_run
 from tests.results.records import epoch, record
 from tuner.config import SearchConfig
 from tuner.evaluation.optuna_study import make_study
+from tuner.results.lock import locked
 from tuner.results.query import open_run
 from tuner.results.schema import COMPLETED, STORE_FILE
 from tuner.results.store import Store
@@ -81,7 +82,8 @@ def test_a_trial_is_complete_in_its_last_rung_and_pruned_before(path):
 
 def test_a_trial_that_may_be_promoted_is_still_running(path):
     unfinished_run(path, (0.5, 0.75), status="running", **facts())
-    assert states(path) == [TrialState.PRUNED, TrialState.RUNNING]
+    with locked(path):
+        assert states(path) == [TrialState.PRUNED, TrialState.RUNNING]
 
 
 def test_every_trial_of_a_search_without_rungs_is_complete(path):
@@ -108,7 +110,10 @@ def test_a_trial_cut_short_waits_while_the_run_goes_on_and_is_pruned_when_it_is_
     assert states(path)[1] == TrialState.PRUNED
     store.set_run({"status": "running"})
     store.close()
-    assert states(path)[1] == TrialState.RUNNING
+    with locked(path):
+        assert states(path)[1] == TrialState.RUNNING
+    # Its driver is gone without a word.
+    assert states(path)[1] == TrialState.PRUNED
 
 
 def test_the_evaluated_trial_has_the_figures_of_the_test_split(path):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tuner.training.auroc import midranks
+
 Z_95 = 1.959963984540054
 
 
@@ -95,9 +97,9 @@ def delong(positives: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
 def _placements(positives: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The share of negatives below each positive, and of positives above each negative; ties count half."""
     high, low = scores[positives], scores[~positives]
-    ranks = _midranks(scores)
-    above = (ranks[positives] - _midranks(high)) / len(low)
-    return above, 1 - (ranks[~positives] - _midranks(low)) / len(high)
+    ranks = midranks(scores)
+    above = (ranks[positives] - midranks(high)) / len(low)
+    return above, 1 - (ranks[~positives] - midranks(low)) / len(high)
 
 
 def _variances(groups: Sequence[np.ndarray]) -> list[float]:
@@ -122,13 +124,6 @@ def _logit_interval(area: float, groups: Sequence[np.ndarray]) -> tuple[float, f
 
 def _hull(found: tuple[float, float] | None, other: tuple[float, float]) -> tuple[float, float]:
     return other if found is None else (min(found[0], other[0]), max(found[1], other[1]))
-
-
-def _midranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equal values share the mean of theirs."""
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[group])
 
 
 def _newcombe_interval(area: float, m: int, n: int) -> tuple[float, float]:
