@@ -274,3 +274,19 @@ def test_shares_are_those_of_hutter_s_decomposition():
     found = fanova.shares(axes, x + 2 * y, 0)
     assert found["x"].share == pytest.approx(0.2, abs=0.05)
     assert found["y"].share == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("score", "differs"), [(by_rate, True), (lambda _: 0.5, False)], ids=["effect", "noise"]
+)
+def test_a_single_hyperparameter_has_no_share_by_construction(tmp_path, score, differs):
+    def values(_, rng):
+        return {"rate": rng.choice([0.1, 0.01, 0.001]), "width": 16}
+
+    found = importance(search(tmp_path / "r", 40, score, values=values))
+    (alone,) = found.hyperparameters
+    effect = alone.effects[SCORE]
+    assert effect.share is None
+    assert (effect.p_value < 0.01) == differs
+    assert "'rate'" in found.too_few
+    assert [level.means[SCORE].mean for level in alone.levels]

@@ -11,9 +11,10 @@ from rich.text import Text
 
 from tuner.cli.figures import evaluation_view
 from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
-from tuner.cli.output import format_value, note, stdout
+from tuner.cli.output import note, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.review import load_evaluation, test_title
+from tuner.config import single_request, to_toml
 from tuner.data.dataset import Dataset
 from tuner.errors import DataError, UsageError
 from tuner.evaluation.card import card_path, card_text, exports_beside
@@ -36,6 +37,7 @@ RETRAIN = (
 SEEDS = f"--retrain: with so many seeds, all of which are reported. Default: {DEFAULT_SEEDS}."
 TOP = "--retrain: the best so many configurations by validation score. Default: 1."
 ENSEMBLE = "Average the probabilities of the best so many trials in one model, compared with the best alone."
+FORMAT = "How to print it; toml is the request of its configuration, for tuner train --config."
 DATA = "Where the images of the run are now; default: where they were."
 
 
@@ -48,14 +50,14 @@ def best(
     top: Annotated[int | None, typer.Option(help=TOP, min=1, show_default=False)] = None,
     ensemble: Annotated[int | None, typer.Option(help=ENSEMBLE, min=2, show_default=False)] = None,
     data: Annotated[str | None, typer.Option(help=DATA, show_default=False)] = None,
-    form: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",
+    form: Annotated[Literal["table", "json", "toml"], typer.Option("--format", help=FORMAT)] = "table",
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
     """Show the best trial of a run; with --export, write its model and a card that describes it.
 
     With --retrain or --ensemble the same of what is made of the best trials.
     """
-    _check_together(export_to, calibrated, retrain, seeds, top, ensemble, data)
+    _check_together(form, export_to, calibrated, retrain, seeds, top, ensemble, data)
     kind = None if export_to is None else check_request(export_to, calibrated)
     view = find_run(run, results_dir)
     evaluation = load_evaluation(view)
@@ -74,12 +76,16 @@ def best(
         trial = next(trial for trial in view.trials if trial.trial_id == evaluation["trial_id"])
         model = RunModel(view, (trial,), evaluation)
         shown = (_table(view, trial), "", evaluation_view(evaluation, test_title(evaluation)))
-        _print(form, model_facts(model), f"Best of {view.run_id}: trial {trial.trial_id}", *shown)
+        if form == "toml":
+            print(to_toml(single_request(view.facts["config"], trial.values)), end="")
+        else:
+            _print(form, model_facts(model), f"Best of {view.run_id}: trial {trial.trial_id}", *shown)
     if export_to is not None and kind is not None:
         _export(model, export_to, kind, calibrated, data)
 
 
 def _check_together(
+    form: str,
     export_to: str | None,
     calibrated: bool,
     retrain: bool,
@@ -93,6 +99,9 @@ def _check_together(
     Raises:
         UsageError: some do.
     """
+    if form == "toml" and (retrain or ensemble is not None):
+        name = "--retrain" if retrain else "--ensemble"
+        raise UsageError(f"--format toml is of one configuration. Leave out {name}, or take --format json.")
     if retrain and ensemble is not None:
         raise UsageError(
             "--retrain trains single models anew, --ensemble averages those of the search. Choose one."
@@ -133,7 +142,8 @@ def _table(run: RunView, trial: TrialRecord) -> Table:
         "best epoch": f"{trial.best_epoch} of {trial.epochs} trained",
         "parameters": f"{trial.num_params or 0:,}",
         "trained for": f"{trial.duration_s:,.1f} s, {trial.images_per_s or 0:,.0f} images/s",
-        **{name.replace("_", " "): format_value(value) for name, value in trial.values.items()},
+        # As --hp and --include take them.
+        **{name: str(value) for name, value in trial.values.items()},
     }
     for name, value in rows.items():
         table.add_row(Text(name), Text(value))

@@ -73,8 +73,10 @@ def format_value(value: Any) -> str:
 
 
 def format_values(values: dict[str, Any]) -> str:
-    """A configuration on one line."""
-    return " ".join(f"{name}={format_value(value)}" for name, value in values.items())
+    """A configuration on one line, as --include takes it but for digits of fractions."""
+    return " ".join(
+        f"{name}={value if isinstance(value, int) else format_value(value)}" for name, value in values.items()
+    )
 
 
 def format_seconds(seconds: float) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from tuner.cli.options import QuietOption, option
 from tuner.cli.search import BUDGET, CLUSTER, OUTPUT, TRAINING, WHAT
-from tuner.config import make_config
+from tuner.config import make_config, read_toml
 from tuner.errors import UsageError
 
 
@@ -52,23 +54,50 @@ def train(
     tensorboard: Annotated[bool | None, option("tensorboard", OUTPUT)] = None,
     name: Annotated[str | None, option("name", OUTPUT)] = None,
     results_dir: Annotated[str | None, option("results_dir", OUTPUT)] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="TOML file of tuner best --format toml, or the hyperparameters.json of a run.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Train one configuration: a search of one, with the same data, results and review."""
     given = dict(locals())
-    for other in ("preset", "hp", "quiet"):
+    for other in ("preset", "hp", "config", "quiet"):
         del given[other]
-    for text in hp or ():
+    asked = _asked(config) if config is not None else {}
+    texts = [*asked.pop("hp", ()), *(hp or ())]
+    for text in texts:
         if "|" in text:
             raise UsageError(
                 f"--hp '{text}' names several values. Give one, or compare them with tuner search."
             )
-    values = [*([f"preset={preset}"] if preset else []), *(hp or ())]
-    request = {key: value for key, value in given.items() if value is not None}
+    values = [*([f"preset={preset}"] if preset else []), *texts]
+    request = {**asked, **{key: value for key, value in given.items() if value is not None}}
     # The one trial is what the space's defaults are, once the values above are the only ones.
     only = {"algorithm": "single", "max_trials": 1, "max_failures": 1}
-    config = make_config({**request, "hp": values, **only})
+    search = make_config({**request, "hp": values, **only})
 
     from tuner.cli import session
 
-    session.new_search(config, quiet)
+    session.new_search(search, quiet)
+
+
+def _asked(path: Path) -> dict[str, Any]:
+    """The request in a file: a TOML file of options, or hyperparameters alone as a run has them.
+
+    Raises:
+        UsageError: it cannot be read, or is neither.
+    """
+    if path.suffix != ".json":
+        return read_toml(path)
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read '{path}': {error}. Give the hyperparameters.json of a run.") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"'{path}' holds no values by name. Give the hyperparameters.json of a run.")
+    return {"hp": [f"{name}={value}" for name, value in values.items()]}

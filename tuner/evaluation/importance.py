@@ -87,7 +87,8 @@ class Importance:
     """What a run tells of its hyperparameters, those with the largest share of the score's variance first.
 
     `unseen_r2` is, for each target, what a forest explains in trials that it was not fitted to; None of too
-    few trials. `too_few` says why there are no shares; `failing` are sentences on values that fail often.
+    few trials. `too_few` says why there are no shares, since trials or hyperparameters are too few; `failing`
+    are sentences on values that fail often.
     """
 
     observations: Observations
@@ -126,7 +127,10 @@ def importance(run: RunView) -> Importance:
     split = {name: _split(observed, name) for name in varied}
     effects: dict[str, dict[str, Effect]] = {name: {} for name in varied}
     for target, values in targets.items():
-        found = {rows: shares(each, values[list(rows)], SEED) for rows, each in enough.items()}
+        # What varies alone has all of the variance, whatever it does.
+        found = {
+            rows: shares(each, values[list(rows)], SEED) for rows, each in enough.items() if len(each) > 1
+        }
         judged = [] if adaptive else [name for name in varied if active[name] in enough]
         p_values = _p_values({name: split[name] for name in judged}, trials, values)
         for name in varied:
@@ -151,7 +155,7 @@ def importance(run: RunView) -> Importance:
             target: unseen_r2(axes[whole], values, SEED) if whole in enough else None
             for target, values in targets.items()
         },
-        few,
+        few or _alone(varied, effects),
         tuple(_failing(hyperparameters)),
         tuple(_caveats(run, adaptive)),
     )
@@ -167,6 +171,15 @@ def too_few(trials: int, hyperparameters: int) -> str | None:
         f"hyperparameter{' does' if hyperparameters == 1 else 's do'}: it takes {needed}, "
         f"{MIN_TRIALS_EACH} for each and no fewer than {MIN_TRIALS}"
     )
+
+
+def _alone(varied: Sequence[str], effects: Mapping[str, Mapping[str, Effect]]) -> str | None:
+    """Return why a single hyperparameter has no share, with what else is known of it; None of several."""
+    if len(varied) != 1:
+        return None
+    p_value = effects[varied[0]][SCORE].p_value
+    known = "" if p_value is None else f", and between its values the score differs with {p_text(p_value)}"
+    return f"'{varied[0]}' alone varied: there is nothing to share{known}"
 
 
 def _tried(observed: Observations) -> dict[str, list[Any]]:

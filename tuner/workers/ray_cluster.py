@@ -138,7 +138,9 @@ def _say_nothing(*_: object) -> None:
 @contextmanager
 def handlers_kept() -> Iterator[None]:
     """Put back handlers of signals, which Ray sets when it comes and goes: ours save the search."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    kept = {number: signal.getsignal(number) for number in numbers}
     try:
         yield
     finally:
