@@ -176,7 +176,7 @@ def test_the_bayesian_model_sees_the_most_epochs_that_enough_trials_reached():
         rung = 1 if number <= 3 else 0
         values = {"units": units, "activation": "relu"}
         oracle.restore(f"{number:04d}", values, Standing(0, rung, "COMPLETED", 0.5))
-    assert [trial.values["units"] for trial in oracle._deepest(oracle.finished())] == [100, 200, 300]
+    assert [values["units"] for values, _ in oracle._deepest(oracle.finished())] == [100, 200, 300]
 
 
 def test_the_grid_is_walked_in_the_order_of_declaration():
@@ -231,3 +231,20 @@ def test_optuna_says_nothing(caplog, capsys):
 def test_a_sampler_of_hyperbands_own_is_refused_elsewhere():
     with pytest.raises(UsageError, match=r"--sampler bayesian.*--algorithm hyperband"):
         config_for("random/bayesian")
+
+
+def test_scores_after_few_epochs_and_after_many_are_not_compared():
+    """Each epoch adds as much to every score, which tells nothing of configurations."""
+
+    def proposals(gain):
+        oracle = oracle_for("hyperband/bayesian", max_trials=40)
+        found = []
+        while (trial := oracle.create_trial("worker-0")).status == "RUNNING":
+            values = trial.hyperparameters.values
+            if not values["tuner/round"]:
+                found.append({name: value for name, value in values.items() if "/" not in name})
+            trial.status, trial.score = "COMPLETED", closeness(values) + gain * values["tuner/epochs"]
+            oracle.end_trial(trial)
+        return found
+
+    assert proposals(gain=1.0) == proposals(gain=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,8 +52,8 @@ class BayesianOracle(ModelBasedOracle):
         seen = self._deepest(self.finished())
         if seen:
             sign = -1.0 if self.objective.direction == "max" else 1.0
-            x = self._points(trial.values for trial in seen)
-            y = np.array([sign * trial.score for trial in seen])
+            x = self._points(values for values, _ in seen)
+            y = np.array([sign * score for _, score in seen])
             # One thread: the workers need the others, and sums do not depend on how many there are.
             with threadpool_limits(1), warnings.catch_warnings():
                 # At a point that was tried, rounding takes the variance, 0, for less.
@@ -61,13 +62,18 @@ class BayesianOracle(ModelBasedOracle):
                 found = self._search(model, x[np.argsort(y, kind="stable")], seed)
             yield from found
 
-    def _deepest(self, trials: list[Finished]) -> list[Finished]:
-        """Trials that reached the most epochs reached by enough of them; none where there are too few."""
+    def _deepest(self, trials: list[Finished]) -> list[tuple[Values, float]]:
+        """Configurations with their scores after the most epochs at which enough were measured.
+
+        All after as many: scores after few epochs and after many are different quantities. None where there
+        are too few.
+        """
         enough = sum(axis.varies for axis in self.axes.values()) + 1
-        if len(trials) < enough:
+        measured = Counter(epochs for trial in trials for epochs in trial.scores)
+        deep = [epochs for epochs, number in measured.items() if number >= enough]
+        if not deep:
             return []
-        epochs = sorted((trial.epochs for trial in trials), reverse=True)[enough - 1]
-        return [trial for trial in trials if trial.epochs >= epochs]
+        return [(trial.values, trial.scores[max(deep)]) for trial in trials if max(deep) in trial.scores]
 
     def _fit(self, x: Any, y: Any) -> GaussianProcessRegressor:
         def process(kernel: Any, optimizer: Any) -> Any:

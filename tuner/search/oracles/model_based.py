@@ -17,12 +17,16 @@ from tuner.training.seeds import derive_seed
 
 @dataclass(frozen=True)
 class Finished:
-    """A trial that waits or has ended, with its score after `epochs` epochs; `last`: it needs no more."""
+    """A trial that waits or has ended, with its score after `epochs` epochs; `last`: it needs no more.
+
+    `scores` has that of each rung it finished, by its epochs.
+    """
 
     values: Values
     score: float
     epochs: int
     last: bool
+    scores: dict[int, float]
 
 
 class ModelBasedOracle(PlannedOracle):
@@ -62,7 +66,11 @@ class ModelBasedOracle(PlannedOracle):
                 rungs = self.plan.brackets[standing.bracket].rungs
                 values = self.trials[trial_id].hyperparameters.values
                 last = standing.rung == len(rungs) - 1
-                found.append(Finished(values, standing.score, rungs[standing.rung].epochs, last))
+                epochs = rungs[standing.rung].epochs
+                earlier = zip(rungs[: standing.rung], standing.earlier, strict=False)
+                scores = {rung.epochs: score for rung, score in earlier if score is not None}
+                scores[epochs] = standing.score
+                found.append(Finished(values, standing.score, epochs, last, scores))
         return found
 
     def running(self) -> list[Values]:
