@@ -29,11 +29,6 @@ _MINIMIZED = ("loss", "error", "mse", "mae", "brier", "ece", "eer", "hinge", "kl
 _MAXIMIZED = ("accuracy", "acc", "auc", "auroc", "precision", "recall", "f1", "f1_score", "average_precision")
 
 
-# What of a request says which configurations are tried, or how a single run went.
-_OF_A_SEARCH = (
-    *("algorithm", "sampler", "factor", "fidelity", "include", "warm_start", "weights", "workers"),
-    *("max_trials", "max_failures", "max_epochs_total", "max_time", "trial_timeout", "name"),
-)
 # What the names of metrics of the validation split begin with.
 VALIDATION = "val_"
 
@@ -297,18 +292,6 @@ def to_toml(config: SearchConfig) -> str:
     # A JSON string, number or boolean is the same text in TOML, but for DEL, which JSON does not escape.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
     return "".join(lines).replace("\x7f", "\\u007f")
-
-
-def single_request(config: Mapping[str, Any], values: Mapping[str, Any]) -> SearchConfig:
-    """Return the request to train one configuration of a search, and no other, as the search was asked to.
-
-    Args:
-        config: The request of the search.
-        values: Hyperparameters by name.
-    """
-    kept = {name: value for name, value in config.items() if name not in _OF_A_SEARCH}
-    only = {"algorithm": "single", "max_trials": 1, "max_failures": 1}
-    return make_config({**kept, **only, "hp": [f"{name}={value}" for name, value in values.items()]})
 
 
 def _explain(error: Any) -> str:

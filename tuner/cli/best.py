@@ -14,7 +14,7 @@ from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import note, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.review import load_evaluation, test_title
-from tuner.config import single_request, to_toml
+from tuner.config import to_toml
 from tuner.data.dataset import Dataset
 from tuner.errors import DataError, UsageError
 from tuner.evaluation.card import card_path, card_text, exports_beside
@@ -25,6 +25,7 @@ from tuner.evaluation.runtimes import Format, beside, export_format
 from tuner.files import replace_text
 from tuner.results.query import RunView, find_run
 from tuner.results.schema import TrialRecord
+from tuner.search.single_request import single_request
 
 DEFAULT_SEEDS = 3
 EXPORT = (
