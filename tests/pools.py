@@ -24,7 +24,7 @@ from tuner.workers.serve import Server, announce
 
 OWN = ("tests", "tuner", "search_spaces")
 # What this process had loaded when the last pool began, for other tests; a worker's process has none of it.
-loaded_before: set[str] = set()
+loaded_before: dict[str, object] = {}
 
 
 class InlinePool:
@@ -43,7 +43,7 @@ class InlinePool:
     ) -> None:
         self._modules, self._path = set(sys.modules), list(sys.path)
         loaded_before.clear()
-        loaded_before.update(self._modules)
+        loaded_before.update(sys.modules)
         hypermodel.loaded_space.cache_clear()
         load_backend()
         # What travels to a process has to survive this.
@@ -189,4 +189,6 @@ def _hashes_of_the_space() -> dict[str, str]:
 def _is_foreign(name: str) -> bool:
     """True for a module of the user's that another test has loaded."""
     file = getattr(sys.modules[name], "__file__", None)
-    return bool(file) and name in loaded_before and not is_installed(Path(str(file)).parent)
+    # By what it is, not by its name, which the space of this test may have too.
+    is_older = sys.modules[name] is loaded_before.get(name)
+    return bool(file) and is_older and not is_installed(Path(str(file)).parent)
