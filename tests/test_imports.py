@@ -10,11 +10,12 @@ MODULES = sorted(path for top in ("tuner", "search_spaces") for path in (ROOT / 
 OF_TUNER = [path for path in MODULES if path.is_relative_to(ROOT / "tuner")]
 SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").glob("*.py"))]
 
-BASE = ("errors", "units", "config", "files")
+BASE = ("errors", "units", "signals", "config", "files")
 # What each part of the program may import of the others.
 BEFORE = {
     "errors": set(),
     "units": set(),
+    "signals": set(),
     "config": {"errors", "units"},
     "files": {"errors"},
     "data": {*BASE},

@@ -10,11 +10,11 @@ import pytest
 
 from tests.cli.conftest import Run, run_command
 from tests.pools import stub_pool
-from tuner.cli.main import STOPPING
 from tuner.results.lock import locked
 from tuner.results.query import open_run
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
+from tuner.signals import STOPPING
 
 pytestmark = pytest.mark.training
 

@@ -1,4 +1,4 @@
-"""The code on a model card, run as it stands, with a model that only keeps what it is given."""
+"""The code on a model card runs unchanged, with a model that records its input."""
 
 import io
 import re

@@ -32,6 +32,7 @@ from tuner.cli import (
 )
 from tuner.cli.output import stderr
 from tuner.errors import TunerError
+from tuner.signals import STOPPING
 
 # From the first request to stop to the last moment to do so.
 LEAVE_S = 4.0
@@ -74,14 +75,6 @@ def root(
     ] = False,
 ) -> None:
     """Run before each subcommand; all its options act at once."""
-
-
-STOPPING = [
-    getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-    if hasattr(signal, name)
-]
-"""Signals that let a search save its state and end; Windows has two of them."""
 
 
 def main() -> NoReturn:

@@ -12,6 +12,7 @@ from tuner.cli.options import QuietOption, option
 from tuner.cli.search import BUDGET, CLUSTER, OUTPUT, TRAINING, WHAT
 from tuner.config import make_config, read_toml
 from tuner.errors import UsageError
+from tuner.search.single_request import SINGLE, assigned
 
 
 def train(
@@ -78,8 +79,7 @@ def train(
     values = [*([f"preset={preset}"] if preset else []), *texts]
     request = {**asked, **{key: value for key, value in given.items() if value is not None}}
     # The one trial is what the space's defaults are, once the values above are the only ones.
-    only = {"algorithm": "single", "max_trials": 1, "max_failures": 1}
-    search = make_config({**request, "hp": values, **only})
+    search = make_config({**request, "hp": values, **SINGLE})
 
     from tuner.cli import session
 
@@ -100,4 +100,4 @@ def _asked(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read '{path}': {error}. Give the hyperparameters.json of a run.") from None
     if not isinstance(values, dict):
         raise UsageError(f"'{path}' holds no values by name. Give the hyperparameters.json of a run.")
-    return {"hp": [f"{name}={value}" for name, value in values.items()]}
+    return {"hp": assigned(values)}

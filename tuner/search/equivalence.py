@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import keras_tuner as kt
-import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.search.configurations import Values, all_values
 from tuner.search.plan import Bracket, Plan
+from tuner.training.optimization import class_weights
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Training:
 def training_on(dataset: Dataset, names: Collection[str]) -> Training:
     """Return what a data set says of them."""
     labels = dataset.labels[dataset.splits["train"]]
-    return Training(names, len(labels), len(set(np.bincount(labels).tolist())) == 1)
+    weights = class_weights(labels, len(dataset.class_names))
+    return Training(names, len(labels), bool((weights == weights[0]).all()))
 
 
 def trained_values(values: Values, training: Training, plan: Plan) -> Values:
@@ -54,7 +55,7 @@ def without_effect(space: kt.HyperParameters, training: Training, plan: Plan) ->
     found = []
     for parameter in space.space:
         name = parameter.name
-        if name in training.names and name in ("patience", "batch_size", "class_weights"):
+        if name in training.names:
             try:
                 values = all_values(parameter)
             except ValueError:  # a range that is not listed has values that differ

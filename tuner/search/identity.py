@@ -19,8 +19,6 @@ from tuner.workers.protocol import Description, Ready
 
 CONDITIONS = "conditions"
 """The fact of a run that tells under which conditions its trials train; None: nothing can be taken over."""
-
-
 CODE = "code"
 """The fact of a run that has a hash of each file that its search space is made of."""
 ACCEPTED_CODE = "accepted_code"

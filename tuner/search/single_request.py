@@ -14,6 +14,15 @@ _OF_A_SEARCH = (
 )
 
 
+# What makes any request that of one configuration, which fails where it fails.
+SINGLE = {"algorithm": "single", "max_trials": 1, "max_failures": 1}
+
+
+def assigned(values: Mapping[str, Any]) -> list[str]:
+    """Return hyperparameters by name as `--hp` takes them."""
+    return [f"{name}={value}" for name, value in values.items()]
+
+
 def single_request(config: Mapping[str, Any], values: Mapping[str, Any]) -> SearchConfig:
     """Return the request to train one configuration of a search, and no other, as the search was asked to.
 
@@ -22,5 +31,4 @@ def single_request(config: Mapping[str, Any], values: Mapping[str, Any]) -> Sear
         values: Hyperparameters by name.
     """
     kept = {name: value for name, value in config.items() if name not in _OF_A_SEARCH}
-    only = {"algorithm": "single", "max_trials": 1, "max_failures": 1}
-    return make_config({**kept, **only, "hp": [f"{name}={value}" for name, value in values.items()]})
+    return make_config({**kept, **SINGLE, "hp": assigned(values)})

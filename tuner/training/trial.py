@@ -149,8 +149,8 @@ def _train_epoch(
         emit(StepsDone(task.trial_id, number, done, len(order)))
 
     metrics = built.loop.train_epoch(order, task.batch_size, on_step, draws)
-    built.loop.renew_statistics(statistics_batches(order, task.batch_size))
     train_s = time.perf_counter() - start
+    built.loop.renew_statistics(statistics_batches(order, task.batch_size))
     if task.objective is not None:
         validation = validation_metrics(built.loop, dataset.labels, dataset.splits["validation"])
         metrics |= {f"val_{name}": value for name, value in validation.items()}

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from tuner.errors import TunerError
+from tuner.signals import leave_to_driver
 from tuner.training.device import share_of_machine
 from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.fork_server import load_ahead, load_beside, start_context
@@ -228,10 +229,7 @@ class LocalPool:
 
 def _main(connection: Connection, log_path: str, environment: dict[str, str], warm_mib: float) -> None:
     """Life of a worker process."""
-    # Sent to all processes of a terminal or a job; the driver decides what is done.
-    for name in ("SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    leave_to_driver()
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
+
+from tuner.signals import leave_to_driver
 
 # The driver decides what a signal means, and its streams are not to stay open for longer than it lives.
-for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-    signal.signal(number, signal.SIG_IGN)
+leave_to_driver()
 _null = os.open(os.devnull, os.O_WRONLY)
 os.dup2(_null, 1)
 os.dup2(_null, 2)

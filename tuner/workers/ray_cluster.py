@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.errors import UsageError, one_line
+from tuner.signals import STOPPING
 from tuner.training.device import num_cores
 
 # Set where unset before Ray is imported: it neither reports home nor hides GPUs from other libraries.
@@ -138,9 +139,7 @@ def _say_nothing(*_: object) -> None:
 @contextmanager
 def handlers_kept() -> Iterator[None]:
     """Put back handlers of signals, which Ray sets when it comes and goes: ours save the search."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    kept = {number: signal.getsignal(number) for number in numbers}
+    kept = {number: signal.getsignal(number) for number in STOPPING}
     try:
         yield
     finally:
