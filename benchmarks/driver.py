@@ -31,6 +31,8 @@ from tuner.workers.protocol import Event, Ready, Request
 class StubPool:
     """One worker whose trials take no time; their score follows from their values."""
 
+    looks_ahead = False
+
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
 
@@ -42,6 +44,9 @@ class StubPool:
 
     def idle(self) -> list[int]:
         return [] if self._events else [0]
+
+    def look_ahead(self, number: int, task: TrainTask) -> None:
+        raise NotImplementedError
 
     def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:  # noqa: ARG002
         assert isinstance(request, TrainTask)

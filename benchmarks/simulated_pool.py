@@ -77,6 +77,8 @@ class SimulatedPool:
         lost: Probability that a worker is ended from outside in an epoch.
     """
 
+    looks_ahead = False
+
     def __init__(self, workers: int, epochs_s: list[float], lost: float = 0.0, seed: int = 0) -> None:
         self._epochs_s, self._lost = epochs_s, lost
         self._rng = random.Random(seed)
@@ -106,6 +108,9 @@ class SimulatedPool:
         epoch_s = random.Random(request.seed).choice(self._epochs_s)
         self._under_way[number] = _UnderWay(request, epoch_s, request.epochs_reported)
         self._next_epoch(number)
+
+    def look_ahead(self, number: int, task: TrainTask) -> None:
+        raise NotImplementedError
 
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:  # noqa: ARG002
         before_s = self.now_s

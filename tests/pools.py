@@ -49,6 +49,7 @@ class InlinePool:
         # What travels to a process has to survive this.
         self._server = self._serve(pickle.loads(pickle.dumps(setup)))
         self._log_path, self._size = log_path, size
+        self.looks_ahead = size == 1
         self._requests: dict[int, Request] = {}
         self._events: deque[tuple[int, Event]] = deque()
 
@@ -66,6 +67,9 @@ class InlinePool:
     def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:  # noqa: ARG002
         assert number in self.idle()
         self._requests[number] = request
+
+    def look_ahead(self, number: int, task: TrainTask) -> None:  # noqa: ARG002
+        self._server.look_ahead(task)
 
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:  # noqa: ARG002
         if not self._events and self._requests:

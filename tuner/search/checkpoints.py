@@ -21,9 +21,12 @@ class Checkpoints:
             self._present = {folder.name for folder in folders if folder.is_dir()}
 
     def folder(self, trial_id: str) -> Path:
-        """Return the folder that a trial may fill."""
-        self._present.add(trial_id)
+        """Return the folder of a trial."""
         return self._path / trial_id
+
+    def begin(self, trial_id: str) -> None:
+        """Take note that a trial fills its folder from now on."""
+        self._present.add(trial_id)
 
     def has_weights(self, trial_id: str) -> bool:
         """True where the weights of a trial's best epoch are kept."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from tuner.results.schema import (
 from tuner.results.store import Store
 from tuner.search.budget import budget_of
 from tuner.search.checkpoints import Checkpoints
-from tuner.search.configurations import Values, key
+from tuner.search.configurations import Values
 from tuner.search.events import Listener, RungEnded, Tally, started
 from tuner.search.failures import killed_too_often, too_many
 from tuner.search.identity import CONDITIONS
@@ -34,7 +33,6 @@ from tuner.search.oracles.rungs import Standing
 from tuner.search.outputs import Outputs
 from tuner.search.tasks import Tasks
 from tuner.search.winner import train_again
-from tuner.training.seeds import derive_seed
 from tuner.training.task import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
 from tuner.workers.protocol import Failure, Halt, Lost, Pool
 
@@ -140,6 +138,7 @@ class Search:
             if task is None:
                 return False
             self._pool.submit(worker, task, self._budget.limit_s(self._trials[task.trial_id].duration_s))
+            self._look_ahead(worker)
         # Of workers on a cluster, none may have a place for a while.
         return self._budget.allows()
 
@@ -163,27 +162,28 @@ class Search:
         for best in self._leaders.trials[:1]:
             if not self._checkpoints.has_weights(best.trial_id):
                 self._checkpoints.discard(best.trial_id)
+                self._checkpoints.begin(best.trial_id)
                 train_again(best, self._tasks, self._pool, self._listener)
 
     def _begin(self, trial_id: str, values: Values, worker: int) -> TrainTask:
-        planned = {name: values[f"tuner/{name}"] for name in ("bracket", "round", "epochs")}
-        effective = {name: value for name, value in values.items() if not name.startswith("tuner/")}
-        record = self._trials.get(trial_id) or TrialRecord(
-            trial_id=trial_id,
-            values=effective,
-            status=RUNNING,
-            bracket=planned["bracket"],
-            rung=0,
-            # The same configuration comes out the same, whichever trial it is.
-            seed=derive_seed(self._config.seed, "trial", key(effective)),
-            batch_size=self._tasks.batch_size(effective),
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        self._store.start_rung(replace(record, rung=planned["round"]))
+        self._checkpoints.begin(trial_id)
+        self._store.start_rung(self._in_rung(trial_id, values))
         record = self._reread(trial_id)
-        epochs = self._budget.grant(trial_id, record.epochs, planned["epochs"])
+        epochs = self._budget.grant(trial_id, record.epochs, values["tuner/epochs"])
         self._listener(started(record, self._pool.place(worker), record.epochs, epochs))
         return self._tasks.make(record, epochs, self._budget.left_s)
+
+    def _in_rung(self, trial_id: str, values: Values) -> TrialRecord:
+        """The record of a trial in the rung that the Oracle gives it."""
+        record = self._trials.get(trial_id) or self._tasks.new_trial(trial_id, values)
+        return replace(record, rung=values["tuner/round"])
+
+    def _look_ahead(self, worker: int) -> None:
+        """Tell a worker what it will train next, where that can be foreseen and has to be trained."""
+        following = self._oracle.peek() if self._pool.looks_ahead else None
+        if following is not None and not self._known.has(record := self._in_rung(*following)):
+            task = self._tasks.make(record, following[1]["tuner/epochs"], left_s=None)
+            self._pool.look_ahead(worker, task)
 
     def _handle(self, event: object) -> None:
         if isinstance(event, StepsDone):

@@ -43,6 +43,10 @@ class KnownTrials:
                     if known is None or trial.epochs > known.trial.epochs:
                         self._found[_identity(trial)] = _Found(run, trial)
 
+    def has(self, trial: TrialRecord) -> bool:
+        """True for a trial of which another run has trained epochs."""
+        return _identity(trial) in self._found
+
     def take(self, task: TrainTask, trial: TrialRecord) -> tuple[list[EpochDone], TrainTask | RungDone]:
         """Return the epochs of a task that were trained before, and what remains: a task, or its end.
 

@@ -18,6 +18,8 @@ class Loop(Protocol):
 
     evaluation_batch: int
     """Images that are evaluated at a time; halved where memory runs out."""
+    self_contained: bool
+    """True where a step, once traced, touches nothing that Keras shares between models."""
 
     def trace(self) -> None:
         """Do now what can be done before the first step, so that it is not taken for part of it."""
@@ -86,6 +88,7 @@ class KerasLoop:
         batch_size: int | None = None,
     ) -> None:
         self._model, self._images, self._labels = model, images, labels
+        self.self_contained = False
         self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         self._make = batches.make
         self._normalizations = normalizations(model)

@@ -49,6 +49,7 @@ class JaxLoop:
         batch_size: int | None = None,
     ) -> None:
         self._model = model
+        self.self_contained = False  # a graph is made with the first dispatch, not before
         self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         self._images, self._labels = images, labels.astype(np.int32)
         on_device = held(images, labels, _put, _free_bytes)

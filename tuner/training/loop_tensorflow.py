@@ -33,6 +33,7 @@ class TensorFlowLoop:
         batch_size: int | None = None,
     ) -> None:
         self._model = model
+        self.self_contained = True
         self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         self._images, self._labels = images, labels
         on_device = held(images, labels, _as_tensors, _free_bytes)

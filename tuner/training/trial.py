@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tuner.data.dataset import Dataset
+from tuner.training.ahead import NextTrial
 from tuner.training.auroc import NAME as AUROC
 from tuner.training.auroc import auroc, has_auroc
 from tuner.training.batches import TrainingBatches
@@ -35,7 +37,12 @@ class _OutOfTimeError(Exception):
 
 
 def train(
-    task: TrainTask, hypermodel: Any, dataset: Dataset, emit: Emit, warm: WarmTrials | None = None
+    task: TrainTask,
+    hypermodel: Any,
+    dataset: Dataset,
+    emit: Emit,
+    warm: WarmTrials | None = None,
+    following: NextTrial | None = None,
 ) -> RungDone:
     """Train one rung of a trial and report each epoch.
 
@@ -45,6 +52,7 @@ def train(
     Args:
         emit: Takes steps from this thread, and epochs from the one that writes their checkpoints.
         warm: Trials of this process that need not be built again; this one is put among them at its end.
+        following: Builds the trial that comes next while this one trains.
 
     Raises:
         TrialError: the trial cannot be built, or its loss is not finite.
@@ -52,7 +60,8 @@ def train(
     """
     start = time.perf_counter()
     end = math.inf if task.left_s is None else time.monotonic() + task.left_s
-    built = (warm.take(task) if warm is not None else None) or _build(task, hypermodel, dataset)
+    ready = (trials.take(task) for trials in (warm, following) if trials is not None)
+    built = next(filter(None, ready), None) or build_trial(task, hypermodel, dataset)
     history = built.history
 
     def report(number: int, epoch: Epoch) -> None:
@@ -63,7 +72,7 @@ def train(
     for number, epoch in enumerate(history, start=1):
         report(number, epoch)
     in_epochs_s, timed_out = 0.0, False
-    with BackgroundWriter() as writer:
+    with _meanwhile(following, built.loop), BackgroundWriter() as writer:
         while len(history) < task.epochs and not task.is_over(history):
             number = len(history) + 1
             try:
@@ -101,8 +110,12 @@ def restore_winner(hypermodel: Any, values: dict[str, Any], checkpoint_dir: Path
     return model
 
 
-def _build(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:
-    """A trial as its checkpoint has it, in a model of its own."""
+def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:
+    """Return a trial as its checkpoint has it, in a model of its own, traced.
+
+    Raises:
+        TrialError: it cannot be built.
+    """
     import keras
 
     keras.utils.clear_session()
@@ -119,6 +132,13 @@ def _build(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:
     loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
     loop.trace()
     return BuiltTrial(model, loop, batches, history)
+
+
+def _meanwhile(following: NextTrial | None, loop: Loop) -> AbstractContextManager[None]:
+    """Let the next trial be built while a loop runs that shares nothing with builds."""
+    if following is None or not loop.self_contained:
+        return nullcontext()
+    return following.built_meanwhile()
 
 
 def _scheduled_steps(task: TrainTask, images: int) -> int:

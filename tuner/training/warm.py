@@ -49,6 +49,9 @@ class WarmTrials:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def __contains__(self, trial_id: str) -> bool:
+        return trial_id in self._kept
+
     def clear(self) -> None:
         """Let go of all trials."""
         self._kept.clear()

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -19,9 +20,10 @@ import psutil
 from tuner.errors import TunerError
 from tuner.signals import leave_to_driver
 from tuner.training.device import share_of_machine
+from tuner.training.task import TrainTask
 from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.fork_server import load_ahead, load_beside, start_context
-from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
+from tuner.workers.protocol import Event, Failure, LookAhead, Lost, Ready, Request, WorkerSetup
 from tuner.workers.state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
 
 STOP_S = 5.0
@@ -82,6 +84,10 @@ class LocalPool:
         total_mib = psutil.virtual_memory().total / 2**20
         self._memory_mib = memory_mib or MEMORY_SHARE * total_mib / size
         self._stillborn = 0
+        # Of two workers, one would take from the other what it needs for itself.
+        self.looks_ahead = size == 1
+        # After a death beside which a build may be to blame, until the next answer.
+        self._alone = False
         load_beside()
         self._workers = [self._start(number) for number in range(size)]
 
@@ -111,6 +117,14 @@ class LocalPool:
         worker.begin(request, limit_s)
         with contextlib.suppress(BrokenPipeError):  # its death is read as an event
             worker.connection.send(request)
+
+    def look_ahead(self, number: int, task: TrainTask) -> None:
+        """Tell a worker that trains what it will probably be asked next; nothing is answered."""
+        worker = self._workers[number]
+        if not self._alone:
+            worker.following = task
+            with contextlib.suppress(BrokenPipeError):  # its death is read as an event
+                worker.connection.send(LookAhead(task))
 
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
         """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence.
@@ -184,6 +198,7 @@ class LocalPool:
         if isinstance(event, Ready):
             self._stillborn = 0
         worker.note(event, worker.memory_mib)
+        self._alone = self._alone and worker.request is not None
         return event
 
     def _watch(self) -> None:
@@ -217,6 +232,11 @@ class LocalPool:
                 )
         if worker.request is None:
             return Lost(None, f"the worker process {cause}")
+        out_of_time = worker.verdict is not None and worker.verdict.reason == "timeout"
+        if worker.following is not None and not out_of_time:
+            # Trained alone, the trial shows whether it is to blame.
+            self._alone = True
+            return Lost(worker.trial_id, f"the worker process {cause}")
         if worker.verdict is not None:
             return worker.verdict
         if by_signal == signal.SIGKILL and _oom_kills() > worker.oom_kills:
@@ -238,9 +258,10 @@ def _main(connection: Connection, log_path: str, environment: dict[str, str], wa
 
     setup: WorkerSetup = connection.recv()
     requests: queue.Queue[Request] = queue.Queue()
-    threading.Thread(target=_read, args=(connection, requests), daemon=True).start()
-    connection.send(announce())
     server = Server(setup, warm_mib)
+    reader = threading.Thread(target=_read, args=(connection, requests, server.look_ahead), daemon=True)
+    reader.start()
+    connection.send(announce())
     sending = threading.Lock()
 
     def send(event: Event) -> None:
@@ -254,10 +275,16 @@ def _main(connection: Connection, log_path: str, environment: dict[str, str], wa
         send(event)
 
 
-def _read(connection: Connection, requests: queue.Queue[Request]) -> None:
+def _read(
+    connection: Connection, requests: queue.Queue[Request], look_ahead: Callable[[TrainTask], None]
+) -> None:
     """Take requests while the main thread trains; when the driver is gone, so is this process."""
     while True:
         try:
-            requests.put(connection.recv())
+            message = connection.recv()
         except (EOFError, OSError):
             os._exit(1)
+        if isinstance(message, LookAhead):
+            look_ahead(message.task)
+        else:
+            requests.put(message)

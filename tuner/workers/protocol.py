@@ -77,6 +77,13 @@ class Explain:
     classes: np.ndarray
 
 
+@dataclass(frozen=True)
+class LookAhead:
+    """Get ready for a trial while another trains; a hint, which has no answer."""
+
+    task: TrainTask
+
+
 Request = Describe | TrainTask | FinishModel | Explain
 
 
@@ -150,6 +157,9 @@ Event = Ready | Description | StepsDone | EpochDone | RungDone | ModelDone | Exp
 class Pool(Protocol):
     """Workers, numbered from 0, wherever they are."""
 
+    looks_ahead: bool
+    """True where a worker may get ready for its next trial while it trains another."""
+
     def idle(self) -> list[int]:
         """Numbers of the workers that wait for a request."""
 
@@ -158,6 +168,9 @@ class Pool(Protocol):
 
     def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
         """Hand a request to an idle worker, which has `limit_s` seconds; `next_event` brings the answers."""
+
+    def look_ahead(self, number: int, task: TrainTask) -> None:
+        """Tell a worker that trains what it will probably be asked next; nothing is answered."""
 
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
         """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence."""

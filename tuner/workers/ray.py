@@ -15,6 +15,7 @@ from tuner.data.transport import content
 from tuner.errors import TunerError
 from tuner.files import remove_file, replace_text
 from tuner.training.device import threads_environment
+from tuner.training.task import TrainTask
 from tuner.training.versions import differences, installed_versions
 from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
@@ -52,6 +53,8 @@ class RayPool:
     Raises:
         UsageError: Ray is not installed, there is no such cluster, or no room for a worker on this machine.
     """
+
+    looks_ahead = False  # what one worker gets ready for, another may take before
 
     def __init__(
         self, setup: WorkerSetup, share: Share, checkpoints: Path, say: Callable[[str], None]
@@ -103,6 +106,9 @@ class RayPool:
     def place(self, number: int) -> str:
         """Name a worker and the node that it is on."""
         return f"worker {number + 1} on {self._actors[number].host}"
+
+    def look_ahead(self, number: int, task: TrainTask) -> None:
+        raise NotImplementedError
 
     def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
         """Hand a request to an idle worker; `next_event` brings its answers.

@@ -8,12 +8,14 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tuner.errors import StorageError, TunerError
+from tuner.training.ahead import NextTrial
 from tuner.training.auroc import NAME as AUROC
 from tuner.training.auroc import has_auroc
 from tuner.training.averaging import average
@@ -25,7 +27,7 @@ from tuner.training.device import describe_device, load_backend
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
 from tuner.training.task import FailureReason, TrainTask, TrialError
-from tuner.training.trial import restore_winner, train
+from tuner.training.trial import build_trial, restore_winner, train
 from tuner.training.versions import installed_versions
 from tuner.training.warm import MAX_KEPT_MIB, WarmTrials
 from tuner.training.xla import choose_xla
@@ -63,6 +65,14 @@ class Server:
         self._dataset = setup.dataset
         self._hypermodel = setup.hypermodel
         self._warm = WarmTrials(warm_mib)
+        self._following = NextTrial(
+            partial(build_trial, hypermodel=setup.hypermodel, dataset=setup.dataset),
+            self._warm.__contains__,
+        )
+
+    def look_ahead(self, task: TrainTask) -> None:
+        """Get ready for a trial while another trains; from any thread."""
+        self._following.hint(task)
 
     def answer(self, request: Request, emit: Callable[[Event], None]) -> Event:
         """Do what a request asks; failures are answers too."""
@@ -89,12 +99,13 @@ class Server:
     def _train(self, task: TrainTask, emit: Callable[[Event], None]) -> Event:
         begun = time.monotonic()
         try:
-            return train(task, self._hypermodel, self._dataset, emit, self._warm)
+            return train(task, self._hypermodel, self._dataset, emit, self._warm, self._following)
         except Exception as error:
-            if not (is_out_of_memory(error) and self._warm):
+            if not (is_out_of_memory(error) and (self._warm or self._following)):
                 raise
         # The trial is not to blame for memory that others hold; it goes on from its checkpoint.
         self._warm.clear()
+        self._following.clear()
         gc.collect()
         reported = max(task.epochs_reported, len(read_history(task.checkpoint_dir)))
         left_s = None if task.left_s is None else task.left_s - (time.monotonic() - begun)

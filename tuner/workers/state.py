@@ -28,6 +28,8 @@ class WorkerState:
     busy_since: float = 0.0
     worn: bool = False
     verdict: Failure | None = None
+    following: TrainTask | None = None
+    """What it may get ready for beside its request."""
 
     @property
     def trial_id(self) -> str | None:
@@ -44,7 +46,7 @@ class WorkerState:
             self.ready, self.ready_mib, self.busy_since = event, memory_mib, time.monotonic()
         elif not isinstance(event, StepsDone | EpochDone):
             # A verdict on what is answered by now may still end the worker; the next request is not to blame.
-            self.request = self.verdict = None
+            self.request = self.verdict = self.following = None
             # After an allocation that failed, a device may stay too fragmented for what came before.
             self.worn = isinstance(event, Failure) and event.reason == "oom"
 

@@ -71,6 +71,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self._tried: set[str] = set()
         self._untried: list[Values] | None = None
         self._workers: dict[str, str] = {}  # by the trial that each trains
+        self._proposed: tuple[int, Values | None] = (0, None)  # for the trial of this number
 
     def samples(self, number: int) -> Iterator[Values]:
         """Yield the algorithm's proposals for trial `number`, from 1; after them, chance takes over."""
@@ -98,6 +99,31 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
             return trial
         status = Status.IDLE if self.ongoing_trials else Status.STOPPED
         return trial_module.Trial(self._space_with({}), trial_id="", status=status)
+
+    def peek(self) -> tuple[str, Values] | None:
+        """Return the id and the values, as `create_trial` has them, of the trial that may come next.
+
+        None where that hangs on trials under way. One that fails or runs out of memory comes before it all
+        the same. A new configuration is settled by this, without their scores, as beside other workers.
+        """
+        if self._retry_queue:
+            trial_id = self._retry_queue[0]
+            standing = self._standings[trial_id]
+            return trial_id, self._handed_out(self._values(trial_id), standing.bracket, standing.rung)
+        for index in sorted(self._open):
+            rungs = self._brackets[index]
+            if promotion := rungs.next_promotion(self.exhausted):
+                trial_id = _trial_id(promotion[0])
+                return trial_id, self._handed_out(self._values(trial_id), index, promotion[1])
+            if rungs.open_places() > 0:
+                number = len(self.trials) + 1
+                values = None if self.exhausted else self._distinct(number)
+                if values is None:
+                    return None
+                return _trial_id(number), self._handed_out(values, index, 0)
+            if rungs.under_way:
+                return None
+        return None
 
     def end_trial(self, trial: Any) -> None:
         """Take note of a finished rung: `trial.status` COMPLETED with a score, or FAILED."""
@@ -165,11 +191,12 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
 
     def _distinct(self, number: int) -> Values | None:
         """Values of a configuration not yet tried, None where there is none left."""
-        for candidate in chain(self._initial, self.candidates(number)):
-            values = effective(self.hyperparameters, candidate)
-            if self._key(values) not in self._tried:
-                return values
-        return None
+        if self._proposed[0] != number:
+            proposals = chain(self._initial, self.candidates(number))
+            each = (effective(self.hyperparameters, proposal) for proposal in proposals)
+            new = next((values for values in each if self._key(values) not in self._tried), None)
+            self._proposed = number, new
+        return self._proposed[1]
 
     def _list_untried(self) -> list[Values]:
         """What is left of the space, in its order; nothing where it is too large to list."""
@@ -215,15 +242,23 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
 
     def _hand_out(self, trial_id: str) -> Any:
         trial, standing = self.trials[trial_id], self._standings[trial_id]
-        rungs = self.plan.brackets[standing.bracket].rungs
         trial.status = Status.RUNNING
-        trial.hyperparameters.values |= {
-            "tuner/epochs": rungs[standing.rung].epochs,
-            "tuner/initial_epoch": rungs[standing.rung - 1].epochs if standing.rung else 0,
-            "tuner/bracket": standing.bracket,
-            "tuner/round": standing.rung,
-        }
+        values = self._handed_out(self._values(trial_id), standing.bracket, standing.rung)
+        trial.hyperparameters.values = values
         return trial
+
+    def _values(self, trial_id: str) -> Values:
+        return dict(self.trials[trial_id].hyperparameters.values)
+
+    def _handed_out(self, values: Values, bracket: int, rung: int) -> Values:
+        """Values with what Keras Tuner's Hyperband adds to them in this rung."""
+        rungs = self.plan.brackets[bracket].rungs
+        return values | {
+            "tuner/epochs": rungs[rung].epochs,
+            "tuner/initial_epoch": rungs[rung - 1].epochs if rung else 0,
+            "tuner/bracket": bracket,
+            "tuner/round": rung,
+        }
 
 
 def _trial_id(number: int) -> str:

@@ -55,6 +55,11 @@ class Rungs(ABC):
         self._bracket, self._sign = bracket, -1.0 if maximize else 1.0
         self._rungs = [_Rung() for _ in bracket.rungs]
 
+    @property
+    def under_way(self) -> int:
+        """How many trials train, in all rungs."""
+        return sum(rung.running for rung in self._rungs)
+
     def add(self, number: int, standing: Standing) -> None:
         """Count a trial where it stands."""
         self._count(number, standing, 1)
