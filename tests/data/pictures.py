@@ -51,3 +51,9 @@ def write_zip(
         for name, data in files.items() if isinstance(files, dict) else files:
             archive.writestr(name, data)
     return path
+
+
+def photograph(seed: int, side: int = 32) -> Image.Image:
+    """Return smooth random patches of colour with an outline, as a photograph has; a square."""
+    patches = np.random.default_rng(seed).integers(0, 256, (side // 3, side // 3, 3), np.uint8)
+    return Image.fromarray(patches).resize((side, side), Image.Resampling.BICUBIC)

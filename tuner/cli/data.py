@@ -32,14 +32,15 @@ def show(
     form: FormatOption = "table",
     quiet: QuietOption = False,
 ) -> None:
-    """Show counts per split and class, sizes, duplicates, unreadable images and shortcuts."""
-    from tuner.cli.progress import decoding_bar
+    """Show counts per split and class, sizes, duplicates, near copies, unreadable images and shortcuts."""
+    from tuner.cli.progress import decoding_bar, waiting
     from tuner.data.audit import audit
     from tuner.data.dataset import load_dataset
 
     with decoding_bar(quiet) as advance:
         dataset = load_dataset(path, image_size=image_size, seed=seed, progress=advance)
-    findings = audit(dataset)
+    with waiting("looking for copies and shortcuts", quiet):
+        findings = audit(dataset)
     if form == "table":
         _print(dataset, findings)
     elif form == "json":
@@ -109,6 +110,7 @@ def _print(dataset: Dataset, findings: Audit) -> None:
         ("sizes", f"{sizes}{more}; trained on as {width}x{height}x{channels}"),
         ("modes", modes),
         ("duplicates", _duplicates(findings)),
+        ("near copies", _near_copies(findings)),
         ("label conflicts", f"{findings.num_conflicts:,}" if findings.num_conflicts else "none"),
         ("unreadable", _unreadable(findings)),
     ]
@@ -127,6 +129,18 @@ def _duplicates(findings: Audit) -> str:
             else f"of {found.second_split} also in {found.first_split}"
         )
         parts.append(f"{found.num_images:,} {where} (e.g. {' = '.join(found.examples[0])})")
+    return "; ".join(parts) or "none"
+
+
+def _near_copies(findings: Audit) -> str:
+    parts = []
+    for found in findings.near_copies:
+        original = "train or validation" if found.split == "test" else "train"
+        other = f", {found.num_other_class:,} of another class" if found.num_other_class else ""
+        parts.append(
+            f"{found.num_images:,} of {found.split} like one of {original}{other} "
+            f"(e.g. {' ~ '.join(found.examples[0])})"
+        )
     return "; ".join(parts) or "none"
 
 

@@ -1,4 +1,4 @@
-"""What is in a data set that a score would not tell: duplicates, label conflicts, shortcuts."""
+"""What is in a data set that a score would not tell: duplicates, near copies, label conflicts, shortcuts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tuner.data import cache
 from tuner.data.dataset import Dataset
 from tuner.data.layout import SPLITS
 from tuner.data.listing import SkippedImage
+from tuner.data.near_copies import near_copies
 from tuner.data.shortcuts import Shortcut, shortcuts
 from tuner.data.splits import in_conflict
 
@@ -31,6 +32,19 @@ class Duplicates:
     """Within: copies beyond the first of each. Across: images of the second split that the first has too."""
     examples: tuple[tuple[str, str], ...]
     """A few pairs of paths."""
+
+
+@dataclass(frozen=True)
+class NearCopies:
+    """Images of a split that nearly copy an image that is trained on; exact copies are not among them."""
+
+    split: str
+    """"validation", of images of train, or "test", of images of train and validation."""
+    num_images: int
+    num_other_class: int
+    """Those whose class is not that of the image that they nearly copy."""
+    examples: tuple[tuple[str, str], ...]
+    """A few pairs of paths, the original first."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,8 @@ class Audit:
     """Pillow mode -> number of images, the most frequent first."""
     duplicates: tuple[Duplicates, ...]
     """Only those that exist."""
+    near_copies: tuple[NearCopies, ...]
+    """Only those that exist."""
     num_conflicts: int
     """Images that another image with the same pixels contradicts: its class is different."""
     conflict_examples: tuple[tuple[str, str], ...]
@@ -66,7 +82,10 @@ class Audit:
 
 
 def audit(dataset: Dataset) -> Audit:
-    """Return the findings about a data set; of the pixels it reads no more than its shortcuts take."""
+    """Return the findings about a data set.
+
+    For near copies it reads all pixels, 9 s for 90,000 images of 32 x 32, and keeps the result beside them.
+    """
     records = dataset.records
     totals = np.bincount(dataset.labels, minlength=len(dataset.class_names))
     sides = np.stack([records["width"], records["height"]], axis=1)
@@ -82,6 +101,7 @@ def audit(dataset: Dataset) -> Audit:
         sizes=tuple(OriginalSize(int(sizes[i, 0]), int(sizes[i, 1]), int(size_counts[i])) for i in frequent),
         modes={modes[i]: int(mode_counts[i]) for i in np.argsort(-mode_counts, kind="stable")},
         duplicates=tuple(_duplicates(dataset)),
+        near_copies=tuple(_near_copies(dataset)),
         num_conflicts=len(conflicts),
         conflict_examples=_conflict_pairs(dataset, conflicts),
         skipped=dataset.skipped,
@@ -101,6 +121,19 @@ def _duplicates(dataset: Dataset) -> Iterator[Duplicates]:
             copies, originals = copies[copies != originals], originals[copies != originals]
         if len(copies):
             yield Duplicates(first, second, len(copies), _pairs(dataset, originals, copies))
+
+
+def _near_copies(dataset: Dataset) -> Iterator[NearCopies]:
+    for split in ("validation", "test"):
+        copies, originals = near_copies(dataset, split).T
+        if len(copies):
+            other_class = dataset.labels[copies] != dataset.labels[originals]
+            yield NearCopies(
+                split,
+                len(copies),
+                int(np.count_nonzero(other_class)),
+                _pairs(dataset, originals, copies),
+            )
 
 
 def _conflict_pairs(dataset: Dataset, conflicts: npt.NDArray[Any]) -> tuple[tuple[str, str], ...]:

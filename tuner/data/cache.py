@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,22 @@ def keep_file(path: Path, contents: bytes) -> None:
         with tempfile.NamedTemporaryFile(suffix=".draft", dir=path.parent, delete=False) as draft:
             draft.write(contents)
         Path(draft.name).replace(path)
+
+
+def kept_array(folder: Path, name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return an array that was made of the decoded images before, else make it and keep it beside them.
+
+    Where the folder cannot be written to, it is made each time. The name must tell all that it depends on.
+    """
+    try:
+        found: npt.NDArray[Any] = np.load(folder / name, allow_pickle=False)
+        return found
+    except (OSError, ValueError, EOFError):
+        made, contents = make(), BytesIO()
+    np.save(contents, made)
+    with suppress(DataError):
+        keep_file(folder / name, contents.getvalue())
+    return made
 
 
 @contextmanager
