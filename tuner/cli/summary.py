@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.output import format_seconds, stderr
+from tuner.cli.progress import waiting
 from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
+from tuner.data.near_copies import near_copies
 from tuner.data.preparation import MAX_SIZE
 from tuner.search.events import Tally
 from tuner.search.oracles import make_plan
@@ -97,15 +99,18 @@ def _resized(dataset: Dataset) -> dict[str, str]:
 
 
 def _copies(dataset: Dataset) -> dict[str, str]:
-    """A line where the test split holds images that training sees; none where it does not."""
-    test = dataset.splits["test"]
-    seen = int(dataset.seen_in_training(test).sum())
-    if not seen:
-        return {}
-    return {
-        "copies": f"{seen:,} of {len(test):,} test images have the same pixels as an image of train or "
-        "validation; test figures are given without them too"
-    }
+    """Lines where the test split holds images that training sees, or nearly; none where it does not."""
+    test, lines = dataset.splits["test"], {}
+    if seen := int(dataset.seen_in_training(test).sum()):
+        lines["copies"] = (
+            f"{seen:,} of {len(test):,} test images have the same pixels as an image of train or "
+            "validation; test figures are given without them too"
+        )
+    with waiting("comparing test images with training images", quiet=False):
+        near = len(near_copies(dataset, "test"))
+    if near:
+        lines["near"] = f"{near:,} of {len(test):,} test images nearly copy an image of train or validation"
+    return lines
 
 
 def _device(device: str, compute: Compute) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tuner.config import SearchConfig, split_objective, to_toml
 from tuner.data.dataset import Dataset
+from tuner.data.near_copies import near_copies
 from tuner.errors import UsageError
 from tuner.files import reaching, replace_text
 from tuner.results.checkpoints import checkpoints_of
@@ -110,6 +111,7 @@ def begin_run(
             "counts": dataset.counts(),
             "skipped": len(dataset.skipped),
             "seen_test_images": int(dataset.seen_in_training(dataset.splits["test"]).sum()),
+            "near_test_images": len(near_copies(dataset, "test")),
         },
         "backend": ready.backend,
         "device": ready.device,

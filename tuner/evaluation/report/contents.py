@@ -216,6 +216,7 @@ def provenance(contents: Contents) -> dict[str, Facts]:
             "fingerprint": data.get("fingerprint"),
             "images": " x ".join(map(str, shape)) + " pixels" if shape else None,
             "test images seen in training": data.get("seen_test_images") or None,
+            "test images like one seen in training": data.get("near_test_images") or None,
             **{f"made {change}": _resized(found) for change, found in data.get("resized", {}).items()},
             "classes": ", ".join(data.get("class_names", ())),
             "positive class": data.get("positive_class"),
