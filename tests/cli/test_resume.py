@@ -1,4 +1,4 @@
-"""What `resume` and `retry` take up, and what they refuse: moved images, changed code, runs left behind."""
+"""What is refused where a run is taken up again, and what is not: moved images, changed code, runs left."""
 
 import json
 import shutil
@@ -50,6 +50,9 @@ def cut(stub, images: Path, tmp_path: Path) -> Path:
 
 
 MORE = ("cut", "--max-epochs-total", 4)
+RETRAIN = ("best", "cut", "--retrain", "--seeds", 1)
+ENSEMBLE = ("best", "cut", "--ensemble", 2)
+ALL_THAT_BUILD_AGAIN = [("resume", *MORE), ("retry", *MORE), RETRAIN, ENSEMBLE]
 
 
 @pytest.mark.parametrize("command", ["resume", "retry"])
@@ -80,13 +83,15 @@ def test_changed_code_is_refused_by_the_name_of_its_file(stub, cut: Path, name: 
     path = cut.parents[1] / name
     path.write_text(path.read_text() + "\nSCALE = 1 / 127\n")
     before = (cut / "trials.csv").read_text()
-    for command in ("resume", "retry"):
-        refused = stub(command, *MORE)
+    for command in ALL_THAT_BUILD_AGAIN:
+        refused = stub(*command)
         assert refused.code == 2
         assert len(refused.error_lines) == 1
         assert name in refused.stderr
         assert "--accept-changed-code" in refused.stderr
     assert (cut / "trials.csv").read_text() == before
+    assert not list(cut.glob("retrained/*/*/evaluation.json"))
+    assert not list(cut.glob("ensemble-2/*"))
 
 
 def test_changed_code_that_is_accepted_is_noted_in_the_run(stub, cut: Path) -> None:
@@ -96,6 +101,26 @@ def test_changed_code_that_is_accepted_is_noted_in_the_run(stub, cut: Path) -> N
     assert (accepted["files"], accepted["trials_before"]) == (["scale_of_mine.py"], 2)
     # It is the code of the run now.
     assert stub("resume", "cut", "--max-epochs-total", 5).code == 0
+
+
+@pytest.mark.parametrize(("command", "use"), [(RETRAIN, "retraining"), (ENSEMBLE, "ensemble")])
+def test_changed_code_that_is_accepted_for_a_model_is_not_that_of_the_trials(
+    stub, cut: Path, command, use: str
+) -> None:
+    (cut.parents[1] / "scale_of_mine.py").write_text("SCALE = 1 / 127\n")
+    accepted = stub(*command, "--accept-changed-code")
+    assert accepted.code == 0, accepted.stderr
+    (noted,) = json.loads((cut / "run.json").read_text())["accepted_code"]
+    assert (noted["files"], noted["trials_before"], noted["use"]) == (["scale_of_mine.py"], 2, use)
+    assert stub("resume", *MORE).code == 2
+
+
+def test_what_builds_no_model_again_has_no_code_to_accept(stub, cut: Path) -> None:
+    (cut.parents[1] / "scale_of_mine.py").write_text("SCALE = 1 / 127\n")
+    assert stub("best", "cut", "--export", "winner.keras").code == 0
+    refused = stub("best", "cut", "--accept-changed-code")
+    assert refused.code == 2
+    assert "--accept-changed-code" in refused.error_lines[-1]
 
 
 @pytest.mark.usefixtures("cut")

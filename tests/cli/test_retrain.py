@@ -24,6 +24,8 @@ RUN = Path("results/first")
 SEEDS = (7, 8)
 """That of the search `finished`, and the next."""
 MEASURED = ("duration_s", "prediction_s")
+# A process of its own and that of the tests, in which the search was, have not loaded the same files.
+ELSEWHERE = ("best", "--retrain", "--accept-changed-code")
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +148,7 @@ def test_killed_in_the_middle_and_typed_again_it_ends_with_the_same_figures(
     shutil.copytree(long / "results", undisturbed / "results")
     retrain(undisturbed, cache)
     process = subprocess.Popen(
-        command("best", "--retrain", "--seeds", 2),
+        command(*ELSEWHERE, "--seeds", 2),
         cwd=long,
         env=environment(cache),
         start_new_session=True,
@@ -163,7 +165,7 @@ def test_killed_in_the_middle_and_typed_again_it_ends_with_the_same_figures(
     images = counts(long)
     assert {epoch.images for epoch in done} == {images["train"] + images["validation"]}
     finished = (seed_folder(long, 0) / "model.keras").stat().st_mtime_ns
-    result = tuner("best", "--retrain", "--seeds", 2)
+    result = tuner(*ELSEWHERE, "--seeds", 2)
     assert result.code == 0, result.stderr
     assert (seed_folder(long, 0) / "model.keras").stat().st_mtime_ns == finished
     for seed in (0, 1):
@@ -175,7 +177,7 @@ def test_killed_in_the_middle_and_typed_again_it_ends_with_the_same_figures(
 @pytest.mark.faults
 def test_an_interrupt_says_how_to_go_on(long: Path, cache: Path):
     with subprocess.Popen(
-        command("best", "--retrain", "--seeds", 50),
+        command(*ELSEWHERE, "--seeds", 50),
         cwd=long,
         env=environment(cache),
         stdout=subprocess.DEVNULL,

@@ -40,6 +40,10 @@ TOP = "--retrain: the best so many configurations by validation score. Default: 
 ENSEMBLE = "Average the probabilities of the best so many trials in one model, compared with the best alone."
 FORMAT = "How to print it; toml is the request of its configuration, for tuner train --config."
 DATA = "Where the images of the run are now; default: where they were."
+ACCEPT = (
+    "--retrain, --ensemble: go on though the code of the search space changed since the run was begun; the "
+    "run notes it."
+)
 
 
 def best(
@@ -51,6 +55,7 @@ def best(
     top: Annotated[int | None, typer.Option(help=TOP, min=1, show_default=False)] = None,
     ensemble: Annotated[int | None, typer.Option(help=ENSEMBLE, min=2, show_default=False)] = None,
     data: Annotated[str | None, typer.Option(help=DATA, show_default=False)] = None,
+    accept_changed_code: Annotated[bool, typer.Option("--accept-changed-code", help=ACCEPT)] = False,
     form: Annotated[Literal["table", "json", "toml"], typer.Option("--format", help=FORMAT)] = "table",
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
@@ -58,19 +63,19 @@ def best(
 
     With --retrain or --ensemble the same of what is made of the best trials.
     """
-    _check_together(form, export_to, calibrated, retrain, seeds, top, ensemble, data)
+    _check_together(form, export_to, calibrated, retrain, seeds, top, ensemble, data, accept_changed_code)
     kind = None if export_to is None else check_request(export_to, calibrated)
     view = find_run(run, results_dir)
     evaluation = load_evaluation(view)
     if retrain:
         from tuner.cli.retrain import retrained, summary_view
 
-        summary, model = retrained(view, seeds or DEFAULT_SEEDS, top or 1, data)
+        summary, model = retrained(view, seeds or DEFAULT_SEEDS, top or 1, data, accept_changed_code)
         _print(form, summary, f"Best of {view.run_id}, trained anew", summary_view(summary))
     elif ensemble is not None:
         from tuner.cli.ensemble import ensemble_model, ensemble_view
 
-        model = ensemble_model(view, ensemble, evaluation["trial_id"], data)
+        model = ensemble_model(view, ensemble, evaluation["trial_id"], data, accept_changed_code)
         title = f"Ensemble of {view.run_id}: the mean of {ensemble} trials"
         _print(form, model_facts(model), title, ensemble_view(model))
     else:
@@ -94,6 +99,7 @@ def _check_together(
     top: int | None,
     ensemble: int | None,
     data: str | None,
+    accept_changed_code: bool,
 ) -> None:
     """Refuse options that make no sense together.
 
@@ -117,8 +123,12 @@ def _check_together(
             else "--calibrated divides the logits of one last layer, and an ensemble has several"
         )
         raise UsageError(f"{why}. Leave out --calibrated.")
-    needs_images = retrain or ensemble is not None
-    if export_to is None and (calibrated or (data is not None and not needs_images)):
+    builds_again = retrain or ensemble is not None
+    if accept_changed_code and not builds_again:
+        raise UsageError(
+            "--accept-changed-code is about models that --retrain or --ensemble builds again. Leave it out."
+        )
+    if export_to is None and (calibrated or (data is not None and not builds_again)):
         name = "--calibrated" if calibrated else "--data"
         raise UsageError(f"{name} is about an export. Name its file: --export model.keras")
     if export_to is not None:

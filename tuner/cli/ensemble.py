@@ -15,12 +15,15 @@ from tuner.evaluation.run_model import RunModel
 from tuner.results.query import RunView, reference
 
 
-def ensemble_model(run: RunView, count: int, winner_id: str, data: str | None) -> RunModel:
+def ensemble_model(
+    run: RunView, count: int, winner_id: str, data: str | None, accept_changed_code: bool
+) -> RunModel:
     """Return the mean of the best trials, which is made once.
 
     Args:
         winner_id: The trial in best/, with which it is compared.
         data: Where the images of the run are now; default: where they were.
+        accept_changed_code: Put the weights into models of other code than the run was begun with.
     """
     members = ensemble_members(run, count)
     if members[0].trial_id != winner_id:
@@ -34,7 +37,10 @@ def ensemble_model(run: RunView, count: int, winner_id: str, data: str | None) -
 
         with decoding_bar(quiet=False) as advance:
             dataset = run_images(run, data, advance)
-        with workers_again(run, dataset) as pool, waiting(f"averaging {count} models", quiet=False):
+        with (
+            workers_again(run, dataset, accept_changed_code, "ensemble") as pool,
+            waiting(f"averaging {count} models", quiet=False),
+        ):
             evaluation = make_ensemble(run, members, dataset, pool)
     return RunModel(run, members, evaluation, ensemble_folder(count))
 

@@ -43,15 +43,21 @@ HEADINGS = {
 SPREAD = {"mean": "mean", "sd": "std dev", "min": "min", "max": "max"}
 
 
-def retrained(run: RunView, seeds: int, top: int, data: str | None) -> tuple[dict[str, Any], RunModel]:
+def retrained(
+    run: RunView, seeds: int, top: int, data: str | None, accept_changed_code: bool
+) -> tuple[dict[str, Any], RunModel]:
     """Train what is not trained yet; return the summary, and the model of the best trial's first seed.
 
     Args:
         data: Where the images of the run are now; default: where they were.
+        accept_changed_code: Train with other code of the space than the run was begun with.
     """
     wanted = seeded_trials(run, seeds, top)
     if any(each.evaluation() is None for each in wanted):
-        _train(run, wanted, data, f"tuner best {reference(run.path)} --retrain --seeds {seeds} --top {top}")
+        again = f"tuner best {reference(run.path)} --retrain --seeds {seeds} --top {top}"
+        if accept_changed_code:
+            again += " --accept-changed-code"
+        _train(run, wanted, data, accept_changed_code, again)
     summary = summarize(run, wanted)
     first, evaluation = wanted[0], wanted[0].evaluation()
     assert evaluation is not None
@@ -100,7 +106,9 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _train(run: RunView, wanted: Sequence[SeededTrial], data: str | None, again: str) -> None:
+def _train(
+    run: RunView, wanted: Sequence[SeededTrial], data: str | None, accept_changed_code: bool, again: str
+) -> None:
     from tuner.cli.workers import workers_again
 
     with decoding_bar(quiet=False) as advance:
@@ -108,14 +116,15 @@ def _train(run: RunView, wanted: Sequence[SeededTrial], data: str | None, again:
     epochs = {each.trial.trial_id: each.epochs for each in wanted}
     seeds = dict.fromkeys(str(each.seed) for each in wanted)
     trials = ", ".join(f"trial {trial_id} for {number} epochs" for trial_id, number in epochs.items())
-    note(
-        f"Training {trials}, with seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}, on "
-        f"{len(dataset.splits['train']):,} images: train and validation together"
-    )
     try:
-        with workers_again(run, dataset) as pool, _display(wanted) as show:
-            for event in retrain(run, dataset, pool, wanted):
-                show(event)
+        with workers_again(run, dataset, accept_changed_code, "retraining") as pool:
+            note(
+                f"Training {trials}, with seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}, on "
+                f"{len(dataset.splits['train']):,} images: train and validation together"
+            )
+            with _display(wanted) as show:
+                for event in retrain(run, dataset, pool, wanted):
+                    show(event)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"interrupted; what is trained is saved. Continue with: {again}") from None
 

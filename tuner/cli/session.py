@@ -132,7 +132,7 @@ def continue_search(
             if "data" in changes:
                 store.set_run({"data": {**run.facts["data"], "source": dataset.source}})
             if changed:
-                note_changed_code(store, description, changed)
+                note_changed_code(store, description, changed, "search")
             check_conditions(store, config, dataset, pool.device(), description)
             if retry:
                 _restart_failed(run, config, store, description)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Literal
 
 from search_spaces import DataSpec
 from tuner.cli.output import note
@@ -15,10 +16,12 @@ from tuner.errors import SpaceError, StorageError, UsageError
 from tuner.results.checkpoints import checkpoints_of
 from tuner.results.lock import locked
 from tuner.results.query import RunView
-from tuner.results.schema import WORKER_LOG
+from tuner.results.schema import STORE_FILE, WORKER_LOG
+from tuner.results.store import Store
 from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.identity import check_names, check_space
+from tuner.search.identity import check_code, check_names, check_space, note_changed_code
 from tuner.search.oracles import make_plan
+from tuner.search.run_folder import write_run_json
 from tuner.search.weights import WEIGHTS, weights_value
 from tuner.training.device import load_backend
 from tuner.workers.local import LocalPool
@@ -93,17 +96,28 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, quiet: bo
 
 
 @contextmanager
-def workers_again(run: RunView, dataset: Dataset) -> Iterator[Pool]:
+def workers_again(
+    run: RunView, dataset: Dataset, accept_changed_code: bool, use: Literal["retraining", "ensemble"]
+) -> Iterator[Pool]:
     """Keep other drivers off a run that is over, and yield workers as its search had them.
 
     Args:
         dataset: The images of the run.
+        accept_changed_code: Build models by other code than the run was begun with, and note it.
+        use: What for.
 
     Raises:
         UsageError: the run is being worked on, or its search space is another by now.
+        StorageError: the note cannot be written.
     """
     # What the arithmetic is to be was decided when the run was begun: nothing is left to measure.
     config = make_config({**run.facts["config"], "xla": "off"})
     with locked(run.path), worker_pool(config, dataset, run.path, quiet=False) as pool:
-        check_space(run.facts, describe_space(config, dataset, pool, quiet=False))
+        description = describe_space(config, dataset, pool, quiet=False)
+        check_space(run.facts, description)
+        if changed := check_code(run.facts, description, accept_changed_code):
+            with closing(Store(run.path / STORE_FILE)) as store:
+                note_changed_code(store, description, changed, use)
+                write_run_json(run.path, store)
+                store.back_up()
         yield pool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from tuner.config import SearchConfig
 from tuner.data.dataset import Dataset
@@ -22,7 +22,7 @@ CONDITIONS = "conditions"
 CODE = "code"
 """The fact of a run that has a hash of each file that its search space is made of."""
 ACCEPTED_CODE = "accepted_code"
-"""The fact of a run that tells when it went on with other code: which files, after how many trials."""
+"""The fact of a run that tells when other code was accepted: which files, after how many trials, what for."""
 
 
 def conditions(
@@ -124,14 +124,22 @@ def check_code(facts: dict[str, Any], space: Description, accept: bool) -> list[
     return changed
 
 
-def note_changed_code(store: Store, space: Description, changed: list[str]) -> None:
-    """Put on record that a run goes on with other code, from now on that of `space`."""
+def note_changed_code(
+    store: Store, space: Description, changed: list[str], use: Literal["search", "retraining", "ensemble"]
+) -> None:
+    """Put on record that other code was accepted, and for what.
+
+    A search goes on with it: from then on it is the code of the run. Otherwise the trials are all of the code
+    before, and the next use has to be accepted too.
+    """
     accepted = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "files": changed,
         "trials_before": len(store.trials()),
+        "use": use,
     }
-    store.set_run({CODE: space.code, ACCEPTED_CODE: [*store.run().get(ACCEPTED_CODE, []), accepted]})
+    facts: dict[str, Any] = {ACCEPTED_CODE: [*store.run().get(ACCEPTED_CODE, []), accepted]}
+    store.set_run(facts | ({CODE: space.code} if use == "search" else {}))
 
 
 def check_names(config: SearchConfig, space: Description) -> None:
