@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pools import InlinePool, workers_in
+from tests.pools import InlinePool, stub_pool, workers_in
 from tuner.cli import main
 from tuner.workers.protocol import Pool
 
@@ -139,4 +139,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path
 def copy_of_finished(finished: Finished, tmp_path: Path) -> Path:
     """A folder that holds a copy of results/first, to change."""
     shutil.copytree(finished.folder / "results", tmp_path / "results")
+    return tmp_path
+
+
+@pytest.fixture
+def long(tmp_path: Path, images: Path, cache: Path) -> Path:
+    """A folder with a run that is to be trained for so many epochs that it can be stopped among them."""
+    small = ("--max-epochs", 30, "--hp", "filters=20", "--hp", "units_1=100", "--hp", "units_2=100")
+    result = run_command(
+        *("train", "--space", "sequential", "--data", images, "--name", "first", "--quiet", *small),
+        cwd=tmp_path,
+        cache=cache,
+        pool=stub_pool(lambda _, epoch: epoch / 100),
+    )
+    assert result.code == 0, result.stderr
     return tmp_path

@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 
 from tests.cli.conftest import Finished, Run, command, environment, run_command
+from tests.cli.retrainings import RUN, seed_folder, summary
 from tests.pools import stub_pool
 from tuner.training.checkpoint import read_history
 
 pytestmark = pytest.mark.training
 
-RUN = Path("results/first")
 SEEDS = (7, 8)
 """That of the search `finished`, and the next."""
 MEASURED = ("duration_s", "prediction_s")
@@ -47,30 +47,6 @@ def work(retrained: Path, tmp_path: Path) -> Path:
     """A folder of its own with the same run and what was made of it."""
     shutil.copytree(retrained / "results", tmp_path / "results")
     return tmp_path
-
-
-@pytest.fixture
-def long(tmp_path: Path, images: Path, cache: Path) -> Path:
-    """A folder with a run that is to be trained for so many epochs that it can be stopped among them."""
-    small = ("--max-epochs", 30, "--hp", "filters=20", "--hp", "units_1=100", "--hp", "units_2=100")
-    result = run_command(
-        *("train", "--space", "sequential", "--data", images, "--name", "first", "--quiet", *small),
-        cwd=tmp_path,
-        cache=cache,
-        pool=stub_pool(lambda _, epoch: epoch / 100),
-    )
-    assert result.code == 0, result.stderr
-    return tmp_path
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / RUN / "retrained" / "summary.json").read_text("utf-8"))
-    return found
-
-
-def seed_folder(folder: Path, seed: int) -> Path:
-    (trial,) = (path for path in (folder / RUN / "retrained").iterdir() if path.is_dir())
-    return trial / f"seed-{seed}"
 
 
 def figures(folder: Path, seed: int) -> dict[str, Any]:
@@ -278,6 +254,8 @@ def test_a_failure_is_one_line_and_what_is_finished_stays(
     [
         (("--seeds", 2), 2, ("--seeds", "--retrain")),
         (("--top", 2), 2, ("--top", "--retrain")),
+        (("--max-time", "1h"), 2, ("--max-time", "--retrain")),
+        (("--retrain", "--max-time", "soon"), 2, ("--max-time 'soon'", "45m")),
         (("--retrain", "--seeds", 0), 2, ("--seeds",)),
         (("--retrain", "--calibrated", "--export", "model.keras"), 2, ("temperature",)),
         (("--retrain", "--ensemble", 2), 2, ("--retrain", "--ensemble")),

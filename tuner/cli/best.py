@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import typer
@@ -36,6 +37,9 @@ RETRAIN = (
     "Train the best configuration anew on train and validation together, and measure it on the test split."
 )
 SEEDS = f"--retrain: with so many seeds, all of which are reported. Default: {DEFAULT_SEEDS}."
+MAX_TIME = (
+    "--retrain: stop after this long, e.g. 90s, 45m, 2h, for all models together; their last epochs are kept."
+)
 TOP = "--retrain: the best so many configurations by validation score. Default: 1."
 ENSEMBLE = "Average the probabilities of the best so many trials in one model, compared with the best alone."
 FORMAT = "How to print it; toml is the request of its configuration, for tuner train --config."
@@ -53,6 +57,7 @@ def best(
     retrain: Annotated[bool, typer.Option("--retrain", help=RETRAIN)] = False,
     seeds: Annotated[int | None, typer.Option(help=SEEDS, min=1, show_default=False)] = None,
     top: Annotated[int | None, typer.Option(help=TOP, min=1, show_default=False)] = None,
+    max_time: Annotated[str | None, typer.Option(help=MAX_TIME, show_default=False)] = None,
     ensemble: Annotated[int | None, typer.Option(help=ENSEMBLE, min=2, show_default=False)] = None,
     data: Annotated[str | None, typer.Option(help=DATA, show_default=False)] = None,
     accept_changed_code: Annotated[bool, typer.Option("--accept-changed-code", help=ACCEPT)] = False,
@@ -63,14 +68,17 @@ def best(
 
     With --retrain or --ensemble the same of what is made of the best trials.
     """
-    _check_together(form, export_to, calibrated, retrain, seeds, top, ensemble, data, accept_changed_code)
+    of_retrain = {"--seeds": seeds, "--top": top, "--max-time": max_time}
+    _check_together(form, export_to, calibrated, retrain, of_retrain, ensemble, data, accept_changed_code)
     kind = None if export_to is None else check_request(export_to, calibrated)
     view = find_run(run, results_dir)
     evaluation = load_evaluation(view)
     if retrain:
         from tuner.cli.retrain import retrained, summary_view
 
-        summary, model = retrained(view, seeds or DEFAULT_SEEDS, top or 1, data, accept_changed_code)
+        summary, model = retrained(
+            view, seeds or DEFAULT_SEEDS, top or 1, max_time, data, accept_changed_code
+        )
         _print(form, summary, f"Best of {view.run_id}, trained anew", summary_view(summary))
     elif ensemble is not None:
         from tuner.cli.ensemble import ensemble_model, ensemble_view
@@ -95,8 +103,7 @@ def _check_together(
     export_to: str | None,
     calibrated: bool,
     retrain: bool,
-    seeds: int | None,
-    top: int | None,
+    of_retrain: Mapping[str, object],
     ensemble: int | None,
     data: str | None,
     accept_changed_code: bool,
@@ -113,9 +120,9 @@ def _check_together(
         raise UsageError(
             "--retrain trains single models anew, --ensemble averages those of the search. Choose one."
         )
-    if not retrain and (seeds is not None or top is not None):
-        name = "--seeds" if seeds is not None else "--top"
-        raise UsageError(f"{name} says what --retrain is to train. Add --retrain, or leave {name} out.")
+    for name, value in of_retrain.items():
+        if value is not None and not retrain:
+            raise UsageError(f"{name} says what --retrain is to train. Add --retrain, or leave {name} out.")
     if calibrated and (retrain or ensemble is not None):
         why = (
             "--retrain trains on the validation images, and leaves none to choose a temperature on"

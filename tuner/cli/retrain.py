@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,6 +16,7 @@ from rich.text import Text
 
 from tuner.cli.output import format_seconds, note, stderr
 from tuner.cli.progress import REFRESH_PER_S, decoding_bar
+from tuner.config import make_config
 from tuner.errors import InterruptedRunError
 from tuner.evaluation.retraining import (
     Event,
@@ -25,7 +28,10 @@ from tuner.evaluation.retraining import (
 )
 from tuner.evaluation.run_images import run_images
 from tuner.evaluation.run_model import RunModel
+from tuner.evaluation.spread import epochs_text
 from tuner.results.query import RunView, reference
+from tuner.results.schema import EVALUATION_FILE
+from tuner.search.budget import Budget
 from tuner.training.checkpoint import read_history
 from tuner.training.task import EpochDone, StepsDone
 
@@ -44,32 +50,38 @@ SPREAD = {"mean": "mean", "sd": "std dev", "min": "min", "max": "max"}
 
 
 def retrained(
-    run: RunView, seeds: int, top: int, data: str | None, accept_changed_code: bool
+    run: RunView, seeds: int, top: int, max_time: str | None, data: str | None, accept_changed_code: bool
 ) -> tuple[dict[str, Any], RunModel]:
     """Train what is not trained yet; return the summary, and the model of the best trial's first seed.
 
     Args:
+        max_time: Train no longer than this, from now on, all models together; default: to their end.
         data: Where the images of the run are now; default: where they were.
         accept_changed_code: Train with other code of the space than the run was begun with.
     """
+    budget = Budget(make_config({"max_time": max_time}), spent_s=0.0, spent_epochs=0)
     wanted = seeded_trials(run, seeds, top)
     if any(each.evaluation() is None for each in wanted):
         again = f"tuner best {reference(run.path)} --retrain --seeds {seeds} --top {top}"
         if accept_changed_code:
             again += " --accept-changed-code"
-        _train(run, wanted, data, accept_changed_code, again)
+        _train(run, wanted, budget, data, accept_changed_code, again)
     summary = summarize(run, wanted)
-    first, evaluation = wanted[0], wanted[0].evaluation()
-    assert evaluation is not None
+    finished = sum(each.evaluation() is not None for each in wanted)
+    if finished < len(wanted):
+        note(f"out of time, {finished} of {len(wanted)} models trained to the end. Go on with: {again}")
+    best = summary["trials"][0]
+    first, folder = best["seeds"][0]["seed"], Path(best["seeds"][0]["folder"])
     facts = {
-        "images": evaluation["trained_on"]["images"],
-        "epochs": first.epochs,
-        "seed": first.seed,
-        "seeds": [each.seed for each in wanted[:seeds]],
-        "figures": summary["trials"][0]["figures"],
+        "images": summary["trained_on"]["images"],
+        "epochs": best["epochs"],
+        "planned_epochs": best["planned_epochs"],
+        "seed": first,
+        "seeds": [each["seed"] for each in best["seeds"]],
+        "figures": best["figures"],
     }
-    folder = first.folder.relative_to(run.path)
-    return summary, RunModel(run, (first.trial,), evaluation, folder, facts)
+    evaluation = json.loads((run.path / folder / EVALUATION_FILE).read_text("utf-8"))
+    return summary, RunModel(run, (wanted[0].trial,), evaluation, folder, facts)
 
 
 def summary_view(summary: dict[str, Any]) -> RenderableType:
@@ -81,7 +93,7 @@ def summary_view(summary: dict[str, Any]) -> RenderableType:
         )
     ]
     for trial in summary["trials"]:
-        head = f"\nTrial {trial['trial_id']}, {trial['epochs']} epochs with each seed"
+        head = f"\nTrial {trial['trial_id']}, {epochs_text(trial)} with each seed"
         chosen = f"{summary['objective']} {trial['score']:.4f} in the search"
         parts += [Text.assemble((head, "bold"), f"  {chosen}"), "", _table(trial)]
     return Group(*parts)
@@ -107,7 +119,12 @@ def _number(value: float | None) -> str:
 
 
 def _train(
-    run: RunView, wanted: Sequence[SeededTrial], data: str | None, accept_changed_code: bool, again: str
+    run: RunView,
+    wanted: Sequence[SeededTrial],
+    budget: Budget,
+    data: str | None,
+    accept_changed_code: bool,
+    again: str,
 ) -> None:
     from tuner.cli.workers import workers_again
 
@@ -123,7 +140,7 @@ def _train(
                 f"{len(dataset.splits['train']):,} images: train and validation together"
             )
             with _display(wanted) as show:
-                for event in retrain(run, dataset, pool, wanted):
+                for event in retrain(run, dataset, pool, wanted, budget):
                     show(event)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"interrupted; what is trained is saved. Continue with: {again}") from None
@@ -219,6 +236,6 @@ class _State:
         evaluation = event.evaluation
         return Text(
             f"[{self._finished}/{self._count}] trial {event.which.label}  test accuracy "
-            f"{evaluation['accuracy']:.4f}  {event.which.epochs} epochs  "
+            f"{evaluation['accuracy']:.4f}  {epochs_text(evaluation)}  "
             f"{format_seconds(evaluation['duration_s'])}"
         )

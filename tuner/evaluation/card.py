@@ -16,7 +16,7 @@ from tuner.evaluation.export import Export
 from tuner.evaluation.metrics import chosen_before
 from tuner.evaluation.run_model import RunModel
 from tuner.evaluation.runtimes import beside, model_format, read_facts
-from tuner.evaluation.spread import FIGURES
+from tuner.evaluation.spread import FIGURES, epochs_text
 from tuner.evaluation.usage import FORMAT_NAMES, usage
 
 
@@ -95,7 +95,7 @@ def _origin(model: RunModel) -> str:
     facts = model.retrained
     return (
         f"The configuration of trial {model.trial.trial_id} of {search}, trained anew on its training and "
-        f"validation images together, {facts['images']:,} of them, for {facts['epochs']} epochs with seed "
+        f"validation images together, {facts['images']:,} of them, for {epochs_text(facts)} with seed "
         f"{facts['seed']}."
     )
 

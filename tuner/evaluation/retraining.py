@@ -30,6 +30,7 @@ from tuner.results.schema import (
     TrialRecord,
 )
 from tuner.results.tables import write_json
+from tuner.search.budget import Budget
 from tuner.search.checkpoints import Checkpoints
 from tuner.search.oracles import make_plan
 from tuner.search.tasks import Tasks
@@ -38,6 +39,8 @@ from tuner.training.task import EpochDone, Objective, RungDone, StepsDone, Train
 from tuner.workers.protocol import Failure, FinishModel, Halt, Lost, Member, ModelDone, Pool
 
 SPLITS = ("train", "validation")
+# On a cluster there may be no worker for hours; time runs out all the same.
+TICK_S = 1.0
 # So often may the process of one be killed from outside.
 MAX_ATTEMPTS = 5
 
@@ -59,18 +62,29 @@ class SeededTrial:
         return f"{self.trial.trial_id} seed {self.seed}"
 
     def evaluation(self) -> dict[str, Any] | None:
-        """Return its figures on the test split once it is trained and measured, None before that."""
+        """Return its figures on the test split once it is trained to its end, None before that."""
+        found = self._measured()
+        # A search that went on may have found that more epochs are better.
+        return found if found is not None and found["epochs"] == self.epochs else None
+
+    def cut_short(self) -> dict[str, Any] | None:
+        """Return its figures after its last epoch where the time was over before its end, None otherwise."""
+        found = self._measured()
+        if found is None or found["epochs"] == self.epochs:
+            return None
+        return found if found.get("planned_epochs") == self.epochs else None
+
+    def _measured(self) -> dict[str, Any] | None:
         path = self.folder / EVALUATION_FILE
         if not (path.is_file() and (self.folder / MODEL_FILE).is_file()):
             return None
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        # A search that went on may have found that more epochs are better.
-        return found if found["epochs"] == self.epochs else None
+        return found
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One of them is trained and measured."""
+    """One of them is trained, to its end or as far as the time went, and measured."""
 
     which: SeededTrial
     evaluation: dict[str, Any]
@@ -113,13 +127,17 @@ def passes_to_best(history: History, best_epoch: int | None, images: int) -> int
     return -(-sum(epoch.images for epoch in history[:best_epoch]) // images)
 
 
-def retrain(run: RunView, dataset: Dataset, pool: Pool, wanted: Sequence[SeededTrial]) -> Iterator[Event]:
+def retrain(
+    run: RunView, dataset: Dataset, pool: Pool, wanted: Sequence[SeededTrial], budget: Budget
+) -> Iterator[Event]:
     """Train and measure what is not finished yet, and yield what happens.
 
-    Each goes on from its checkpoint, where it has one, and ends as if it had never been stopped.
+    Each goes on from its checkpoint, where it has one, and ends as if it had never been stopped. Where the
+    time is over before, those under way are measured after their last epoch, and keep their checkpoints.
 
     Args:
         dataset: The images of the run, those of the validation split in training.
+        budget: The time for all of them together.
 
     Raises:
         TunerError: one cannot be trained. Those that are finished stay.
@@ -131,19 +149,27 @@ def retrain(run: RunView, dataset: Dataset, pool: Pool, wanted: Sequence[SeededT
     deaths: Counter[str] = Counter()
     while waiting or under_way:
         for worker in pool.idle():
-            if waiting:
+            if waiting and budget.allows():
                 under_way[worker] = waiting.popleft()
-                pool.submit(worker, _task(tasks, under_way[worker]))
-        found = pool.next_event()
+                task = _task(tasks, under_way[worker], budget.left_s)
+                pool.submit(worker, task, budget.limit_s(trained_s=0.0))
+        if not under_way and not budget.allows():
+            return
+        found = pool.next_event(TICK_S)
         if found is None or found[0] not in under_way:
             continue
         worker, event = found
         each = under_way[worker]
         if isinstance(event, StepsDone | EpochDone):
             yield event
-        elif isinstance(event, RungDone):
-            member = Member(each.trial.values, each.checkpoint)
-            pool.submit(worker, FinishModel((member,), "test"))
+        elif isinstance(event, RungDone) or _is_late(event, budget):
+            if isinstance(event, RungDone) and event.timed_out:
+                budget.end_time()
+            if read_history(each.checkpoint):
+                member = Member(each.trial.values, each.checkpoint)
+                pool.submit(worker, FinishModel((member,), "test"))
+            else:
+                del under_way[worker]
         elif isinstance(event, ModelDone):
             yield Measured(each, _measure(run, dataset, each, event))
             del under_way[worker]
@@ -161,15 +187,25 @@ def retrain(run: RunView, dataset: Dataset, pool: Pool, wanted: Sequence[SeededT
 
 
 def summarize(run: RunView, wanted: Sequence[SeededTrial]) -> dict[str, Any]:
-    """Write and return the figures of all of them, which must be finished, with the spread of each trial's.
+    """Write and return the figures of what is trained, with the spread of each trial's.
+
+    Only what has as many epochs is compared: of a trial the seeds that are trained to their end count, or
+    where the time was over before that, the first of those that were cut short.
 
     Raises:
+        TunerError: no epoch of the first trial is over.
         StorageError: the file cannot be written.
     """
     trials: list[dict[str, Any]] = []
     for trial in dict.fromkeys(each.trial.trial_id for each in wanted):
-        of_trial = [each for each in wanted if each.trial.trial_id == trial]
-        evaluations = [_finished(each) for each in of_trial]
+        found = _counted([each for each in wanted if each.trial.trial_id == trial])
+        if not found and not trials:
+            raise TunerError(
+                f"out of time before the first epoch of trial {trial} was over. Give it more with --max-time."
+            )
+        if not found:
+            continue
+        of_trial, evaluations = [each for each, _ in found], [evaluation for _, evaluation in found]
         figures = [main_figures(evaluation) for evaluation in evaluations]
         record = of_trial[0].trial
         trials.append(
@@ -179,7 +215,8 @@ def summarize(run: RunView, wanted: Sequence[SeededTrial]) -> dict[str, Any]:
                 "score": record.score,
                 "num_params": record.num_params,
                 "batch_size": record.batch_size,
-                "epochs": of_trial[0].epochs,
+                "epochs": evaluations[0]["epochs"],
+                "planned_epochs": of_trial[0].epochs,
                 "seeds": [
                     {"seed": each.seed, "folder": str(each.folder.relative_to(run.path)), **own}
                     for each, own in zip(of_trial, figures, strict=True)
@@ -210,12 +247,12 @@ def _tasks(run: RunView) -> Tasks:
     )
 
 
-def _task(tasks: Tasks, each: SeededTrial) -> TrainTask:
+def _task(tasks: Tasks, each: SeededTrial, left_s: float | None) -> TrainTask:
     """What the search would train, but with all images from the first epoch on, and no validation."""
     if len(read_history(each.checkpoint)) > each.epochs:
         remove_tree(each.checkpoint)
     return replace(
-        tasks.make(each.trial, each.epochs, left_s=None),
+        tasks.make(each.trial, each.epochs, left_s=left_s),
         trial_id=each.label,
         objective=None,
         seed=each.seed,
@@ -229,29 +266,39 @@ def _measure(run: RunView, dataset: Dataset, each: SeededTrial, answer: ModelDon
     """Write what came of one, its evaluation last, and let its checkpoint go."""
     replace_bytes(each.folder / MODEL_FILE, answer.model)
     test = split_predictions(dataset, "test", answer.probabilities)
+    history = read_history(each.checkpoint)
     evaluation = {
         "run_id": run.run_id,
         "trial_id": each.trial.trial_id,
         "seed": each.seed,
-        "epochs": each.epochs,
+        "epochs": len(history),
+        "planned_epochs": each.epochs,
         "trained_on": {"splits": list(SPLITS), "images": len(dataset.splits["train"])},
         "split": "test",
         **evaluate(test.labels, test.probabilities, test.class_names, dataset.positive_class, seen=test.seen),
-        "duration_s": sum(epoch.duration_s for epoch in read_history(each.checkpoint)),
+        "duration_s": sum(epoch.duration_s for epoch in history),
         "prediction_s": answer.prediction_s,
     }
     write_predictions(each.folder / PREDICTIONS_FILE, test)
     write_json(each.folder / EVALUATION_FILE, evaluation)
-    remove_tree(each.checkpoint)
+    if len(history) == each.epochs:
+        remove_tree(each.checkpoint)
     return evaluation
 
 
-def _finished(each: SeededTrial) -> dict[str, Any]:
-    evaluation = each.evaluation()
-    assert evaluation is not None
-    # Of a process that was killed just before it could remove it.
-    remove_tree(each.checkpoint)
-    return evaluation
+def _is_late(event: object, budget: Budget) -> bool:
+    """Whether a worker was killed because it hung when the time was over."""
+    return isinstance(event, Failure) and event.reason == "timeout" and budget.out_of_time
+
+
+def _counted(of_trial: Sequence[SeededTrial]) -> list[tuple[SeededTrial, dict[str, Any]]]:
+    """Those of a trial whose figures are told, with their evaluations."""
+    finished = [(each, found) for each in of_trial if (found := each.evaluation()) is not None]
+    for each, _ in finished:
+        # Of a process that was killed just before it could remove it.
+        remove_tree(each.checkpoint)
+    cut = [(each, found) for each in of_trial if (found := each.cut_short()) is not None]
+    return finished or cut[:1]
 
 
 def _failed(each: SeededTrial, why: str) -> TunerError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 FIGURES = {
@@ -18,6 +18,12 @@ FIGURES = {
     "ece": "ECE",
 }
 """Figures of an evaluation, as files and as people call them."""
+
+
+def epochs_text(trained: Mapping[str, Any]) -> str:
+    """Say how many epochs a model was trained, and of how many where the time was over before its end."""
+    epochs, planned = trained["epochs"], trained.get("planned_epochs")
+    return f"{epochs} epochs" if planned in (None, epochs) else f"{epochs} of {planned} epochs"
 
 
 def main_figures(evaluation: dict[str, Any]) -> dict[str, float | None]:

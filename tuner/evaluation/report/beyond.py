@@ -11,7 +11,7 @@ from tuner.errors import StorageError
 from tuner.evaluation.ensemble import ensemble_before
 from tuner.evaluation.report.figures import FigureTable, interval, number, percent
 from tuner.evaluation.significance import p_text
-from tuner.evaluation.spread import FIGURES, main_figures
+from tuner.evaluation.spread import FIGURES, epochs_text, main_figures
 from tuner.results.query import RunView
 from tuner.results.schema import ENSEMBLE_PREFIX, RETRAINED, SUMMARY_FILE
 
@@ -105,7 +105,7 @@ def _retrained(trial: Mapping[str, Any], images: int, evaluation: Mapping[str, A
     by_seed = [(str(seed["seed"]), tuple(number(seed[name]) for name in figures)) for seed in seeds]
     return RetrainedView(
         trial_id=trial["trial_id"],
-        about=f"{trial['epochs']} epochs on {images:,} images, train and validation together, with "
+        about=f"{epochs_text(trial)} on {images:,} images, train and validation together, with "
         + (f"each of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]['seed']}"),
         table=FigureTable(tuple(columns), tuple(rows)),
         by_seed=FigureTable(tuple(FIGURES[name] for name in figures), tuple(by_seed)),
