@@ -1,4 +1,4 @@
-"""Times and sizes as people write them."""
+"""Times, sizes and counts as people write them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def seconds(value: object) -> object:
     return sum(
         float(n) * unit for n, unit in zip(match.groups(default="0"), (86400, 3600, 60, 1), strict=True)
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s: "1 trial", "1,000 trials"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def mebibytes(value: object) -> object:

@@ -179,7 +179,7 @@ def test_several_configurations_are_shown_in_a_table(tuner: Run, copy_of_finishe
     assert found[0]["figures"]["accuracy"]["sd"] is None
     for trial in found:
         (heading,) = [line for line in result.stdout.splitlines() if trial["trial_id"] in line]
-        assert f" {trial['epochs']} epochs" in heading
+        assert f" {trial['epochs']} epoch" in heading
         assert f"{trial['seeds'][0]['accuracy']:.4f}" in result.stdout
 
 

@@ -108,7 +108,7 @@ def test_the_same_search_again_trains_nothing_and_ends_the_same(train, trained):
     results, before = trained
     shutil.copytree(results, "results")
     said, second = train("second")
-    assert "6 epochs were known" in said
+    assert "6 epochs known" in said
     assert list(second["known_epochs"]) == [2, 2, 2]
     assert second[RESULTS].equals(before[RESULTS])
     assert evaluation("first") == evaluation("second")

@@ -66,6 +66,15 @@ def test_train_is_a_search_of_one(stub, images, space, tmp_path):
     assert "Next       tuner best one --export model.keras" in done.stderr
 
 
+def test_the_head_counts_one_configuration_where_all_values_are_fixed(stub, images, space):
+    fixed = ("units=8", "optimizer=sgd", "batch_size=16", "patience=1", "blur=0", "schedule=constant")
+    options = [part for value in fixed for part in ("--hp", value)]
+    done = stub("train", "--space", space, "--data", images, *options, "--max-epochs", 1)
+    assert done.code == 0, done.stderr
+    for part in (", 1 configuration;", "1 trial, at most 1 epoch\n"):
+        assert part in done.stderr
+
+
 def test_the_space_decides_on_batch_size_and_patience_unless_the_request_does(stub, images, space, tmp_path):
     shared = ("train", "--space", space, "--data", images, "--max-epochs", 1)
     assert stub(*shared, "--name", "default").code == 0

@@ -26,6 +26,7 @@ from tuner.evaluation.comparison import (
     differences,
 )
 from tuner.results.query import RunView, find_run
+from tuner.units import counted
 
 RUNS = typer.Argument(metavar="RUN", help="Two runs or more: their ids or folders.", show_default=False)
 # A reader tells runs apart by their names, which take a few letters a line.
@@ -109,7 +110,7 @@ def _progress_table(curves: dict[str, tuple[Step, ...]], objective: str, count: 
     most = max(end.trials for end in ends)
     trials = sorted({math.ceil(number) for number in checkpoints(most, count)})
     seconds = checkpoints(max(end.seconds for end in ends), count)
-    headings = [f"{trials[0]} trial{'s' if trials[0] > 1 else ''}", *map(str, trials[1:])]
+    headings = [counted(trials[0], "trial"), *map(str, trials[1:])]
     for heading in [*headings, *map(format_seconds, seconds)]:
         table.add_column(heading, justify="right")
     for name, steps in curves.items():

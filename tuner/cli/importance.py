@@ -20,6 +20,7 @@ from tuner.evaluation.significance import p_text
 from tuner.results.query import RunView, find_run
 from tuner.results.query import reference as run_reference
 from tuner.results.tables import csv_text
+from tuner.units import counted
 
 PngOption = Annotated[
     Path | None,
@@ -102,8 +103,8 @@ def _print(run: RunView, found: Importance, console: Console) -> None:
 def _compared(found: Importance) -> str:
     """What is compared, and what is not."""
     observed = found.observations
-    epochs = f"{observed.epochs} epoch{'s' if observed.epochs != 1 else ''}"
-    text = f"{len(observed.trials)} trials by their best {observed.objective} in {epochs}"
+    trials, epochs = counted(len(observed.trials), "trial"), counted(observed.epochs, "epoch")
+    text = f"{trials} by their best {observed.objective} in {epochs}"
     if observed.left_out:
         text += "; left out: " + ", ".join(f"{number} {why}" for why, number in observed.left_out.items())
     return text

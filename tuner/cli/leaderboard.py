@@ -15,6 +15,7 @@ from tuner.cli.output import format_value, format_values, make_table, note, prin
 from tuner.results.query import RunView, find_run, reference
 from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TrialRecord
 from tuner.results.tables import trial_rows
+from tuner.units import counted
 
 TOP = 10
 
@@ -99,7 +100,7 @@ def _counts(run: RunView, shown: int) -> str:
     failed = sum(trial.status == FAILED for trial in run.trials)
     begun = sum(trial.status == RUNNING for trial in run.trials)
     state = INTERRUPTED if run.facts.get("status") == INTERRUPTED else "running"
-    parts = [f"{shown} of {len(run.trials)} trials"]
+    parts = [f"{shown} of {counted(len(run.trials), 'trial')}"]
     parts += [f"{failed} failed"] if failed else []
     parts += [f"{begun} {state}"] if begun else []
     return ", ".join(parts) + "; epoch = best/trained"

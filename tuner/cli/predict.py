@@ -23,6 +23,7 @@ from tuner.errors import TunerError
 from tuner.evaluation.models import describe_model, load_model
 from tuner.evaluation.thresholds import DEFAULT_THRESHOLD
 from tuner.evaluation.unlabelled import Prediction, Rule, decision_rule, predict_images
+from tuner.units import counted
 
 MODEL = typer.Argument(help="An exported model, or a run: its winner.", show_default=False)
 PATHS = typer.Argument(
@@ -116,7 +117,7 @@ class _Tally:
         if failed := self.images - self._classes.total():
             found.append(f"{failed:,} with an error")
         rate = f"{format_seconds(seconds)}, {self.images / max(seconds, 1e-9):,.0f} a second"
-        return f"Predicted  {self.images:,} images ({rate}): {', '.join(found)}"
+        return f"Predicted  {counted(self.images, 'image')} ({rate}): {', '.join(found)}"
 
 
 class _Rate(ProgressColumn):

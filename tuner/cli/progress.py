@@ -22,6 +22,7 @@ from tuner.results.schema import COMPLETED, FAILED, TrialRecord
 from tuner.search.events import Event, Listener, RungEnded, TrialStarted
 from tuner.search.plan import Plan
 from tuner.training.task import EpochDone, StepsDone
+from tuner.units import counted
 
 REFRESH_PER_S = 8
 # Of the terminal's lines, those that trials under way do not have; and what they have in any case.
@@ -224,7 +225,7 @@ class _State:
     def summary(self) -> Text:
         """The last line: what it took."""
         elapsed = format_seconds(time.monotonic() - self._start)
-        return Text(f"{len(self._known)} trials, {self._epochs} epochs in {elapsed}\n")
+        return Text(f"{counted(len(self._known), 'trial')}, {counted(self._epochs, 'epoch')} in {elapsed}\n")
 
     def _fraction(self) -> float:
         under_way = sum(

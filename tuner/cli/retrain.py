@@ -34,6 +34,7 @@ from tuner.results.schema import EVALUATION_FILE
 from tuner.search.budget import Budget
 from tuner.training.checkpoint import read_history
 from tuner.training.task import EpochDone, StepsDone
+from tuner.units import counted
 
 HEADINGS = {
     "accuracy_without_seen": "no copies",
@@ -69,7 +70,8 @@ def retrained(
     summary = summarize(run, wanted)
     finished = sum(each.evaluation() is not None for each in wanted)
     if finished < len(wanted):
-        note(f"out of time, {finished} of {len(wanted)} models trained to the end. Go on with: {again}")
+        done = f"{finished} of {counted(len(wanted), 'model')}"
+        note(f"out of time, {done} trained to the end. Go on with: {again}")
     best = summary["trials"][0]
     first, folder = best["seeds"][0]["seed"], Path(best["seeds"][0]["folder"])
     facts = {
@@ -132,7 +134,9 @@ def _train(
         dataset = run_images(run, data, advance).with_validation_in_training()
     epochs = {each.trial.trial_id: each.epochs for each in wanted}
     seeds = dict.fromkeys(str(each.seed) for each in wanted)
-    trials = ", ".join(f"trial {trial_id} for {number} epochs" for trial_id, number in epochs.items())
+    trials = ", ".join(
+        f"trial {trial_id} for {counted(number, 'epoch')}" for trial_id, number in epochs.items()
+    )
     try:
         with workers_again(run, dataset, accept_changed_code, "retraining") as pool:
             note(

@@ -46,6 +46,7 @@ from tuner.search.run_folder import (
 )
 from tuner.search.spaces import check_reference, made_for_images_of
 from tuner.search.tasks import TRAINING, training_values
+from tuner.units import counted
 from tuner.workers.protocol import Description, Pool
 
 
@@ -269,5 +270,6 @@ def _initial(config: SearchConfig, description: Description, quiet: bool) -> lis
     space = declared_space(description.hyperparameters)
     found = initial_configurations(config, space, description.presets)
     if found.left_out and not quiet:
-        note(f"{found.left_out} rows of '{config.warm_start}' lie outside this space and are left out")
+        rows = counted(found.left_out, "row")
+        note(f"{rows} of '{config.warm_start}' left out: outside this space")
     return list(found.configurations)

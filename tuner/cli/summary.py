@@ -19,6 +19,7 @@ from tuner.search.events import Tally
 from tuner.search.oracles import make_plan
 from tuner.search.plan import Bracket, Plan, Rung
 from tuner.training.compute import DEFAULT_COMPUTE, Compute
+from tuner.units import counted
 from tuner.workers.protocol import Description
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def show_speed(tally: Tally, workers: int, elapsed_s: float) -> None:
     """Say how fast a search was, and how much of its time did not go into training."""
     lines = []
     if tally.known_epochs:
-        lines.append(f"{tally.known_epochs:,} epochs were known from earlier runs")
+        lines.append(f"{counted(tally.known_epochs, 'epoch')} known from earlier runs")
     if tally.train_s:
         outside = max(0.0, 1 - tally.epochs_s / (workers * elapsed_s))
         lines.append(
@@ -125,13 +126,13 @@ def _device(device: str, compute: Compute) -> str:
 def _plan(config: SearchConfig, plan: Plan) -> str:
     epochs = min(plan.epochs, config.max_epochs_total or plan.epochs)
     if plan.trials == 1:
-        return f"1 trial, at most {epochs} epochs"
+        return f"1 trial, at most {counted(epochs, 'epoch')}"
     sampler = f" with {config.sampler}" if config.algorithm in WITH_RUNGS else ""
     workers = f", {config.workers} at a time" if config.workers > 1 else ""
-    head = f"{config.algorithm}{sampler}, {plan.trials} trials{workers}"
+    head = f"{config.algorithm}{sampler}, {counted(plan.trials, 'trial')}{workers}"
     if any(bracket.factor for bracket in plan.brackets) and epochs != config.max_epochs_total:
-        return f"{head}, {epochs} epochs of training or some more"
-    return f"{head}, at most {epochs} epochs of training"
+        return f"{head}, {counted(epochs, 'epoch')} of training or some more"
+    return f"{head}, at most {counted(epochs, 'epoch')} of training"
 
 
 def _brackets(plan: Plan) -> dict[str, str]:
@@ -149,8 +150,7 @@ def _brackets(plan: Plan) -> dict[str, str]:
 
 def _bracket(bracket: Bracket, each: bool) -> str:
     first, *later = (f"{rung.epochs}{_part(rung)}" for rung in bracket.rungs)
-    number = "1 trial" if bracket.trials == 1 else f"{bracket.trials} trials"
-    text = f"{number}{' each' if each else ''} to epoch {first}"
+    text = f"{counted(bracket.trials, 'trial')}{' each' if each else ''} to epoch {first}"
     trials = (rung.trials for rung in bracket.rungs[1:])
     text += "".join(
         f", then to {to}" if bracket.trials == 1 else f", best {n} to {to}"
@@ -164,5 +164,5 @@ def _part(rung: Rung) -> str:
 
 
 def _extent(space: kt.HyperParameters, size: int | None) -> str:
-    text = f"{len({parameter.name for parameter in space.space})} hyperparameters"
-    return text if size is None else f"{text}, {size:,} configurations"
+    text = counted(len({parameter.name for parameter in space.space}), "hyperparameter")
+    return text if size is None else f"{text}, {counted(size, 'configuration')}"

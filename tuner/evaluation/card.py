@@ -18,6 +18,7 @@ from tuner.evaluation.run_model import RunModel
 from tuner.evaluation.runtimes import beside, model_format, read_facts
 from tuner.evaluation.spread import FIGURES, epochs_text
 from tuner.evaluation.usage import FORMAT_NAMES, usage
+from tuner.units import counted
 
 
 def card_path(export: Path) -> Path:
@@ -221,7 +222,7 @@ def _data(model: RunModel) -> str:
     seed = model.run.facts["seed"]
     text = f"{_text(facts['dataset'])}, fingerprint `{data['fingerprint']}`, split with seed {seed}"
     if skipped := data.get("skipped"):
-        text += f"; {skipped:,} images could not be read"
+        text += f"; {counted(skipped, 'image')} could not be read"
     return f"{text}.\n\n" + _table(("split", *names), rows)
 
 

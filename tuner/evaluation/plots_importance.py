@@ -11,6 +11,7 @@ import numpy as np
 
 from tuner.evaluation.importance import SCORE, TARGETS, Hyperparameter, Importance
 from tuner.files import replacing
+from tuner.units import counted
 
 CLEAR, UNCLEAR, DOTS = "#1f6fb4", "#b5b5b5", "#d9d9d9"
 PANELS_ACROSS = 4
@@ -29,7 +30,9 @@ def write_importance_png(path: Path, found: Importance, title: str) -> None:
             colour = CLEAR if found.is_told(each, target) else UNCLEAR
             axes.barh(row, share.share, color=colour, height=0.6)
             axes.plot([share.low_95, share.high_95], [row, row], color="#333333", linewidth=1)
-        names = [each.name + (f" ({each.trials} trials)" if each.conditional else "") for each in shown]
+        names = [
+            each.name + (f" ({counted(each.trials, 'trial')})" if each.conditional else "") for each in shown
+        ]
         axes.set_yticks(range(len(shown)), names, fontsize=9)
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -112,8 +115,8 @@ def _figure(width: float, height: float) -> Any:
 
 def _save(figure: Any, path: Path, title: str, found: Importance) -> None:
     observed = found.observations
-    epochs = f"{observed.epochs} epoch{'s' if observed.epochs > 1 else ''}"
-    figure.suptitle(f"{title}; {len(observed.trials)} trials in {epochs}", fontsize=9, color="#333333")
+    compared = f"{counted(len(observed.trials), 'trial')} in {counted(observed.epochs, 'epoch')}"
+    figure.suptitle(f"{title}; {compared}", fontsize=9, color="#333333")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     with replacing(path) as draft:

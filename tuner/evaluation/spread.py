@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tuner.units import counted
+
 FIGURES = {
     "accuracy": "accuracy",
     "accuracy_without_seen": "accuracy without copies",
@@ -23,7 +25,9 @@ FIGURES = {
 def epochs_text(trained: Mapping[str, Any]) -> str:
     """Say how many epochs a model was trained, and of how many where the time was over before its end."""
     epochs, planned = trained["epochs"], trained.get("planned_epochs")
-    return f"{epochs} epochs" if planned in (None, epochs) else f"{epochs} of {planned} epochs"
+    return (
+        counted(epochs, "epoch") if planned in (None, epochs) else f"{epochs} of {counted(planned, 'epoch')}"
+    )
 
 
 def main_figures(evaluation: dict[str, Any]) -> dict[str, float | None]:

@@ -29,6 +29,7 @@ from tuner.results.schema import (
     SHORTCUTS,
     TrialRecord,
 )
+from tuner.units import counted
 
 Facts = tuple[tuple[str, str], ...]
 _MIB = 2**20
@@ -244,7 +245,7 @@ def provenance(contents: Contents) -> dict[str, Facts]:
 
 
 def _resized(found: Mapping[str, int]) -> str:
-    return f"{found['num_images']:,} images, most from {found['width']} x {found['height']} pixels"
+    return f"{counted(found['num_images'], 'image')}, most from {found['width']} x {found['height']} pixels"
 
 
 def _budget(config: Mapping[str, Any]) -> str:
