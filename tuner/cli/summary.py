@@ -91,7 +91,7 @@ def _resized(dataset: Dataset) -> dict[str, str]:
     """A line where images are made smaller or larger to the size that all have, and how to keep more."""
     side, total = dataset.image_shape[0], sum(map(len, dataset.splits.values()))
     parts = []
-    for change, found in dataset.resized().items():
+    for change, found in dataset.resized.items():
         whose = "all" if found.num_images == total else f"{found.num_images:,} of {total:,}"
         part = f"{whose} made {change}, most from {found.width}x{found.height} to {side}x{side}"
         better = min(found.width, found.height, PHOTOGRAPHS if side < PHOTOGRAPHS else MAX_SIZE)
@@ -101,16 +101,16 @@ def _resized(dataset: Dataset) -> dict[str, str]:
 
 def _copies(dataset: Dataset) -> dict[str, str]:
     """Lines where the test split holds images that training sees, or nearly; none where it does not."""
-    test, lines = dataset.splits["test"], {}
-    if seen := int(dataset.seen_in_training(test).sum()):
+    total, lines = len(dataset.splits["test"]), {}
+    if seen := dataset.seen_test_images:
         lines["copies"] = (
-            f"{seen:,} of {len(test):,} test images have the same pixels as an image of train or "
+            f"{seen:,} of {total:,} test images have the same pixels as an image of train or "
             "validation; test figures are given without them too"
         )
     with waiting("comparing test images with training images", quiet=False):
         near = len(near_copies(dataset, "test"))
     if near:
-        lines["near"] = f"{near:,} of {len(test):,} test images nearly copy an image of train or validation"
+        lines["near"] = f"{near:,} of {total:,} test images nearly copy an image of train or validation"
     return lines
 
 

@@ -148,8 +148,14 @@ class Dataset:
         used = np.concatenate([found for split, found in self.splits.items() if split != "test"])
         return np.isin(hashes[indices], hashes[used])
 
+    @cached_property
+    def seen_test_images(self) -> int:
+        """Number of images of "test" that `seen_in_training` tells of."""
+        return int(self.seen_in_training(self.splits["test"]).sum())
+
+    @cached_property
     def resized(self) -> dict[str, Resized]:
-        """Return the images that lost pixels, "smaller", and that got some, "larger", in a direction or both.
+        """Images that lost pixels, "smaller", and that got some, "larger", in a direction or both.
 
         Only those that exist are in it.
         """
