@@ -12,8 +12,6 @@ from search_spaces._backbones import IMAGENET, NO_WEIGHTS, Pixels, preprocess
 from search_spaces._head import compiled_classifier
 from search_spaces._spec import DataSpec
 
-SHORT_MOMENTUM = 0.9
-
 
 def three_channels(images: keras.KerasTensor) -> keras.KerasTensor:
     """Return images (batch, height, width, 3); a grey one has its channel as red, green and blue.
@@ -54,7 +52,6 @@ def features_of(
     x = images if images.shape[1:3] == sides else layers.Resizing(*sides)(images)
     x = preprocess(x, pixels)
     if weights == NO_WEIGHTS:
-        _train_all(network)
         return network(x)
     _train_top(parts, fine_tune)
     return network(x, training=False)
@@ -88,17 +85,6 @@ def _train_top(parts: Sequence[keras.Layer], share: float) -> None:
     first = len(weighted) - round(share * len(weighted))
     for position, layer in enumerate(weighted):
         layer.trainable = position >= first and not isinstance(layer, layers.BatchNormalization)
-
-
-def _train_all(network: keras.Model) -> None:
-    """Let random weights train, with statistics of batch normalisation that follow within tens of steps.
-
-    Some networks average over thousands of steps, for the length of a training on ImageNet; after a short one
-    they would be validated with statistics of the untrained network.
-    """
-    for layer in network.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = min(layer.momentum, SHORT_MOMENTUM)
 
 
 def _optimizer(hp: kt.HyperParameters) -> keras.Optimizer:
