@@ -2,17 +2,19 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
+from scipy.special import expit, logit
 from sklearn import metrics as reference
 
 from tuner.evaluation.intervals import (
     Z_95,
     auroc_interval,
-    delong,
     macro_auroc_interval,
     wilson_interval,
 )
+from tuner.training.auroc import auroc
 
 # Coarse, so that scores tie.
 SCORES = st.lists(st.integers(0, 9).map(lambda tenth: tenth / 10), min_size=2, max_size=12)
@@ -55,30 +57,6 @@ def sides(high, low):
     return np.array([True] * len(high) + [False] * len(low)), np.array([*high, *low])
 
 
-def test_delong_by_hand():
-    """Positives 3 and 5, negatives 2 and 4: one pair of four is in the wrong order.
-
-    Shares of negatives below the positives: 1/2 and 1, of positives above the negatives: 1 and 1/2; each with
-    variance 1/8, divided by two images and added.
-    """
-    assert delong(*sides([3, 5], [2, 4])) == pytest.approx((0.75, 1 / 8))
-
-
-def test_delong_by_hand_with_ties():
-    """Shares of negatives below: 1/4 and 1; of positives above: 3/4 and 1/2. Variances 9/32 and 1/32."""
-    assert delong(*sides([2, 5], [2, 4])) == pytest.approx((5 / 8, (9 / 32 + 1 / 32) / 2))
-
-
-@given(SCORES, SCORES)
-def test_delong_agrees_with_its_definition(high, low):
-    order = np.array([[(x > y) + (x == y) / 2 for y in low] for x in high])
-    variance = order.mean(axis=1).var(ddof=1) / len(high) + order.mean(axis=0).var(ddof=1) / len(low)
-    area, found = delong(*sides(high, low))
-    assert area == pytest.approx(order.mean())
-    assert area == pytest.approx(reference.roc_auc_score(*sides(high, low)))
-    assert found == pytest.approx(variance, abs=1e-12)
-
-
 def test_the_interval_of_an_area_is_delongs_on_the_scale_of_the_logit():
     """Area 3/4, variance 1/8, half of it of either side, so that t has two degrees of freedom.
 
@@ -88,6 +66,33 @@ def test_the_interval_of_an_area_is_delongs_on_the_scale_of_the_logit():
     low, high = auroc_interval(*sides([3, 5], [2, 4]))
     assert math.log(low / (1 - low)) == pytest.approx(math.log(3) - half)
     assert math.log(high / (1 - high)) == pytest.approx(math.log(3) + half)
+
+
+def test_the_interval_of_an_area_with_ties_by_hand():
+    """Area 5/8. Shares of negatives below: 1/4 and 1; of positives above: 3/4 and 1/2.
+
+    Variances 9/32 and 1/32, divided by two images each: 9/64 and 1/64. Degrees of freedom by Welch: 100/82.
+    """
+    half = stats.t.ppf(0.975, 100 / 82) * math.sqrt(10 / 64) / (5 / 8 * 3 / 8)
+    low, high = auroc_interval(*sides([2, 5], [2, 4]))
+    assert math.log(low / (1 - low)) == pytest.approx(math.log(5 / 3) - half)
+    assert math.log(high / (1 - high)) == pytest.approx(math.log(5 / 3) + half)
+
+
+@given(SCORES, SCORES)
+def test_each_end_is_delongs_by_his_definition_or_that_of_newcombe(high, low):
+    order = np.array([[(x > y) + (x == y) / 2 for y in low] for x in high])
+    area, m, n = order.mean(), len(high), len(low)
+    parts = [order.mean(axis=1).var(ddof=1) / m, order.mean(axis=0).var(ddof=1) / n]
+    assume(sum(parts) > 1e-9)
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (n - 1))
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(sum(parts)) / (area * (1 - area))
+    for end, sign in zip(auroc_interval(*sides(high, low)), (-1, 1), strict=True):
+        beyond = sign * (end - expit(logit(area) + sign * half))
+        assert beyond > -1e-9
+        if beyond > 1e-9:
+            factor = 1 + ((m + n) / 2 - 1) * ((1 - end) / (2 - end) + end / (1 + end))
+            assert abs(area - end) == pytest.approx(Z_95 * math.sqrt(end * (1 - end) * factor / (m * n)))
 
 
 def test_the_interval_is_newcombes_where_that_is_wider():
@@ -139,11 +144,8 @@ def test_the_interval_of_a_mean_over_three_classes_agrees_with_a_bootstrap(count
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
     def mean(chosen):
-        areas = [delong(labels[chosen] == k, probabilities[chosen, k])[0] for k in range(3)]
+        areas = [auroc(labels[chosen] == k, probabilities[chosen, k]) for k in range(3)]
         return float(np.mean(areas))
-
-    def logit(area):
-        return np.log(area / (1 - area))
 
     of_class = [np.flatnonzero(labels == k) for k in range(3)]
     drawn = [mean(np.concatenate([rng.choice(each, len(each)) for each in of_class])) for _ in range(1000)]

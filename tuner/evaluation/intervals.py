@@ -82,20 +82,11 @@ def macro_auroc_interval(labels: np.ndarray, probabilities: np.ndarray) -> tuple
     return _hull(found, _newcombe_interval(area, smallest, len(labels) - smallest))
 
 
-def delong(positives: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
-    """Return the area under the ROC curve and its variance, NaN with a single image of a class.
-
-    Arguments are those of `auroc_interval`.
+def _placements(positives: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The share of negatives below each positive, and of positives above each negative; ties count half.
 
     Source: Sun & Xu 2014, Fast implementation of DeLong's algorithm, which takes time of order n log n.
     """
-    above, below = _placements(positives, scores)
-    area = float(above.mean())
-    return area, sum(_variances([above, below]))
-
-
-def _placements(positives: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The share of negatives below each positive, and of positives above each negative; ties count half."""
     high, low = scores[positives], scores[~positives]
     ranks = midranks(scores)
     above = (ranks[positives] - midranks(high)) / len(low)
