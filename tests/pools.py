@@ -91,6 +91,7 @@ class InlinePool:
         """Forget the space, as the end of a process would."""
         import keras
 
+        self._server.settle()
         keras.utils.clear_session()
         use_precision(DEFAULT_COMPUTE.precision)
         hypermodel.loaded_space.cache_clear()

@@ -55,6 +55,14 @@ def run(
     folder: Path, build: Callable[[Any], Any], dataset: Dataset, epochs: int = 1, **changes: Any
 ) -> tuple[RungDone, list[StepsDone | EpochDone]]:
     """Train a trial to `epochs` epochs; return its end and all events before."""
+    events: list[StepsDone | EpochDone] = []
+    trials = changes.pop("warm", None), changes.pop("following", None)
+    hypermodel = build if isinstance(build, Hypermodel) else Hypermodel(build)
+    return train(task(folder, epochs, **changes), hypermodel, dataset, events.append, *trials), events
+
+
+def task(folder: Path, epochs: int = 1, **changes: Any) -> TrainTask:
+    """A task with what most tests ask for."""
     facts: dict[str, Any] = {
         "trial_id": "0001",
         "values": {},
@@ -64,11 +72,7 @@ def run(
         "objective": LOSS,
         "seed": 1,
     }
-    events: list[StepsDone | EpochDone] = []
-    warm = changes.pop("warm", None)
-    task = TrainTask(epochs=epochs, checkpoint_dir=folder, **{**facts, **changes})
-    hypermodel = build if isinstance(build, Hypermodel) else Hypermodel(build)
-    return train(task, hypermodel, dataset, events.append, warm), events
+    return TrainTask(epochs=epochs, checkpoint_dir=folder, **{**facts, **changes})
 
 
 def failure_of(build: Any, dataset: Dataset, folder: Path, **changes: Any) -> TrialError:

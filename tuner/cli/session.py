@@ -209,10 +209,11 @@ def _search(
         if outcome.note and not quiet:
             note(outcome.note)
         run = open_run(path)
-        if not run.ranked and outcome.status.startswith("out of"):
+        lacking = outcome.lacking or ("" if run.ranked else "there is no winner yet")
+        if lacking and outcome.status.startswith("out of"):
             status = outcome.status
             raise TunerError(
-                f"{outcome.note}, and there is no winner yet. Give it more with: tuner resume "
+                f"{outcome.note}, and {lacking}. Give it more with: tuner resume "
                 f"{reference(path)} --max-time or --max-epochs-total"
             )
         evaluate_winner(run, dataset, pool)

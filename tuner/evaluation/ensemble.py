@@ -40,7 +40,7 @@ def ensemble_members(run: RunView, count: int) -> tuple[TrialRecord, ...]:
         TunerError: fewer have a score, or the weights of one of them are not kept.
     """
     ranked = run.ranked
-    possible = sum(1 for _ in takewhile(lambda trial: is_kept(best_epoch(run, trial)), ranked))
+    possible = sum(1 for _ in takewhile(lambda trial: is_kept(run, trial), ranked))
     if possible < count:
         allowed = f"2 to {possible}" if possible > 2 else "2" if possible == 2 else "none"
         raise TunerError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuner.results.checkpoints import checkpoints_of
 from tuner.results.query import RunView
 from tuner.results.schema import TrialRecord
-from tuner.training.checkpoint import BEST_FILE
+from tuner.training.checkpoint import has_best
 from tuner.workers.protocol import Member
 
 
@@ -14,6 +14,6 @@ def best_epoch(run: RunView, trial: TrialRecord) -> Member:
     return Member(trial.values, checkpoints_of(run.path, run.facts["config"]) / trial.trial_id)
 
 
-def is_kept(member: Member) -> bool:
+def is_kept(run: RunView, trial: TrialRecord) -> bool:
     """True where these weights are still there: a search keeps those of its best trials."""
-    return (member.checkpoint_dir / BEST_FILE).is_file()
+    return has_best(best_epoch(run, trial).checkpoint_dir, trial.epochs)

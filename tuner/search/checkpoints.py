@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuner.files import reaching, remove_file, remove_tree
 from tuner.search.pace import Pace
-from tuner.training.checkpoint import BEST_FILE, STATE_FILE
+from tuner.training.checkpoint import BEST_FILE, STATE_FILE, has_best
 
 
 class Checkpoints:
@@ -28,10 +28,19 @@ class Checkpoints:
         """Take note that a trial fills its folder from now on."""
         self._present.add(trial_id)
 
-    def has_weights(self, trial_id: str) -> bool:
-        """True where the weights of a trial's best epoch are kept."""
+    def prepare_weights(self, trial_id: str, epochs: int) -> bool:
+        """True where the weights of the best of a trial's epochs are kept; else they may be trained again.
+
+        A training that was cut short goes on; of anything else there begins a new one.
+        """
+        folder = self._path / trial_id
         with reaching(self._path):
-            return (self._path / trial_id / BEST_FILE).is_file()
+            if has_best(folder, epochs):
+                return True
+            if not (folder / BEST_FILE).is_file():
+                self.discard(trial_id)
+        self.begin(trial_id)
+        return False
 
     def discard(self, trial_id: str) -> None:
         """Delete what there is of a trial."""

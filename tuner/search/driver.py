@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tuner.search.known import KnownTrials
 from tuner.search.leaders import Leaders
 from tuner.search.oracles.planned import PlannedOracle
 from tuner.search.oracles.rungs import Standing
+from tuner.search.outcome import Outcome, outcome_of
 from tuner.search.outputs import Outputs
 from tuner.search.tasks import Tasks
 from tuner.search.winner import train_again
@@ -43,14 +44,6 @@ KEEP_BEST = 3
 MAX_ATTEMPTS = 5
 # So often it is looked whether the budget still allows anything, in seconds.
 TICK_S = 1.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a search ended: completed, space exhausted, out of time, or out of epochs; `note` says more."""
-
-    status: str
-    note: str = ""
 
 
 class Search:
@@ -96,25 +89,13 @@ class Search:
                 if found is not None:
                     self._handle(found[1])
                     self._checkpoints.refresh(self._best(), self._oracle.may_continue)
-            self._keep_winner()
+            lacking = self._keep_winner()
         except BaseException:
             with suppress(StorageError):
                 self._close()
             raise
         self._close()
-        return self._outcome()
-
-    def _outcome(self) -> Outcome:
-        begun = len(self._trials)
-        # A budget that ended with the plan cut nothing off; the trial asked for here is never begun.
-        if self._budget.exceeded and self._oracle.create_trial("worker-0").status == RUNNING:
-            status = f"out of {self._budget.exceeded}"
-            return Outcome(status, f"{status}, {begun} of {self._config.max_trials} trials begun")
-        if self._oracle.exhausted or self._oracle.plan.trials < self._config.max_trials:
-            return Outcome(
-                "space exhausted", f"space exhausted, {begun} of {begun}: there are no more configurations"
-            )
-        return Outcome("completed")
+        return outcome_of(self._config, self._budget, self._oracle, len(self._trials), lacking)
 
     def _restore(self) -> None:
         scores = self._store.rung_scores()
@@ -157,13 +138,20 @@ class Search:
             self._on_rung(remaining)
         return None
 
-    def _keep_winner(self) -> None:
-        """Make the weights of the winner where there are none: it is known, or was no winner for a while."""
-        for best in self._leaders.trials[:1]:
-            if not self._checkpoints.has_weights(best.trial_id):
-                self._checkpoints.discard(best.trial_id)
-                self._checkpoints.begin(best.trial_id)
-                train_again(best, self._tasks, self._pool, self._listener)
+    def _keep_winner(self) -> str:
+        """Make the weights of the winner where there are none: it is known, or was no winner for a while.
+
+        Return what is lacking where the time ends before; else nothing.
+        """
+        best = next(iter(self._leaders.trials), None)
+        if best is None or self._checkpoints.prepare_weights(best.trial_id, best.epochs):
+            return ""
+        done = train_again(best, self._tasks, self._pool, self._listener, self._budget.left_s)
+        if not done.timed_out:
+            return ""
+        self._budget.end_time()
+        self._budget.allows()
+        return f"the best trial, {best.trial_id}, has to be trained again, which takes longer"
 
     def _begin(self, trial_id: str, values: Values, worker: int) -> TrainTask:
         self._checkpoints.begin(trial_id)

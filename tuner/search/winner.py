@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from tuner.errors import StorageError, TunerError
 from tuner.results.schema import TrialRecord
 from tuner.search.events import Listener, started
@@ -11,18 +13,24 @@ from tuner.workers.protocol import Failure, Halt, Lost, Pool
 from tuner.workers.state import MAX_LOST
 
 
-def train_again(trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener) -> None:
+def train_again(
+    trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener, left_s: float | None
+) -> RungDone:
     """Let a worker train all epochs of a trial that are on record; no other is under way.
 
     They come out as they did before, and are not recorded again.
+
+    Args:
+        left_s: Seconds after which no step is begun; None without a limit.
 
     Raises:
         TunerError: it fails this time.
         StorageError: its checkpoint cannot be written.
     """
-    task = tasks.make(trial, trial.epochs, left_s=None)
+    end = None if left_s is None else time.monotonic() + left_s
     for _ in range(MAX_LOST):
-        answer = _answer(trial, task, pool, listener)
+        left_s = None if end is None else end - time.monotonic()
+        answer = _answer(trial, tasks.make(trial, trial.epochs, left_s), pool, listener)
         if not isinstance(answer, Lost):
             break
     if isinstance(answer, Halt):
@@ -30,6 +38,7 @@ def train_again(trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener
     if not isinstance(answer, RungDone):
         reason = answer.message.rstrip(".")
         raise TunerError(f"the best trial, {trial.trial_id}, cannot be trained again: {reason}.")
+    return answer
 
 
 def _answer(

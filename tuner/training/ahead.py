@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from queue import SimpleQueue
 from threading import Thread
@@ -25,6 +25,7 @@ class NextTrial:
         self._build, self._is_ready = build, is_ready
         self._hints: SimpleQueue[TrainTask | None] = SimpleQueue()
         self._found: tuple[TrainTask, BuiltTrial] | None = None
+        self._thread: Thread | None = None
 
     def __bool__(self) -> bool:
         """True while a trial is held."""
@@ -34,19 +35,23 @@ class NextTrial:
         """Name the trial that probably comes next; from any thread, at any time."""
         self._hints.put(task)
 
-    @contextmanager
-    def built_meanwhile(self) -> Iterator[None]:
-        """Build what is hinted at while this block runs; nothing in it may build a model."""
-        thread = Thread(target=self._follow, name="next trial", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
+    def start(self) -> None:
+        """Build what is hinted at from now on; until `stop`, nothing else in the process may build a model."""
+        self._thread = Thread(target=self._follow, name="next trial", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait for the build under way and begin no other."""
+        if self._thread is not None:
             self._hints.put(None)
-            thread.join()
+            self._thread.join()
+            self._thread = None
 
     def take(self, task: TrainTask) -> BuiltTrial | None:
-        """Return a trial and forget it; None unless it was built, and stands where its checkpoint does."""
+        """Return a trial and forget it; None unless it was built, and stands where its checkpoint does.
+
+        Only to be called after `stop`, as `clear`.
+        """
         if self._found is None or self._found[0].trial_id != task.trial_id:
             return None
         (hinted, built), self._found = self._found, None
@@ -61,7 +66,7 @@ class NextTrial:
         while (task := self._hints.get()) is not None:
             if self._is_ready(task.trial_id) or (self._found is not None and self._found[0] == task):
                 continue
-            self.clear()
+            self._found = None
             # It is built again when it is asked for; what is wrong with it is said then.
             with suppress(Exception, SystemExit):
                 self._found = task, self._build(task)

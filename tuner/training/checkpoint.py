@@ -93,6 +93,15 @@ def read_history(folder: Path) -> History:
         return ()
 
 
+def has_best(folder: Path, epochs: int) -> bool:
+    """True where a folder has the weights of the best of so many epochs.
+
+    A trial that is trained once more, and was cut short, has those of the best of fewer.
+    """
+    history = read_history(folder)
+    return (folder / BEST_FILE).is_file() and (not history or len(history) >= epochs)
+
+
 def load_best(folder: Path, model: Any) -> None:
     """Put the weights of the best epoch into a freshly built model.
 

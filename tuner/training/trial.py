@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -52,7 +51,7 @@ def train(
     Args:
         emit: Takes steps from this thread, and epochs from the one that writes their checkpoints.
         warm: Trials of this process that need not be built again; this one is put among them at its end.
-        following: Builds the trial that comes next while this one trains.
+        following: Builds the trial that comes next from when this one trains; the caller stops it.
 
     Raises:
         TrialError: the trial cannot be built, or its loss is not finite.
@@ -72,7 +71,9 @@ def train(
     for number, epoch in enumerate(history, start=1):
         report(number, epoch)
     in_epochs_s, timed_out = 0.0, False
-    with _meanwhile(following, built.loop), BackgroundWriter() as writer:
+    if following is not None and built.loop.self_contained:
+        following.start()
+    with BackgroundWriter() as writer:
         while len(history) < task.epochs and not task.is_over(history):
             number = len(history) + 1
             try:
@@ -132,13 +133,6 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
     loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
     loop.trace()
     return BuiltTrial(model, loop, batches, history)
-
-
-def _meanwhile(following: NextTrial | None, loop: Loop) -> AbstractContextManager[None]:
-    """Let the next trial be built while a loop runs that shares nothing with builds."""
-    if following is None or not loop.self_contained:
-        return nullcontext()
-    return following.built_meanwhile()
 
 
 def _scheduled_steps(task: TrainTask, images: int) -> int:

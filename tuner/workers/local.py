@@ -232,8 +232,7 @@ class LocalPool:
                 )
         if worker.request is None:
             return Lost(None, f"the worker process {cause}")
-        out_of_time = worker.verdict is not None and worker.verdict.reason == "timeout"
-        if worker.following is not None and not out_of_time:
+        if worker.following is not None:
             # Trained alone, the trial shows whether it is to blame.
             self._alone = True
             return Lost(worker.trial_id, f"the worker process {cause}")

@@ -74,9 +74,14 @@ class Server:
         """Get ready for a trial while another trains; from any thread."""
         self._following.hint(task)
 
+    def settle(self) -> None:
+        """Wait for a trial that is being built ahead."""
+        self._following.stop()
+
     def answer(self, request: Request, emit: Callable[[Event], None]) -> Event:
         """Do what a request asks; failures are answers too."""
         trial_id = request.trial_id if isinstance(request, TrainTask) else None
+        self.settle()
         try:
             if isinstance(request, Describe):
                 return self._describe(request)
@@ -105,6 +110,7 @@ class Server:
                 raise
         # The trial is not to blame for memory that others hold; it goes on from its checkpoint.
         self._warm.clear()
+        self.settle()
         self._following.clear()
         gc.collect()
         reported = max(task.epochs_reported, len(read_history(task.checkpoint_dir)))
