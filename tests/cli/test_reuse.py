@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 
 from tests.cli.conftest import run_command
 from tests.pools import InlinePool, stub_pool
+from tuner.training.task import RungDone, TrainTask
+from tuner.workers.protocol import Event, WorkerSetup
+from tuner.workers.serve import Server
 
 pytestmark = pytest.mark.training
 
@@ -198,6 +202,41 @@ def test_epochs_of_an_interrupted_run_are_judged_by_another_objective(train):
     shutil.rmtree("results")
     _, alone = train("alone", *one, epochs=4)
     assert alone[RESULTS].equals(other[RESULTS])
+    assert evaluation("alone") == judged
+
+
+class SlowServer(Server):
+    """Has time for no more than one epoch of a trial that is trained again."""
+
+    def _train(self, task: TrainTask, emit: Callable[[Event], None]) -> Event:
+        if task.left_s is None or task.epochs_reported < task.epochs:
+            return super()._train(task, emit)
+        done = super()._train(replace(task, epochs=1), emit)
+        assert isinstance(done, RungDone)
+        return replace(done, timed_out=True)
+
+
+class SlowPool(InlinePool):
+    def _serve(self, setup: WorkerSetup) -> Server:
+        return SlowServer(setup)
+
+
+def test_time_that_ends_before_a_known_winner_has_weights_ends_the_search(train, images, cache):
+    """What there is of them then is not taken for those of the winner, and is not trained again."""
+    train("cut", "--max-epochs-total", 5, epochs=4)
+    one = ("--objective", "val_accuracy", "--max-trials", 1, "--max-epochs", 4)
+    request = ("--space", "space.py", "--data", images, *REQUEST, *one, "--name", "other")
+    ran = partial(run_command, cwd=Path.cwd(), cache=cache, TUNER_REUSE="true")
+    slow = ran("search", *request, "--max-time", "1h", pool=SlowPool)
+    assert slow.code == 1
+    for part in ("out of time", "0001", "tuner resume other --max-time"):
+        assert part in slow.error_lines[-1]
+    assert not Path("results/other/best/evaluation.json").exists()
+    resumed = ran("resume", "other", "--max-time", "2h", pool=InlinePool)
+    assert resumed.code == 0, resumed.stderr
+    judged = evaluation("other")
+    shutil.rmtree("results")
+    train("alone", *one, epochs=4)
     assert evaluation("alone") == judged
 
 

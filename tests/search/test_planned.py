@@ -7,6 +7,7 @@ import pytest
 from tests.search.oracle_runs import (
     SEARCHES,
     TRIALS,
+    every_fourth,
     never,
     oracle_for,
     restore_cut,
@@ -145,3 +146,39 @@ def test_a_search_of_thousands_of_trials_keeps_its_plan():
     steps = run_oracle(oracle)
     assert len(first_rungs(steps)) == 3000
     assert sum(step.epochs - step.initial_epoch for step in steps) == oracle.plan.epochs
+
+
+@pytest.mark.parametrize("fails", [never, every_fourth])
+def test_what_is_peeked_at_is_tried_as_it_would_be_otherwise(search, fails):
+    """Only what an algorithm learns from scores may come out another way."""
+    peeking, plain = (oracle_for(search, max_trials=12) for _ in range(2))
+    peeked = {}
+
+    def look(trial_id, rung):
+        if (following := peeking.peek()) is not None:
+            values = {name: value for name, value in following[1].items() if not name.startswith("tuner/")}
+            peeked[following[0]] = values
+        return fails(trial_id, rung)
+
+    steps = run_oracle(peeking, fails=look)
+    assert peeked
+    assert peeked.items() <= {step.trial_id: step.values for step in steps}.items()
+    if "tpe" not in search and "bayesian" not in search:
+        assert steps == run_oracle(plain, fails=fails)
+
+
+def test_what_is_peeked_at_comes_after_a_trial_that_has_to_be_repeated():
+    oracle = oracle_for("random", max_trials=3)
+    first = oracle.create_trial("worker-0")
+    following = oracle.peek()
+    oracle.retry(first.trial_id)
+    assert oracle.create_trial("worker-0").trial_id == first.trial_id
+    end(oracle, first, 0.5)
+    trial = oracle.create_trial("worker-0")
+    assert (trial.trial_id, trial.hyperparameters.values) == following
+
+
+def test_behind_the_last_trial_there_is_nothing_to_peek_at():
+    oracle = oracle_for("random", max_trials=1)
+    oracle.create_trial("worker-0")
+    assert oracle.peek() is None

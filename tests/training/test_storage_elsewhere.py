@@ -50,12 +50,12 @@ def test_the_search_keeps_what_it_needs_and_deletes_the_rest(storage, snapshot):
     for trial_id in ("0001", "0002", "0003"):
         save(storage / trial_id, snapshot, is_best=True)
     checkpoints = Checkpoints(storage)
-    checkpoints.prune(["0002"], lambda trial_id: trial_id == "0003")
+    checkpoints.prune({"0002": 1}, lambda trial_id: trial_id == "0003")
     assert sorted(path.name for path in storage.iterdir()) == ["0002", "0003"]
     assert [path.name for path in (storage / "0002").iterdir()] == [BEST_FILE]
     assert sorted(path.name for path in (storage / "0003").iterdir()) == [BEST_FILE, STATE_FILE]
-    assert checkpoints.has_weights("0002")
-    assert not checkpoints.has_weights("0001")
+    assert checkpoints.prepare_weights("0002", 2)
+    assert not checkpoints.prepare_weights("0001", 2)
 
 
 def test_a_file_appears_whole_or_not_at_all(storage, monkeypatch):

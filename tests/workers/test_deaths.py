@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import write_npz
 from tests.workers.pools import SPACE, answer, events, gone, setup_for, task, worker_pid
 from tuner.errors import TunerError
-from tuner.training.checkpoint import STATE_FILE
+from tuner.training.checkpoint import STATE_FILE, read_history
 from tuner.training.task import EpochDone, RungDone
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Failure, Lost, Ready
@@ -47,6 +47,22 @@ def test_a_worker_that_crashes_by_itself_fails_its_trial_with_its_output(pool, f
     assert (event.trial_id, event.reason) == ("0020", "crash")
     assert "SIGSEGV" in event.message
     assert "printed by the space" in event.traceback
+
+
+def test_a_build_ahead_that_crashes_fails_its_own_trial_and_no_other(pool, folder):
+    pool.submit(0, task(folder, "0024", epochs=10**6))
+    pool.look_ahead(0, task(folder, "0025", segfault=True))
+    lost = answer(pool)
+    assert isinstance(lost, Lost)
+    assert lost.trial_id == "0024"
+    # Alone until it has answered: the worker is not told of the other one.
+    pool.submit(0, task(folder, "0024", epochs=len(read_history(folder / "0024")) + 1))
+    pool.look_ahead(0, task(folder, "0025", segfault=True))
+    assert isinstance(answer(pool), RungDone)
+    pool.submit(0, task(folder, "0025", segfault=True))
+    failed = answer(pool)
+    assert isinstance(failed, Failure)
+    assert (failed.trial_id, failed.reason) == ("0025", "crash")
 
 
 def test_a_worker_that_hangs_is_killed_at_its_limit(pool, folder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tuner.files import reaching, remove_file, remove_tree
@@ -47,18 +47,22 @@ class Checkpoints:
         remove_tree(self._path / trial_id)
         self._present.discard(trial_id)
 
-    def refresh(self, best: Collection[str], may_continue: Callable[[str], bool]) -> None:
+    def refresh(self, best: Mapping[str, int], may_continue: Callable[[str], bool]) -> None:
         """Prune if it is time: all that are there have to be looked at, as each event may tell on any."""
         if self._pace.is_due():
             self.prune(best, may_continue)
 
-    def prune(self, best: Collection[str], may_continue: Callable[[str], bool]) -> None:
-        """Delete what no later step needs: the state of losers, and all but the weights of the best."""
+    def prune(self, best: Mapping[str, int], may_continue: Callable[[str], bool]) -> None:
+        """Delete what no later step needs: the state of losers, and all but the weights of the best.
+
+        Args:
+            best: The best trials, with the epochs that each has on record.
+        """
         with self._pace.measured():
             for trial_id in sorted(self._present):
                 if may_continue(trial_id):
                     continue
-                if trial_id in best:
-                    remove_file(self._path / trial_id / STATE_FILE)
-                else:
+                if trial_id not in best:
                     self.discard(trial_id)
+                elif has_best(self._path / trial_id, best[trial_id]):
+                    remove_file(self._path / trial_id / STATE_FILE)

@@ -274,16 +274,16 @@ class Search:
             self._oracle.end_trial(oracle_trial)
         self._leaders.update(trial)
         self._outputs.refresh()
-        is_best = self._best()[:1] == [trial.trial_id]
+        is_best = next(iter(self._best()), None) == trial.trial_id
         self._listener(RungEnded(trial, self._planned_epochs(trial.trial_id) - trial.epochs, is_best))
 
     def _spent(self) -> dict[str, Any]:
         """What the search has used up so far, as facts of the run."""
         return {**self._budget.spent, "epochs_s": self._epochs_s_before + self.tally.epochs_s}
 
-    def _best(self) -> list[str]:
-        """The trials whose best weights are kept, the best of all first."""
-        return [trial.trial_id for trial in self._leaders.trials]
+    def _best(self) -> dict[str, int]:
+        """The trials whose best weights are kept, the best of all first, and the epochs of each."""
+        return {trial.trial_id: trial.epochs for trial in self._leaders.trials}
 
     def _close(self) -> None:
         """Put on record that trials under way were cut short by no fault of theirs; tidy up."""

@@ -36,7 +36,7 @@ class NextTrial:
         self._hints.put(task)
 
     def start(self) -> None:
-        """Build what is hinted at from now on; until `stop`, nothing else in the process may build a model."""
+        """Build what is hinted at from now on; until `stop`, nothing else here may build a model."""
         self._thread = Thread(target=self._follow, name="next trial", daemon=True)
         self._thread.start()
 

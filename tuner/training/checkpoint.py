@@ -98,8 +98,11 @@ def has_best(folder: Path, epochs: int) -> bool:
 
     A trial that is trained once more, and was cut short, has those of the best of fewer.
     """
+    with reaching(folder):
+        if not (folder / BEST_FILE).is_file():
+            return False
     history = read_history(folder)
-    return (folder / BEST_FILE).is_file() and (not history or len(history) >= epochs)
+    return not history or len(history) >= epochs
 
 
 def load_best(folder: Path, model: Any) -> None:
