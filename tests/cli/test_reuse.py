@@ -205,6 +205,22 @@ def test_epochs_of_an_interrupted_run_are_judged_by_another_objective(train):
     assert evaluation("alone") == judged
 
 
+def test_what_an_algorithm_learns_does_not_depend_on_what_is_known_or_where_it_was_cut_off(search, cache):
+    Path("space.py").write_text(SPACE.replace('"units", 1, 8', '"units", 1, 50'))
+    request = ("--algorithm", "tpe", "--max-trials", 16)
+    _, whole = search("whole", *request)
+    _, again = search("again", *request)
+    assert list(again["known_epochs"]) == list(again["epochs"])
+    assert again[RESULTS].equals(whole[RESULTS])
+    # Between two trials, each time.
+    _, cut = search("cut", *request, "--no-reuse", "--max-epochs-total", 2)
+    for epochs in range(4, 34, 2):
+        more = ("resume", "cut", "--max-epochs-total", epochs)
+        assert run_command(*more, cwd=Path.cwd(), cache=cache, pool=STUB).code == 0
+    cut = pd.read_csv("results/cut/trials.csv", dtype={"trial_id": str})
+    assert cut[RESULTS].equals(whole[RESULTS])
+
+
 class SlowServer(Server):
     """Has time for no more than one epoch of a trial that is trained again."""
 

@@ -38,8 +38,10 @@ SEED_PREFIX = "seed-"
 CHECKPOINT = "checkpoint"
 ENSEMBLE_PREFIX = "ensemble-"
 
-# Among the facts of a run: what tells the classes of its data apart.
+# Among the facts of a run: what tells the classes of its data apart,
 SHORTCUTS = "shortcuts"
+# and number and values of a configuration that was settled before the trial under way has ended.
+SETTLED = "settled"
 
 HP_PREFIX = "hp."
 

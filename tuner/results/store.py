@@ -89,9 +89,14 @@ class Store:
         """Return the facts of the run."""
         return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM run")}
 
-    def start_rung(self, trial: TrialRecord) -> None:
-        """A trial begins its first rung, a further one, or is begun again after an interruption."""
+    def start_rung(self, trial: TrialRecord, run: dict[str, Any] | None = None) -> None:
+        """A trial begins its first rung, a further one, or is begun again after an interruption.
+
+        Args:
+            run: Facts of the run as they are by now.
+        """
         with self._event() as cursor:
+            _set_run(cursor, run or {})
             cursor.execute(
                 "INSERT INTO trials (trial_id, hyperparameters, status, bracket, rung, seed, batch_size, "
                 "attempts, started_at, epochs, duration_s, train_s, images, error, known_epochs) "

@@ -16,6 +16,7 @@ from tuner.results.schema import (
     COMPLETED,
     ERRORS,
     RUNNING,
+    SETTLED,
     STOPPED,
     TrialRecord,
 )
@@ -71,6 +72,9 @@ class Search:
         self._leaders = Leaders(self._trials, self._objective.direction, KEEP_BEST)
         facts = store.run()
         self._tasks = Tasks(config, oracle.plan, self._objective, facts, self._checkpoints)
+        self._following: tuple[str, Values] | None = None
+        if facts.get(SETTLED):
+            oracle.settle(*facts[SETTLED])
         self._known = KnownTrials(run_path, facts.get(CONDITIONS) if config.reuse else None, self._objective)
         self._epochs_s_before = facts.get("epochs_s", 0.0)
         self._budget = budget_of(config, facts, self._trials.values())
@@ -155,7 +159,9 @@ class Search:
 
     def _begin(self, trial_id: str, values: Values, worker: int) -> TrainTask:
         self._checkpoints.begin(trial_id)
-        self._store.start_rung(self._in_rung(trial_id, values))
+        # Before anything is known of this trial, of which an earlier run may know all.
+        self._following = self._oracle.peek() if self._pool.looks_ahead else None
+        self._store.start_rung(self._in_rung(trial_id, values), {SETTLED: self._oracle.settled})
         record = self._reread(trial_id)
         epochs = self._budget.grant(trial_id, record.epochs, values["tuner/epochs"])
         self._listener(started(record, self._pool.place(worker), record.epochs, epochs))
@@ -168,9 +174,8 @@ class Search:
 
     def _look_ahead(self, worker: int) -> None:
         """Tell a worker what it will train next, where that can be foreseen and has to be trained."""
-        following = self._oracle.peek() if self._pool.looks_ahead else None
-        if following is not None and not self._known.has(record := self._in_rung(*following)):
-            task = self._tasks.make(record, following[1]["tuner/epochs"], left_s=None)
+        if self._following is not None and not self._known.has(record := self._in_rung(*self._following)):
+            task = self._tasks.make(record, self._following[1]["tuner/epochs"], left_s=None)
             self._pool.look_ahead(worker, task)
 
     def _handle(self, event: object) -> None:

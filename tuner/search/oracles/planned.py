@@ -71,7 +71,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self._tried: set[str] = set()
         self._untried: list[Values] | None = None
         self._workers: dict[str, str] = {}  # by the trial that each trains
-        self._proposed: tuple[int, Values | None] = (0, None)  # for the trial of this number
+        self._proposed: tuple[int, Values | None] = (0, None)
 
     def samples(self, number: int) -> Iterator[Values]:
         """Yield the algorithm's proposals for trial `number`, from 1; after them, chance takes over."""
@@ -148,6 +148,16 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         if standing.status == Status.RUNNING:
             self.retry(trial_id)
 
+    @property
+    def settled(self) -> tuple[int, Values] | None:
+        """Number and values of the next new configuration, where `peek` has settled it."""
+        number, values = self._proposed
+        return (number, values) if values is not None and number > len(self.trials) else None
+
+    def settle(self, number: int, values: Values) -> None:
+        """Restore what `settled` was, after all trials on record."""
+        self._proposed = number, values
+
     def may_continue(self, trial_id: str) -> bool:
         """True while the trial trains, or may still be promoted as things stand."""
         standing = self._standings[trial_id]
@@ -191,7 +201,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
 
     def _distinct(self, number: int) -> Values | None:
         """Values of a configuration not yet tried, None where there is none left."""
-        if self._proposed[0] != number:
+        if self._proposed[0] != number:  # else it was settled before
             proposals = chain(self._initial, self.candidates(number))
             each = (effective(self.hyperparameters, proposal) for proposal in proposals)
             new = next((values for values in each if self._key(values) not in self._tried), None)
