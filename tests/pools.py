@@ -140,7 +140,7 @@ class StubServer(Server):
         while len(history) < task.epochs and not task.is_over(history):
             score = type(self).score(task.values, len(history) + 1)
             history = (*history, Epoch(_metrics(score), 0.5, 0.4, images))
-            save(task.checkpoint_dir, take_snapshot(model, history), task.best_epoch(history) == len(history))
+            save(task.checkpoint_dir, take_snapshot(model), history, task.best_epoch(history) == len(history))
             emit(EpochDone(task.trial_id, task.rung, len(history), history[-1]))
         return RungDone(
             trial_id=task.trial_id,

@@ -131,10 +131,12 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
         draft.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise _not_written(path, error) from None
+        if isinstance(error, OSError):
+            raise _not_written(path, error) from None
+        raise
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tuner.training.checkpoint import (
     read_history,
     restore_state,
     save,
+    save_when_judged,
     take_snapshot,
 )
 
@@ -33,11 +34,11 @@ def trainable(**options):
 
 
 def save_state(folder, model):
-    save(folder, take_snapshot(model, HISTORY), is_best=False)
+    save(folder, take_snapshot(model), HISTORY, is_best=False)
 
 
 def save_best(folder, model):
-    save(folder, take_snapshot(model, HISTORY), is_best=True)
+    save(folder, take_snapshot(model), HISTORY, is_best=True)
 
 
 def weights(model):
@@ -168,3 +169,17 @@ def test_a_draft_left_by_a_dead_process_is_not_read(tmp_path):
     save_state(tmp_path, trainable())
     (tmp_path / f"{DRAFT_PREFIX}{STATE_FILE}").write_bytes(b"half a state")
     assert restore_state(tmp_path, trainable()) == HISTORY
+
+
+def test_an_epoch_that_is_never_judged_leaves_the_checkpoint_as_it_was(tmp_path):
+    save_best(tmp_path, trainable())
+    before = state(tmp_path)
+
+    def judged():
+        raise RuntimeError("the validation failed")
+
+    with pytest.raises(RuntimeError):
+        save_when_judged(tmp_path, take_snapshot(trainable()), judged)
+    assert read_history(tmp_path) == HISTORY
+    assert all((before[name] == array).all() for name, array in state(tmp_path).items())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([BEST_FILE, STATE_FILE])

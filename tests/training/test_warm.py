@@ -57,7 +57,7 @@ def test_the_worst_trial_is_let_go_of_first(tmp_path, monkeypatch, objective):
         folder = tmp_path / trial_id
         tasks[trial_id] = TrainTask(trial_id, {}, 0, 1, 16, 0, objective, 1, folder)
         history = (Epoch({LOSS.name: loss}, 1.0, 1.0, 1),)
-        save(folder, take_snapshot(model, history), is_best=True)
+        save(folder, take_snapshot(model), history, is_best=True)
         warm.keep(tasks[trial_id], BuiltTrial(model, make_loop, TrainingBatches(), history))
     kept = [trial_id for trial_id, task in tasks.items() if warm.take(task)]
     assert kept == (["2", "4"] if objective.direction == "min" else ["3", "5"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,33 +39,50 @@ History = tuple[Epoch, ...]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that the next epoch depends on, copied: weights and random state, optimizer state, epochs."""
+    """All that the next epoch depends on, copied: weights and random state, optimizer state."""
 
     weights: dict[str, np.ndarray]
     optimizer: dict[str, np.ndarray]
-    history: History
 
 
-def take_snapshot(model: Any, history: History) -> Snapshot:
+def take_snapshot(model: Any) -> Snapshot:
     """Copy the state of a model that goes on training."""
     return Snapshot(
         {f"model_{i}": array for i, array in enumerate(_copies(_model_variables(model)))},
         {f"optimizer_{i}": array for i, array in enumerate(_copies(model.optimizer.variables))},
-        history,
     )
 
 
-def save(folder: Path, snapshot: Snapshot, is_best: bool) -> None:
+def save(folder: Path, snapshot: Snapshot, history: History, is_best: bool) -> None:
     """Write a snapshot, and the weights once more where this was the best epoch so far.
 
     Raises:
         StorageError: a file cannot be written.
     """
-    # First the weights: of an epoch that is not in the state yet, they come out the same once more.
-    if is_best:
-        _write(folder / BEST_FILE, snapshot.weights)
-    history = np.array(json.dumps([asdict(epoch) for epoch in snapshot.history]))
-    _write(folder / STATE_FILE, {**snapshot.weights, **snapshot.optimizer, "history": history})
+    save_when_judged(folder, snapshot, lambda: (history, is_best))
+
+
+def save_when_judged(folder: Path, snapshot: Snapshot, judged: Callable[[], tuple[History, bool]]) -> None:
+    """Write a snapshot while its epoch is validated.
+
+    Args:
+        judged: Waits for the epochs up to this one, and for whether it is the best of them. What it raises
+            leaves everything as it was.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    with replacing(folder / STATE_FILE) as draft:
+        with draft.open("wb") as file:
+            np.savez(file, **snapshot.weights, **snapshot.optimizer)  # type: ignore[arg-type]
+        history, is_best = judged()
+        with zipfile.ZipFile(draft, "a") as archive, archive.open("history.npy", "w") as entry:
+            text = json.dumps([asdict(epoch) for epoch in history])
+            np.lib.format.write_array(entry, np.array(text), allow_pickle=False)
+        # First the weights: of an epoch that is not in the state yet, they come out the same once more.
+        if is_best:
+            with replacing(folder / BEST_FILE) as best, best.open("wb") as file:
+                np.savez(file, **snapshot.weights)  # type: ignore[arg-type]
 
 
 def restore_state(folder: Path, model: Any) -> History:
@@ -149,8 +167,3 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     # Opened here, since np.load leaves a damaged file open.
     with reaching(path), path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
         return dict(saved)
-
-
-def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with replacing(path) as draft, draft.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +20,15 @@ from tuner.training.auroc import NAME as AUROC
 from tuner.training.auroc import auroc, has_auroc
 from tuner.training.batches import TrainingBatches
 from tuner.training.build import build_model
-from tuner.training.checkpoint import Epoch, Snapshot, load_best, restore_state, save, take_snapshot
+from tuner.training.checkpoint import (
+    Epoch,
+    History,
+    Snapshot,
+    load_best,
+    restore_state,
+    save_when_judged,
+    take_snapshot,
+)
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
 from tuner.training.loop import Loop, make_loop
 from tuner.training.moving_statistics import statistics_batches
@@ -77,13 +87,18 @@ def train(
         while len(history) < task.epochs and not task.is_over(history):
             number = len(history) + 1
             try:
-                epoch = _train_epoch(task, built, dataset, number, emit, end)
+                trained = _train_epoch(task, built, dataset, number, emit, end)
             except _OutOfTimeError:
                 timed_out = True
                 break
-            history = (*history, epoch)
-            in_epochs_s += epoch.duration_s
-            writer.submit(partial(_keep, task, take_snapshot(built.model, history), report))
+            judged: Future[History] = Future()
+            writer.submit(partial(_keep, task, take_snapshot(built.model), judged, report))
+            try:
+                history = (*history, _validated(task, built, dataset, number, trained))
+                judged.set_result(history)
+            finally:
+                judged.cancel()  # unless it has a result
+            in_epochs_s += history[-1].duration_s
     if warm is not None and not timed_out:
         warm.keep(task, replace(built, history=history))
     return RungDone(
@@ -147,7 +162,7 @@ def _scheduled_steps(task: TrainTask, images: int) -> int:
 def _train_epoch(
     task: TrainTask, built: BuiltTrial, dataset: Dataset, number: int, emit: Emit, end: float
 ) -> Epoch:
-    """Train and validate one epoch; no step is begun after `end`, in seconds of time.monotonic()."""
+    """Train one epoch, without validation; no step is begun after `end`, in seconds of time.monotonic()."""
     start = time.perf_counter()
     part = stratified_part(dataset.splits["train"], dataset.labels, task.share(number), dataset.seed)
     order = epoch_order(part, task.seed, number)
@@ -165,13 +180,21 @@ def _train_epoch(
     metrics = built.loop.train_epoch(order, task.batch_size, on_step, draws)
     train_s = time.perf_counter() - start
     built.loop.renew_statistics(statistics_batches(order, task.batch_size))
-    if task.objective is not None:
-        validation = validation_metrics(built.loop, dataset.labels, dataset.splits["validation"])
-        metrics |= {f"val_{name}": value for name, value in validation.items()}
-        value = metrics[task.objective.name]
-        if not math.isfinite(value):
-            raise TrialError("nan", f"{task.objective.name} became {value} in epoch {number}.")
     return Epoch(metrics, time.perf_counter() - start, train_s, len(order))
+
+
+def _validated(task: TrainTask, built: BuiltTrial, dataset: Dataset, number: int, trained: Epoch) -> Epoch:
+    """A trained epoch with the metrics of its validation, where there is one, and the time of that."""
+    if task.objective is None:
+        return trained
+    start = time.perf_counter()
+    validation = validation_metrics(built.loop, dataset.labels, dataset.splits["validation"])
+    metrics = trained.metrics | {f"val_{name}": value for name, value in validation.items()}
+    value = metrics[task.objective.name]
+    if not math.isfinite(value):
+        raise TrialError("nan", f"{task.objective.name} became {value} in epoch {number}.")
+    duration_s = trained.duration_s + time.perf_counter() - start
+    return replace(trained, metrics=metrics, duration_s=duration_s)
 
 
 def validation_metrics(loop: Loop, labels: np.ndarray, indices: np.ndarray) -> dict[str, float]:
@@ -182,8 +205,15 @@ def validation_metrics(loop: Loop, labels: np.ndarray, indices: np.ndarray) -> d
     return {**metrics, AUROC: auroc(labels[indices], outputs)}
 
 
-def _keep(task: TrainTask, snapshot: Snapshot, report: Callable[[int, Epoch], None]) -> None:
-    """Write a checkpoint, then tell of its last epoch."""
-    number = len(snapshot.history)
-    save(task.checkpoint_dir, snapshot, task.best_epoch(snapshot.history) == number)
-    report(number, snapshot.history[-1])
+def _keep(
+    task: TrainTask, snapshot: Snapshot, judged: Future[History], report: Callable[[int, Epoch], None]
+) -> None:
+    """Write a checkpoint while its epoch is validated, then tell of it; nothing where that fails."""
+
+    def wait() -> tuple[History, bool]:
+        history = judged.result()
+        return history, task.best_epoch(history) == len(history)
+
+    with suppress(CancelledError):
+        save_when_judged(task.checkpoint_dir, snapshot, wait)
+        report(len(judged.result()), judged.result()[-1])
