@@ -116,7 +116,8 @@ def test_the_name_of_a_module_says_what_it_owns():
     assert [relative(path) for path in vague] == []
 
 
-def test_the_command_starts_without_heavy_libraries():
-    code = f"import sys\nimport tuner.cli.main\nprint(sorted(set(sys.modules) & {set(HEAVY)!r}))"
+def test_the_command_and_a_search_start_without_heavy_libraries():
+    """Workers load them at the same time, and their messages go to the log."""
+    code = f"import sys\nimport tuner.cli.main, tuner.cli.session\nprint(sorted(set(sys.modules) & {set(HEAVY)!r}))"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout == "[]\n"

@@ -29,6 +29,7 @@ from tuner.search.failures import killed_too_often, too_many
 from tuner.search.identity import CONDITIONS
 from tuner.search.known import KnownTrials
 from tuner.search.leaders import Leaders
+from tuner.search.new_trial import new_trial
 from tuner.search.oracles.planned import PlannedOracle
 from tuner.search.oracles.rungs import Standing
 from tuner.search.outcome import Outcome, outcome_of
@@ -169,7 +170,7 @@ class Search:
 
     def _in_rung(self, trial_id: str, values: Values) -> TrialRecord:
         """The record of a trial in the rung that the Oracle gives it."""
-        record = self._trials.get(trial_id) or self._tasks.new_trial(trial_id, values)
+        record = self._trials.get(trial_id) or new_trial(trial_id, values, self._config.seed, self._tasks)
         return replace(record, rung=values["tuner/round"])
 
     def _look_ahead(self, worker: int) -> None:

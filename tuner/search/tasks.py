@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from tuner.config import DEFAULT_BATCH_SIZE, DEFAULT_PATIENCE, SearchConfig
-from tuner.results.schema import RUNNING, TrialRecord
+from tuner.results.schema import TrialRecord
 from tuner.search.checkpoints import Checkpoints
-from tuner.search.configurations import key
 from tuner.search.plan import Plan
 from tuner.training.compute import Compute
 from tuner.training.recipe import make_recipe
-from tuner.training.seeds import derive_seed
 from tuner.training.task import Objective, TrainTask
 
 TRAINING = "training"
@@ -39,21 +36,6 @@ class Tasks:
         self._compute = Compute(**facts.get("compute", {}))
         self._training: Collection[str] = facts.get(TRAINING, ())
         self._checkpoints = checkpoints
-
-    def new_trial(self, trial_id: str, values: Mapping[str, Any]) -> TrialRecord:
-        """Return the record of a trial that begins now, with the values that the Oracle gave it."""
-        effective = {name: value for name, value in values.items() if not name.startswith("tuner/")}
-        return TrialRecord(
-            trial_id=trial_id,
-            values=effective,
-            status=RUNNING,
-            bracket=values["tuner/bracket"],
-            rung=0,
-            # The same configuration comes out the same, whichever trial it is.
-            seed=derive_seed(self._config.seed, "trial", key(effective)),
-            batch_size=self.batch_size(effective),
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
 
     def make(self, trial: TrialRecord, epochs: int, left_s: float | None) -> TrainTask:
         """Return the task to train a trial until it has so many epochs behind it, or that time has passed."""
