@@ -118,6 +118,7 @@ def test_the_name_of_a_module_says_what_it_owns():
 
 def test_the_command_and_a_search_start_without_heavy_libraries():
     """Workers load them at the same time, and their messages go to the log."""
-    code = f"import sys\nimport tuner.cli.main, tuner.cli.session\nprint(sorted(set(sys.modules) & {set(HEAVY)!r}))"
+    imports = "import sys\nimport tuner.cli.main, tuner.cli.session\n"
+    code = f"{imports}print(sorted(set(sys.modules) & {set(HEAVY)!r}))"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout == "[]\n"

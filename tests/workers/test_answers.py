@@ -153,6 +153,13 @@ def test_a_trial_that_lacks_the_memory_of_those_kept_for_promotion_gets_it(tmp_p
     assert epochs == [("0001", 1), ("0002", 1)]
 
 
+def test_a_trial_that_lacks_the_memory_of_one_built_ahead_gets_it(tmp_path, dataset):
+    server = Server(setup_for(tmp_path, dataset, SHORT_OF_MEMORY.replace("WHICH", "3")), warm_mib=0)
+    server.look_ahead(task(tmp_path, "0003"))
+    for trial_id in ("0001", "0002", "0003"):
+        assert isinstance(server.answer(task(tmp_path, trial_id), lambda _: None), RungDone)
+
+
 def test_a_trial_that_is_alone_and_lacks_memory_has_failed(tmp_path, dataset):
     server = Server(setup_for(tmp_path, dataset, SHORT_OF_MEMORY.replace("WHICH", "1")))
     found = server.answer(task(tmp_path), lambda _: None)

@@ -49,18 +49,20 @@ def test_a_worker_that_crashes_by_itself_fails_its_trial_with_its_output(pool, f
     assert "printed by the space" in event.traceback
 
 
-def test_a_build_ahead_that_crashes_fails_its_own_trial_and_no_other(pool, folder):
-    pool.submit(0, task(folder, "0024", epochs=10**6))
-    pool.look_ahead(0, task(folder, "0025", segfault=True))
-    lost = answer(pool)
-    assert isinstance(lost, Lost)
-    assert lost.trial_id == "0024"
-    # Alone until it has answered: the worker is not told of the other one.
-    pool.submit(0, task(folder, "0024", epochs=len(read_history(folder / "0024")) + 1))
-    pool.look_ahead(0, task(folder, "0025", segfault=True))
-    assert isinstance(answer(pool), RungDone)
-    pool.submit(0, task(folder, "0025", segfault=True))
-    failed = answer(pool)
+def test_a_build_ahead_that_crashes_fails_its_own_trial_and_no_other(tmp_path, dataset):
+    with LocalPool(setup_for(tmp_path, dataset), tmp_path / "worker.log") as pool:
+        assert pool.looks_ahead
+        pool.submit(0, task(tmp_path, "0024", epochs=10**6))
+        pool.look_ahead(0, task(tmp_path, "0025", segfault=True))
+        lost = answer(pool)
+        assert isinstance(lost, Lost)
+        assert lost.trial_id == "0024"
+        # From now on each trial has the process for itself, and is to blame for its end.
+        assert not pool.looks_ahead
+        pool.submit(0, task(tmp_path, "0024", epochs=len(read_history(tmp_path / "0024")) + 1))
+        assert isinstance(answer(pool), RungDone)
+        pool.submit(0, task(tmp_path, "0025", segfault=True))
+        failed = answer(pool)
     assert isinstance(failed, Failure)
     assert (failed.trial_id, failed.reason) == ("0025", "crash")
 

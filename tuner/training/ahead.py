@@ -26,6 +26,7 @@ class NextTrial:
         self._hints: SimpleQueue[TrainTask | None] = SimpleQueue()
         self._found: tuple[TrainTask, BuiltTrial] | None = None
         self._thread: Thread | None = None
+        self._build_ahead = True
 
     def __bool__(self) -> bool:
         """True while a trial is held."""
@@ -37,8 +38,9 @@ class NextTrial:
 
     def start(self) -> None:
         """Build what is hinted at from now on; until `stop`, nothing else here may build a model."""
-        self._thread = Thread(target=self._follow, name="next trial", daemon=True)
-        self._thread.start()
+        if self._build_ahead:
+            self._thread = Thread(target=self._follow, name="next trial", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         """Wait for the build under way and begin no other."""
@@ -50,7 +52,7 @@ class NextTrial:
     def take(self, task: TrainTask) -> BuiltTrial | None:
         """Return a trial and forget it; None unless it was built, and stands where its checkpoint does.
 
-        Only to be called after `stop`, as `clear`.
+        Only to be called after `stop`, as `give_up`.
         """
         if self._found is None or self._found[0].trial_id != task.trial_id:
             return None
@@ -58,9 +60,9 @@ class NextTrial:
         stands = _as_built(hinted) == _as_built(task) and read_history(task.checkpoint_dir) == built.history
         return built if stands else None
 
-    def clear(self) -> None:
-        """Let go of the trial."""
-        self._found = None
+    def give_up(self) -> None:
+        """Let go of the trial and build none from now on: there is no memory for two."""
+        self._found, self._build_ahead = None, False
 
     def _follow(self) -> None:
         while (task := self._hints.get()) is not None:

@@ -86,8 +86,6 @@ class LocalPool:
         self._stillborn = 0
         # Of two workers, one would take from the other what it needs for itself.
         self.looks_ahead = size == 1
-        # After a death beside which a build may be to blame, until the next answer.
-        self._alone = False
         load_beside()
         self._workers = [self._start(number) for number in range(size)]
 
@@ -121,10 +119,9 @@ class LocalPool:
     def look_ahead(self, number: int, task: TrainTask) -> None:
         """Tell a worker that trains what it will probably be asked next; nothing is answered."""
         worker = self._workers[number]
-        if not self._alone:
-            worker.following = task
-            with contextlib.suppress(BrokenPipeError):  # its death is read as an event
-                worker.connection.send(LookAhead(task))
+        worker.following = task
+        with contextlib.suppress(BrokenPipeError):  # its death is read as an event
+            worker.connection.send(LookAhead(task))
 
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
         """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence.
@@ -198,7 +195,6 @@ class LocalPool:
         if isinstance(event, Ready):
             self._stillborn = 0
         worker.note(event, worker.memory_mib)
-        self._alone = self._alone and worker.request is not None
         return event
 
     def _watch(self) -> None:
@@ -233,8 +229,8 @@ class LocalPool:
         if worker.request is None:
             return Lost(None, f"the worker process {cause}")
         if worker.following is not None:
-            # Trained alone, the trial shows whether it is to blame.
-            self._alone = True
+            # Trained alone, the trial shows whether it is to blame; and there may be no memory for two.
+            self.looks_ahead = False
             return Lost(worker.trial_id, f"the worker process {cause}")
         if worker.verdict is not None:
             return worker.verdict

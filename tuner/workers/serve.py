@@ -111,7 +111,7 @@ class Server:
         # The trial is not to blame for memory that others hold; it goes on from its checkpoint.
         self._warm.clear()
         self.settle()
-        self._following.clear()
+        self._following.give_up()
         gc.collect()
         reported = max(task.epochs_reported, len(read_history(task.checkpoint_dir)))
         left_s = None if task.left_s is None else task.left_s - (time.monotonic() - begun)
