@@ -17,7 +17,7 @@ from tuner.training.build import build_model
 from tuner.training.checkpoint import Epoch, read_history, save, take_snapshot
 from tuner.training.code import code_hashes, is_installed
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
-from tuner.training.device import load_backend
+from tuner.training.device import configured_backend, load_backend
 from tuner.training.task import EpochDone, RungDone, TrainTask
 from tuner.workers.protocol import Event, Pool, Ready, Request, WorkerSetup
 from tuner.workers.serve import Server, announce
@@ -49,7 +49,7 @@ class InlinePool:
         # What travels to a process has to survive this.
         self._server = self._serve(pickle.loads(pickle.dumps(setup)))
         self._log_path, self._size = log_path, size
-        self.looks_ahead = size == 1
+        self.looks_ahead = size == 1 and configured_backend() == "tensorflow"
         self._requests: dict[int, Request] = {}
         self._events: deque[tuple[int, Event]] = deque()
 

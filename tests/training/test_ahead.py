@@ -3,6 +3,7 @@
 import threading
 from functools import partial
 
+import keras
 import pytest
 
 from tests.training.models import Hypermodel, assert_same_state, failure_of, run, small, task
@@ -10,6 +11,9 @@ from tuner.training.ahead import NextTrial
 from tuner.training.trial import build_trial
 
 pytestmark = pytest.mark.training
+on_tensorflow = pytest.mark.skipif(
+    keras.config.backend() != "tensorflow", reason="others build nothing ahead"
+)
 
 
 class Recorded(Hypermodel):
@@ -40,6 +44,7 @@ def train_with_hint(folder, hypermodel, dataset, following, **hinted):
     following.stop()
 
 
+@on_tensorflow
 def test_a_trial_built_ahead_comes_out_the_same_and_leaves_the_other_as_it_is(dataset, tmp_path, hypermodel):
     following = next_trial(hypermodel, dataset)
     train_with_hint(tmp_path, hypermodel, dataset, following, seed=2)
@@ -53,6 +58,7 @@ def test_a_trial_built_ahead_comes_out_the_same_and_leaves_the_other_as_it_is(da
         assert_same_state(tmp_path / trial_id, tmp_path / f"{trial_id} alone")
 
 
+@on_tensorflow
 @pytest.mark.parametrize("changes", [{"batch_size": 8}, {"seed": 3}, {"values": {"units": 2}}], ids=str)
 def test_what_is_asked_for_differently_is_built_again(dataset, tmp_path, hypermodel, changes):
     following = next_trial(hypermodel, dataset)
@@ -64,6 +70,7 @@ def test_what_is_asked_for_differently_is_built_again(dataset, tmp_path, hypermo
     assert_same_state(tmp_path / "0002", tmp_path / "alone")
 
 
+@on_tensorflow
 def test_a_trial_whose_checkpoint_has_changed_is_built_again(dataset, tmp_path, hypermodel):
     following = next_trial(hypermodel, dataset)
     train_with_hint(tmp_path, hypermodel, dataset, following)
@@ -74,6 +81,7 @@ def test_a_trial_whose_checkpoint_has_changed_is_built_again(dataset, tmp_path, 
     assert_same_state(tmp_path / "0002", tmp_path / "alone")
 
 
+@on_tensorflow
 def test_another_trial_that_comes_first_leaves_it_for_later(dataset, tmp_path, hypermodel):
     following = next_trial(hypermodel, dataset)
     train_with_hint(tmp_path, hypermodel, dataset, following)
@@ -83,12 +91,14 @@ def test_another_trial_that_comes_first_leaves_it_for_later(dataset, tmp_path, h
     assert hypermodel.ahead == [False, True, False]
 
 
+@on_tensorflow
 def test_a_trial_that_is_ready_is_not_built(dataset, tmp_path, hypermodel):
     following = next_trial(hypermodel, dataset, is_ready={"0002"}.__contains__)
     train_with_hint(tmp_path, hypermodel, dataset, following)
     assert hypermodel.ahead == [False]
 
 
+@on_tensorflow
 @pytest.mark.parametrize("error", [ValueError("no such layer"), SystemExit("enough")], ids=repr)
 def test_a_build_that_fails_ahead_fails_when_it_is_asked_for(dataset, tmp_path, error):
     def build(hp):

@@ -19,7 +19,7 @@ import psutil
 
 from tuner.errors import TunerError
 from tuner.signals import leave_to_driver
-from tuner.training.device import share_of_machine
+from tuner.training.device import configured_backend, share_of_machine
 from tuner.training.task import TrainTask
 from tuner.training.warm import MAX_KEPT_MIB
 from tuner.workers.fork_server import load_ahead, load_beside, start_context
@@ -84,8 +84,9 @@ class LocalPool:
         total_mib = psutil.virtual_memory().total / 2**20
         self._memory_mib = memory_mib or MEMORY_SHARE * total_mib / size
         self._stillborn = 0
-        # Of two workers, one would take from the other what it needs for itself.
-        self.looks_ahead = size == 1
+        # Of two workers, one would take from the other what it needs for itself. Other backends build nothing
+        # beside a training.
+        self.looks_ahead = size == 1 and configured_backend() == "tensorflow"
         load_beside()
         self._workers = [self._start(number) for number in range(size)]
 
