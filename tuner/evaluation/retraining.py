@@ -189,8 +189,8 @@ def retrain(
 def summarize(run: RunView, wanted: Sequence[SeededTrial]) -> dict[str, Any]:
     """Write and return the figures of what is trained, with the spread of each trial's.
 
-    Only what has as many epochs is compared: of a trial the seeds that are trained to their end count, or
-    where the time was over before that, the first of those that were cut short.
+    Only seeds with as many epochs are compared. Those that are trained to their end count; where the time was
+    over before the end of all, the first that was cut short counts.
 
     Raises:
         TunerError: no epoch of the first trial is over.

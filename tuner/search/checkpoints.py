@@ -34,11 +34,12 @@ class Checkpoints:
         A training that was cut short goes on; of anything else there begins a new one.
         """
         folder = self._path / trial_id
-        with reaching(self._path):
-            if has_best(folder, epochs):
-                return True
-            if not (folder / BEST_FILE).is_file():
-                self.discard(trial_id)
+        if has_best(folder, epochs):
+            return True
+        with reaching(folder):
+            was_cut_short = (folder / BEST_FILE).is_file()
+        if not was_cut_short:
+            self.discard(trial_id)
         self.begin(trial_id)
         return False
 
