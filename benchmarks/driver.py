@@ -83,9 +83,9 @@ def space() -> Any:
 
 def tuner_laps(config: SearchConfig, folder: Path) -> Iterator[float]:
     """Search; yield the time each time a trial is begun, and at the end."""
-    from tuner.search.driver import Search
-    from tuner.search.events import TrialStarted
-    from tuner.search.oracles import make_oracle
+    from tuner.tuning.driver import Search
+    from tuner.tuning.events import TrialStarted
+    from tuner.tuning.oracles import make_oracle
 
     begun: list[float] = []
 

@@ -22,9 +22,9 @@ from typing import Any
 from benchmarks.machine import describe_machine
 from benchmarks.output import output_file, put_out, table
 from tests.browser.chromium import chromium_path, launch
-from tests.evaluation.reported import average, measure_robustness, reported_run, retrain
-from tuner.evaluation.report.contents import read_contents
-from tuner.evaluation.report.page import write_report
+from tests.report.reported import average, measure_robustness, reported_run, retrain
+from tuner.report.contents import read_contents
+from tuner.report.page import write_report
 from tuner.results.query import open_run
 
 FAILED_SHARE = 0.02

@@ -75,10 +75,10 @@ def simulate(request: Request) -> dict[str, Any]:
     """Run one search and return what it used."""
     with quiet_import():
         import keras_tuner  # noqa: F401
-    from tuner.search.driver import Search
-    from tuner.search.events import RungEnded, TrialStarted
-    from tuner.search.oracles import make_oracle
     from tuner.training.task import EpochDone
+    from tuner.tuning.driver import Search
+    from tuner.tuning.events import RungEnded, TrialStarted
+    from tuner.tuning.oracles import make_oracle
 
     config = make_config(
         {
@@ -176,9 +176,9 @@ def _tenths(laps: list[Lap]) -> list[Lap]:
 
 def _parts() -> Parts:
     """What the driver is made of; the rest of its time is its own."""
-    from tuner.search.checkpoints import Checkpoints
-    from tuner.search.oracles.planned import PlannedOracle
-    from tuner.search.outputs import Outputs
+    from tuner.tuning.checkpoints import Checkpoints
+    from tuner.tuning.oracles.planned import PlannedOracle
+    from tuner.tuning.outputs import Outputs
 
     store = (
         "run",

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from tuner.search import hypermodel
+from tuner.spaces import hypermodel
 from tuner.training.build import build_model
 from tuner.training.checkpoint import Epoch, read_history, save, take_snapshot
-from tuner.training.code import code_hashes, is_installed
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
 from tuner.training.device import configured_backend, load_backend
+from tuner.training.source_code import code_hashes, is_installed
 from tuner.training.task import EpochDone, RungDone, TrainTask
 from tuner.workers.protocol import Event, Pool, Ready, Request, WorkerSetup
 from tuner.workers.serve import Server, announce

@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -10,24 +12,21 @@ MODULES = sorted(path for top in ("tuner", "search_spaces") for path in (ROOT / 
 OF_TUNER = [path for path in MODULES if path.is_relative_to(ROOT / "tuner")]
 SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").glob("*.py"))]
 
-BASE = ("errors", "units", "signals", "config", "files")
-# What each part of the program may import of the others.
-BEFORE = {
-    "errors": set(),
-    "units": set(),
-    "signals": set(),
-    "config": {"errors", "units"},
-    "files": {"errors"},
-    "data": {*BASE},
-    "training": {*BASE, "data"},
-    "workers": {*BASE, "data", "training"},
-    "results": {*BASE, "data", "training"},
-    "search": {*BASE, "data", "training", "workers", "results"},
-    "evaluation": {*BASE, "data", "training", "workers", "results", "search"},
-    "cli": {*BASE, "data", "training", "workers", "results", "search", "evaluation"},
-    "__main__": {"cli"},
-    "__init__": set(),
-}
+# Lowest first. A part of the program imports only from floors below its own.
+FLOORS = (
+    {"errors"},
+    {"units", "files"},
+    {"config", "data", "statistics"},
+    {"training"},
+    {"spaces", "results", "workers"},
+    {"tuning"},
+    {"models", "analysis"},
+    {"evaluation"},
+    {"report"},
+    {"__init__", "cli"},
+    {"__main__"},
+)
+LARGEST_SHARE = 1 / 6
 HEAVY = ("tensorflow", "keras", "keras_tuner", "sklearn", "matplotlib", "pandas", "jax", "torch")
 VAGUE = {"utils", "util", "common", "helpers", "helper", "misc", "tools"}
 MAX_LINES = 320
@@ -60,6 +59,16 @@ def parts_imported(path):
     return {name.split(".")[1] for name in imported(path) if name.startswith("tuner.")} - {"__version__"}
 
 
+def module_name(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules_imported(path, names):
+    """Modules of tuner that a module imports: `from a.b import c` means a.b.c where that is one."""
+    found = {name if name in names else name.rpartition(".")[0] for name in imported(path)}
+    return found & names.keys() - {module_name(path)}
+
+
 def packages_imported(path):
     return {name.partition(".")[0] for name in imported(path)}
 
@@ -79,19 +88,40 @@ def imported_at_start(path):
     return names
 
 
-def test_every_module_of_tuner_has_a_place_in_the_order():
-    assert {part(path) for path in OF_TUNER} <= BEFORE.keys()
+def test_every_module_of_tuner_is_on_a_floor():
+    assert {part(path) for path in OF_TUNER} == set().union(*FLOORS)
 
 
-def test_the_order_of_parts_has_no_circle():
-    for name, before in BEFORE.items():
-        assert all(name not in BEFORE[other] for other in before)
+def test_a_part_imports_only_from_floors_below_its_own():
+    floors = {name: number for number, names in enumerate(FLOORS) for name in names}
+    upwards = {
+        relative(path): sorted(
+            name for name in parts_imported(path) - {part(path)} if floors[name] >= floors[part(path)]
+        )
+        for path in OF_TUNER
+    }
+    assert {path: parts for path, parts in upwards.items() if parts} == {}
 
 
-def test_imports_go_one_way():
-    """A part imports only what comes before it."""
-    back = {relative(path): parts_imported(path) - {part(path)} - BEFORE[part(path)] for path in OF_TUNER}
-    assert {path: parts for path, parts in back.items() if parts} == {}
+def test_no_module_imports_itself_through_others():
+    names = {module_name(path): path for path in OF_TUNER}
+    imports = {name: modules_imported(path, names) for name, path in names.items()}
+    order = TopologicalSorter(imports)
+    order.prepare()  # raises CycleError with the modules of a circle
+
+
+def test_no_package_holds_more_than_a_sixth_of_the_lines():
+    lines = Counter()
+    for path in OF_TUNER:
+        lines[part(path)] += len(path.read_text("utf-8").splitlines())
+    limit = LARGEST_SHARE * lines.total()
+    assert {name: count for name, count in lines.items() if count > limit} == {}
+
+
+def test_every_package_says_in_one_sentence_what_it_is_for():
+    packages = [path for path in OF_TUNER if path.name == "__init__.py"]
+    texts = {relative(path): ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "" for path in packages}
+    assert [path for path, text in texts.items() if not text.partition("\n")[0].endswith(".")] == []
 
 
 def test_search_spaces_never_import_tuner():

@@ -13,10 +13,10 @@ from tuner.config import make_config
 from tuner.errors import TunerError
 from tuner.results.schema import FAILED, STORE_FILE, TRIALS_FILE
 from tuner.results.store import Store
-from tuner.search.driver import Search
-from tuner.search.events import RungEnded
-from tuner.search.oracles import make_oracle
 from tuner.training.task import RungDone
+from tuner.tuning.driver import Search
+from tuner.tuning.events import RungEnded
+from tuner.tuning.oracles import make_oracle
 from tuner.workers.protocol import Failure
 
 TIMES = REFERENCE / TRIALS_FILE

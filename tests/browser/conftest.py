@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.browser.chromium import chromium_path, launch
-from tests.evaluation.reported import measure_robustness, multiply, reported_run
-from tuner.evaluation.report import contents as report_contents
-from tuner.evaluation.report.contents import read_contents
-from tuner.evaluation.report.page import write_report
+from tests.report.reported import measure_robustness, multiply, reported_run
+from tuner.report import contents as report_contents
+from tuner.report.contents import read_contents
+from tuner.report.page import write_report
 
 WIDE, NARROW = (1280, 900), (390, 844)
 SHORTCUTS = [

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import NARROW, WIDE, Open
-from tests.evaluation.reported import reported_run
-from tuner.evaluation.report.contents import read_contents
-from tuner.evaluation.report.page import write_report
+from tests.report.reported import reported_run
+from tuner.report.contents import read_contents
+from tuner.report.page import write_report
 
 pytestmark = pytest.mark.browser
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tests.analysis.finished_runs import finished_run, unfinished_run
 from tests.cli.conftest import Result, Run
-from tests.evaluation.finished import finished_run, unfinished_run
+from tuner.analysis.run_comparison import COLUMNS, DIFFERENCE_COLUMNS
 from tuner.cli import compare
-from tuner.evaluation.comparison import COLUMNS, DIFFERENCE_COLUMNS
 
 
 @pytest.fixture

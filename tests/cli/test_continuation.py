@@ -112,7 +112,7 @@ def test_a_search_whose_time_is_over_before_its_first_epoch_says_how_to_go_on(
 ) -> None:
     """All of its time has passed on a clock that nobody waits for, before its trial has begun."""
     clock = iter(range(0, 10**6, 10))
-    monkeypatch.setattr("tuner.search.budget.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("tuner.tuning.budget.time", SimpleNamespace(monotonic=lambda: next(clock)))
     late = partial(run_command, cwd=tmp_path, cache=cache, pool=stub_pool(lambda *_: 0.5))
     request = ("--space", write_space(tmp_path), "--hp", "broken=false", "--max-trials", 1, "--name", "short")
     result = late("search", "--data", images, *request, "--max-time", "1s")

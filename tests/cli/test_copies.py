@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from tests.cli.conftest import Result, Run, run_command, write_images
-from tuner.evaluation.intervals import wilson_interval
+from tuner.statistics.intervals import wilson_interval
 
 pytestmark = pytest.mark.training
 

@@ -15,9 +15,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.analysis.finished_runs import unfinished_run
+from tests.analysis.test_optuna_study import facts
 from tests.cli.conftest import Result, Run, command
-from tests.evaluation.finished import unfinished_run
-from tests.evaluation.test_optuna_study import facts
 from tests.results.records import epoch, record
 from tuner.results.schema import COMPLETED, STORE_FILE
 from tuner.results.store import Store
@@ -89,7 +89,7 @@ def test_it_serves_the_run_at_the_address_that_it_prints_and_opens(show: Show) -
 
 @needs_dashboard
 def test_a_trial_that_is_added_appears(show: Show, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuner.evaluation.live_study.EVERY_S", 0.0)
+    monkeypatch.setattr("tuner.analysis.live_study.EVERY_S", 0.0)
 
     def look(address: str) -> None:
         assert len(study(address)["trials"]) == 2
@@ -147,7 +147,7 @@ def test_what_to_install_is_said_where_the_dashboard_is_missing(
 
 def test_the_study_is_made_without_loading_keras() -> None:
     code = (
-        "import sys\nimport tuner.evaluation.optuna_study\n"
+        "import sys\nimport tuner.analysis.optuna_study\n"
         "assert not {'tensorflow', 'keras', 'keras_tuner'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

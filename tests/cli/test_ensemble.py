@@ -15,7 +15,7 @@ from search_spaces import DataSpec
 from tests.cli.conftest import SIDE, Finished, Run, run_command
 from tuner.data.dataset import load_dataset
 from tuner.results.query import open_run
-from tuner.search.hypermodel import SpaceHyperModel
+from tuner.spaces.hypermodel import SpaceHyperModel
 
 pytestmark = pytest.mark.training
 

@@ -12,9 +12,9 @@ from search_spaces import DataSpec
 from tests.cli.conftest import Run, write_images
 from tests.search_spaces.extras import EXTRAS
 from tuner.config import SearchConfig, make_config, read_toml
-from tuner.search.configurations import space_size
-from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.restriction import wanted_values
+from tuner.spaces.configurations import space_size
+from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.restriction import wanted_values
 
 ROOT = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLES = [

@@ -195,7 +195,7 @@ def test_exports_of_one_name_share_a_card_though_it_has_a_point(tuner: Run, work
 
 
 def test_a_difference_too_large_is_refused_and_leaves_nothing(tuner: Run, work, monkeypatch):
-    from tuner.evaluation import runtimes
+    from tuner.models import runtimes
 
     predict = runtimes.Runtime.predict
     monkeypatch.setattr(runtimes.Runtime, "predict", lambda *given: predict(*given) + 0.002)
@@ -206,7 +206,7 @@ def test_a_difference_too_large_is_refused_and_leaves_nothing(tuner: Run, work, 
 
 
 def test_what_its_runtime_does_not_load_is_refused_and_leaves_nothing(tuner: Run, work, monkeypatch):
-    from tuner.evaluation import runtimes
+    from tuner.models import runtimes
 
     def refuse(path):
         raise ValueError(f"{path}: no operation Erfc")
@@ -221,7 +221,7 @@ def test_what_its_runtime_does_not_load_is_refused_and_leaves_nothing(tuner: Run
 
 
 def test_a_model_that_gives_no_numbers_is_refused(tuner: Run, work, monkeypatch):
-    from tuner.evaluation import runtimes
+    from tuner.models import runtimes
 
     monkeypatch.setattr(runtimes.Runtime, "predict", lambda *given: np.full((len(given[2]), 2), np.nan))
     assert tuner("best", "--export", "model/").code == 1

@@ -253,7 +253,7 @@ def test_the_epochs_of_a_search_are_limited_inside_a_trial_too(
 def test_a_trial_that_hangs_does_not_outlast_the_time_of_the_search(
     tuner: Run, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuner.search.budget.GRACE_S", 0.5)
+    monkeypatch.setattr("tuner.tuning.budget.GRACE_S", 0.5)
     result = tuner(
         "search", "--space", write_space(tmp_path, "hang"), "--data", images, *REQUEST, "--max-time", "5s"
     )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.analysis.searches import by_rate, by_width, search
 from tests.cli.conftest import Run
-from tests.evaluation.searches import by_rate, by_width, search
+from tuner.analysis import fanova
 from tuner.cli.importance import COLUMNS
-from tuner.evaluation import fanova
 
 
 @pytest.fixture(autouse=True)

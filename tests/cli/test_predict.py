@@ -14,8 +14,8 @@ import numpy as np
 import pexpect
 import pytest
 
+from tests.analysis.finished_runs import finished_run
 from tests.cli.conftest import SIDE, Result, Run, command, environment
-from tests.evaluation.finished import finished_run
 
 pytestmark = pytest.mark.training
 

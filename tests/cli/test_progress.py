@@ -7,8 +7,8 @@ from rich.console import Console
 
 from tuner.cli.progress import _State
 from tuner.config import make_config
-from tuner.search.events import TrialStarted
-from tuner.search.oracles import make_plan
+from tuner.tuning.events import TrialStarted
+from tuner.tuning.oracles import make_plan
 
 
 def shown(place: str, columns: int) -> list[str]:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.analysis.searches import unfinished_run
 from tests.cli.conftest import Run
-from tests.evaluation.reported import measure_robustness, reported_run, searched_run
-from tests.evaluation.searches import unfinished_run
+from tests.report.reported import measure_robustness, reported_run, searched_run
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tuner.results.lock import locked
 from tuner.results.query import open_run
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
-from tuner.signals import STOPPING
+from tuner.workers.signals import STOPPING
 
 pytestmark = pytest.mark.training
 

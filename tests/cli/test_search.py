@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.conftest import Finished, Result, Run, command, environment, run_command, write_images
 from tests.pools import Score, stub_pool
-from tuner.evaluation.explain import read_gallery
+from tuner.evaluation.gallery import read_gallery
 
 pytestmark = pytest.mark.training
 
@@ -261,7 +261,7 @@ def test_the_time_limit_ends_the_search_with_what_it_has(
         clock[0] += 3
         return 0.5
 
-    monkeypatch.setattr("tuner.search.budget.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("tuner.tuning.budget.time", SimpleNamespace(monotonic=lambda: clock[0]))
     request = ("--data", images, "--max-trials", 500, "--max-time", "8s", "--name", "short", *SMALL)
     result = stubbed(tmp_path, cache, *request, "--fidelity", "epochs", score=score)
     run = tmp_path / "results" / "short"

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from tuner.data import sources
-from tuner.data.archives import ZipSource
-from tuner.data.arrays import NpzSource
 from tuner.data.folders import FolderSource
+from tuner.data.npz import NpzSource
 from tuner.data.sources import open_source
+from tuner.data.zip import ZipSource
 from tuner.errors import DataError
 
 from .refusals import refusal

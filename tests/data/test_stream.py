@@ -6,7 +6,7 @@ import pytest
 
 from tuner.data.dataset import load_dataset
 from tuner.data.decoding import Format
-from tuner.data.given import GivenImage, GivenImages
+from tuner.data.image_paths import GivenImage, GivenImages
 from tuner.data.stream import decode_stream
 
 from .pictures import encoded, picture, png, tree, write_folder, write_zip

@@ -3,7 +3,7 @@
 import pytest
 
 from tuner.evaluation.retraining import passes_to_best
-from tuner.evaluation.spread import main_figures, spread
+from tuner.statistics.spread import main_figures, spread
 from tuner.training.checkpoint import Epoch
 
 

@@ -11,11 +11,11 @@ from PIL import Image
 
 from tuner.evaluation import robustness as suite
 from tuner.evaluation.corruptions import CORRUPTIONS
-from tuner.evaluation.headline import headline
-from tuner.evaluation.judged import judge
-from tuner.evaluation.labelled import LabelledImages
-from tuner.evaluation.models import ModelFacts
+from tuner.evaluation.evaluated_predictions import judge
+from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.robustness import robustness, robustness_rows, write_robustness
+from tuner.models.loading import ModelFacts
+from tuner.statistics.headline import headline
 
 BY_NAME = {corruption.name: corruption for corruption in CORRUPTIONS}
 POSITIONS = np.arange(6)

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from tuner.search.spaces import builtin_names
+from tuner.spaces.references import builtin_names
 
 NEEDS_HUB = pytest.mark.skipif(
     importlib.util.find_spec("keras_hub") is None, reason="needs the extra 'hub' (KerasHub)"

@@ -11,17 +11,17 @@ import search_spaces
 from search_spaces import DataSpec, transfer
 from search_spaces._backbones import make_application
 from tests.search_spaces.extras import BUILDABLE
-from tuner.search.configurations import walk
-from tuner.search.contract import (
+from tuner.spaces.checks import (
     CHECKS,
     gives_probabilities,
     inference_is_as_good_as_training,
     problem,
     scales_pixels,
 )
-from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.spaces import builtin_names
-from tuner.search.specimen import Subject
+from tuner.spaces.configurations import walk
+from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.references import builtin_names
+from tuner.spaces.sample_models import Subject
 
 TWO = DataSpec((8, 8, 3), 2)
 THREE = DataSpec((8, 8, 3), 3)

@@ -5,7 +5,7 @@ import keras_tuner as kt
 import pytest
 
 from search_spaces import DataSpec, sequential
-from tuner.search.configurations import enumerate_space
+from tuner.spaces.configurations import enumerate_space
 
 SPEC = DataSpec((8, 8, 3), 2)
 UNITS = list(range(100, 1001, 100))

@@ -12,9 +12,9 @@ from keras.src.utils import file_utils
 from search_spaces import DataSpec, transfer
 from search_spaces._backbones import APPLICATIONS, make_application, preprocess
 from search_spaces.transfer import PRESETS, build, training
-from tuner.search.contract import LOST_ACCURACY
-from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.specimen import accuracies_after_training
+from tuner.spaces.checks import LOST_ACCURACY
+from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.sample_models import accuracies_after_training
 
 SPEC = DataSpec((8, 8, 3), 2)
 CIFAKE = DataSpec((32, 32, 3), 2)

@@ -8,7 +8,7 @@ from keras import layers
 
 from search_spaces import DataSpec
 from tests.training.models import Hypermodel, failure_of, run, small
-from tuner.search.hypermodel import SpaceHyperModel
+from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.training.build import build_model
 from tuner.training.task import TrialError
 

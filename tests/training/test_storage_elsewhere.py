@@ -5,7 +5,6 @@ import pytest
 
 from tuner.errors import StorageError, UsageError
 from tuner.files import copy_file, location, reaching, remove_file, remove_tree, replace_bytes, replace_text
-from tuner.search.checkpoints import Checkpoints
 from tuner.training.checkpoint import (
     BEST_FILE,
     STATE_FILE,
@@ -15,6 +14,7 @@ from tuner.training.checkpoint import (
     read_history,
     save,
 )
+from tuner.tuning.checkpoints import Checkpoints
 
 pytest.importorskip("upath")
 

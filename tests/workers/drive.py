@@ -9,7 +9,7 @@ from pathlib import Path
 
 from search_spaces import DataSpec
 from tuner.data.dataset import load_dataset
-from tuner.search.hypermodel import SpaceHyperModel
+from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.training.task import EpochDone, Objective, TrainTask
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import WorkerSetup

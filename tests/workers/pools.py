@@ -6,7 +6,7 @@ import multiprocessing
 import psutil
 
 from search_spaces import DataSpec
-from tuner.search.hypermodel import SpaceHyperModel
+from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.training.task import EpochDone, Objective, StepsDone, TrainTask
 from tuner.workers.protocol import Describe, Ready, WorkerSetup
 

@@ -8,7 +8,7 @@ import pytest
 
 from search_spaces import DataSpec
 from tests.workers.pools import DESCRIBE, events, setup_for, task
-from tuner.search.hypermodel import SpaceHyperModel
+from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.training.task import EpochDone, RungDone, StepsDone
 from tuner.workers.protocol import (
     Description,

@@ -108,7 +108,7 @@ def test_an_allocation_that_fails_is_out_of_memory_and_wears_the_worker_out(pool
 def test_a_worker_that_has_grown_is_replaced_before_its_next_trial(pool, folder, monkeypatch):
     events(pool, task(folder, "0008"))
     before = worker_pid()
-    monkeypatch.setattr("tuner.workers.state.MAX_GROWTH_MIB", 0)
+    monkeypatch.setattr("tuner.workers.worker_state.MAX_GROWTH_MIB", 0)
     assert isinstance(events(pool, task(folder, "0009"))[-1], RungDone)
     assert gone(before)
     assert worker_pid() != before

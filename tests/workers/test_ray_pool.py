@@ -11,10 +11,10 @@ from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone, RungDone
 from tuner.training.versions import installed_versions
 from tuner.workers import ray as ray_pool
-from tuner.workers.node import Placed, Refused, Report
 from tuner.workers.protocol import Describe, Failure, Lost, Ready
 from tuner.workers.ray import RayPool
 from tuner.workers.ray_cluster import Share, options_of
+from tuner.workers.ray_worker import Placed, Refused, Report
 
 EPOCH = EpochDone("0001", 0, 1, Epoch({"loss": 1.0}, 1.0, 1.0, 10))
 RUNG = RungDone("0001", 0, 1, False, False, 10, 0.0)
@@ -168,7 +168,7 @@ def test_a_worker_still_busy_at_its_limit_is_ended_and_its_trial_has_failed(star
 
 
 def test_it_is_said_once_that_no_node_has_room_until_one_has(start, library, said, monkeypatch):
-    monkeypatch.setattr("tuner.workers.room.PATIENCE_S", 0.0)
+    monkeypatch.setattr("tuner.workers.ray_placement.PATIENCE_S", 0.0)
     pool = start(2)
     heard(pool)
     heard(pool)

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli.figures import evaluation_view
+from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import note, stdout
 from tuner.cli.progress import decoding_bar, waiting
@@ -18,15 +18,15 @@ from tuner.cli.review import load_evaluation, test_title
 from tuner.config import to_toml
 from tuner.data.dataset import Dataset
 from tuner.errors import DataError, UsageError
-from tuner.evaluation.card import card_path, card_text, exports_beside
-from tuner.evaluation.export import check_request, export
 from tuner.evaluation.run_images import run_images
-from tuner.evaluation.run_model import RunModel, model_facts
-from tuner.evaluation.runtimes import Format, beside, export_format
 from tuner.files import replace_text
+from tuner.models.export import check_request, export
+from tuner.models.model_card import card_path, card_text, exports_beside
+from tuner.models.run_model import RunModel, model_facts
+from tuner.models.runtimes import Format, beside, export_format
 from tuner.results.query import RunView, find_run
 from tuner.results.schema import TrialRecord
-from tuner.search.single_request import single_request
+from tuner.tuning.single_request import single_request
 
 DEFAULT_SEEDS = 3
 EXPORT = (

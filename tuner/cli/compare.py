@@ -13,11 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption
-from tuner.cli.output import format_seconds, make_table, note, print_rows, stdout
-from tuner.errors import TunerError, UsageError
-from tuner.evaluation.best_so_far import Step, best_so_far, checkpoints, score_after
-from tuner.evaluation.comparison import (
+from tuner.analysis.best_so_far import Step, best_so_far, checkpoints, score_after
+from tuner.analysis.run_comparison import (
     COLUMNS,
     DIFFERENCE_COLUMNS,
     caveats,
@@ -25,6 +22,9 @@ from tuner.evaluation.comparison import (
     curve_caveats,
     differences,
 )
+from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption
+from tuner.cli.output import format_seconds, make_table, note, print_rows, stdout
+from tuner.errors import TunerError, UsageError
 from tuner.results.query import RunView, find_run
 from tuner.units import counted
 
@@ -87,7 +87,7 @@ def compare(
         missing = ", ".join(name for name in names if name not in curves)
         note(f"Note: without a curve, as the time of their epochs was not recorded: {missing}.")
     if png is not None:
-        from tuner.evaluation.plots_comparison import write_best_so_far_png
+        from tuner.analysis.plot_comparison import write_best_so_far_png
 
         write_best_so_far_png(png, curves, objectives[0])
         note(f"Picture    {png}")

@@ -30,7 +30,7 @@ def dashboard(
             "the dashboard is optuna-dashboard, which is not installed. "
             "Install it with: pip install 'kt-search[dashboard]'"
         )
-    from tuner.evaluation.live_study import STUDY_PATH, LiveStudy
+    from tuner.analysis.live_study import STUDY_PATH, LiveStudy
 
     study = LiveStudy(view.path, note)
     with _server(host, port) as server:

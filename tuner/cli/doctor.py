@@ -49,7 +49,7 @@ def _show_cluster(address: str, form: Format) -> None:
     Raises:
         TunerError: nodes differ from this machine, or do not answer.
     """
-    from tuner.workers.nodes import Node, cluster_nodes
+    from tuner.workers.ray_nodes import Node, cluster_nodes
 
     with waiting("asking the nodes", quiet=False):
         nodes = cluster_nodes(address)

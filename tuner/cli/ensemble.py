@@ -5,13 +5,13 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tuner.cli.figures import evaluation_view
+from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.output import make_table
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.errors import TunerError
 from tuner.evaluation.ensemble import ensemble_before, ensemble_folder, ensemble_members, make_ensemble
 from tuner.evaluation.run_images import run_images
-from tuner.evaluation.run_model import RunModel
+from tuner.models.run_model import RunModel
 from tuner.results.query import RunView, reference
 
 

@@ -11,6 +11,14 @@ import numpy as np
 import typer
 from rich.text import Text
 
+from tuner.cli.cross_evaluation import (
+    MATRIX_FILE,
+    Request,
+    evaluate_all,
+    files_of,
+    print_matrix,
+    write_matrix,
+)
 from tuner.cli.evaluation_request import (
     class_maps,
     class_pairs,
@@ -25,19 +33,18 @@ from tuner.cli.evaluation_request import (
     require_model,
     require_unchanged,
 )
-from tuner.cli.figures import FIGURE_COLUMNS, evaluation_view, figure_rows
-from tuner.cli.matrix import MATRIX_FILE, Request, evaluate_all, files_of, print_matrix, write_matrix
+from tuner.cli.evaluation_view import FIGURE_COLUMNS, evaluation_view, figure_rows
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption
 from tuner.cli.output import Format, note, print_rows, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.robustness import corruption_bar, robustness_figure_rows, robustness_view
 from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
-from tuner.evaluation.judged import Judged, compared, judge, judged_before, right_in_order
-from tuner.evaluation.kept_robustness import keep_robustness
-from tuner.evaluation.labelled import LabelledImages, Split, labelled_images, same_images
-from tuner.evaluation.models import ModelFacts, TrainedModel, describe_model, load_model
+from tuner.evaluation.evaluated_predictions import Judged, compared, judge, judged_before, right_in_order
+from tuner.evaluation.labelled_images import LabelledImages, Split, labelled_images, same_images
 from tuner.evaluation.predictions import read_predictions, write_predictions
 from tuner.evaluation.robustness import robustness, write_robustness
+from tuner.evaluation.run_robustness import keep_robustness
+from tuner.models.loading import ModelFacts, TrainedModel, describe_model, load_model
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE, ROBUSTNESS_FILES
 from tuner.results.tables import write_json
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tuner.data.sources import open_source
 from tuner.errors import UsageError
-from tuner.evaluation.labelled import LabelledImages
-from tuner.evaluation.models import ModelFacts
+from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.predictions import Predictions, read_predictions
+from tuner.models.loading import ModelFacts
 
 
 def require_model(models: Sequence[str]) -> str:

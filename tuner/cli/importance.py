@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tuner.analysis.importance import LITTLE, SCORE, SECONDS, TARGETS, Effect, Importance, Level, importance
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
 from tuner.cli.output import Row, format_values, note, stderr, stdout
 from tuner.errors import TunerError
-from tuner.evaluation.importance import LITTLE, SCORE, SECONDS, TARGETS, Effect, Importance, Level, importance
-from tuner.evaluation.significance import p_text
 from tuner.results.query import RunView, find_run
 from tuner.results.query import reference as run_reference
 from tuner.results.tables import csv_text
+from tuner.statistics.significance import p_text
 from tuner.units import counted
 
 PngOption = Annotated[
@@ -64,7 +64,7 @@ def show_importance(
     else:
         _print(view, found, stdout())
     if png is not None:
-        from tuner.evaluation.plots_importance import write_effects_png, write_importance_png
+        from tuner.analysis.plot_importance import write_effects_png, write_importance_png
 
         write_importance_png(png / "importance.png", found, view.run_id)
         write_effects_png(png / "marginal_means.png", found, view.run_id)

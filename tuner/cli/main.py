@@ -32,7 +32,7 @@ from tuner.cli import (
 )
 from tuner.cli.output import stderr
 from tuner.errors import TunerError
-from tuner.signals import STOPPING
+from tuner.workers.signals import STOPPING
 
 # From the first request to stop to the last moment to do so.
 LEAVE_S = 4.0

@@ -16,13 +16,13 @@ from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption
 from tuner.cli.output import format_seconds, note, stderr
+from tuner.cli.prediction_streams import StreamFormat, texts
 from tuner.cli.progress import waiting
-from tuner.cli.streams import StreamFormat, texts
-from tuner.data.given import STDIN, GivenImages
+from tuner.data.image_paths import STDIN, GivenImages
 from tuner.errors import TunerError
-from tuner.evaluation.models import describe_model, load_model
-from tuner.evaluation.thresholds import DEFAULT_THRESHOLD
-from tuner.evaluation.unlabelled import Prediction, Rule, decision_rule, predict_images
+from tuner.evaluation.prediction import Prediction, Rule, decision_rule, predict_images
+from tuner.models.loading import describe_model, load_model
+from tuner.statistics.thresholds import DEFAULT_THRESHOLD
 from tuner.units import counted
 
 MODEL = typer.Argument(help="An exported model, or a run: its winner.", show_default=False)

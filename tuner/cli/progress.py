@@ -19,9 +19,9 @@ from tuner.cli.output import format_seconds, format_values, stderr
 from tuner.config import SearchConfig, split_objective
 from tuner.results.query import rank
 from tuner.results.schema import COMPLETED, FAILED, TrialRecord
-from tuner.search.events import Event, Listener, RungEnded, TrialStarted
-from tuner.search.plan import Plan
 from tuner.training.task import EpochDone, StepsDone
+from tuner.tuning.events import Event, Listener, RungEnded, TrialStarted
+from tuner.tuning.plan import Plan
 from tuner.units import counted
 
 REFRESH_PER_S = 8

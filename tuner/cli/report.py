@@ -33,15 +33,15 @@ def report(
     if out is not None and out.suffix not in (".html", ".htm"):
         raise UsageError(f"cannot write '{out}': the page is HTML. Give a name that ends in .html.")
     view = find_run(run, results_dir)
-    from tuner.evaluation.report.contents import read_contents
-    from tuner.evaluation.report.page import write_report
+    from tuner.report.contents import read_contents
+    from tuner.report.page import write_report
 
     target = out or view.path / REPORT_FILE
     with stderr().status("Reading the run ..."):
         contents = read_contents(view)
         write_report(contents, target)
     if png is not None:
-        from tuner.evaluation.report.pictures import write_pictures
+        from tuner.report.pictures import write_pictures
 
         names = write_pictures(contents, png)
         note(f"Pictures   {png}: {', '.join(names)}")

@@ -27,13 +27,13 @@ from tuner.evaluation.retraining import (
     summarize,
 )
 from tuner.evaluation.run_images import run_images
-from tuner.evaluation.run_model import RunModel
-from tuner.evaluation.spread import epochs_text
+from tuner.models.run_model import RunModel
 from tuner.results.query import RunView, reference
 from tuner.results.schema import EVALUATION_FILE
-from tuner.search.budget import Budget
+from tuner.statistics.spread import epochs_text
 from tuner.training.checkpoint import read_history
 from tuner.training.task import EpochDone, StepsDone
+from tuner.tuning.budget import Budget
 from tuner.units import counted
 
 HEADINGS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tuner.cli.figures import evaluation_view
+from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.leaderboard import TOP, print_leaderboard
 from tuner.cli.output import note, stdout
 from tuner.errors import TunerError

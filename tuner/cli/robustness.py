@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.output import stderr
-from tuner.evaluation.headline import headline_row
+from tuner.statistics.headline import headline_row
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import Any
 from tuner.cli.output import note
 from tuner.cli.progress import decoding_bar, search_display
 from tuner.cli.review import print_review
+from tuner.cli.search_summary import show_speed, show_start
 from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
-from tuner.cli.summary import show_speed, show_start
 from tuner.cli.workers import describe_space, prepare_workers, worker_pool
 from tuner.config import SearchConfig, make_config
 from tuner.data.dataset import Dataset, load_dataset
@@ -26,17 +26,10 @@ from tuner.results.repair import remove_drafts
 from tuner.results.schema import FAILED, INTERRUPTED, SHORTCUTS, STORE_FILE, TENSORBOARD, TrialRecord
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
-from tuner.search.budget import budget_of
-from tuner.search.events import Event, Listener
-from tuner.search.identity import (
-    check_code,
-    check_conditions,
-    check_data,
-    check_space,
-    note_changed_code,
-)
-from tuner.search.oracles import make_oracle, settle_fidelity
-from tuner.search.run_folder import (
+from tuner.spaces.references import check_reference, made_for_images_of
+from tuner.tuning.budget import budget_of
+from tuner.tuning.events import Event, Listener
+from tuner.tuning.new_run import (
     begin_run,
     discard_if_unstarted,
     make_run_folder,
@@ -44,8 +37,15 @@ from tuner.search.run_folder import (
     require_no_checkpoints,
     write_run_json,
 )
-from tuner.search.spaces import check_reference, made_for_images_of
-from tuner.search.tasks import TRAINING, training_values
+from tuner.tuning.oracles import make_oracle, settle_fidelity
+from tuner.tuning.run_conditions import (
+    check_code,
+    check_conditions,
+    check_data,
+    check_space,
+    note_changed_code,
+)
+from tuner.tuning.tasks import TRAINING, training_values
 from tuner.units import counted
 from tuner.workers.protocol import Description, Pool
 
@@ -178,9 +178,9 @@ def _search(
     status = "failed"
     try:
         from tuner.evaluation.winner import evaluate_winner
-        from tuner.search.configurations import constants, declared_space
-        from tuner.search.driver import Search
-        from tuner.search.equivalence import training_on, without_effect
+        from tuner.spaces.configurations import constants, declared_space
+        from tuner.tuning.driver import Search
+        from tuner.tuning.equivalence import training_on, without_effect
 
         facts = store.run()
         if SHORTCUTS not in facts:
@@ -240,7 +240,7 @@ def _recorded(config: SearchConfig, path: Path, store: Store, quiet: bool) -> It
     if not config.tensorboard:
         yield lambda _: None
         return
-    from tuner.search.tensorboard import TensorBoard
+    from tuner.tuning.tensorboard import TensorBoard
 
     if not quiet:
         note(f"Look on with: tensorboard --logdir {path / TENSORBOARD}")
@@ -265,8 +265,8 @@ def _load(config: SearchConfig, source: str, quiet: bool) -> Dataset:
 
 def _initial(config: SearchConfig, description: Description, quiet: bool) -> list[dict[str, Any]]:
     """The configurations that the user wants tried first."""
-    from tuner.search.configurations import declared_space
-    from tuner.search.initial import initial_configurations
+    from tuner.spaces.configurations import declared_space
+    from tuner.tuning.initial_configurations import initial_configurations
 
     space = declared_space(description.hyperparameters)
     found = initial_configurations(config, space, description.presets)

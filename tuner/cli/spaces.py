@@ -16,7 +16,7 @@ from search_spaces import DataSpec
 from tuner.cli.options import FormatOption
 from tuner.cli.output import Row, format_value, format_values, make_table, note, print_rows, stdout
 from tuner.errors import SpaceError, TunerError, UsageError
-from tuner.search.spaces import (
+from tuner.spaces.references import (
     BUILTIN_PACKAGE,
     ENTRY_POINT_GROUP,
     builtin_names,
@@ -26,9 +26,9 @@ from tuner.search.spaces import (
 )
 
 if TYPE_CHECKING:
-    from tuner.search.contract import Finding
-    from tuner.search.hypermodel import SpaceHyperModel
-    from tuner.search.overview import Overview
+    from tuner.spaces.checks import Finding
+    from tuner.spaces.hypermodel import SpaceHyperModel
+    from tuner.spaces.overview import Overview
 
 app = typer.Typer(help="Search spaces: those that come with the tool, and your own.", no_args_is_help=True)
 
@@ -63,7 +63,7 @@ def show(
     """Show hyperparameters, number of configurations, presets and the size of the default model."""
     hypermodel = _load(space, DataSpec((image_size, image_size, channels), classes))
 
-    from tuner.search.overview import overview
+    from tuner.spaces.overview import overview
 
     found = overview(hypermodel)
     if form == "table":
@@ -85,7 +85,7 @@ def check(
     """Check that a search of a space means what it says: builds, values, conditions, presets."""
     hypermodel = _load(space, DataSpec((image_size, image_size, channels), classes))
 
-    from tuner.search.contract import run_checks
+    from tuner.spaces.checks import run_checks
 
     findings = []
     for finding in run_checks(hypermodel):
@@ -130,7 +130,7 @@ def _load(reference: str, spec: DataSpec) -> SpaceHyperModel:
 
     load_backend()
 
-    from tuner.search.hypermodel import SpaceHyperModel
+    from tuner.spaces.hypermodel import SpaceHyperModel
 
     return SpaceHyperModel(reference, spec)
 

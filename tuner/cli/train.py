@@ -12,7 +12,7 @@ from tuner.cli.options import QuietOption, option
 from tuner.cli.search import BUDGET, CLUSTER, OUTPUT, TRAINING, WHAT
 from tuner.config import make_config, read_toml
 from tuner.errors import UsageError
-from tuner.search.single_request import SINGLE, assigned
+from tuner.tuning.single_request import SINGLE, assigned
 
 
 def train(

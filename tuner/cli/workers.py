@@ -18,12 +18,12 @@ from tuner.results.lock import locked
 from tuner.results.query import RunView
 from tuner.results.schema import STORE_FILE, WORKER_LOG
 from tuner.results.store import Store
-from tuner.search.hypermodel import SpaceHyperModel
-from tuner.search.identity import check_code, check_names, check_space, note_changed_code
-from tuner.search.oracles import make_plan
-from tuner.search.run_folder import write_run_json
-from tuner.search.weights import WEIGHTS, weights_value
+from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.weights import WEIGHTS, weights_value
 from tuner.training.device import load_backend
+from tuner.tuning.new_run import write_run_json
+from tuner.tuning.oracles import make_plan
+from tuner.tuning.run_conditions import check_code, check_names, check_space, note_changed_code
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, Halt, Pool, WorkerSetup
 

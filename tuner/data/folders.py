@@ -12,7 +12,6 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
-from tuner.data.copies import without_copies
 from tuner.data.listing import (
     MAX_IMAGE_BYTES,
     File,
@@ -24,6 +23,7 @@ from tuner.data.listing import (
     printable,
     read_file,
 )
+from tuner.data.nested_copies import without_copies
 from tuner.errors import DataError
 
 NOT_A_FILE = -1

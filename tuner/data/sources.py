@@ -11,10 +11,10 @@ from pathlib import Path
 from zipfile import is_zipfile
 
 from tuner.data import cache
-from tuner.data.archives import ZipSource
-from tuner.data.arrays import NpzSource
 from tuner.data.folders import FolderSource
 from tuner.data.listing import Source, printable
+from tuner.data.npz import NpzSource
+from tuner.data.zip import ZipSource
 from tuner.errors import DataError
 
 DEMO = "demo"

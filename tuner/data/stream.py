@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data.decoding import Format, decode, quiet_pillow
-from tuner.data.given import GivenImage
+from tuner.data.image_paths import GivenImage
 from tuner.data.listing import UnreadableError
 from tuner.errors import DataError
 

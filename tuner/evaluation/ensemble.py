@@ -10,11 +10,10 @@ from typing import Any
 
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
-from tuner.evaluation.finished import finish_request, keep_finished
-from tuner.evaluation.judged import compared, right_in_order
-from tuner.evaluation.members import best_epoch, is_kept
+from tuner.evaluation.evaluated_predictions import compared, right_in_order
+from tuner.evaluation.finished_model import finish_request, keep_finished
 from tuner.evaluation.predictions import read_predictions
-from tuner.evaluation.significance import ALPHA, p_text
+from tuner.models.trial_weights import best_epoch, is_kept
 from tuner.results.query import RunView
 from tuner.results.schema import (
     BEST,
@@ -25,6 +24,7 @@ from tuner.results.schema import (
     TrialRecord,
 )
 from tuner.results.tables import write_json
+from tuner.statistics.significance import ALPHA, p_text
 from tuner.workers.protocol import Failure, Halt, ModelDone, Pool
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError, UsageError
-from tuner.evaluation.calibration import predicted_classes
 from tuner.files import replace_text
 from tuner.results.tables import csv_text
+from tuner.statistics.calibration import predicted_classes
 
 PREFIX = "p."
 SEEN = "seen_in_training"

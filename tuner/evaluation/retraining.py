@@ -12,9 +12,7 @@ from typing import Any
 from tuner.config import make_config, split_objective
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, TunerError
-from tuner.evaluation.metrics import evaluate
 from tuner.evaluation.predictions import split_predictions, write_predictions
-from tuner.evaluation.spread import main_figures, spread
 from tuner.files import remove_tree, replace_bytes, replace_text
 from tuner.results.checkpoints import checkpoints_of, reached_by_workers
 from tuner.results.query import RunView, trial_history
@@ -30,12 +28,14 @@ from tuner.results.schema import (
     TrialRecord,
 )
 from tuner.results.tables import write_json
-from tuner.search.budget import Budget
-from tuner.search.checkpoints import Checkpoints
-from tuner.search.oracles import make_plan
-from tuner.search.tasks import Tasks
+from tuner.statistics.metrics import evaluate
+from tuner.statistics.spread import main_figures, spread
 from tuner.training.checkpoint import History, read_history
 from tuner.training.task import EpochDone, Objective, RungDone, StepsDone, TrainTask
+from tuner.tuning.budget import Budget
+from tuner.tuning.checkpoints import Checkpoints
+from tuner.tuning.oracles import make_plan
+from tuner.tuning.tasks import Tasks
 from tuner.workers.protocol import Failure, FinishModel, Halt, Lost, Member, ModelDone, Pool
 
 SPLITS = ("train", "validation")
@@ -237,7 +237,7 @@ def summarize(run: RunView, wanted: Sequence[SeededTrial]) -> dict[str, Any]:
 
 def _tasks(run: RunView) -> Tasks:
     # Keras Tuner takes a second to import, which a look at what is finished should not take.
-    from tuner.search.configurations import declared_space, space_size
+    from tuner.spaces.configurations import declared_space, space_size
 
     config = make_config(run.facts["config"])
     plan = make_plan(config, space_size(declared_space(run.facts["hyperparameters"])))

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from tuner.evaluation.corruptions import CORRUPTIONS, Corruption, Pixels
-from tuner.evaluation.headline import HEADLINE_COLUMNS, headline, headline_row
-from tuner.evaluation.judged import Judged
-from tuner.evaluation.labelled import LabelledImages
-from tuner.evaluation.models import TrainedModel
-from tuner.evaluation.plots_robustness import write_robustness_png
+from tuner.evaluation.evaluated_predictions import Judged
+from tuner.evaluation.labelled_images import LabelledImages
+from tuner.evaluation.plot_robustness import write_robustness_png
 from tuner.files import replace_text
+from tuner.models.loading import TrainedModel
 from tuner.results.schema import ROBUSTNESS_FILE, ROBUSTNESS_PLOT, ROBUSTNESS_TABLE
 from tuner.results.tables import csv_text, write_json
+from tuner.statistics.headline import HEADLINE_COLUMNS, headline, headline_row
 from tuner.training.device import num_cores
 
 ROBUSTNESS_COLUMNS = ("corruption", "strength", "images", *HEADLINE_COLUMNS)

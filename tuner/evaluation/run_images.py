@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import DataError
-from tuner.evaluation.models import trained_on
+from tuner.models.loading import trained_on
 from tuner.results.query import RunView
 
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, TunerError
-from tuner.evaluation.confusion import write_confusion_png
-from tuner.evaluation.curves import write_curves_png
-from tuner.evaluation.explain import write_gallery
-from tuner.evaluation.finished import finish_request, keep_finished
-from tuner.evaluation.members import best_epoch
+from tuner.evaluation.finished_model import finish_request, keep_finished
+from tuner.evaluation.gallery import write_gallery
+from tuner.evaluation.plot_confusion import write_confusion_png
+from tuner.evaluation.plot_curves import write_curves_png
+from tuner.models.trial_weights import best_epoch
 from tuner.results.query import RunView, trial_history, winner
 from tuner.results.schema import (
     BEST,

@@ -1,0 +1,1 @@
+"""One trial: from a configuration to a trained model and its checkpoint, on any backend."""

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from tuner.data.dataset import Dataset
-from tuner.training.ahead import NextTrial
-from tuner.training.auroc import NAME as AUROC
-from tuner.training.auroc import auroc, has_auroc
+from tuner.statistics.auroc import NAME as AUROC
+from tuner.statistics.auroc import auroc, has_auroc
 from tuner.training.batches import TrainingBatches
 from tuner.training.build import build_model
 from tuner.training.checkpoint import (
@@ -29,14 +28,15 @@ from tuner.training.checkpoint import (
     save_when_judged,
     take_snapshot,
 )
+from tuner.training.checkpoint_writer import BackgroundWriter
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
 from tuner.training.loop import Loop, make_loop
 from tuner.training.moving_statistics import statistics_batches
+from tuner.training.next_trial import NextTrial
 from tuner.training.optimization import apply_recipe, class_weights
 from tuner.training.pipeline import epoch_order, stratified_part
 from tuner.training.task import EpochDone, RungDone, StepsDone, TrainTask, TrialError
-from tuner.training.warm import BuiltTrial, WarmTrials
-from tuner.training.writer import BackgroundWriter
+from tuner.training.warm_trials import BuiltTrial, WarmTrials
 
 Emit = Callable[[StepsDone | EpochDone], None]
 

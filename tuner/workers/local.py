@@ -18,13 +18,13 @@ from typing import Any
 import psutil
 
 from tuner.errors import TunerError
-from tuner.signals import leave_to_driver
 from tuner.training.device import configured_backend, share_of_machine
 from tuner.training.task import TrainTask
-from tuner.training.warm import MAX_KEPT_MIB
+from tuner.training.warm_trials import MAX_KEPT_MIB
 from tuner.workers.fork_server import load_ahead, load_beside, start_context
 from tuner.workers.protocol import Event, Failure, LookAhead, Lost, Ready, Request, WorkerSetup
-from tuner.workers.state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
+from tuner.workers.signals import leave_to_driver
+from tuner.workers.worker_state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
 
 STOP_S = 5.0
 # How often the memory and the time of busy workers are looked at.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from tuner.signals import leave_to_driver
+from tuner.workers.signals import leave_to_driver
 
 # The driver decides what a signal means, and its streams are not to stay open for longer than it lives.
 leave_to_driver()

@@ -17,13 +17,13 @@ from tuner.files import remove_file, replace_text
 from tuner.training.device import threads_environment
 from tuner.training.task import TrainTask
 from tuner.training.versions import differences, installed_versions
-from tuner.training.warm import MAX_KEPT_MIB
-from tuner.workers.node import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
-from tuner.workers.parcel import Parcel
+from tuner.training.warm_trials import MAX_KEPT_MIB
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
 from tuner.workers.ray_cluster import Share, connect, handlers_kept, last_line, options_of
-from tuner.workers.room import Room
-from tuner.workers.state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
+from tuner.workers.ray_dataset import Parcel
+from tuner.workers.ray_placement import Room
+from tuner.workers.ray_worker import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
+from tuner.workers.worker_state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
 
 # A worker with news reports at once, one without after so long: often enough to show progress, and seldom
 # enough that a driver of a thousand workers has time for other things.

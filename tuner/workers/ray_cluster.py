@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.errors import UsageError, one_line
-from tuner.signals import STOPPING
 from tuner.training.device import num_cores
+from tuner.workers.signals import STOPPING
 
 # Set where unset before Ray is imported: it neither reports home nor hides GPUs from other libraries.
 _ENVIRONMENT = {

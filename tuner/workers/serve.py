@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import StorageError, TunerError
-from tuner.training.ahead import NextTrial
-from tuner.training.auroc import NAME as AUROC
-from tuner.training.auroc import has_auroc
+from tuner.statistics.auroc import NAME as AUROC
+from tuner.statistics.auroc import has_auroc
 from tuner.training.averaging import average
 from tuner.training.build import blaming_the_space, build_model, first_line, is_out_of_memory, probabilities
 from tuner.training.checkpoint import read_history
-from tuner.training.code import code_hashes
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, load_backend
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
+from tuner.training.next_trial import NextTrial
+from tuner.training.source_code import code_hashes
 from tuner.training.task import FailureReason, TrainTask, TrialError
 from tuner.training.trial import build_trial, restore_winner, train
 from tuner.training.versions import installed_versions
-from tuner.training.warm import MAX_KEPT_MIB, WarmTrials
+from tuner.training.warm_trials import MAX_KEPT_MIB, WarmTrials
 from tuner.training.xla import choose_xla
 from tuner.workers.protocol import (
     Describe,

@@ -1,0 +1,226 @@
+"""The page of a run: what it holds, what it leaves out, and that nothing in a run can break out of it."""
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.analysis.finished_runs import finished_run
+from tests.report.pages import Page, page
+from tests.report.reported import halves, multiply, reported_run, searched_run
+from tuner.evaluation.gallery import MakeHeatmaps
+from tuner.report import contents as report_contents
+from tuner.report.contents import Contents, read_contents
+from tuner.report.page import render, write_report
+from tuner.results.schema import BEST, EVALUATION_FILE, PREDICTIONS_FILE
+from tuner.training.heatmaps import ATTENTION_ROLLOUT
+
+HOSTILE = "<script>alert(1)</script>"
+MIB = 2**20
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What importance finds is tested where it is made."""
+    monkeypatch.setattr("tuner.analysis.fanova.RESAMPLES", 2)
+    monkeypatch.setattr("tuner.analysis.fanova.TREES", 2)
+
+
+def test_a_report_has_all_sections_in_their_order(tmp_path: Path) -> None:
+    made = page(reported_run(tmp_path / "r", 24, 2))
+    assert made.headings == [
+        "Summary",
+        "On the test images",
+        "Robustness",
+        "Gallery",
+        "The search",
+        "Hyperparameters",
+        "Leaderboard",
+        "Failures",
+        "Provenance",
+    ]
+    assert {
+        "confusion",
+        "roc",
+        "calibration",
+        "progress",
+        "curves",
+        "parallel",
+        "importance",
+        "slices",
+    } <= set(made.ids)
+    assert len(made.ids) == len(set(made.ids))
+
+
+def test_the_summary_states_the_accuracy_with_its_interval(tmp_path: Path) -> None:
+    run = reported_run(tmp_path / "r")
+    evaluation = json.loads((run.path / BEST / EVALUATION_FILE).read_text())
+    low, high = evaluation["accuracy_interval_95"]
+    text = " ".join(page(run).text.split())
+    assert f"{evaluation['accuracy']:.2%} of 90 test images" in text
+    assert re.search(r"95 %\D+" + re.escape(f"{low:.2%} to {high:.2%}"), text)
+
+
+def test_figures_that_an_older_run_lacks_come_from_its_predictions(tmp_path: Path) -> None:
+    run = reported_run(tmp_path / "r")
+    path = run.path / BEST / EVALUATION_FILE
+    whole = json.loads(path.read_text())
+    kept = ("trial_id", "images", "accuracy", "accuracy_interval_95", "positive_class")
+    path.write_text(json.dumps({name: whole[name] for name in kept}))
+    read = read_contents(run).evaluation
+    assert read is not None
+    assert (read["eer"], read["ece"]) == (whole["eer"], whole["ece"])
+    assert "at_threshold" not in read
+
+
+def test_a_temperature_that_was_not_found_is_told_beside_the_calibration_error(tmp_path: Path) -> None:
+    run = reported_run(tmp_path / "r")
+    path = run.path / BEST / EVALUATION_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"calibrated": None}))
+    made = page(run)
+    assert "did not converge" in made.text
+    assert "at temperature 1.5" not in made.text
+
+
+def test_without_predictions_there_are_no_curves_but_the_figures_stay(tmp_path: Path) -> None:
+    run = reported_run(tmp_path / "r")
+    (run.path / BEST / PREDICTIONS_FILE).unlink()
+    made = page(run)
+    assert "roc" not in made.ids
+    assert "confusion" in made.ids
+
+
+def test_a_run_under_way_has_no_test_section(tmp_path: Path) -> None:
+    made = page(searched_run(tmp_path / "r", status="running"))
+    assert not {"test", "gallery"} & set(made.ids)
+    assert "no winner" in made.text
+    assert "tuner resume" in made.text
+
+
+@pytest.mark.parametrize(("trials", "failed"), [(0, 0), (0, 3), (1, 0)])
+def test_a_run_of_hardly_any_trials_has_a_page_too(tmp_path: Path, trials: int, failed: int) -> None:
+    made = page(searched_run(tmp_path / "r", trials, failed))
+    assert "provenance" in made.ids
+    assert ("failures" in made.ids) == (failed > 0)
+
+
+def test_a_run_of_an_earlier_version_has_a_page_without_a_gallery(tmp_path: Path) -> None:
+    run = reported_run(tmp_path / "r", objective="val_accuracy")
+    (run.path / BEST / "gallery.npz").unlink()
+    assert "gallery" not in page(run).ids
+
+
+@pytest.mark.parametrize(
+    ("heat", "words"),
+    [
+        (halves, "Grad-CAM of the predicted class"),
+        (partial(halves, method=ATTENTION_ROLLOUT), "attention rollout"),
+        (None, "Without maps"),
+    ],
+)
+def test_the_gallery_says_how_its_maps_were_made(
+    tmp_path: Path, heat: MakeHeatmaps | None, words: str
+) -> None:
+    text = " ".join(page(reported_run(tmp_path / "r", heat=heat)).text.split())
+    assert words in text
+    assert text.count("Grad-CAM") + text.count("attention rollout") == (1 if heat else 2)
+
+
+def test_more_than_two_classes_have_a_curve_each(tmp_path: Path) -> None:
+    made = page(reported_run(tmp_path / "r", classes=("a", "b", "c")))
+    assert [curve["name"] for curve in made.data["roc"]] == ["a", "b", "c"]
+    assert "mean over classes" in made.text
+
+
+def test_failures_are_counted_by_reason(tmp_path: Path) -> None:
+    text = " ".join(page(reported_run(tmp_path / "r", 12, 3)).text.split())
+    assert "oom 3 0013, 0014, 0015 4 GiB are not enough" in text
+
+
+def test_the_leaderboard_has_a_row_for_each_trial_the_best_first(tmp_path: Path) -> None:
+    run = reported_run(tmp_path / "r", 12, 2)
+    html = render(read_contents(run))
+    board = html[html.index('<section id="leaderboard"') :]
+    ids = re.findall(r'class="pin" aria-pressed="false">(\d+)<', board)
+    assert ids == [trial.trial_id for trial in run.ranked] + ["0013", "0014"]
+
+
+def test_curves_know_where_a_trial_was_promoted(tmp_path: Path) -> None:
+    curves = {curve["trial"]: curve for curve in page(searched_run(tmp_path / "r")).data["curves"]}
+    assert (curves[8]["promoted"], len(curves[8]["values"])) == ([1, 3], 9)
+    assert (curves[0]["promoted"], len(curves[0]["values"])) == ([], 1)
+
+
+def test_a_hyperparameter_of_one_value_has_no_axis_and_an_inactive_one_no_value(tmp_path: Path) -> None:
+    axes = {axis["name"]: axis for axis in page(searched_run(tmp_path / "r")).data["axes"]}
+    assert "depth" not in axes
+    assert axes["momentum"]["values"][1] is None
+    assert (axes["optimizer"]["scale"], axes["learning_rate"]["scale"]) == ("places", "log")
+
+
+def test_the_best_so_far_never_gets_worse(tmp_path: Path) -> None:
+    progress = page(searched_run(tmp_path / "r", direction="min", objective="val_accuracy")).data["progress"]
+    assert progress["by_trial"] == sorted(progress["by_trial"], reverse=True)
+
+
+@pytest.mark.parametrize("where", ["classes", "run", "value", "fact", "error", "path"])
+def test_names_and_paths_of_a_run_are_escaped(tmp_path: Path, where: str) -> None:
+    # A file's name holds no slash; all else may be in it.
+    hostile = HOSTILE.replace("/", "") if where == "run" else HOSTILE
+    facts: dict[str, Any] = {"space": hostile, "device": hostile, "dataset": "</script>"}
+    classes = (hostile, 'b" onload="x') if where == "classes" else ("FAKE", "REAL")
+    run = reported_run(
+        tmp_path / (f'a "quoted" \'{hostile}' if where == "run" else "r"),
+        classes=classes,
+        **(facts if where == "fact" else {}),
+    )
+    changed = {
+        "value": ("values", {"units": hostile, hostile: 1}),
+        "error": ("error", f"{hostile}: {hostile}"),
+    }
+    if where in changed:
+        name, value = changed[where]
+        object.__setattr__(run.trials[0], name, value)
+        object.__setattr__(run.trials[0], "status", "FAILED")
+    contents = read_contents(run)
+    if where == "path":
+        assert contents.gallery is not None
+        object.__setattr__(contents.gallery.examples[0], "path", f'"{hostile}')
+    made = Page(render(contents))
+    assert made.tags.count("script") == 2
+    assert made.handlers == []
+    assert hostile in made.text or where == "path"
+
+
+def test_a_page_names_no_address_outside_itself(tmp_path: Path) -> None:
+    html = render(read_contents(reported_run(tmp_path / "r")))
+    assert all(address.startswith(("#", "data:image/")) for address in Page(html).addresses)
+    assert not re.findall(r"@import|url\(|https?://(?!www\.w3\.org/2000/svg)", html)
+    assert "default-src 'none'" in html
+
+
+def test_the_path_of_the_data_is_as_it_was_typed(tmp_path: Path) -> None:
+    assert "/home/somebody" not in render(read_contents(reported_run(tmp_path / "r")))
+
+
+def test_a_report_of_500_trials_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_contents, "importance", lambda _: None)
+    path = tmp_path / "report.html"
+    write_report(read_contents(multiply(reported_run(tmp_path / "r", 48, 2), 10)), path)
+    assert path.stat().st_size < MIB
+
+
+def test_test_figures_of_a_damaged_file_are_refused(tmp_path: Path) -> None:
+    from tuner.errors import UsageError
+
+    run = finished_run(tmp_path / "r")
+    with pytest.raises(UsageError, match=r"predictions\.csv"):
+        read_contents(run)
+
+
+def test_headings_of_columns_break_behind_underscores(tmp_path: Path) -> None:
+    contents: Contents = read_contents(reported_run(tmp_path / "r"))
+    assert "learning_<wbr>rate" in render(contents)

@@ -1,0 +1,1 @@
+"""What the trials of a run say together: importance, comparison of runs, the run as an Optuna study."""

@@ -1,0 +1,168 @@
+"""What a search says before it begins, and at its end."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from tuner.cli.output import format_seconds, stderr
+from tuner.cli.progress import waiting
+from tuner.config import WITH_RUNGS, SearchConfig
+from tuner.data.dataset import Dataset
+from tuner.data.near_copies import near_copies
+from tuner.data.preparation import MAX_SIZE
+from tuner.training.compute import DEFAULT_COMPUTE, Compute
+from tuner.tuning.events import Tally
+from tuner.tuning.oracles import make_plan
+from tuner.tuning.plan import Bracket, Plan, Rung
+from tuner.units import counted
+from tuner.workers.protocol import Description
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
+
+LABEL_WIDTH = 7
+# Pixels a side that networks for photographs are usually trained on.
+PHOTOGRAPHS = 224
+
+
+def show_start(
+    config: SearchConfig,
+    dataset: Dataset,
+    device: str,
+    description: Description,
+    path: Path | None = None,
+) -> None:
+    """Say what will be done, with what, before anything is trained."""
+    from tuner.spaces.configurations import declared_space, space_size
+
+    space = declared_space(description.hyperparameters)
+    size = space_size(space)
+    plan = make_plan(config, size)
+    counts = {split: sum(classes.values()) for split, classes in dataset.counts().items()}
+    height, width, channels = dataset.image_shape
+    images = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    classes = " / ".join(dataset.class_names)
+    skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
+    lines = {
+        "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
+        **_resized(dataset),
+        **_copies(dataset),
+        "space": f"{config.space}, {_extent(space, size)}; "
+        f"default model {description.num_params:,} parameters",
+        "device": _device(device, description.compute),
+        "plan": _plan(config, plan),
+        **_brackets(plan),
+        **({"run": str(path)} if path else {}),
+    }
+    console = stderr()
+    if not console.is_terminal:
+        for name, text in lines.items():
+            console.print(f"{name:<{LABEL_WIDTH}}{text}", markup=False, soft_wrap=True)
+        return
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in lines.items():
+        grid.add_row(name, Text(text))
+    console.print(grid)
+
+
+def show_speed(tally: Tally, workers: int, elapsed_s: float) -> None:
+    """Say how fast a search was, and how much of its time did not go into training."""
+    lines = []
+    if tally.known_epochs:
+        lines.append(f"{counted(tally.known_epochs, 'epoch')} known from earlier runs")
+    if tally.train_s:
+        outside = max(0.0, 1 - tally.epochs_s / (workers * elapsed_s))
+        lines.append(
+            f"{tally.images / tally.train_s:,.0f} images/s in training steps; {outside:.1%} of "
+            f"{format_seconds(elapsed_s)} outside training and validation"
+        )
+    for line in lines:
+        stderr().print(Text(line, "dim"), soft_wrap=True)
+
+
+def _resized(dataset: Dataset) -> dict[str, str]:
+    """A line where images are made smaller or larger to the size that all have, and how to keep more."""
+    side, total = dataset.image_shape[0], sum(map(len, dataset.splits.values()))
+    parts = []
+    for change, found in dataset.resized.items():
+        whose = "all" if found.num_images == total else f"{found.num_images:,} of {total:,}"
+        part = f"{whose} made {change}, most from {found.width}x{found.height} to {side}x{side}"
+        better = min(found.width, found.height, PHOTOGRAPHS if side < PHOTOGRAPHS else MAX_SIZE)
+        parts.append(f"{part}; --image-size {better} keeps more" if better > side else part)
+    return {"images": "; ".join(parts)} if parts else {}
+
+
+def _copies(dataset: Dataset) -> dict[str, str]:
+    """Lines where the test split holds images that training sees, or nearly; none where it does not."""
+    total, lines = len(dataset.splits["test"]), {}
+    if seen := dataset.seen_test_images:
+        lines["copies"] = (
+            f"{seen:,} of {total:,} test images have the same pixels as an image of train or "
+            "validation; test figures are given without them too"
+        )
+    with waiting("comparing test images with training images", quiet=False):
+        near = len(near_copies(dataset, "test"))
+    if near:
+        lines["near"] = f"{near:,} of {total:,} test images nearly copy an image of train or validation"
+    return lines
+
+
+def _device(device: str, compute: Compute) -> str:
+    text = device if device.startswith("GPU") else f"{device} (no GPU found)"
+    return (
+        text
+        + (f", {compute.precision}" if compute != DEFAULT_COMPUTE else "")
+        + (", XLA" if compute.xla else "")
+    )
+
+
+def _plan(config: SearchConfig, plan: Plan) -> str:
+    epochs = min(plan.epochs, config.max_epochs_total or plan.epochs)
+    if plan.trials == 1:
+        return f"1 trial, at most {counted(epochs, 'epoch')}"
+    sampler = f" with {config.sampler}" if config.algorithm in WITH_RUNGS else ""
+    workers = f", {config.workers} at a time" if config.workers > 1 else ""
+    head = f"{config.algorithm}{sampler}, {counted(plan.trials, 'trial')}{workers}"
+    if any(bracket.factor for bracket in plan.brackets) and epochs != config.max_epochs_total:
+        return f"{head}, {counted(epochs, 'epoch')} of training or some more"
+    return f"{head}, at most {counted(epochs, 'epoch')} of training"
+
+
+def _brackets(plan: Plan) -> dict[str, str]:
+    """A line for each bracket, or for several alike in a row; none where there is nothing to promote."""
+    if len(plan.brackets[0].rungs) == 1:
+        return {}
+    lines, number = {}, 1
+    for bracket, alike in groupby(plan.brackets):
+        last = number + len(list(alike)) - 1
+        label = f" {number}" if number == last else f" {number}-{last}"
+        lines[label] = _bracket(bracket, each=number != last)
+        number = last + 1
+    return lines
+
+
+def _bracket(bracket: Bracket, each: bool) -> str:
+    first, *later = (f"{rung.epochs}{_part(rung)}" for rung in bracket.rungs)
+    text = f"{counted(bracket.trials, 'trial')}{' each' if each else ''} to epoch {first}"
+    trials = (rung.trials for rung in bracket.rungs[1:])
+    text += "".join(
+        f", then to {to}" if bracket.trials == 1 else f", best {n} to {to}"
+        for n, to in zip(trials, later, strict=True)
+    )
+    return text if bracket.factor is None else f"{text}; some more, as no rung waits to be full"
+
+
+def _part(rung: Rung) -> str:
+    return "" if rung.data_share == 1 else f" on {rung.data_share:.0%} of the data"
+
+
+def _extent(space: kt.HyperParameters, size: int | None) -> str:
+    text = counted(len({parameter.name for parameter in space.space}), "hyperparameter")
+    return text if size is None else f"{text}, {counted(size, 'configuration')}"

@@ -1,0 +1,190 @@
+"""Labelled images for a model that was made elsewhere: of which split, in whose classes, and never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tuner.data.dataset import Dataset, load_dataset
+from tuner.data.layout import SPLITS
+from tuner.data.splits import sample_splits
+from tuner.errors import UsageError
+from tuner.evaluation.predictions import Predictions
+from tuner.models.loading import TrainedModel
+
+Split = Literal["train", "validation", "test", "all"]
+Progress = Callable[[int, int], None] | None
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Some images of a data set, with labels that are indices into the classes of a model."""
+
+    dataset: Dataset
+    indices: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    """Those of the model."""
+    split: Split
+    why: str
+    """Which images these are, and why these, for the reader."""
+    own: bool
+    """Whether this is the data set that the model was trained on."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(self.dataset.paths[index] for index in self.indices)
+
+    @property
+    def seen(self) -> int | None:
+        """Number of the images that training or its choices (epochs, configurations) have seen.
+
+        An exact copy of such an image counts, whatever its split. Of other data than those of its search it
+        is not known: None.
+        """
+        if not self.own:
+            return None
+        return int(self.dataset.seen_in_training(self.indices).sum())
+
+    def predictions(self, probabilities: np.ndarray) -> Predictions:
+        """Put probabilities, in the order of `indices`, together with what the images are."""
+        seen = self.dataset.seen_in_training(self.indices) if self.own else None
+        return Predictions(self.paths, self.labels, self.class_names, probabilities, seen)
+
+
+def labelled_images(
+    source: str,
+    model: TrainedModel,
+    split: Split | None,
+    class_map: Mapping[str, str],
+    limit: int | None = None,
+    progress: Progress = None,
+) -> LabelledImages:
+    """Return images of a data set in the size and the classes of a model.
+
+    Args:
+        split: None takes the test split where the data has one, or where the model was trained on this data
+            and the search made one; else all images.
+        class_map: Name of a class in the data -> name of the same class in the model.
+        limit: Number of images to take, each class keeping its share.
+
+    Raises:
+        DataError: the data cannot be used.
+        UsageError: its classes are not those of the model.
+    """
+    dataset, own = _load(source, model, progress)
+    mapping = match_classes(dataset.class_names, model.facts.class_names, class_map)
+    given = {SPLITS[number] for number in np.unique(dataset.records["split"]) if number >= 0}
+    if split is None:
+        split = "test" if own or "test" in given else "all"
+        why = "the test split" if split == "test" else "all images, as the data has no test split"
+    else:
+        why = "all images" if split == "all" else f"the {split} split"
+    if split != "all" and split not in given:
+        carver = "the search of the model" if own else f"seed {dataset.seed}, as the data has none"
+        why += f", carved by {carver}"
+    indices = _indices(dataset, split)
+    if limit is not None and limit < len(indices):
+        indices = sample_splits({split: indices}, dataset.labels, limit, dataset.seed)[split]
+        why += f"; {limit:,} of them"
+    labels = mapping[dataset.labels[indices]]
+    return LabelledImages(dataset, indices, labels, model.facts.class_names, split, why, own)
+
+
+def same_images(
+    images: LabelledImages,
+    source: str,
+    model: TrainedModel,
+    class_map: Mapping[str, str],
+    progress: Progress = None,
+) -> LabelledImages:
+    """Return the same images of the same source as another model takes them, in the same order."""
+    dataset, own = _load(source, model, progress)
+    mapping = match_classes(dataset.class_names, model.facts.class_names, class_map)
+    places = {path: index for index, path in enumerate(dataset.paths)}
+    indices = np.array([places[path] for path in images.paths])
+    labels = mapping[dataset.labels[indices]]
+    return LabelledImages(dataset, indices, labels, model.facts.class_names, images.split, images.why, own)
+
+
+def match_classes(
+    data_names: Sequence[str], model_names: Sequence[str], class_map: Mapping[str, str]
+) -> np.ndarray:
+    """Return for each class of the data the index of the same class of the model, shape (len(data_names),).
+
+    A class goes where `class_map` puts it, else to the class of its name, else to that of its name in other
+    capitals. Several classes of the data may go to one of the model.
+
+    Raises:
+        UsageError: a class of either side in the map does not exist, or a class of the data has no place.
+    """
+    for data_name, model_name in class_map.items():
+        for name, names, whose in (
+            (model_name, model_names, "the model"),
+            (data_name, data_names, "the data"),
+        ):
+            if name not in names:
+                raise UsageError(
+                    f"--map {model_name}={data_name}: '{name}' is no class of {whose}. "
+                    f"Allowed: MODEL=DATA, of the model {', '.join(model_names)}, of the data "
+                    f"{', '.join(data_names)}. Write the model's class first."
+                )
+    lower = {name.lower(): name for name in model_names}
+    unique = len(lower) == len(model_names)
+    found = []
+    for name in data_names:
+        target = class_map.get(name, name)
+        if target not in model_names and unique:
+            target = lower.get(target.lower(), target)
+        if target not in model_names:
+            raise UsageError(
+                f"class '{name}' of the data is no class of the model. Classes of the data: "
+                f"{', '.join(data_names)}; of the model: {', '.join(model_names)}. "
+                f"Say which is which: {_suggestion(data_names, model_names)}"
+            )
+        found.append(list(model_names).index(target))
+    return np.array(found)
+
+
+def _suggestion(data_names: Sequence[str], model_names: Sequence[str]) -> str:
+    """A --map to begin with: what has no namesake, in its order."""
+    lower = {name.lower() for name in model_names}
+    lost = [name for name in data_names if name.lower() not in lower]
+    taken = {name.lower() for name in data_names}
+    free = [name for name in model_names if name.lower() not in taken] or list(model_names)
+    pairs = (f"{free[min(i, len(free) - 1)]}={name}" for i, name in enumerate(lost))
+    return f"--map {','.join(pairs)}"
+
+
+def _indices(dataset: Dataset, split: Split) -> np.ndarray:
+    if split == "all":
+        return np.arange(len(dataset.labels))
+    official = np.flatnonzero(dataset.records["split"] == SPLITS.index(split))
+    # Found without carving others from train, for which there may be too few images; from train they are.
+    if len(official) and split != "train" and dataset.is_whole:
+        return official
+    return dataset.splits[split]
+
+
+def _load(source: str, model: TrainedModel, progress: Progress) -> tuple[Dataset, bool]:
+    """The data in the model's size, split as in its search where it was trained on it; and whether it was."""
+    size, _, channels = model.image_shape
+    known = model.facts.trained_on
+    if known is not None:
+        dataset = load_dataset(
+            source,
+            image_size=size,
+            channels=channels,
+            seed=known.seed,
+            limit=known.limit,
+            limit_test=known.limit_test,
+            labelled_only=True,
+            progress=progress,
+        )
+        if dataset.fingerprint == known.fingerprint:
+            return dataset, True
+    dataset = load_dataset(source, image_size=size, channels=channels, labelled_only=True, progress=progress)
+    return dataset, False

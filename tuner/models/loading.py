@@ -1,0 +1,250 @@
+"""A trained model and what it takes to use it: an exported file with its JSON, or what a run has made."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuner.data.preparation import MAX_SIZE, MIN_SIZE
+from tuner.errors import UsageError
+from tuner.models.runtimes import Runtime, beside, model_format, read_facts
+from tuner.results.query import find_run, open_run
+from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
+from tuner.statistics.metrics import chosen_before
+from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen
+from tuner.training.build import first_line, probabilities
+from tuner.training.device import load_backend
+from tuner.training.evaluation_batch import MAX_EVALUATION_BATCH
+from tuner.training.loop import KerasLoop
+
+SUFFIX = ".keras"
+# Images between two reports of progress.
+_PART = 16 * MAX_EVALUATION_BATCH
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """By what the data set that a model was trained on is known again, and split again as it was."""
+
+    fingerprint: str
+    seed: int
+    limit: int | None
+    limit_test: int | None = None
+    with_validation: bool = False
+    """Whether it was trained on the validation images too, so that nothing can be chosen on them."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of a model before it is loaded."""
+
+    name: str
+    """As the user calls it."""
+    path: Path
+    class_names: tuple[str, ...]
+    positive_class: str | None = None
+    chosen: Chosen = NOTHING_CHOSEN
+    trained_on: TrainedOn | None = None
+    run_path: Path | None = None
+    """Folder of the run that made it; None of an export."""
+    source: str | None = None
+    """Where the data of that run were."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that predicts."""
+
+    facts: ModelFacts
+    image_shape: tuple[int, int, int]
+    """(height, width, channels), height and width alike."""
+    model: Any
+
+    def predict(
+        self, images: np.ndarray, indices: np.ndarray, progress: Callable[[int, int], None] | None = None
+    ) -> np.ndarray:
+        """Return class probabilities (len(indices), num_classes), in the order of the indices.
+
+        Args:
+            images: Raw pixels 0..255 of shape (n, height, width, channels), type uint8; may be a memory map.
+            indices: Which of them, of shape (m,), m at least 1.
+            progress: Called with (done, total).
+        """
+        loop = None
+        if not isinstance(self.model, Runtime):
+            loop = KerasLoop(self.model, images, np.zeros(len(images), np.int32))
+        outputs = []
+        for start in range(0, len(indices), _PART):
+            part = indices[start : start + _PART]
+            outputs.append(loop.predict(part) if loop else self.model.predict(images, part))
+            if progress:
+                progress(min(start + _PART, len(indices)), len(indices))
+        found = np.concatenate(outputs)
+        return probabilities(self.model, found) if loop else found
+
+
+def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] = ()) -> ModelFacts:
+    """Return what is known of the model that a file or a run stands for; nothing is loaded.
+
+    Args:
+        classes: Names of its outputs in their order, for a file that has no JSON beside it.
+
+    Raises:
+        UsageError: there is no such file or run, or its classes are not known.
+    """
+    path = Path(reference)
+    form = model_format(path)
+    if form is None:
+        return _of_run(find_run(reference, results_dir).path, Path(BEST), reference)
+    if not path.exists():
+        raise UsageError(
+            f"no model file '{reference}'. Needed: a model that was exported, or a run. "
+            "Export one with: tuner best --export model.keras"
+        )
+    if form != "keras":
+        return _exported(path, path)
+    described = beside(path, ".json")
+    if described.is_file():
+        return _exported(path, described)
+    run_path = _run_around(path)
+    if run_path is not None and path.name == MODEL_FILE:
+        return _of_run(run_path, path.absolute().parent.relative_to(run_path.absolute()), reference)
+    if not classes:
+        raise UsageError(
+            f"the classes of '{reference}' are not known: '{described}' is not there. Needed: that file, "
+            "which tuner best --export writes, or --classes with the names of its outputs in their order."
+        )
+    return ModelFacts(reference, path, classes)
+
+
+def load_model(facts: ModelFacts) -> TrainedModel:
+    """Load a model and check that it can be used on images of these classes.
+
+    Raises:
+        UsageError: Keras cannot load it, it does not take square images, or its outputs are not the classes.
+    """
+    if model_format(facts.path) != "keras":
+        height, width, channels = map(int, read_facts(facts.path)["image_shape"])
+        return TrainedModel(facts, (height, width, channels), Runtime(facts.path))
+    load_backend()
+    import keras
+
+    try:
+        with warnings.catch_warnings():
+            # The state of the optimizer, which a winner is saved without, is not needed.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)
+            model = keras.models.load_model(facts.path)
+    except Exception as error:
+        raise UsageError(
+            f"'{facts.path}' cannot be loaded: {first_line(error)} Needed: a whole {SUFFIX} file of Keras 3 "
+            "with no layers of its own. Export it again."
+        ) from None
+    height, width, channels = _image_shape(model, facts.name)
+    outputs = model.output_shape[-1]
+    num_classes = len(facts.class_names)
+    if outputs != num_classes and not (outputs == 1 and num_classes == 2):
+        raise UsageError(
+            f"'{facts.name}' has {outputs} outputs, but {num_classes} classes are named: "
+            f"{', '.join(facts.class_names)}. Name one class for each output, or two for a single one."
+        )
+    return TrainedModel(facts, (height, width, channels), model)
+
+
+def _image_shape(model: Any, name: str) -> tuple[int, int, int]:
+    shape = model.input_shape
+    sizes = shape[1:] if isinstance(shape, tuple) and len(shape) == 4 else ()
+    if not sizes or None in sizes or sizes[0] != sizes[1] or not MIN_SIZE <= sizes[0] <= MAX_SIZE:
+        raise UsageError(
+            f"'{name}' takes inputs of shape {shape}. Needed: (batch, side, side, channels), "
+            f"a side from {MIN_SIZE} to {MAX_SIZE} pixels. Use a model for square images of one size."
+        )
+    height, width, channels = map(int, sizes)
+    if channels not in (1, 3):
+        raise UsageError(
+            f"'{name}' takes images with {channels} channels. Allowed: 1 (grey) or 3 (RGB). "
+            "Use a model for such images."
+        )
+    return height, width, channels
+
+
+def _exported(path: Path, described: Path) -> ModelFacts:
+    """What an export says of itself, or for .keras the file beside it."""
+    try:
+        values = read_facts(path)
+        names = tuple(map(str, values["class_names"]))
+        known = values.get("trained_on")
+        return ModelFacts(
+            str(path),
+            path,
+            names,
+            values.get("positive_class"),
+            Chosen(
+                values.get("threshold"),
+                values.get("temperature"),
+                converged=values.get("temperature_converged", True),
+            ),
+            TrainedOn(
+                known["fingerprint"],
+                known["seed"],
+                known["limit"],
+                known.get("limit_test"),
+                known.get("with_validation", False),
+            )
+            if known
+            else None,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"'{described}' does not describe a model ({type(error).__name__}: {error}). Needed: what "
+            "tuner best --export writes, class_names above all. Export the model again."
+        ) from None
+
+
+def _run_around(path: Path) -> Path | None:
+    """The folder of the run that a file lies in, written as the user writes the file where that can be."""
+    above = (*path.parents, *path.absolute().parents)
+    return next((folder for folder in above if (folder / STORE_FILE).is_file()), None)
+
+
+def _of_run(run_path: Path, folder: Path, reference: str) -> ModelFacts:
+    """What a run says of a model that it holds in a folder: its winner, or one that was made afterwards."""
+    run = open_run(run_path)
+    path = run.path / folder / MODEL_FILE
+    evaluated = run.path / folder / EVALUATION_FILE
+    if not (path.is_file() and evaluated.is_file()):
+        if folder != Path(BEST):
+            raise UsageError(
+                f"'{reference}' is not finished: '{evaluated}' is not there. Needed: both. Make it again "
+                "with tuner best, --retrain or --ensemble as before."
+            )
+        raise UsageError(
+            f"run '{run.run_id}' ({run.facts['status']}) has no model yet. "
+            f"Finish it with: tuner resume {run.run_id}"
+        )
+    data = run.facts["data"]
+    evaluation = json.loads(evaluated.read_text("utf-8"))
+    splits = evaluation.get("trained_on", {}).get("splits", ())
+    return ModelFacts(
+        reference,
+        path,
+        tuple(data["class_names"]),
+        data["positive_class"],
+        chosen_before(evaluation),
+        replace(trained_on(run.facts), with_validation="validation" in splits),
+        run.path,
+        data.get("source"),
+    )
+
+
+def trained_on(facts: dict[str, Any]) -> TrainedOn:
+    """Return by what the data of a run, whose facts these are, is known again."""
+    config = facts.get("config", {})
+    return TrainedOn(
+        facts["data"]["fingerprint"], facts["seed"], config.get("limit"), config.get("limit_test")
+    )

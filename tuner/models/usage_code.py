@@ -1,0 +1,73 @@
+"""Code that predicts one image with an export, and with nothing of this program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuner.data.decoding import DRAFT_FACTOR
+from tuner.models.export import Export
+from tuner.models.runtimes import INPUT, OUTPUT, Format
+
+FORMAT_NAMES: dict[Format, str] = {
+    "keras": "Keras",
+    "onnx": "ONNX",
+    "tflite": "TensorFlow Lite",
+    "saved_model": "SavedModel",
+}
+_PACKAGES: dict[Format, str] = {
+    "keras": "keras, tensorflow",
+    "onnx": "onnxruntime",
+    "tflite": "ai-edge-litert",
+    "saved_model": "tensorflow",
+}
+
+
+def usage(export: Export, data: dict[str, Any]) -> str:
+    """Return code that predicts one image, with the packages it takes."""
+    form: Format = export.facts["format"]
+    side, _, channels = data["image_shape"]
+    mode, more = ("RGB", "[None]") if channels == 3 else ("L", "[None, ..., None]")
+    # As `tuner.data.decoding.decode`: a large JPEG at a fraction of its size, upright, 16 bits scaled, what
+    # is transparent on white, squeezed.
+    image = (
+        'image = Image.open("image.png")',
+        'if image.format == "JPEG":',
+        f"    image.draft(image.mode, ({DRAFT_FACTOR * side}, {DRAFT_FACTOR * side}))",
+        "image = ImageOps.exif_transpose(image)",
+        'if image.mode.startswith("I"):',
+        '    image = Image.fromarray(np.uint8((np.asarray(image, "uint32") + 128) // 257))',
+        'image = image.convert("RGBA")',
+        f'image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("{mode}")',
+        f"image = image.resize(({side}, {side}), Image.Resampling.LANCZOS, reducing_gap=3.0)",
+        f'image = np.asarray(image, "float32"){more}',
+    )
+    name = export.path.name
+    code: dict[Format, tuple[str, ...]] = {
+        "keras": (
+            "import keras, numpy as np",
+            f"model = keras.models.load_model({name!r}, compile=False)",
+            "print(model.predict(image))",
+        ),
+        "onnx": (
+            "import numpy as np, onnxruntime",
+            f"session = onnxruntime.InferenceSession({name!r})",
+            f'print(session.run(["{OUTPUT}"], {{"{INPUT}": image}})[0])',
+        ),
+        "tflite": (
+            "import numpy as np; from ai_edge_litert.interpreter import Interpreter",
+            f"predict = Interpreter(model_path={name!r}).get_signature_runner()",
+            f'print(predict({INPUT}=image)["{OUTPUT}"])',
+        ),
+        "saved_model": (
+            "import numpy as np, tensorflow as tf",
+            f"model = tf.saved_model.load({name!r})",
+            f'print(model.signatures["serving_default"]({INPUT}=tf.constant(image))["{OUTPUT}"])',
+        ),
+    }
+    first, load, show = code[form]
+    lines = (first, "from PIL import Image, ImageOps", *image, load, show)
+    return (
+        f"{FORMAT_NAMES[form]}, with {_PACKAGES[form]} and pillow:\n\n```python\n"
+        + "\n".join(lines)
+        + "\n```"
+    )

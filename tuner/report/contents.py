@@ -1,0 +1,262 @@
+"""All that a report says of a run, read from its folder alone."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tuner.analysis.importance import Importance, importance
+from tuner.analysis.value_bins import value_text
+from tuner.evaluation.gallery import Gallery, read_gallery
+from tuner.evaluation.predictions import read_predictions
+from tuner.evaluation.run_robustness import read_robustness
+from tuner.report.after_search import EnsembleView, RetrainedView, read_ensembles, read_retrained
+from tuner.report.plot_data import Roc, SearchPlots, roc_curves, search_plots
+from tuner.report.evaluation_figures import duration
+from tuner.results.query import RunView, reference
+from tuner.results.schema import (
+    BEST,
+    CONFIG_FILE,
+    EVALUATION_FILE,
+    FAILED,
+    GALLERY_FILE,
+    PREDICTIONS_FILE,
+    SHORTCUTS,
+    TrialRecord,
+)
+from tuner.statistics.metrics import chosen_before, evaluate
+from tuner.units import counted
+
+Facts = tuple[tuple[str, str], ...]
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial in the table; `position` is its place among the trials, `rank` None without a score."""
+
+    position: int
+    rank: int | None
+    trial: TrialRecord
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failures:
+    """The trials that failed for one reason, with the message of the first."""
+
+    reason: str
+    trial_ids: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a report of `run` holds. `evaluation` is None before the winner was tested, `robustness` before it
+    was measured; `retrained` and `ensembles` are there where such were made."""
+
+    run: RunView
+    plots: SearchPlots
+    evaluation: dict[str, Any] | None
+    roc: tuple[Roc, ...]
+    gallery: Gallery | None
+    importance: Importance | None
+    config: str
+    robustness: dict[str, Any] | None = None
+    retrained: tuple[RetrainedView, ...] = ()
+    ensembles: EnsembleView | None = None
+
+    @property
+    def winner(self) -> TrialRecord | None:
+        """The trial that was tested; before that, the best so far."""
+        tested = (self.evaluation or {}).get("trial_id")
+        ranked = self.run.ranked
+        return next(
+            (trial for trial in self.run.trials if trial.trial_id == tested), ranked[0] if ranked else None
+        )
+
+    @property
+    def winner_facts(self) -> list[str]:
+        """What there is to know of the winner in a line, beside the test figures."""
+        trial, facts = self.winner, self.run.facts
+        if trial is None or trial.score is None:
+            return []
+        found = [
+            f"Trial {trial.trial_id}",
+            f"{facts.get('objective')} {trial.score:.4f} on validation images",
+        ]
+        if trial.num_params is not None:
+            found.append(f"{trial.num_params:,} parameters")
+        found.append(f"best epoch {trial.best_epoch} of {trial.epochs}")
+        if facts.get("spent_s"):
+            found.append(f"{duration(facts['spent_s'])} for the whole search")
+        if facts.get("device"):
+            found.append(str(facts["device"]))
+        return found
+
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """Names of the hyperparameters that differ between trials."""
+        return tuple(axis.name for axis in self.plots.axes)
+
+    @property
+    def constant(self) -> dict[str, str]:
+        """What all trials have in common."""
+        values = self.run.trials[0].values if self.run.trials else {}
+        return {name: value_text(value) for name, value in values.items() if name not in self.varied}
+
+    @property
+    def rows(self) -> list[Row]:
+        """Trials with a score by their rank, then those without one; failed ones at the end."""
+        places = {trial.trial_id: i for i, trial in enumerate(self.run.trials)}
+        rest = [trial for trial in self.run.trials if self.plots.trials[places[trial.trial_id]].rank is None]
+        rest.sort(key=lambda trial: trial.status == FAILED)
+        return [
+            Row(
+                places[trial.trial_id],
+                self.plots.trials[places[trial.trial_id]].rank,
+                trial,
+                tuple(
+                    value_text(trial.values[n]) if trial.values.get(n) is not None else ""
+                    for n in self.varied
+                ),
+            )
+            for trial in [*self.run.ranked, *rest]
+        ]
+
+    @property
+    def failures(self) -> list[Failures]:
+        """Failed trials by their reason, the most frequent first."""
+        groups: dict[str, list[TrialRecord]] = {}
+        for trial in self.run.trials:
+            if trial.status == FAILED:
+                groups.setdefault(trial.error.partition(":")[0], []).append(trial)
+        return [
+            Failures(reason, tuple(t.trial_id for t in trials), trials[0].error.partition(":")[2].strip())
+            for reason, trials in sorted(groups.items(), key=lambda group: -len(group[1]))
+        ]
+
+    @property
+    def shortcuts(self) -> list[dict[str, Any]]:
+        """What was asked of the data, whether it tells classes apart; nothing of runs of earlier versions."""
+        return list(self.run.facts.get(SHORTCUTS, ()))
+
+    @property
+    def robustness_command(self) -> str:
+        """How to measure the robustness of the winner."""
+        return f"tuner evaluate {shlex.quote(reference(self.run.path))} --robustness"
+
+    @property
+    def commands(self) -> list[tuple[str, str]]:
+        """What each command does, and how to type it."""
+        run = reference(self.run.path)
+        config = shlex.quote(str(self.run.path / CONFIG_FILE))
+        again = shlex.quote(f"{self.run.run_id}-again")
+        found = [("repeat the search", f"tuner search --config {config} --name {again} --no-reuse")]
+        if self.evaluation:
+            found.append(("export the model", f"tuner best {shlex.quote(run)} --export model.keras"))
+        else:
+            found.append(("go on with the search", f"tuner resume {shlex.quote(run)}"))
+        found.append(("make this page again", f"tuner report {shlex.quote(run)}"))
+        return found
+
+
+def read_contents(run: RunView) -> Contents:
+    """Read what a report of a run shows. Test figures are computed again from the predictions.
+
+    Raises:
+        TunerError: a file of the run is damaged.
+    """
+    best = run.path / BEST
+    saved: dict[str, Any] | None = None
+    if (best / EVALUATION_FILE).is_file():
+        saved = json.loads((best / EVALUATION_FILE).read_text("utf-8"))
+    roc: tuple[Roc, ...] = ()
+    if saved is not None and (best / PREDICTIONS_FILE).is_file():
+        predictions = read_predictions(best / PREDICTIONS_FILE)
+        names, positive = predictions.class_names, saved.get("positive_class")
+        # An older run knows fewer figures than its predictions tell.
+        saved |= evaluate(
+            predictions.labels,
+            predictions.probabilities,
+            names,
+            positive,
+            chosen_before(saved),
+            predictions.seen,
+        )
+        roc = roc_curves(predictions, saved)
+    config = run.path / CONFIG_FILE
+    return Contents(
+        run,
+        search_plots(run),
+        saved,
+        roc,
+        read_gallery(best / GALLERY_FILE),
+        importance(run) if run.trials else None,
+        config.read_text("utf-8") if config.is_file() else "",
+        read_robustness(run) if saved is not None else None,
+        read_retrained(run, saved) if saved is not None else (),
+        read_ensembles(run, saved) if saved is not None else None,
+    )
+
+
+def provenance(contents: Contents) -> dict[str, Facts]:
+    """Return where the figures come from, in groups."""
+    facts = contents.run.facts
+    config, data = facts.get("config", {}), facts.get("data", {})
+    compute = facts.get("compute", {})
+    shape = data.get("image_shape")
+    groups: dict[str, dict[str, Any]] = {
+        "Data": {
+            # As it was typed; the whole path is nobody's business who reads the page.
+            "source": config.get("data", data.get("source")),
+            "fingerprint": data.get("fingerprint"),
+            "images": " x ".join(map(str, shape)) + " pixels" if shape else None,
+            "test images seen in training": data.get("seen_test_images") or None,
+            "test images like one seen in training": data.get("near_test_images") or None,
+            **{f"made {change}": _resized(found) for change, found in data.get("resized", {}).items()},
+            "classes": ", ".join(data.get("class_names", ())),
+            "positive class": data.get("positive_class"),
+            "unreadable": data.get("skipped"),
+        },
+        "Search": {
+            "space": facts.get("space"),
+            "algorithm": facts.get("algorithm"),
+            "objective": f"{facts.get('objective')} ({facts.get('direction')})",
+            "budget": _budget(config),
+            "seed": facts.get("seed"),
+            "started": str(facts.get("started_at", ""))[:19].replace("T", " ") + " UTC",
+            "status": facts.get("status"),
+        },
+        "Machine": {
+            "device": facts.get("device"),
+            "backend": facts.get("backend"),
+            "precision": compute.get("precision"),
+            "workers": config.get("workers"),
+            "git commit": facts.get("git_commit"),
+            **facts.get("versions", {}),
+        },
+    }
+    return {name: _texts(group) for name, group in groups.items()}
+
+
+def _resized(found: Mapping[str, int]) -> str:
+    return f"{counted(found['num_images'], 'image')}, most from {found['width']} x {found['height']} pixels"
+
+
+def _budget(config: Mapping[str, Any]) -> str:
+    units = {
+        "max_trials": "trials",
+        "max_epochs": "epochs each",
+        "max_epochs_total": "epochs in all",
+        "max_time": "s",
+    }
+    return ", ".join(f"{config[name]:g} {unit}" for name, unit in units.items() if config.get(name))
+
+
+def _texts(group: Mapping[str, Any]) -> Facts:
+    return tuple((name, str(value)) for name, value in group.items() if value not in (None, ""))

@@ -1,0 +1,250 @@
+"""What every search space has to keep, so that a search of it means what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras_tuner as kt
+import numpy as np
+
+from search_spaces import DataSpec
+from tuner.errors import SpaceError
+from tuner.spaces.configurations import Values, active_values
+from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.sample_models import (
+    WEIGHTS,
+    SpecimenParameters,
+    Subject,
+    accuracies_after_training,
+    configuration_with,
+    is_value,
+    outputs_of,
+    tried_values,
+)
+from tuner.training.build import first_line, not_probabilities, probabilities
+from tuner.training.recipe import TRAINING_NAMES
+from tuner.training.task import TrialError
+
+# An untrained model that is surer than this does not see the pixels in the range it expects.
+SURE = 0.999
+# Accuracy on training images that the step from training mode to inference mode may take, which is chance.
+LOST_ACCURACY = 0.2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check: what is wrong and what to do, or None."""
+
+    check: str
+    problem: str | None
+
+
+Check = Callable[[Subject], str | None]
+
+
+def run_checks(hypermodel: SpaceHyperModel) -> Iterator[Finding]:
+    """Run each check in turn; where the default model cannot be built, only the first.
+
+    Raises:
+        SpaceError: the space cannot be found or imported.
+    """
+    subject = Subject(hypermodel)
+    try:
+        _ = subject.default
+    except TrialError as error:
+        yield Finding(BUILDS, str(error))
+        return
+    yield Finding(BUILDS, None)
+    for sentence, check in CHECKS.items():
+        yield Finding(sentence, problem(check, subject))
+
+
+def problem(check: Check, subject: Subject) -> str | None:
+    """What a check finds wrong; also where a configuration or the training cannot be had at all."""
+    try:
+        return check(subject)
+    except (TrialError, SpaceError) as error:
+        return str(error)
+
+
+def gives_probabilities(subject: Subject) -> str | None:
+    model, outputs = subject.default.model, subject.outputs
+    if not np.isfinite(outputs).all():
+        return "the untrained model gives NaN or infinity. Look at its activations and initializers."
+    return not_probabilities(model, outputs)
+
+
+def scales_pixels(subject: Subject) -> str | None:
+    if gives_probabilities(subject) is not None:
+        return None  # the outputs say nothing of the pixels then
+    surest = probabilities(subject.default.model, subject.outputs).max()
+    if surest < SURE:
+        return None
+    return (
+        f"raw pixels 0..255 make the untrained model sure of a class ({surest:.2%}). "
+        "Begin with keras.layers.Rescaling(1 / 255)."
+    )
+
+
+def repeats_itself(subject: Subject) -> str | None:
+    if subject.fresh_fingerprint({}) == subject.fingerprint({}):
+        return None
+    return "two builds of the default configuration differ. Let nothing but hp and spec decide."
+
+
+def defaults_are_values(subject: Subject) -> str | None:
+    for parameter in subject.space.space:
+        if not is_value(parameter, parameter.default):
+            return f"the default of '{parameter.name}', {parameter.default}, is outside its range."
+    return None
+
+
+def names_have_one_range(subject: Subject) -> str | None:
+    if not subject.space.ambiguous:
+        return None
+    return (
+        f"'{subject.space.ambiguous[0]}' is declared twice, and Keras Tuner keeps the first range only. "
+        "Give the second another name, e.g. with a number."
+    )
+
+
+def values_change_the_model(subject: Subject) -> str | None:
+    for parameter in subject.tunable:
+        base = configuration_with(subject.space, parameter, set())
+        if parameter.name not in base:
+            return f"'{parameter.name}' is never active. Look at its conditional_scope."
+        other = next(value for value in tried_values(parameter) if value != base[parameter.name])
+        changed = completed(subject.space, base | {parameter.name: other})
+        if subject.fingerprint(base) == subject.fingerprint(changed):
+            both = f"{base[parameter.name]} and {other}"
+            return (
+                f"'{parameter.name}' changes nothing: {both} give the same model. "
+                "Use it in build, put it in a conditional_scope, or leave it out."
+            )
+    return None
+
+
+def inactive_values_change_nothing(subject: Subject) -> str | None:
+    def inactive(values: Values) -> list[Any]:
+        return [parameter for parameter in subject.tunable if parameter.name not in values]
+
+    subject.fingerprint({})
+    values, before = max(subject.built.values(), key=lambda case: len(inactive(case[0])))
+    unused = {parameter.name: tried_values(parameter)[-1] for parameter in inactive(values)}
+    if not unused or subject.fresh_fingerprint(values | unused) == before:
+        return None
+    return (
+        f"with {subject.shown(values)} the model depends on one of {', '.join(unused)}, which "
+        "is inactive there. Use the value that hp.Int, hp.Choice, ... return, and where that is None, none."
+    )
+
+
+def first_build_declares_all(subject: Subject) -> str | None:
+    """Build until every value was in one configuration; what a build declares late the search misses."""
+    seen = {pair for values, _ in subject.built.values() for pair in values.items()}
+    waiting = [
+        (parameter, value)
+        for parameter in subject.tunable
+        for value in tried_values(parameter)
+        if (parameter.name, value) not in seen
+    ]
+    while waiting and not subject.undeclared:
+        target, value = waiting.pop(0)
+        others = {(each.name, other) for each, other in waiting if each.name != target.name}
+        values = configuration_with(subject.space, target, others | {(target.name, value)})
+        subject.fingerprint(values)
+        waiting = [(each, other) for each, other in waiting if values.get(each.name) != other]
+    if not subject.undeclared:
+        return None
+    return (
+        f"the first build does not declare {subject.undeclared[0]}. Declare all in every build: "
+        "loop to the maximum, with hp.conditional_scope."
+    )
+
+
+def classes_change_the_output_only(subject: Subject) -> str | None:
+    spec = subject.hypermodel.spec
+    other = replace(subject.hypermodel, spec=DataSpec(spec.image_shape, 3 if spec.num_classes == 2 else 2))
+    hp = SpecimenParameters()
+    try:
+        num_outputs = outputs_of(other.build(hp), other.spec).shape[-1]
+    except Exception as error:  # it is the user's code
+        return (
+            f"with {other.spec.num_classes} classes build raises {type(error).__name__}: {first_line(error)}"
+        )
+    if num_outputs == subject.outputs.shape[-1]:  # a build(hp) has its classes built in
+        return None
+    if hp.get_config()["space"] == subject.space.get_config()["space"]:
+        return None
+    return "the hyperparameters depend on the number of classes. Let the output and the loss alone do so."
+
+
+def training_is_understood(subject: Subject) -> str | None:
+    names = {parameter.name for parameter in subject.space.space}
+    if taken := sorted(names.intersection(TRAINING_NAMES)):
+        return f"build declares '{taken[0]}', which the training applies. Declare it in training(hp)."
+    _ = subject.training  # raises where a name or a value is unknown to the training
+    return None
+
+
+def inference_is_as_good_as_training(subject: Subject) -> str | None:
+    if gives_probabilities(subject) is not None:
+        return None  # there is no accuracy then
+    in_training, in_inference = accuracies_after_training(subject.hypermodel)
+    if in_inference >= in_training - LOST_ACCURACY:
+        return None
+    return (
+        f"after a short training {in_training:.0%} of the training images are right in training mode and "
+        f"{in_inference:.0%} in inference mode. Look at what layers of your own do with `training`, such as "
+        "moving statistics with a large momentum."
+    )
+
+
+def presets_are_configurations(subject: Subject) -> str | None:
+    if not subject.hypermodel.presets:
+        return None
+    whole = kt.HyperParameters()
+    whole.merge([*subject.space.space, *subject.training])
+    for name, values in subject.hypermodel.presets.items():
+        # With the weights of the space, which the models here are built without.
+        configuration = completed(whole, subject.space.replaced | values)
+        for parameter in whole.space:
+            value = values.get(parameter.name, parameter.default)
+            if parameter.name in configuration and not is_value(parameter, value):
+                return f"preset '{name}': '{parameter.name}' cannot be {value}."
+        if lost := [each for each in values if each not in configuration]:
+            return f"preset '{name}': there is no '{lost[0]}', or it is inactive. Leave it out."
+        if missing := [each for each in configuration if each not in values and each != WEIGHTS]:
+            return (
+                f"preset '{name}' leaves '{missing[0]}' open. "
+                f"Name every hyperparameter that is active in it, but for {WEIGHTS}."
+            )
+        try:
+            subject.fingerprint(configuration)
+        except TrialError as error:
+            return f"preset '{name}' {error}"
+    return None
+
+
+def completed(space: kt.HyperParameters, values: Values) -> Values:
+    """Return the configuration with these values where they are active, and defaults."""
+    return {parameter.name: value for parameter, value in active_values(space, values)}
+
+
+BUILDS = "build gives a compiled model that suits the data"
+CHECKS: dict[str, Check] = {
+    "raw pixels give probabilities": gives_probabilities,
+    "pixels are scaled inside": scales_pixels,
+    "the same configuration gives the same model": repeats_itself,
+    "every default is one of the values": defaults_are_values,
+    "a name has one range": names_have_one_range,
+    "every active hyperparameter changes the model": values_change_the_model,
+    "an inactive hyperparameter changes nothing": inactive_values_change_nothing,
+    "the first build declares every hyperparameter": first_build_declares_all,
+    "the hyperparameters do not depend on the classes": classes_change_the_output_only,
+    "training declares what the training can do": training_is_understood,
+    "a trained model is as good in inference as in training": inference_is_as_good_as_training,
+    "every preset is a configuration of the space": presets_are_configurations,
+}

@@ -1,0 +1,145 @@
+"""A search space for one data set: builds its models, and travels to worker processes without its code."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces import DataSpec
+from tuner.errors import SpaceError
+from tuner.files import replace_text
+from tuner.spaces.references import resolve, split_reference, unknown
+from tuner.training.recipe import TRAINING_NAMES, check_value
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
+
+
+@dataclass(frozen=True)
+class SpaceHyperModel:
+    """The hypermodel that a reference stands for; each process imports the space for itself."""
+
+    reference: str
+    spec: DataSpec
+    only: tuple[str, ...] = ()
+    """NAME=VALUE|VALUE,...: search no other values of these hyperparameters."""
+    fixed: tuple[tuple[str, Any], ...] = ()
+    """Values that hyperparameters of the training have, where the space declares them."""
+    source: str | None = None
+    """Text of the file that the reference names, where that may be missing."""
+
+    def carried(self) -> SpaceHyperModel:
+        """Return one that works on a machine that has not the user's files, if it needs only the one."""
+        file, attribute = split_reference(self.reference)
+        if not file.endswith(".py"):
+            return self
+        path = Path(file).resolve()
+        reference = f"{path}:{attribute}" if attribute else str(path)
+        return replace(self, reference=reference, source=path.read_text("utf-8"))
+
+    def hyperparameters(self) -> kt.HyperParameters:
+        """Return what the space is to declare itself in, so that no more is searched than is wanted.
+
+        Raises:
+            UsageError: `only` cannot be understood.
+        """
+        # Keras Tuner takes a second to import, which the driver has other things to do in.
+        from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
+
+        return RestrictedHyperParameters(wanted_values(self.only, self.presets))
+
+    def build(self, hp: kt.HyperParameters) -> Any:
+        """Return what the space's build gives for `hp`; a `build(hp)` is called without the spec.
+
+        Raises:
+            SpaceError: the space cannot be found or imported.
+        """
+        space = loaded_space(self.reference, self.source)
+        return space.build(hp, self.spec) if space.wants_spec else space.build(hp)
+
+    def training(self, hp: kt.HyperParameters) -> tuple[str, ...]:
+        """Let the space declare hyperparameters of the training after those of `build`; return their names.
+
+        Raises:
+            SpaceError: it declares a name or a value that the training has not, or build such a name.
+        """
+        declare = loaded_space(self.reference, self.source).training
+        if declare is None:
+            return ()
+        of_model = {parameter.name for parameter in hp.space}
+        if taken := sorted(of_model.intersection(TRAINING_NAMES)):
+            raise SpaceError(
+                f"build declares '{taken[0]}', a hyperparameter of the training. Rename it there."
+            )
+        if hasattr(hp, "fix"):
+            hp.fix(dict(self.fixed))
+        declare(hp)
+        declared = [parameter for parameter in hp.space if parameter.name not in of_model]
+        for parameter in declared:
+            _check_training(parameter)
+        return tuple(dict.fromkeys(parameter.name for parameter in declared))
+
+    @property
+    def presets(self) -> dict[str, dict[str, Any]]:
+        """Configurations that the space names: values by hyperparameter; the others have their default."""
+        return loaded_space(self.reference, self.source).presets
+
+
+def _check_training(parameter: Any) -> None:
+    """Refuse a hyperparameter that the training has not, and values that it cannot do.
+
+    Raises:
+        SpaceError: it is one of these; the text says what there is.
+    """
+    name = parameter.name
+    if name not in TRAINING_NAMES:
+        raise SpaceError(unknown("hyperparameter of the training", name, TRAINING_NAMES))
+    is_range = hasattr(parameter, "min_value")
+    for value in (parameter.min_value, parameter.max_value) if is_range else parameter.values:
+        try:
+            check_value(name, value)
+        except ValueError as error:
+            raise SpaceError(f"{error}; the space declares {value}.") from None
+
+
+@dataclass(frozen=True)
+class _Space:
+    build: Callable[..., Any]
+    wants_spec: bool
+    training: Callable[[Any], object] | None
+    presets: dict[str, dict[str, Any]]
+
+
+def _unpacked(reference: str, source: str) -> str:
+    """Return a reference to a file with this text: the one that is named, or a copy."""
+    file, attribute = split_reference(reference)
+    path = Path(file)
+    if not (path.is_file() and path.read_text("utf-8") == source):
+        folder = f"tuner-space-{blake2b(source.encode(), digest_size=8).hexdigest()}"
+        path = Path(tempfile.gettempdir(), folder, path.name)
+        # Workers of one machine come here together; what one of them has written is not touched again.
+        if not (path.is_file() and path.read_text("utf-8") == source):
+            replace_text(path, source)
+    return f"{path}:{attribute}" if attribute else str(path)
+
+
+@functools.cache
+def loaded_space(reference: str, source: str | None) -> _Space:
+    """What there is of a space, imported once in a process; a HyperModel class is created once."""
+    found: Any = resolve(reference if source is None else _unpacked(reference, source))
+    owner = found() if isinstance(found, type) else sys.modules[found.__module__]
+    build = owner.build if isinstance(found, type) else found
+    required = [
+        parameter
+        for parameter in inspect.signature(build).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and parameter.default is parameter.empty
+    ]
+    return _Space(build, len(required) >= 2, getattr(owner, "training", None), getattr(owner, "PRESETS", {}))

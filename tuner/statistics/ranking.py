@@ -1,0 +1,59 @@
+"""How well scores put the images of one class before all others, whatever the threshold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tuner.statistics.intervals import auroc_interval
+
+FALSE_POSITIVE_RATES = (0.01, 0.001)
+
+
+def ranking_figures(positives: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+    """Return AUROC, average precision, equal error rate, and sensitivity at few false positives.
+
+    All of them are None where one of the two sides has no images. They describe the ROC curve of these
+    images; none of the thresholds behind them is meant for use.
+
+    Args:
+        positives: Which images are positive, of shape (n,), boolean.
+        scores: Of shape (n,); the higher, the more positive.
+    """
+    if positives.all() or not positives.any():
+        names = ("auroc", "auroc_interval_95", "average_precision", "eer", "tpr_at_fpr")
+        return dict.fromkeys(names)
+    from sklearn import metrics
+
+    # Every point of the curve: those that lie on a line between others count for a bound on one of its axes.
+    fpr, tpr, _ = metrics.roc_curve(positives, scores, drop_intermediate=False)
+    return {
+        "auroc": float(metrics.roc_auc_score(positives, scores)),
+        "auroc_interval_95": list(auroc_interval(positives, scores)),
+        "average_precision": float(metrics.average_precision_score(positives, scores)),
+        "eer": equal_error_rate(fpr, tpr),
+        "tpr_at_fpr": [
+            {
+                "fpr": rate,
+                "tpr": float(tpr[fpr <= rate].max()),
+                "false_positives": math.floor(rate * int((~positives).sum()) + 1e-9),
+            }
+            for rate in FALSE_POSITIVE_RATES
+        ],
+    }
+
+
+def equal_error_rate(fpr: np.ndarray, tpr: np.ndarray) -> float:
+    """Return the rate at which as many positives are missed as negatives are taken for positive.
+
+    The points (fpr, tpr) of the ROC curve, from (0, 0) to (1, 1), are joined by straight lines.
+    """
+    excess = fpr - (1 - tpr)
+    after = int(np.argmax(excess >= 0))
+    if excess[after] == 0:
+        return float(fpr[after])
+    before = after - 1
+    share = -excess[before] / (excess[after] - excess[before])
+    return float(fpr[before] + share * (fpr[after] - fpr[before]))

@@ -1,0 +1,1 @@
+"""The search: plan, Oracles, the loop over trials, and its budget."""

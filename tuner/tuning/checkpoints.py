@@ -1,0 +1,69 @@
+"""The checkpoints of a run: which are still needed, and the end of those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tuner.files import reaching, remove_file, remove_tree
+from tuner.training.checkpoint import BEST_FILE, STATE_FILE, has_best
+from tuner.tuning.throttle import Pace
+
+
+class Checkpoints:
+    """A folder in `path` for each trial that has one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pace = Pace()
+        with reaching(path):
+            folders = self._path.iterdir() if self._path.is_dir() else ()
+            self._present = {folder.name for folder in folders if folder.is_dir()}
+
+    def folder(self, trial_id: str) -> Path:
+        """Return the folder of a trial."""
+        return self._path / trial_id
+
+    def begin(self, trial_id: str) -> None:
+        """Take note that a trial fills its folder from now on."""
+        self._present.add(trial_id)
+
+    def prepare_weights(self, trial_id: str, epochs: int) -> bool:
+        """True where the weights of the best of a trial's epochs are kept; else they may be trained again.
+
+        A training that was cut short goes on; of anything else there begins a new one.
+        """
+        folder = self._path / trial_id
+        if has_best(folder, epochs):
+            return True
+        with reaching(folder):
+            was_cut_short = (folder / BEST_FILE).is_file()
+        if not was_cut_short:
+            self.discard(trial_id)
+        self.begin(trial_id)
+        return False
+
+    def discard(self, trial_id: str) -> None:
+        """Delete what there is of a trial."""
+        remove_tree(self._path / trial_id)
+        self._present.discard(trial_id)
+
+    def refresh(self, best: Mapping[str, int], may_continue: Callable[[str], bool]) -> None:
+        """Prune if it is time: all that are there have to be looked at, as each event may tell on any."""
+        if self._pace.is_due():
+            self.prune(best, may_continue)
+
+    def prune(self, best: Mapping[str, int], may_continue: Callable[[str], bool]) -> None:
+        """Delete what no later step needs: the state of losers, and all but the weights of the best.
+
+        Args:
+            best: The best trials, with the epochs that each has on record.
+        """
+        with self._pace.measured():
+            for trial_id in sorted(self._present):
+                if may_continue(trial_id):
+                    continue
+                if trial_id not in best:
+                    self.discard(trial_id)
+                elif has_best(self._path / trial_id, best[trial_id]):
+                    remove_file(self._path / trial_id / STATE_FILE)

@@ -1,0 +1,311 @@
+"""The loop of a search: ask the Oracle, let a worker train, record, tell the Oracle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tuner.config import SearchConfig
+from tuner.errors import StorageError, TunerError
+from tuner.files import replace_text
+from tuner.results.checkpoints import checkpoints_of
+from tuner.results.schema import (
+    COMPLETED,
+    ERRORS,
+    RUNNING,
+    SETTLED,
+    STOPPED,
+    TrialRecord,
+)
+from tuner.results.store import Store
+from tuner.spaces.configurations import Values
+from tuner.training.task import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
+from tuner.tuning.budget import budget_of
+from tuner.tuning.checkpoints import Checkpoints
+from tuner.tuning.events import Listener, RungEnded, Tally, started
+from tuner.tuning.failures import killed_too_often, too_many
+from tuner.tuning.leaders import Leaders
+from tuner.tuning.new_trial import new_trial
+from tuner.tuning.oracles.planned import PlannedOracle
+from tuner.tuning.oracles.rungs import Standing
+from tuner.tuning.outcome import Outcome, outcome_of
+from tuner.tuning.outputs import Outputs
+from tuner.tuning.retrain_winner import train_again
+from tuner.tuning.reuse import KnownTrials
+from tuner.tuning.run_conditions import CONDITIONS
+from tuner.tuning.tasks import Tasks
+from tuner.workers.protocol import Failure, Halt, Lost, Pool
+
+# Trials whose best weights stay on disk, in case the winner is deposed by a later look.
+KEEP_BEST = 3
+# So often is an epoch begun whose process was killed from outside each time. A trial that brings down the
+# machine would else do so at each resume.
+MAX_ATTEMPTS = 5
+# So often it is looked whether the budget still allows anything, in seconds.
+TICK_S = 1.0
+
+
+class Search:
+    """One search over one run folder. `run` may be called once."""
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        run_path: Path,
+        store: Store,
+        oracle: PlannedOracle,
+        pool: Pool,
+        listener: Listener,
+    ) -> None:
+        self._config, self._path, self._store = config, run_path, store
+        self._oracle, self._pool, self._listener = oracle, pool, listener
+        self._objective = Objective(oracle.objective.name, oracle.objective.direction)
+        self._trials: dict[str, TrialRecord] = {}
+        self._checkpoints = Checkpoints(checkpoints_of(run_path, config.model_dump()))
+        self._outputs = Outputs(run_path, store, self._trials, self._objective.name)
+        self.tally = Tally()
+        # In a row, of each rung: beside a last rung that always fails, others may go well for ever.
+        self._failures: Counter[int] = Counter()
+        self._restore()
+        self._leaders = Leaders(self._trials, self._objective.direction, KEEP_BEST)
+        facts = store.run()
+        self._tasks = Tasks(config, oracle.plan, self._objective, facts, self._checkpoints)
+        self._following: tuple[str, Values] | None = None
+        if facts.get(SETTLED):
+            oracle.settle(*facts[SETTLED])
+        self._known = KnownTrials(run_path, facts.get(CONDITIONS) if config.reuse else None, self._objective)
+        self._epochs_s_before = facts.get("epochs_s", 0.0)
+        self._budget = budget_of(config, facts, self._trials.values())
+
+    def run(self) -> Outcome:
+        """Search to the end of the plan, the space or the budget.
+
+        Raises:
+            TunerError: too many trials in a row failed.
+            StorageError: the store, a table or a checkpoint cannot be written.
+        """
+        try:
+            while self._submit() or self._oracle.ongoing_trials:
+                # On a cluster there may be no worker for hours; time runs out all the same.
+                found = self._pool.next_event(TICK_S)
+                if found is not None:
+                    self._handle(found[1])
+                    self._checkpoints.refresh(self._best(), self._oracle.may_continue)
+            lacking = self._keep_winner()
+        except BaseException:
+            with suppress(StorageError):
+                self._close()
+            raise
+        self._close()
+        return outcome_of(self._config, self._budget, self._oracle, len(self._trials), lacking)
+
+    def _restore(self) -> None:
+        scores = self._store.rung_scores()
+        for trial in self._store.trials():
+            if trial.status == RUNNING and trial.attempts >= MAX_ATTEMPTS:
+                trial = self._fail(trial, "crash", killed_too_often(trial.attempts))
+            # A trial that was cut short goes on; its checkpoint knows how far it came.
+            status = RUNNING if trial.status == STOPPED else trial.status
+            earlier = tuple(scores[trial.trial_id][: trial.rung])
+            self._oracle.restore(
+                trial.trial_id,
+                trial.values,
+                Standing(trial.bracket, trial.rung, status, trial.score, earlier),
+            )
+            self._trials[trial.trial_id] = trial
+
+    def _submit(self) -> bool:
+        """Give every idle worker a trial; False where there is none to give out now."""
+        for worker in self._pool.idle():
+            task = self._next_task(worker)
+            if task is None:
+                return False
+            self._pool.submit(worker, task, self._budget.limit_s(self._trials[task.trial_id].duration_s))
+            self._look_ahead(worker)
+        # Of workers on a cluster, none may have a place for a while.
+        return self._budget.allows()
+
+    def _next_task(self, worker: int) -> TrainTask | None:
+        """The next that has to be trained; what is known of trials is put on record on the way."""
+        while self._budget.allows():
+            trial = self._oracle.create_trial(f"worker-{worker}")
+            if trial.status != RUNNING:
+                break
+            task = self._begin(trial.trial_id, trial.hyperparameters.values, worker)
+            epochs, remaining = self._known.take(task, self._trials[task.trial_id])
+            for epoch in epochs:
+                self._record(epoch, known=True)
+            if isinstance(remaining, TrainTask):
+                return remaining
+            self._on_rung(remaining)
+        return None
+
+    def _keep_winner(self) -> str:
+        """Make the weights of the winner where there are none: it is known, or was no winner for a while.
+
+        Return what is lacking where the time ends before; else nothing.
+        """
+        best = next(iter(self._leaders.trials), None)
+        if best is None or self._checkpoints.prepare_weights(best.trial_id, best.epochs):
+            return ""
+        done = train_again(best, self._tasks, self._pool, self._listener, self._budget.left_s)
+        if not done.timed_out:
+            return ""
+        self._budget.end_time()
+        self._budget.allows()
+        return f"the best trial, {best.trial_id}, has to be trained again, which takes longer"
+
+    def _begin(self, trial_id: str, values: Values, worker: int) -> TrainTask:
+        self._checkpoints.begin(trial_id)
+        # Before anything is known of this trial, of which an earlier run may know all.
+        self._following = self._oracle.peek() if self._pool.looks_ahead else None
+        self._store.start_rung(self._in_rung(trial_id, values), {SETTLED: self._oracle.settled})
+        record = self._reread(trial_id)
+        epochs = self._budget.grant(trial_id, record.epochs, values["tuner/epochs"])
+        self._listener(started(record, self._pool.place(worker), record.epochs, epochs))
+        return self._tasks.make(record, epochs, self._budget.left_s)
+
+    def _in_rung(self, trial_id: str, values: Values) -> TrialRecord:
+        """The record of a trial in the rung that the Oracle gives it."""
+        record = self._trials.get(trial_id) or new_trial(trial_id, values, self._config.seed, self._tasks)
+        return replace(record, rung=values["tuner/round"])
+
+    def _look_ahead(self, worker: int) -> None:
+        """Tell a worker what it will train next, where that can be foreseen and has to be trained."""
+        if self._following is not None and not self._known.has(record := self._in_rung(*self._following)):
+            task = self._tasks.make(record, self._following[1]["tuner/epochs"], left_s=None)
+            self._pool.look_ahead(worker, task)
+
+    def _handle(self, event: object) -> None:
+        if isinstance(event, StepsDone):
+            self._listener(event)
+        elif isinstance(event, EpochDone):
+            self._record(event)
+        elif isinstance(event, RungDone):
+            self._on_rung(event)
+        elif isinstance(event, Failure) and event.trial_id is not None:
+            self._on_failure(self._trials[event.trial_id], event)
+        elif isinstance(event, Lost) and event.trial_id is not None:
+            self._on_lost(self._trials[event.trial_id])
+        elif isinstance(event, Halt):
+            raise StorageError(event.message)
+
+    def _record(self, event: EpochDone, known: bool = False) -> None:
+        """Put an epoch on record that was trained just now, or in an earlier run."""
+        value = event.epoch.metrics[self._objective.name]
+        is_best = self._objective.better(value, self._trials[event.trial_id].score)
+        self.tally.add(event.epoch, known)
+        self._budget.spend_epoch(event.trial_id)
+        self._store.record_epoch(
+            event.trial_id,
+            event.rung,
+            event.number,
+            event.epoch,
+            value if is_best else None,
+            self._spent(),
+            known,
+        )
+        self._reread(event.trial_id)
+        self._listener(event)
+
+    def _on_rung(self, event: RungDone) -> None:
+        if event.timed_out:
+            # Whatever the clock here says: a trial with no time to train would be asked for for ever.
+            self._budget.end_time()
+        done = event.stopped_early or event.epochs >= self._planned_epochs(event.trial_id)
+        status = COMPLETED if done else STOPPED
+        self._store.finish_rung(event.trial_id, event.rung, status, event.num_params, event.overhead_s)
+        for rung in range(event.rung + 1):
+            del self._failures[rung]
+        self._end_rung(self._reread(event.trial_id))
+
+    def _on_failure(self, trial: TrialRecord, event: Failure) -> None:
+        if event.reason == "timeout" and self._budget.out_of_time:
+            self._store.stop(trial.trial_id)
+            self._end_rung(self._reread(trial.trial_id))
+            return
+        if event.reason == "oom" and trial.batch_size == self._tasks.batch_size(trial.values) > 1:
+            self._begin_again(trial, trial.batch_size // 2)
+            return
+        self._end_failed(self._fail(trial, event.reason, event.message, event.traceback))
+
+    def _on_lost(self, trial: TrialRecord) -> None:
+        """The worker was killed from outside: the trial is not to blame, unless that happens each time."""
+        self._budget.settle(trial.trial_id)
+        if trial.attempts < MAX_ATTEMPTS:
+            self._oracle.retry(trial.trial_id)
+        else:
+            self._end_failed(self._fail(trial, "crash", killed_too_often(trial.attempts)))
+
+    def _end_failed(self, trial: TrialRecord) -> None:
+        """End a rung in which a trial failed, and the search where too many do.
+
+        Raises:
+            TunerError: this one is one too many.
+        """
+        self._failures[trial.rung] += 1
+        self._end_rung(trial)
+        in_a_row = self._failures[trial.rung]
+        if in_a_row >= self._config.max_failures:
+            raise TunerError(too_many(self._trials.values(), in_a_row, trial.rung, self._path))
+
+    def _begin_again(self, trial: TrialRecord, batch_size: int) -> None:
+        """Let a trial that ran out of memory start anew with smaller batches."""
+        self._store.restart(trial.trial_id, batch_size)
+        self._budget.settle(trial.trial_id)
+        self._leaders.update(self._reread(trial.trial_id))
+        self._oracle.retry(trial.trial_id)
+
+    def _fail(
+        self, trial: TrialRecord, reason: FailureReason, message: str, traceback: str = ""
+    ) -> TrialRecord:
+        """Put a failure on record and return the trial as it then is."""
+        error = f"{reason}: {message}"
+        if traceback:
+            replace_text(self._path / ERRORS / f"{trial.trial_id}.txt", traceback)
+        self._store.fail(trial.trial_id, trial.rung, error)
+        return self._reread(trial.trial_id)
+
+    def _end_rung(self, trial: TrialRecord) -> None:
+        """Tell the Oracle, tidy up, tell the listener."""
+        self._budget.settle(trial.trial_id)
+        if trial.status == STOPPED:
+            self._oracle.retry(trial.trial_id)
+        else:
+            oracle_trial = self._oracle.trials[trial.trial_id]
+            oracle_trial.status, oracle_trial.score = trial.status, trial.score
+            self._oracle.end_trial(oracle_trial)
+        self._leaders.update(trial)
+        self._outputs.refresh()
+        is_best = next(iter(self._best()), None) == trial.trial_id
+        self._listener(RungEnded(trial, self._planned_epochs(trial.trial_id) - trial.epochs, is_best))
+
+    def _spent(self) -> dict[str, Any]:
+        """What the search has used up so far, as facts of the run."""
+        return {**self._budget.spent, "epochs_s": self._epochs_s_before + self.tally.epochs_s}
+
+    def _best(self) -> dict[str, int]:
+        """The trials whose best weights are kept, the best of all first, and the epochs of each."""
+        return {trial.trial_id: trial.epochs for trial in self._leaders.trials}
+
+    def _close(self) -> None:
+        """Put on record that trials under way were cut short by no fault of theirs; tidy up."""
+        for trial_id, trial in list(self._trials.items()):
+            if trial.status == RUNNING:
+                self._store.stop(trial_id)
+                self._reread(trial_id)
+        # Builds, failures and epochs that were cut off take time too.
+        self._store.set_run(self._spent())
+        self._checkpoints.prune(self._best(), self._oracle.may_continue)
+        self._outputs.write()
+
+    def _reread(self, trial_id: str) -> TrialRecord:
+        """Return a trial as it is on record, after an event that changed it."""
+        trial = self._trials[trial_id] = self._store.trial(trial_id)
+        return trial
+
+    def _planned_epochs(self, trial_id: str) -> int:
+        return int(self._oracle.trials[trial_id].hyperparameters.values["tuner/epochs"])

@@ -1,0 +1,165 @@
+"""The folder of a run: made new, and described."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tuner.config import SearchConfig, split_objective, to_toml
+from tuner.data.dataset import Dataset
+from tuner.data.near_copies import near_copies
+from tuner.errors import UsageError
+from tuner.files import reaching, replace_text
+from tuner.results.checkpoints import checkpoints_of
+from tuner.results.schema import CONFIG_FILE, RUN_FILE, RUN_RUNNING, STORE_FILE, WORKER_LOG
+from tuner.results.store import Store
+from tuner.results.tables import write_json
+from tuner.spaces.references import label
+from tuner.tuning.run_conditions import CODE, CONDITIONS, conditions
+from tuner.tuning.tasks import TRAINING
+from tuner.workers.protocol import Description, Ready
+
+
+def make_run_folder(config: SearchConfig, dataset: Dataset) -> Path:
+    """Make the folder of a new run: its name, or the time, the space and the data set.
+
+    Raises:
+        UsageError: a run of that name exists, or the results folder cannot be written.
+    """
+    results = Path(config.results_dir)
+    stem = config.name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(label(config.space))}-{dataset.name}"
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        for path in _candidates(results, stem, numbered=config.name is None):
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            (path / WORKER_LOG).touch()
+            return path
+    except OSError as error:
+        raise UsageError(
+            f"cannot write results folder '{results}': {error.strerror}. Choose another with --results-dir."
+        ) from None
+    raise UsageError(
+        f"run '{stem}' exists in '{results}'. Choose another --name; a run is never overwritten."
+    )
+
+
+def require_no_checkpoints(path: Path, config: SearchConfig) -> None:
+    """Refuse storage in which another run of the same name has its checkpoints: trials would go on from them.
+
+    Raises:
+        UsageError: there are some, or the storage cannot be used.
+        StorageError: the storage does not answer.
+    """
+    checkpoints = checkpoints_of(path, config.model_dump())
+    with reaching(checkpoints):
+        taken = checkpoints.is_dir() and any(entry.is_dir() for entry in checkpoints.iterdir())
+    if taken:
+        raise UsageError(
+            f"'{checkpoints}' holds checkpoints of another run '{path.name}'. Choose another --name, or "
+            "delete them if that run is over."
+        )
+
+
+def discard_if_unstarted(path: Path) -> None:
+    """Remove a run folder in which no search was begun."""
+    if not (path / STORE_FILE).exists():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def begin_run(
+    path: Path,
+    config: SearchConfig,
+    dataset: Dataset,
+    ready: Ready,
+    space: Description,
+    initial: list[dict[str, Any]],
+) -> Store:
+    """Write what the run is, before anything is trained; return its store.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    metric, direction = split_objective(config.objective)
+    facts: dict[str, Any] = {
+        "run_id": path.name,
+        "started_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "space": config.space,
+        "dataset": dataset.name,
+        "algorithm": config.algorithm,
+        "objective": metric,
+        "direction": direction,
+        "hyperparameters": space.hyperparameters,
+        "default_num_params": space.num_params,
+        "initial": initial,
+        TRAINING: list(space.training),
+        "data": {
+            "source": dataset.source,
+            "fingerprint": dataset.fingerprint,
+            "class_names": list(dataset.class_names),
+            "positive_class": dataset.positive_class,
+            "image_shape": list(dataset.image_shape),
+            "resized": {change: asdict(images) for change, images in dataset.resized.items()},
+            "counts": dataset.counts(),
+            "skipped": len(dataset.skipped),
+            "seen_test_images": dataset.seen_test_images,
+            "near_test_images": len(near_copies(dataset, "test")),
+        },
+        "backend": ready.backend,
+        "device": ready.device,
+        "versions": ready.versions,
+        "git_commit": _git_commit(),
+        "seed": config.seed,
+        "compute": asdict(space.compute),
+        CODE: space.code,
+        CONDITIONS: conditions(config, dataset, ready, space),
+    }
+    store = Store.create(path / STORE_FILE, facts)
+    record_config(path, store, config)
+    return store
+
+
+def record_config(path: Path, store: Store, config: SearchConfig) -> None:
+    """Note that a search with this request begins, or goes on.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    store.set_run({"config": config.model_dump(mode="json"), "status": RUN_RUNNING})
+    replace_text(path / CONFIG_FILE, to_toml(config))
+    write_run_json(path, store)
+    store.back_up()
+
+
+def write_run_json(path: Path, store: Store) -> None:
+    """Replace run.json by the facts in the store."""
+    write_json(path / RUN_FILE, store.run())
+
+
+def _candidates(results: Path, stem: str, numbered: bool) -> Iterator[Path]:
+    yield results / stem
+    if numbered:  # two runs begun in one second
+        yield from (results / f"{stem}-{number}" for number in range(2, 100))
+
+
+def _slug(text: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-") or "space"
+
+
+def _git_commit() -> str | None:
+    """Commit of the folder that the user works in, where it is a repository."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None

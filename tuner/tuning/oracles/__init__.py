@@ -1,0 +1,93 @@
+"""Oracles propose configurations; the plan says how long each may train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tuner.config import WITH_RUNGS, SearchConfig, split_objective
+from tuner.training.task import Objective
+from tuner.tuning.plan import Plan, asha_plan, flat_plan, hyperband_plan, on_parts_of_the_data, short_plan
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
+
+    from tuner.spaces.configurations import Values
+    from tuner.tuning.equivalence import Training
+    from tuner.tuning.oracles.planned import PlannedOracle
+
+
+# Up to so many training images, loading, building and tracing weigh as much as the training of a first rung.
+SMALL_DATA = 10_000
+
+
+def settle_fidelity(config: SearchConfig, images: int) -> SearchConfig:
+    """Return the request with the fidelity that "auto" stands for with so many training images.
+
+    A plan on part of the data is for Hyperband with enough trials to choose among in a rung.
+    """
+    if config.fidelity != "auto" or config.algorithm not in WITH_RUNGS:
+        return config
+    short = config.algorithm == "hyperband" and config.max_trials >= config.factor and images <= SMALL_DATA
+    return config.model_copy(update={"fidelity": "part" if short else "epochs"})
+
+
+def make_plan(config: SearchConfig, size: int | None = None) -> Plan:
+    """Return the plan that a request asks for, of no more trials than the space has configurations."""
+    most = 1 if config.algorithm == "single" else config.max_trials
+    trials = most if size is None else min(most, size)
+    if config.algorithm not in WITH_RUNGS:
+        return flat_plan(trials, config.max_epochs)
+    if config.fidelity == "part":
+        return short_plan(trials, config.max_epochs, config.factor)
+    lay = asha_plan if config.algorithm == "asha" else hyperband_plan
+    plan = lay(trials, config.max_epochs, config.factor)
+    return on_parts_of_the_data(plan) if config.fidelity == "data" else plan
+
+
+def make_oracle(
+    config: SearchConfig,
+    space: kt.HyperParameters,
+    initial: Sequence[Values] = (),
+    training: Training | None = None,
+) -> PlannedOracle:
+    """Return the Oracle that a request asks for: a plan and a sampler.
+
+    Args:
+        initial: Configurations to try before any is sampled, in this order.
+        training: By which configurations that train alike count as one; None: those with equal values do.
+    """
+    from tuner.spaces.configurations import space_size
+    from tuner.tuning.equivalence import trained_values
+
+    sampler = config.sampler if config.algorithm in WITH_RUNGS else config.algorithm
+    objective = Objective(*split_objective(config.objective))
+    plan = make_plan(config, space_size(space))
+
+    def trained(values: Values) -> Values:
+        return values if training is None else trained_values(values, training, plan)
+
+    return _oracle_class(sampler)(objective, plan, space, config.seed, initial, trained)
+
+
+def _oracle_class(sampler: str) -> type[PlannedOracle]:
+    # Each import may bring a library that the others do not need.
+    if sampler == "grid":
+        from tuner.tuning.oracles.grid import GridSearchOracle
+
+        return GridSearchOracle
+    if sampler == "single":
+        from tuner.tuning.oracles.single import SingleOracle
+
+        return SingleOracle
+    if sampler == "bayesian":
+        from tuner.tuning.oracles.bayesian import BayesianOracle
+
+        return BayesianOracle
+    if sampler == "tpe":
+        from tuner.tuning.oracles.tpe import TPEOracle
+
+        return TPEOracle
+    from tuner.tuning.oracles.random import RandomSearchOracle
+
+    return RandomSearchOracle

@@ -1,0 +1,103 @@
+"""What earlier runs in the same results folder have trained already."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import TunerError
+from tuner.files import copy_file, replacing
+from tuner.results.checkpoints import checkpoints_of
+from tuner.results.query import RunView, runs
+from tuner.results.schema import STORE_FILE, TrialRecord
+from tuner.results.store import Store
+from tuner.spaces.configurations import key
+from tuner.training.checkpoint import BEST_FILE, STATE_FILE, History, read_history
+from tuner.training.task import EpochDone, Objective, RungDone, TrainTask
+from tuner.tuning.run_conditions import CONDITIONS
+
+
+@dataclass(frozen=True)
+class _Found:
+    run: RunView
+    trial: TrialRecord
+
+
+class KnownTrials:
+    """Trials of other runs that had the same data, code, versions, device and arithmetic as this one.
+
+    With the same configuration, seed and batch size they have the epochs that would be trained here.
+    """
+
+    def __init__(self, run_path: Path, conditions: dict[str, Any] | None, objective: Objective) -> None:
+        self._objective = objective
+        self._found: dict[tuple[str, int, int], _Found] = {}
+        if conditions is None:  # nothing is taken over
+            return
+        for run in runs(run_path.parent):
+            if run.path != run_path and run.facts.get(CONDITIONS) == conditions:
+                for trial in run.trials:
+                    known = self._found.get(_identity(trial))
+                    if known is None or trial.epochs > known.trial.epochs:
+                        self._found[_identity(trial)] = _Found(run, trial)
+
+    def has(self, trial: TrialRecord) -> bool:
+        """True for a trial of which another run has trained epochs."""
+        return _identity(trial) in self._found
+
+    def take(self, task: TrainTask, trial: TrialRecord) -> tuple[list[EpochDone], TrainTask | RungDone]:
+        """Return the epochs of a task that were trained before, and what remains: a task, or its end.
+
+        The checkpoint of a trial that is to go on is copied, where there still is one. Without it the epochs
+        are trained once more on the way to new ones.
+        """
+        found = self._found.get(_identity(trial))
+        history = _history(found) if found is not None else ()
+        taken = history[: task.epochs_reported]
+        while len(taken) < min(len(history), task.epochs) and not task.is_over(taken):
+            taken = history[: len(taken) + 1]
+        if found is None or len(taken) <= task.epochs_reported:
+            return [], task
+        epochs = [
+            EpochDone(task.trial_id, task.rung, number, epoch)
+            for number, epoch in enumerate(taken, start=1)
+            if number > task.epochs_reported
+        ]
+        self._copy_checkpoint(found, task.checkpoint_dir, len(taken))
+        over = task.is_over(taken)
+        if len(taken) < task.epochs and not over:
+            return epochs, replace(task, epochs_reported=len(taken))
+        done = RungDone(task.trial_id, task.rung, len(taken), over, False, found.trial.num_params, 0.0)
+        return epochs, done
+
+    def _copy_checkpoint(self, found: _Found, folder: Path, epochs: int) -> None:
+        """Copy what fits a trial with so many epochs behind it: its best weights, then where it stands.
+
+        Never the latter alone, which would go on from epochs whose best weights nobody has.
+        """
+        source = checkpoints_of(found.run.path, found.run.facts["config"]) / found.trial.trial_id
+        stands_at = len(read_history(source)) or found.trial.epochs
+        if found.run.facts["objective"] != self._objective.name or stands_at != epochs:
+            return
+        for name in (BEST_FILE, STATE_FILE):
+            if not (source / name).is_file():
+                return
+            with replacing(folder / name) as draft:
+                copy_file(source / name, draft)
+
+
+def _history(found: _Found) -> History:
+    """The epochs of a trial; none of a run that was deleted or damaged meanwhile."""
+    with contextlib.suppress(TunerError):
+        store = Store(found.run.path / STORE_FILE)
+        try:
+            return store.history(found.trial.trial_id)
+        finally:
+            store.close()
+    return ()
+
+
+def _identity(trial: TrialRecord) -> tuple[str, int, int]:
+    return key(trial.values), trial.seed, trial.batch_size

@@ -1,0 +1,200 @@
+"""What makes two runs alike: data, space, code, versions, device."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from tuner.config import SearchConfig
+from tuner.data.dataset import Dataset
+from tuner.errors import UsageError
+from tuner.results.schema import TRIAL_COLUMNS, TRIALS_FILE
+from tuner.results.store import Store
+from tuner.spaces.references import unknown
+from tuner.spaces.weights import WEIGHTS, weights_hash
+from tuner.training.compute import Compute
+from tuner.training.source_code import PROGRAM
+from tuner.workers.protocol import Description, Ready
+
+CONDITIONS = "conditions"
+"""The fact of a run that tells under which conditions its trials train; None: nothing can be taken over."""
+CODE = "code"
+"""The fact of a run that has a hash of each file that its search space is made of."""
+ACCEPTED_CODE = "accepted_code"
+"""The fact of a run that tells when other code was accepted: which files, after how many trials, what for."""
+
+
+def conditions(
+    config: SearchConfig, dataset: Dataset, ready: Ready, space: Description
+) -> dict[str, Any] | None:
+    """Return all that the epochs of a configuration depend on, beside its seed and batch size.
+
+    None where they depend on the bracket too: with `--fidelity data` trials are never taken over.
+    """
+    if config.fidelity == "data":
+        return None
+    return {
+        # The one plan in which all trials begin alike on part of the data.
+        "part": [config.max_epochs, config.factor] if config.fidelity == "part" else None,
+        "data": dataset.fingerprint,
+        "split_seed": dataset.seed,
+        "class_weights": config.class_weights or "none",
+        # Over how many epochs a schedule is spread decides each of them.
+        "schedule": config.max_epochs if "schedule" in space.training else None,
+        "weights": _weights(space.hyperparameters),
+        "space": config.space,
+        "code": space.code,
+        "compute": asdict(space.compute),
+        "backend": ready.backend,
+        "device": ready.device,
+        "workers": config.workers,
+        **_share_of_node(config),
+        "versions": ready.versions,
+    }
+
+
+def _share_of_node(config: SearchConfig) -> dict[str, Any]:
+    """What each worker has of its node, on which the order of sums depends; nothing without a cluster."""
+    if config.cluster is None:
+        return {}
+    return {"local": config.cluster == "local", "cpus": config.cpus_per_trial, "gpus": config.gpus_per_trial}
+
+
+def check_conditions(
+    store: Store, config: SearchConfig, dataset: Dataset, ready: Ready, space: Description
+) -> None:
+    """Note where a run goes on under other conditions than it was begun: no other run may take it over."""
+    facts = store.run()
+    compute = Compute(**facts.get("compute", {}))
+    now = conditions(config, dataset, ready, replace(space, compute=compute))
+    if facts.get(CONDITIONS) != now:
+        store.set_run({CONDITIONS: None})
+
+
+def check_data(facts: dict[str, Any], dataset: Dataset) -> None:
+    """Compare the data set with that of the run.
+
+    Raises:
+        UsageError: they differ; it says in what.
+    """
+    if dataset.fingerprint != facts["data"]["fingerprint"]:
+        before, now = facts["data"]["counts"], dataset.counts()
+        how = f"the counts were {before}, they are {now}" if before != now else "some images are others"
+        raise _changed("data", how)
+
+
+def check_space(facts: dict[str, Any], space: Description) -> None:
+    """Compare the search space with that of the run.
+
+    Raises:
+        UsageError: they differ; it says in what.
+    """
+    before, now = _parameters(facts["hyperparameters"]), _parameters(space.hyperparameters)
+    differences = [f"'{name}' is gone" for name in before if name not in now]
+    differences += [f"'{name}' is new" for name in now if name not in before]
+    for name in before:
+        if name in now and before[name] != now[name]:
+            differences.append(f"'{name}' {_difference(before[name], now[name])}")
+    num_params = facts.get("default_num_params", space.num_params)
+    if not differences and num_params != space.num_params:
+        differences = [f"the default model had {num_params:,} parameters, it has {space.num_params:,}"]
+    if differences:
+        raise _changed("search space", "; ".join(differences))
+
+
+def check_code(facts: dict[str, Any], space: Description, accept: bool) -> list[str]:
+    """Compare the code of the search space with that of the run; return the files that differ, if accepted.
+
+    Raises:
+        UsageError: some do, and that is not accepted.
+    """
+    # Of a run that never said, nothing is known.
+    before = facts.get(CODE, space.code)
+    changed = [
+        name
+        for name in sorted({**before, **space.code})
+        if name != PROGRAM and before.get(name) != space.code.get(name)
+    ]
+    if changed and not accept:
+        raise UsageError(
+            f"the code of the search space changed since the run was begun: {', '.join(changed)}. Its trials "
+            "may be of another model. Restore it, start a new search, or go on with --accept-changed-code."
+        )
+    return changed
+
+
+def note_changed_code(
+    store: Store, space: Description, changed: list[str], use: Literal["search", "retraining", "ensemble"]
+) -> None:
+    """Put on record that other code was accepted, and for what.
+
+    A search goes on with it: from then on it is the code of the run. Otherwise the trials are all of the code
+    before, and the next use has to be accepted too.
+    """
+    accepted = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": changed,
+        "trials_before": len(store.trials()),
+        "use": use,
+    }
+    facts: dict[str, Any] = {ACCEPTED_CODE: [*store.run().get(ACCEPTED_CODE, []), accepted]}
+    store.set_run(facts | ({CODE: space.code} if use == "search" else {}))
+
+
+def check_names(config: SearchConfig, space: Description) -> None:
+    """See that the space has what `--hp` names, and no metric that is called like a column of the tables.
+
+    Raises:
+        UsageError: it has no such hyperparameter, or such a metric.
+    """
+    from tuner.spaces.restriction import wanted_values
+
+    for name in space.metrics:
+        if name in TRIAL_COLUMNS:
+            raise UsageError(
+                f"metric '{name}' of the model is called like a column of {TRIALS_FILE}. Allowed: no name of "
+                f"{', '.join(TRIAL_COLUMNS)}. Rename it where the space compiles the model."
+            )
+    known = _parameters(space.hyperparameters)
+    for name in wanted_values(config.hp, space.presets):
+        if name not in known:
+            raise UsageError(f"--hp {name}: {unknown('hyperparameter', name, known)}")
+    if config.weights is not None and WEIGHTS not in known:
+        raise UsageError(
+            f"--weights {config.weights}: search space '{config.space}' has no pretrained weights. "
+            "Leave it out."
+        )
+
+
+def _weights(hyperparameters: dict[str, Any]) -> str | None:
+    """What tells the pretrained weights of a space from others; None where it has none."""
+    for parameter in _parameters(hyperparameters).get(WEIGHTS, []):
+        return weights_hash(str(parameter.get("value", parameter.get("default"))))
+    return None
+
+
+def _parameters(hyperparameters: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Each hyperparameter as it is declared, several times where conditions ask for it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for parameter in hyperparameters["space"]:
+        found.setdefault(parameter["config"]["name"], []).append(parameter["config"])
+    return found
+
+
+def _difference(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> str:
+    if len(before) != len(now):
+        return f"was declared {len(before)} times, it is {len(now)} times"
+    changes = [
+        f"{key} {old.get(key)}, now {new.get(key)}"
+        for old, new in zip(before, now, strict=True)
+        for key in {**old, **new}
+        if old.get(key) != new.get(key)
+    ]
+    return "had " + " and ".join(changes)
+
+
+def _changed(what: str, how: str) -> UsageError:
+    return UsageError(
+        f"the {what} changed since the run was begun: {how}. Restore it, or start a new search."
+    )

@@ -1,0 +1,81 @@
+"""From a trial on record to what a worker is asked to train."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from tuner.config import DEFAULT_BATCH_SIZE, DEFAULT_PATIENCE, SearchConfig
+from tuner.results.schema import TrialRecord
+from tuner.training.compute import Compute
+from tuner.training.recipe import make_recipe
+from tuner.training.task import Objective, TrainTask
+from tuner.tuning.checkpoints import Checkpoints
+from tuner.tuning.plan import Plan
+
+TRAINING = "training"
+"""The fact of a run that names those of its hyperparameters that are the training's."""
+
+
+class Tasks:
+    """Makes the tasks of one search.
+
+    Args:
+        facts: Those of the run: how it computes, and which of its hyperparameters are the training's.
+    """
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        plan: Plan,
+        objective: Objective,
+        facts: Mapping[str, Any],
+        checkpoints: Checkpoints,
+    ) -> None:
+        self._config, self._plan, self._objective = config, plan, objective
+        self._compute = Compute(**facts.get("compute", {}))
+        self._training: Collection[str] = facts.get(TRAINING, ())
+        self._checkpoints = checkpoints
+
+    def make(self, trial: TrialRecord, epochs: int, left_s: float | None) -> TrainTask:
+        """Return the task to train a trial until it has so many epochs behind it, or that time has passed."""
+        bracket = self._plan.brackets[trial.bracket]
+        chosen = training_values(self._config, self._training, trial.values)
+        return TrainTask(
+            trial_id=trial.trial_id,
+            values=trial.values,
+            rung=trial.rung,
+            epochs=epochs,
+            batch_size=trial.batch_size,
+            patience=chosen["patience"],
+            objective=self._objective,
+            seed=trial.seed,
+            checkpoint_dir=self._checkpoints.folder(trial.trial_id),
+            epochs_reported=trial.epochs,
+            left_s=left_s,
+            compute=self._compute,
+            recipe=make_recipe(chosen),
+            passes=bracket.passes_of_longest,
+            # Of all rungs: a trial that begins again has to see what it saw the first time.
+            shares=tuple((rung.epochs, rung.data_share) for rung in bracket.rungs if rung.data_share < 1),
+        )
+
+    def batch_size(self, values: Mapping[str, Any]) -> int:
+        """Return the batch size that a configuration is to be trained with, where memory allows."""
+        return int(training_values(self._config, self._training, values)["batch_size"])
+
+
+def training_values(
+    config: SearchConfig, training: Collection[str], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what a configuration says of its training, else the request, else the defaults.
+
+    Args:
+        training: Names of the hyperparameters that are the training's, not the model's.
+    """
+    return {
+        "batch_size": config.batch_size or DEFAULT_BATCH_SIZE,
+        "patience": DEFAULT_PATIENCE if config.patience is None else config.patience,
+        "class_weights": config.class_weights or "none",
+        **{name: values[name] for name in training if name in values},
+    }
