@@ -15,8 +15,8 @@ from tuner.evaluation.gallery import Gallery, read_gallery
 from tuner.evaluation.predictions import read_predictions
 from tuner.evaluation.run_robustness import read_robustness
 from tuner.report.after_search import EnsembleView, RetrainedView, read_ensembles, read_retrained
-from tuner.report.plot_data import Roc, SearchPlots, roc_curves, search_plots
 from tuner.report.evaluation_figures import duration
+from tuner.report.plot_data import Roc, SearchPlots, roc_curves, search_plots
 from tuner.results.query import RunView, reference
 from tuner.results.schema import (
     BEST,

@@ -22,7 +22,7 @@ from tuner.analysis.importance import SCORE, TARGETS
 from tuner.analysis.value_bins import value_text
 from tuner.evaluation.gallery import Example
 from tuner.files import replace_text
-from tuner.report import test_figures as figures
+from tuner.report import evaluation_figures as figures
 from tuner.report.caveats import robustness_view, shortcut_view
 from tuner.report.contents import Contents, provenance
 from tuner.report.plot_data import rounded
