@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.machine import describe_machine
 from benchmarks.output import output_file, put_out, table
 from tuner.config import SearchConfig, make_config
+from tuner.results.run_folder import run_folder
 from tuner.results.store import Store
 from tuner.training.checkpoint import Epoch
 from tuner.training.device import quiet_import
@@ -94,7 +95,7 @@ def tuner_laps(config: SearchConfig, folder: Path) -> Iterator[float]:
             begun.append(time.perf_counter())
 
     store = Store.create(folder / "run.sqlite", {})
-    Search(config, folder, store, make_oracle(config, space()), StubPool(), listen).run()
+    Search(config, run_folder(folder, config), store, make_oracle(config, space()), StubPool(), listen).run()
     store.close()
     yield from begun
     yield time.perf_counter()

@@ -32,6 +32,7 @@ from benchmarks.output import output_file, put_out, table
 from benchmarks.parts import Parts, time_in
 from benchmarks.simulated_pool import SimulatedPool, epoch_seconds, space
 from tuner.config import WITH_RUNGS, make_config
+from tuner.results.run_folder import run_folder
 from tuner.results.schema import STORE_FILE, TRIALS_FILE
 from tuner.results.store import Store
 from tuner.training.device import quiet_import
@@ -117,7 +118,7 @@ def simulate(request: Request) -> dict[str, Any]:
 
         note()
         store = Store.create(folder / STORE_FILE, {})
-        search = Search(config, folder, store, make_oracle(config, space()), pool, listen)
+        search = Search(config, run_folder(folder, config), store, make_oracle(config, space()), pool, listen)
         outcome = search.run()
         note()
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -178,7 +178,7 @@ def stub_pool(score: Score) -> type[InlinePool]:
 def workers_in(pool: type[Pool]) -> Iterator[None]:
     """Let commands of this process have their workers from another pool than that of processes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tuner.cli.workers.LocalPool", pool)
+        patch.setattr("tuner.tuning.workers.LocalPool", pool)
         patch.setattr("tuner.workers.serve.code_hashes", _hashes_of_the_space)
         yield
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuner.config import SearchConfig, make_config, read_toml, split_objective, to_toml
+from tuner.config import SearchConfig, make_config, read_toml, to_toml
 from tuner.errors import UsageError
+from tuner.objective import Objective, direction_of, parse_objective
 
 NAMES = st.text(string.ascii_letters + string.digits, min_size=1, max_size=20)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -45,7 +46,7 @@ def test_an_empty_request_is_fifty_trials_of_hyperband_on_the_demo_data():
     config = make_config({})
     assert (config.space, config.data, config.algorithm) == ("sequential", "demo", "hyperband")
     assert (config.max_trials, config.max_epochs, config.factor) == (50, 10, 3)
-    assert (config.objective, config.seed, config.max_time) == ("val_accuracy", 0, None)
+    assert (str(config.objective), config.seed, config.max_time) == ("val_accuracy", 0, None)
 
 
 @pytest.mark.parametrize(
@@ -100,12 +101,17 @@ def test_a_metric_of_the_training_is_no_objective(objective):
 )
 def test_the_direction_follows_from_a_known_name(objective, direction):
     """Keras Tuner 1.4.8 minimizes val_f1_score."""
-    assert split_objective(objective) == (objective, direction)
+    assert direction_of(objective) == direction
 
 
 @pytest.mark.parametrize("direction", ["min", "max"])
 def test_a_given_direction_wins_over_the_name(direction):
-    assert split_objective(f"val_accuracy:{direction}") == ("val_accuracy", direction)
+    assert parse_objective(f"val_accuracy:{direction}") == Objective("val_accuracy", direction)
+
+
+@pytest.mark.parametrize("text", ["val_accuracy", "val_loss", "val_gain:max", "val_accuracy:min"])
+def test_an_objective_is_the_text_that_it_is_read_from(text):
+    assert str(parse_objective(text)) == text
 
 
 def test_an_objective_of_unknown_direction_asks_for_it():

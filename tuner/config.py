@@ -16,31 +16,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     model_validator,
 )
 
 from tuner.errors import UsageError
+from tuner.objective import Objective, parse_objective
 from tuner.units import mebibytes, seconds
 
-Direction = Literal["min", "max"]
 
-_MINIMIZED = ("loss", "error", "mse", "mae", "brier", "ece", "eer", "hinge", "kl_divergence", "crossentropy")
-_MAXIMIZED = ("accuracy", "acc", "auc", "auroc", "precision", "recall", "f1", "f1_score", "average_precision")
-
-
-# What the names of metrics of the validation split begin with.
-VALIDATION = "val_"
-
-
-def _objective(value: str) -> str:
-    name, _ = split_objective(value)
-    if not name.startswith(VALIDATION):
-        raise ValueError(
-            f"'{name}' is measured on the images trained on, so the best fit of these would win; choose "
-            f"'{VALIDATION}{value}'"
-        )
-    return value
+def _objective(value: object) -> object:
+    return parse_objective(value) if isinstance(value, str) else value
 
 
 def _cluster(value: str) -> str:
@@ -110,8 +97,8 @@ class SearchConfig(BaseModel):
     factor: int = Field(
         3, ge=2, description="Hyperband and ASHA: one trial in FACTOR goes on to the next rung."
     )
-    objective: Annotated[str, AfterValidator(_objective)] = Field(
-        "val_accuracy",
+    objective: Annotated[Objective, BeforeValidator(_objective), PlainSerializer(str)] = Field(
+        Objective("val_accuracy", "max"),
         description="Metric that ranks trials; NAME:min or NAME:max where the name does not tell.",
     )
     batch_size: int | None = Field(
@@ -232,25 +219,6 @@ class SearchConfig(BaseModel):
                     f"--{given} goes with --algorithm {' or '.join(WITH_RUNGS)}; '{self.algorithm}' {why}"
                 )
         return self
-
-
-def split_objective(objective: str) -> tuple[str, Direction]:
-    """Return the metric's name and its direction.
-
-    Raises:
-        ValueError: the name does not tell the direction, or the part behind the colon is not min or max.
-    """
-    name, _, direction = objective.partition(":")
-    if direction in ("min", "max"):
-        return name, "min" if direction == "min" else "max"
-    if direction:
-        raise ValueError(f"the direction '{direction}' is not min or max")
-    base = name.removeprefix("val_")
-    if base in _MAXIMIZED or base.endswith(("accuracy", "_auc")):
-        return name, "max"
-    if base in _MINIMIZED or base.endswith(("loss", "error")):
-        return name, "min"
-    raise ValueError(f"add the direction: '{name}:max' or '{name}:min'")
 
 
 def make_config(values: Mapping[str, Any], origin: str = "") -> SearchConfig:

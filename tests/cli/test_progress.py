@@ -5,16 +5,16 @@ import io
 import pytest
 from rich.console import Console
 
-from tuner.cli.progress import _State
+from tuner.cli.search_display import _State
 from tuner.config import make_config
-from tuner.tuning.events import TrialStarted
+from tuner.tuning.events import SearchStarted, TrialStarted
 from tuner.tuning.oracles import make_plan
 
 
 def shown(place: str, columns: int) -> list[str]:
     """The lines of a display of two trials."""
     config = make_config({"max_trials": 20, "max_epochs": 100})
-    state = _State(make_plan(config), 1000, config, [], [])
+    state = _State(SearchStarted(config, make_plan(config), 1000, [], []))
     for trial_id in ("0001", "0002"):
         state.take(TrialStarted(trial_id, 0, 0, 0, 100, {}, place))
         state._under_way[trial_id].score = 0.5

@@ -6,10 +6,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tests.training.models import ACCURACY, epochs_of, run, small
+from tuner.objective import Objective
 from tuner.statistics.auroc import auroc, has_auroc
 from tuner.training.checkpoint import load_best
 from tuner.training.loop import make_loop
-from tuner.training.task import Objective
 
 pytestmark = pytest.mark.training
 

@@ -12,8 +12,9 @@ from keras import layers
 
 from tests.conftest import SIDE
 from tuner.data.dataset import Dataset
+from tuner.objective import Objective
 from tuner.training.checkpoint import STATE_FILE
-from tuner.training.task import EpochDone, Objective, RungDone, StepsDone, TrainTask, TrialError
+from tuner.training.task import EpochDone, RungDone, StepsDone, TrainTask, TrialError
 from tuner.training.trial import train
 
 ACCURACY = Objective("val_accuracy", "max")

@@ -19,10 +19,11 @@ from tests.training.models import (
     state,
 )
 from tuner.errors import TunerError
+from tuner.objective import Objective
 from tuner.training.build import probabilities
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, Epoch
 from tuner.training.loop import make_loop
-from tuner.training.task import Objective, StepsDone, TrainTask
+from tuner.training.task import StepsDone, TrainTask
 from tuner.training.trial import restore_winner, train
 
 pytestmark = pytest.mark.training

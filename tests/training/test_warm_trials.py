@@ -3,11 +3,12 @@ import shutil
 import pytest
 
 from tests.training.models import LOSS, Hypermodel, assert_same_state, run, small
+from tuner.objective import Objective
 from tuner.training import warm_trials
 from tuner.training.batches import TrainingBatches
 from tuner.training.checkpoint import Epoch, save, take_snapshot
 from tuner.training.loop import make_loop
-from tuner.training.task import Objective, TrainTask
+from tuner.training.task import TrainTask
 from tuner.training.warm_trials import BuiltTrial, WarmTrials
 
 pytestmark = pytest.mark.training

@@ -5,7 +5,6 @@ import pytest
 from tests.results.records import record
 from tuner.config import make_config
 from tuner.training.checkpoint import Epoch
-from tuner.training.task import Objective
 from tuner.tuning.checkpoints import Checkpoints
 from tuner.tuning.oracles import make_plan
 from tuner.tuning.tasks import Tasks
@@ -16,8 +15,9 @@ def history(*values):
 
 
 def tasks(folder, **request):
-    config = make_config({"max_trials": 27, "max_epochs": 9, "patience": 2, **request})
-    return Tasks(config, make_plan(config), Objective("val_loss", "min"), {}, Checkpoints(folder))
+    asked = {"max_trials": 27, "max_epochs": 9, "patience": 2, "objective": "val_loss", **request}
+    config = make_config(asked)
+    return Tasks(config, make_plan(config), {}, Checkpoints(folder))
 
 
 @pytest.mark.parametrize("rung", [0, 1, 2])

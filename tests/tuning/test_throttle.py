@@ -1,7 +1,7 @@
 import pytest
 
 from tuner.tuning import throttle
-from tuner.tuning.throttle import EVERY_S, SHARE, Pace
+from tuner.tuning.throttle import EVERY_S, SHARE, Throttle
 
 
 @pytest.fixture
@@ -12,15 +12,15 @@ def clock(monkeypatch):
 
 
 def after(work_s, clock):
-    """A pace by which work was done that took so long."""
-    found = Pace()
+    """A throttle after work that took so long."""
+    found = Throttle()
     with found.measured():
         clock[0] += work_s
     return found
 
 
 def test_work_is_due_at_first():
-    assert Pace().is_due()
+    assert Throttle().is_due()
 
 
 def test_short_work_is_due_again_after_a_second(clock):
@@ -40,7 +40,7 @@ def test_long_work_takes_no_more_than_its_share(clock):
 
 
 def test_work_that_failed_waits_as_well(clock):
-    found = Pace()
+    found = Throttle()
     clock[0] += 1.0
     with pytest.raises(OSError, match="full"), found.measured():
         raise OSError("full")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from search_spaces import DataSpec
 from tuner.data.dataset import load_dataset
+from tuner.objective import Objective
 from tuner.spaces.hypermodel import SpaceHyperModel
-from tuner.training.task import EpochDone, Objective, TrainTask
+from tuner.training.task import EpochDone, TrainTask
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import WorkerSetup
 

@@ -6,8 +6,9 @@ import multiprocessing
 import psutil
 
 from search_spaces import DataSpec
+from tuner.objective import Objective
 from tuner.spaces.hypermodel import SpaceHyperModel
-from tuner.training.task import EpochDone, Objective, StepsDone, TrainTask
+from tuner.training.task import EpochDone, StepsDone, TrainTask
 from tuner.workers.protocol import Describe, Ready, WorkerSetup
 
 DESCRIBE = Describe("auto", "auto", batch_size=16, images=100, trials=1)

@@ -14,7 +14,7 @@ from rich.text import Text
 from tuner.cli.evaluation_request import class_maps
 from tuner.cli.output import Format, note, print_rows, stdout
 from tuner.cli.progress import decoding_bar, waiting
-from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
+from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import Judged, judge
 from tuner.evaluation.labelled_images import LabelledImages, Split, labelled_images
@@ -87,7 +87,7 @@ def evaluate_all(
             if list(names).count(name) > 1:
                 raise UsageError(f"'{name}' is named twice. Needed: each model and data set once.")
     maps = class_maps(models, sources, request.pairs)
-    shortcuts: dict[str, list[dict[str, Any]]] = {}
+    warned: dict[str, list[dict[str, Any]]] = {}
     cells = []
     for facts in models:
         with waiting(f"loading {facts.name}", quiet):
@@ -100,12 +100,14 @@ def evaluate_all(
             _tell(facts.name, source, images, quiet)
             with waiting(f"{facts.name} on {source}: {len(images.indices):,} images", quiet):
                 judged = judge(trained, images).at(None, request.positive)
-            if source not in shortcuts:
-                found = warn_of_shortcuts(images.dataset)
-                shortcuts[source] = shortcut_rows(found, warnings_only=True)
+            if source not in warned:
+                found = shortcuts(images.dataset)
+                for warning in shortcut_warnings(images.dataset, found):
+                    note(warning)
+                warned[source] = shortcut_rows(found, warnings_only=True)
             evaluation = judged.evaluation()
-            if shortcuts[source]:
-                evaluation["shortcuts"] = shortcuts[source]
+            if warned[source]:
+                evaluation["shortcuts"] = warned[source]
             cells.append(Cell(facts.name, source, images.own, evaluation, judged))
     return cells
 

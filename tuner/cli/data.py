@@ -13,7 +13,6 @@ from rich.text import Text
 
 from tuner.cli.options import FormatOption, QuietOption
 from tuner.cli.output import make_table, note, print_rows, stdout
-from tuner.cli.shortcuts import shortcut_sentences
 
 if TYPE_CHECKING:
     from tuner.data.audit import Audit
@@ -116,6 +115,8 @@ def _print(dataset: Dataset, findings: Audit) -> None:
     ]
     for name, text in lines:
         console.print(Text.assemble((f"{name:<16}", "dim"), text))
+    from tuner.data.shortcuts import shortcut_sentences
+
     for sentence in shortcut_sentences(findings.shortcuts):
         console.print(Text(f"warning: {sentence}", "yellow"), soft_wrap=True)
 

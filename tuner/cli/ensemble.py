@@ -8,6 +8,7 @@ from rich.text import Text
 from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.output import make_table
 from tuner.cli.progress import decoding_bar, waiting
+from tuner.cli.session_display import session_display
 from tuner.errors import TunerError
 from tuner.evaluation.ensemble import ensemble_before, ensemble_folder, ensemble_members, make_ensemble
 from tuner.evaluation.run_images import run_images
@@ -33,12 +34,13 @@ def ensemble_model(
         )
     evaluation = ensemble_before(run, members)
     if evaluation is None:
-        from tuner.cli.workers import workers_again
+        from tuner.tuning.workers import workers_again
 
         with decoding_bar(quiet=False) as advance:
             dataset = run_images(run, data, advance)
         with (
-            workers_again(run, dataset, accept_changed_code, "ensemble") as pool,
+            session_display() as listener,
+            workers_again(run, dataset, accept_changed_code, "ensemble", listener) as pool,
             waiting(f"averaging {count} models", quiet=False),
         ):
             evaluation = make_ensemble(run, members, dataset, pool)

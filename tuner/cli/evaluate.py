@@ -38,7 +38,7 @@ from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, Re
 from tuner.cli.output import Format, note, print_rows, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.robustness import corruption_bar, robustness_figure_rows, robustness_view
-from tuner.cli.shortcuts import shortcut_rows, warn_of_shortcuts
+from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
 from tuner.evaluation.evaluated_predictions import Judged, compared, judge, judged_before, right_in_order
 from tuner.evaluation.labelled_images import LabelledImages, Split, labelled_images, same_images
 from tuner.evaluation.predictions import read_predictions, write_predictions
@@ -106,7 +106,7 @@ def evaluate(
         return
     require_free(out, [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())])
     other: np.ndarray | None = None
-    shortcuts: list[dict[str, Any]] = []
+    warned: list[dict[str, Any]] = []
     corrupted: dict[str, Any] | None = None
     if predictions is not None:
         given = {"MODEL": models, "--data": data, "--map": class_map, "--split": split, "--limit": limit}
@@ -133,7 +133,10 @@ def evaluate(
             require_unchanged(images, model, source)
         title = f"{model} on {source}: {images.why}"
         _tell(images, model, quiet)
-        shortcuts = shortcut_rows(warn_of_shortcuts(images.dataset), warnings_only=True)
+        found = shortcuts(images.dataset)
+        for warning in shortcut_warnings(images.dataset, found):
+            note(warning)
+        warned = shortcut_rows(found, warnings_only=True)
         with waiting(f"predicting {len(images.indices):,} images", quiet):
             judged = judge(trained, images).at(threshold, positive)
         if other_facts is not None:
@@ -146,8 +149,8 @@ def evaluate(
             if kept := keep_robustness(facts, images, judged, corrupted):
                 note(f"Kept       {kept / ROBUSTNESS_FILE}; tuner report {model} draws it")
     evaluation = judged.evaluation()
-    if shortcuts:
-        evaluation["shortcuts"] = shortcuts
+    if warned:
+        evaluation["shortcuts"] = warned
     if compare is not None and other is not None:
         evaluation["comparison"] = compared(name, judged, compare, other)
     if not quiet:

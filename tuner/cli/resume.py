@@ -104,6 +104,6 @@ def continue_run(
         )
     given = {name: value for name, value in changes.items() if value is not None}
 
-    from tuner.cli import session
+    from tuner.cli.session import resume_search
 
-    session.continue_search(view, given, accept_changed_code, retry, quiet)
+    resume_search(view, given, accept_changed_code, retry, quiet)

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from tuner.cli.output import format_seconds, note, stderr
 from tuner.cli.progress import REFRESH_PER_S, decoding_bar
+from tuner.cli.session_display import session_display
 from tuner.config import make_config
 from tuner.errors import InterruptedRunError
 from tuner.evaluation.retraining import (
@@ -128,7 +129,7 @@ def _train(
     accept_changed_code: bool,
     again: str,
 ) -> None:
-    from tuner.cli.workers import workers_again
+    from tuner.tuning.workers import workers_again
 
     with decoding_bar(quiet=False) as advance:
         dataset = run_images(run, data, advance).with_validation_in_training()
@@ -138,7 +139,10 @@ def _train(
         f"trial {trial_id} for {counted(number, 'epoch')}" for trial_id, number in epochs.items()
     )
     try:
-        with workers_again(run, dataset, accept_changed_code, "retraining") as pool:
+        with (
+            session_display() as listener,
+            workers_again(run, dataset, accept_changed_code, "retraining", listener) as pool,
+        ):
             note(
                 f"Training {trials}, with seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}, on "
                 f"{len(dataset.splits['train']):,} images: train and validation together"

@@ -72,9 +72,9 @@ def search(
     values = read_toml(config) if config else {}
     request = make_config({**values, **{key: value for key, value in given.items() if value is not None}})
 
-    from tuner.cli import session
+    from tuner.cli.session import preview, run_search
 
     if dry_run:
-        session.dry_run(request, quiet)
+        preview(request, quiet)
     else:
-        session.new_search(request, quiet)
+        run_search(request, quiet)

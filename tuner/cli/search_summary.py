@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.output import format_seconds, stderr
-from tuner.cli.progress import waiting
 from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
-from tuner.data.near_copies import near_copies
 from tuner.data.preparation import MAX_SIZE
 from tuner.training.compute import DEFAULT_COMPUTE, Compute
-from tuner.tuning.events import Tally
+from tuner.tuning.events import Prepared, WinnerEvaluated
 from tuner.tuning.oracles import make_plan
 from tuner.tuning.plan import Bracket, Plan, Rung
 from tuner.units import counted
-from tuner.workers.protocol import Description
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -30,16 +26,11 @@ LABEL_WIDTH = 7
 PHOTOGRAPHS = 224
 
 
-def show_start(
-    config: SearchConfig,
-    dataset: Dataset,
-    device: str,
-    description: Description,
-    path: Path | None = None,
-) -> None:
+def show_start(event: Prepared) -> None:
     """Say what will be done, with what, before anything is trained."""
     from tuner.spaces.configurations import declared_space, space_size
 
+    config, dataset, description = event.config, event.dataset, event.description
     space = declared_space(description.hyperparameters)
     size = space_size(space)
     plan = make_plan(config, size)
@@ -51,13 +42,13 @@ def show_start(
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
         **_resized(dataset),
-        **_copies(dataset),
+        **_copies(event),
         "space": f"{config.space}, {_extent(space, size)}; "
         f"default model {description.num_params:,} parameters",
-        "device": _device(device, description.compute),
+        "device": _device(event.device, description.compute),
         "plan": _plan(config, plan),
         **_brackets(plan),
-        **({"run": str(path)} if path else {}),
+        **({"run": str(event.path)} if event.path else {}),
     }
     console = stderr()
     if not console.is_terminal:
@@ -72,16 +63,16 @@ def show_start(
     console.print(grid)
 
 
-def show_speed(tally: Tally, workers: int, elapsed_s: float) -> None:
+def show_speed(event: WinnerEvaluated) -> None:
     """Say how fast a search was, and how much of its time did not go into training."""
-    lines = []
+    tally, lines = event.tally, []
     if tally.known_epochs:
         lines.append(f"{counted(tally.known_epochs, 'epoch')} known from earlier runs")
     if tally.train_s:
-        outside = max(0.0, 1 - tally.epochs_s / (workers * elapsed_s))
+        outside = max(0.0, 1 - tally.epochs_s / (event.workers * event.elapsed_s))
         lines.append(
             f"{tally.images / tally.train_s:,.0f} images/s in training steps; {outside:.1%} of "
-            f"{format_seconds(elapsed_s)} outside training and validation"
+            f"{format_seconds(event.elapsed_s)} outside training and validation"
         )
     for line in lines:
         stderr().print(Text(line, "dim"), soft_wrap=True)
@@ -99,17 +90,15 @@ def _resized(dataset: Dataset) -> dict[str, str]:
     return {"images": "; ".join(parts)} if parts else {}
 
 
-def _copies(dataset: Dataset) -> dict[str, str]:
+def _copies(event: Prepared) -> dict[str, str]:
     """Lines where the test split holds images that training sees, or nearly; none where it does not."""
-    total, lines = len(dataset.splits["test"]), {}
-    if seen := dataset.seen_test_images:
+    total, lines = len(event.dataset.splits["test"]), {}
+    if seen := event.dataset.seen_test_images:
         lines["copies"] = (
             f"{seen:,} of {total:,} test images have the same pixels as an image of train or "
             "validation; test figures are given without them too"
         )
-    with waiting("comparing test images with training images", quiet=False):
-        near = len(near_copies(dataset, "test"))
-    if near:
+    if near := event.near_test_images:
         lines["near"] = f"{near:,} of {total:,} test images nearly copy an image of train or validation"
     return lines
 

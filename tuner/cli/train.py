@@ -81,9 +81,9 @@ def train(
     # The one trial is what the space's defaults are, once the values above are the only ones.
     search = make_config({**request, "hp": values, **SINGLE})
 
-    from tuner.cli import session
+    from tuner.cli.session import run_search
 
-    session.new_search(search, quiet)
+    run_search(search, quiet)
 
 
 def _asked(path: Path) -> dict[str, Any]:

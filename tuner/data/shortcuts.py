@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +28,13 @@ _OF_FILES = {
     "mode": "mode",
 }
 _BLOCK_IMAGES = 512
+_MEANING = {
+    "files": ("the files alone give classes away", "good figures on such data may rest on that"),
+    "images": (
+        "a plain property of the images tells classes apart",
+        "it is in the images, not in their files; a model may rest on it alone",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -129,3 +138,25 @@ def _mean_colours(images: npt.NDArray[np.uint8], sample: npt.NDArray[np.int64]) 
     """The mean of each channel, 0..255, of each image: (n, channels)."""
     blocks = (sample[start : start + _BLOCK_IMAGES] for start in range(0, len(sample), _BLOCK_IMAGES))
     return np.concatenate([images[block].mean(axis=(1, 2)) for block in blocks])
+
+
+def shortcut_rows(found: Sequence[Shortcut], warnings_only: bool = False) -> list[dict[str, Any]]:
+    """Return shortcuts as plain values, the strongest first."""
+    return [asdict(shortcut) for shortcut in found if shortcut.is_warning or not warnings_only]
+
+
+def shortcut_sentences(found: Sequence[Shortcut]) -> list[str]:
+    """Return a sentence on the files and one on the images, each where there is something to warn of."""
+    sentences = []
+    for of, (what, so) in _MEANING.items():
+        warned = [shortcut for shortcut in found if shortcut.of == of and shortcut.is_warning]
+        listed = ", ".join(f"{s.feature} tells {s.class_name} apart (AUROC {s.auroc:.2f})" for s in warned)
+        if warned:
+            sentences.append(f"{what}: {listed}; {so}")
+    return sentences
+
+
+def shortcut_warnings(dataset: Dataset, found: Sequence[Shortcut]) -> list[str]:
+    """Return what the user of a data set is told of its shortcuts."""
+    name = Path(dataset.source).name
+    return [f"Warning: in {name} {sentence}" for sentence in shortcut_sentences(found)]

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tuner.config import make_config, split_objective
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, TunerError
 from tuner.evaluation.predictions import split_predictions, write_predictions
 from tuner.files import remove_tree, replace_bytes, replace_text
-from tuner.results.checkpoints import checkpoints_of, reached_by_workers
 from tuner.results.query import RunView, trial_history
 from tuner.results.schema import (
     CHECKPOINT,
@@ -31,7 +29,7 @@ from tuner.results.tables import write_json
 from tuner.statistics.metrics import evaluate
 from tuner.statistics.spread import main_figures, spread
 from tuner.training.checkpoint import History, read_history
-from tuner.training.task import EpochDone, Objective, RungDone, StepsDone, TrainTask
+from tuner.training.task import EpochDone, RungDone, StepsDone, TrainTask
 from tuner.tuning.budget import Budget
 from tuner.tuning.checkpoints import Checkpoints
 from tuner.tuning.oracles import make_plan
@@ -109,7 +107,7 @@ def seeded_trials(run: RunView, seeds: int, top: int) -> list[SeededTrial]:
         )
     images = sum(run.facts["data"]["counts"]["train"].values())
     first = run.facts["seed"]
-    reached = reached_by_workers(run.path, run.facts["config"])
+    reached = run.folder.workers_path
     found = []
     for trial in ranked[:top]:
         epochs = passes_to_best(trial_history(run, trial.trial_id), trial.best_epoch, images)
@@ -239,12 +237,8 @@ def _tasks(run: RunView) -> Tasks:
     # Keras Tuner takes a second to import, which a look at what is finished should not take.
     from tuner.spaces.configurations import declared_space, space_size
 
-    config = make_config(run.facts["config"])
-    plan = make_plan(config, space_size(declared_space(run.facts["hyperparameters"])))
-    objective = Objective(*split_objective(config.objective))
-    return Tasks(
-        config, plan, objective, run.facts, Checkpoints(checkpoints_of(run.path, run.facts["config"]))
-    )
+    plan = make_plan(run.config, space_size(declared_space(run.facts["hyperparameters"])))
+    return Tasks(run.config, plan, run.facts, Checkpoints(run.folder.checkpoints))
 
 
 def _task(tasks: Tasks, each: SeededTrial, left_s: float | None) -> TrainTask:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tuner.results.checkpoints import checkpoints_of
 from tuner.results.query import RunView
 from tuner.results.schema import TrialRecord
 from tuner.training.checkpoint import has_best
@@ -11,7 +10,7 @@ from tuner.workers.protocol import Member
 
 def best_epoch(run: RunView, trial: TrialRecord) -> Member:
     """Return the configuration of a trial, and the folder with the weights of its best epoch."""
-    return Member(trial.values, checkpoints_of(run.path, run.facts["config"]) / trial.trial_id)
+    return Member(trial.values, run.folder.checkpoints / trial.trial_id)
 
 
 def is_kept(run: RunView, trial: TrialRecord) -> bool:

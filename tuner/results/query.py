@@ -6,11 +6,14 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tuner.config import SearchConfig, make_config
 from tuner.errors import TunerError, UsageError
 from tuner.results.lock import is_abandoned
+from tuner.results.run_folder import RunFolder, run_folder
 from tuner.results.schema import (
     BACKUP_FILE,
     COMPLETED,
@@ -35,6 +38,16 @@ class RunView:
     @property
     def run_id(self) -> str:
         return self.path.name
+
+    @cached_property
+    def config(self) -> SearchConfig:
+        """The request of the run."""
+        return make_config(self.facts["config"])
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where its files are."""
+        return run_folder(self.path, self.config)
 
     @property
     def ranked(self) -> list[TrialRecord]:

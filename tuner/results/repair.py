@@ -7,9 +7,10 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuner.config import make_config
 from tuner.errors import StorageError
 from tuner.files import DRAFT_PREFIX, replacing
-from tuner.results.checkpoints import checkpoints_of
+from tuner.results.run_folder import run_folder
 from tuner.results.schema import (
     BACKUP_FILE,
     BEST,
@@ -118,9 +119,9 @@ def _drafts(path: Path) -> Finding:
 def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:
     """Let trials whose checkpoint is damaged begin again; they come out as they did before."""
     findings = []
-    checkpoints = checkpoints_of(path, store.run().get("config", {}))
+    run = run_folder(path, make_config(store.run()["config"]))
     for trial in store.trials():
-        folder = checkpoints / trial.trial_id
+        folder = run.checkpoints / trial.trial_id
         damaged = [
             name
             for name in (STATE_FILE, BEST_FILE)
@@ -128,6 +129,7 @@ def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:
         ]
         if not damaged or trial.status == FAILED:
             continue
+        run.remove_checkpoint(trial.trial_id)
         store.restart(trial.trial_id, trial.batch_size)
         # It is not the search that is to pay for them twice.
         if (spent := store.run().get("spent_epochs")) is not None:

@@ -13,8 +13,7 @@ from sys import intern
 from typing import Any
 
 from tuner.errors import StorageError
-from tuner.files import remove_tree, replacing
-from tuner.results.checkpoints import checkpoints_of
+from tuner.files import replacing
 from tuner.results.schema import (
     BACKUP_FILE,
     EPOCH_COLUMNS,
@@ -192,9 +191,11 @@ class Store:
             )
 
     def restart(self, trial_id: str, batch_size: int) -> None:
-        """A trial is to begin again at epoch 0: all that came of it is forgotten, its checkpoint too."""
-        # That goes first: a kill in between must not leave a checkpoint that the record does not know.
-        remove_tree(checkpoints_of(self._path.parent, self.run().get("config", {})) / trial_id)
+        """Forget all epochs of a trial, which is to begin again.
+
+        Its checkpoint has to be gone by now: a kill in between must not leave one that the record does not
+        know.
+        """
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, batch_size = ?, attempts = 0, score = NULL, "

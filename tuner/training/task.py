@@ -2,45 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tuner.config import Direction
+from tuner.objective import Objective
 from tuner.training.checkpoint import Epoch, History
 from tuner.training.compute import DEFAULT_COMPUTE, Compute
 from tuner.training.recipe import PLAIN, Recipe
 
 FailureReason = Literal["build", "nan", "oom", "crash", "timeout", "data"]
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The metric that ranks trials, and whether less or more of it is better."""
-
-    name: str
-    direction: Direction
-
-    def better(self, value: float, than: float | None) -> bool:
-        """True where `value` is finite and beats `than` (None: anything does)."""
-        if not math.isfinite(value):
-            return False
-        return than is None or (value > than if self.direction == "max" else value < than)
-
-    def best_epoch(self, history: History) -> int | None:
-        """Number, from 1, of the first epoch with the best value; None where no value is finite."""
-        best: int | None = None
-        for number, epoch in enumerate(history, start=1):
-            than = None if best is None else history[best - 1].metrics[self.name]
-            if self.better(epoch.metrics[self.name], than):
-                best = number
-        return best
-
-    def has_stalled(self, history: History, patience: int, since: int = 0) -> bool:
-        """True where the last `patience` epochs after the first `since` brought no gain; never with 0."""
-        last_gain = max(since, self.best_epoch(history) or 0)
-        return bool(patience) and len(history) - last_gain >= patience
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuner.files import reaching, remove_file, remove_tree
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, has_best
-from tuner.tuning.throttle import Pace
+from tuner.tuning.throttle import Throttle
 
 
 class Checkpoints:
@@ -15,7 +15,7 @@ class Checkpoints:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pace = Pace()
+        self._throttle = Throttle()
         with reaching(path):
             folders = self._path.iterdir() if self._path.is_dir() else ()
             self._present = {folder.name for folder in folders if folder.is_dir()}
@@ -50,7 +50,7 @@ class Checkpoints:
 
     def refresh(self, best: Mapping[str, int], may_continue: Callable[[str], bool]) -> None:
         """Prune if it is time: all that are there have to be looked at, as each event may tell on any."""
-        if self._pace.is_due():
+        if self._throttle.is_due():
             self.prune(best, may_continue)
 
     def prune(self, best: Mapping[str, int], may_continue: Callable[[str], bool]) -> None:
@@ -59,7 +59,7 @@ class Checkpoints:
         Args:
             best: The best trials, with the epochs that each has on record.
         """
-        with self._pace.measured():
+        with self._throttle.measured():
             for trial_id in sorted(self._present):
                 if may_continue(trial_id):
                     continue

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from tuner.config import SearchConfig
 from tuner.errors import StorageError, TunerError
 from tuner.files import replace_text
-from tuner.results.checkpoints import checkpoints_of
+from tuner.results.run_folder import RunFolder
 from tuner.results.schema import (
     COMPLETED,
     ERRORS,
@@ -22,7 +21,7 @@ from tuner.results.schema import (
 )
 from tuner.results.store import Store
 from tuner.spaces.configurations import Values
-from tuner.training.task import EpochDone, FailureReason, Objective, RungDone, StepsDone, TrainTask
+from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
 from tuner.tuning.budget import budget_of
 from tuner.tuning.checkpoints import Checkpoints
 from tuner.tuning.events import Listener, RungEnded, Tally, started
@@ -33,8 +32,8 @@ from tuner.tuning.oracles.planned import PlannedOracle
 from tuner.tuning.oracles.rungs import Standing
 from tuner.tuning.outcome import Outcome, outcome_of
 from tuner.tuning.outputs import Outputs
-from tuner.tuning.retrain_winner import train_again
-from tuner.tuning.reuse import KnownTrials
+from tuner.tuning.retrain_winner import retrain_winner
+from tuner.tuning.reuse import EarlierTrials
 from tuner.tuning.run_conditions import CONDITIONS
 from tuner.tuning.tasks import Tasks
 from tuner.workers.protocol import Failure, Halt, Lost, Pool
@@ -54,29 +53,29 @@ class Search:
     def __init__(
         self,
         config: SearchConfig,
-        run_path: Path,
+        folder: RunFolder,
         store: Store,
         oracle: PlannedOracle,
         pool: Pool,
         listener: Listener,
     ) -> None:
-        self._config, self._path, self._store = config, run_path, store
+        self._config, self._folder, self._store = config, folder, store
         self._oracle, self._pool, self._listener = oracle, pool, listener
-        self._objective = Objective(oracle.objective.name, oracle.objective.direction)
+        self._objective = config.objective
         self._trials: dict[str, TrialRecord] = {}
-        self._checkpoints = Checkpoints(checkpoints_of(run_path, config.model_dump()))
-        self._outputs = Outputs(run_path, store, self._trials, self._objective.name)
+        self._checkpoints = Checkpoints(folder.checkpoints)
+        self._outputs = Outputs(folder, store, self._trials, self._objective.name)
         self.tally = Tally()
         # In a row, of each rung: beside a last rung that always fails, others may go well for ever.
         self._failures: Counter[int] = Counter()
         self._restore()
         self._leaders = Leaders(self._trials, self._objective.direction, KEEP_BEST)
         facts = store.run()
-        self._tasks = Tasks(config, oracle.plan, self._objective, facts, self._checkpoints)
+        self._tasks = Tasks(config, oracle.plan, facts, self._checkpoints)
         self._following: tuple[str, Values] | None = None
         if facts.get(SETTLED):
             oracle.settle(*facts[SETTLED])
-        self._known = KnownTrials(run_path, facts.get(CONDITIONS) if config.reuse else None, self._objective)
+        self._known = EarlierTrials(folder, facts.get(CONDITIONS) if config.reuse else None, self._objective)
         self._epochs_s_before = facts.get("epochs_s", 0.0)
         self._budget = budget_of(config, facts, self._trials.values())
 
@@ -151,7 +150,7 @@ class Search:
         best = next(iter(self._leaders.trials), None)
         if best is None or self._checkpoints.prepare_weights(best.trial_id, best.epochs):
             return ""
-        done = train_again(best, self._tasks, self._pool, self._listener, self._budget.left_s)
+        done = retrain_winner(best, self._tasks, self._pool, self._listener, self._budget.left_s)
         if not done.timed_out:
             return ""
         self._budget.end_time()
@@ -250,10 +249,11 @@ class Search:
         self._end_rung(trial)
         in_a_row = self._failures[trial.rung]
         if in_a_row >= self._config.max_failures:
-            raise TunerError(too_many(self._trials.values(), in_a_row, trial.rung, self._path))
+            raise TunerError(too_many(self._trials.values(), in_a_row, trial.rung, self._folder))
 
     def _begin_again(self, trial: TrialRecord, batch_size: int) -> None:
         """Let a trial that ran out of memory start anew with smaller batches."""
+        self._checkpoints.discard(trial.trial_id)
         self._store.restart(trial.trial_id, batch_size)
         self._budget.settle(trial.trial_id)
         self._leaders.update(self._reread(trial.trial_id))
@@ -265,7 +265,7 @@ class Search:
         """Put a failure on record and return the trial as it then is."""
         error = f"{reason}: {message}"
         if traceback:
-            replace_text(self._path / ERRORS / f"{trial.trial_id}.txt", traceback)
+            replace_text(self._folder.path / ERRORS / f"{trial.trial_id}.txt", traceback)
         self._store.fail(trial.trial_id, trial.rung, error)
         return self._reread(trial.trial_id)
 

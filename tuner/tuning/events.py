@@ -1,14 +1,20 @@
-"""What a search tells those who watch it."""
+"""Events that a search tells its listener, in the order in which they come."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tuner.config import SearchConfig
+from tuner.data.dataset import Dataset
 from tuner.results.schema import TrialRecord
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone, StepsDone
+from tuner.tuning.plan import Plan
+from tuner.workers.protocol import Description
 
 
 @dataclass
@@ -29,6 +35,56 @@ class Tally:
             self.images += epoch.images
             self.train_s += epoch.train_s
             self.epochs_s += epoch.duration_s
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for the user."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Something begins that takes its time."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class BusyEnded:
+    """It has come to its end."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Number of images decoded, of how many."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data, workers and space are ready; nothing is trained yet. `path` is None where nothing will be."""
+
+    config: SearchConfig
+    dataset: Dataset
+    device: str
+    description: Description
+    near_test_images: int
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class SearchStarted:
+    """The trials begin. `trials` are those on record; `constants` have one value in all trials."""
+
+    config: SearchConfig
+    plan: Plan
+    num_images: int
+    trials: Sequence[TrialRecord]
+    constants: Collection[str]
 
 
 @dataclass(frozen=True)
@@ -59,5 +115,36 @@ class RungEnded:
     is_best: bool
 
 
-Event = TrialStarted | StepsDone | EpochDone | RungEnded
+@dataclass(frozen=True)
+class SearchEnded:
+    """No trial will begin any more."""
+
+
+@dataclass(frozen=True)
+class WinnerEvaluated:
+    """The run is finished. `elapsed_s` is the time since it was begun or taken up."""
+
+    tally: Tally
+    workers: int
+    elapsed_s: float
+
+
+TrialEvent = TrialStarted | StepsDone | EpochDone | RungEnded
+Event = (
+    Note | Busy | BusyEnded | Decoding | Prepared | SearchStarted | TrialEvent | SearchEnded | WinnerEvaluated
+)
 Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Listen to nothing."""
+
+
+@contextmanager
+def busy(listener: Listener, text: str) -> Iterator[None]:
+    """Tell a listener that something takes its time."""
+    listener(Busy(text))
+    try:
+        yield
+    finally:
+        listener(BusyEnded())

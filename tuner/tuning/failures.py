@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
 from tuner.results.query import reference
+from tuner.results.run_folder import RunFolder
 from tuner.results.schema import ERRORS, FAILED, TrialRecord
 
 
@@ -15,7 +15,7 @@ def killed_too_often(attempts: int) -> str:
     return f"its process was killed {attempts} times before it finished an epoch."
 
 
-def too_many(trials: Iterable[TrialRecord], in_a_row: int, rung: int, run_path: Path) -> str:
+def too_many(trials: Iterable[TrialRecord], in_a_row: int, rung: int, folder: RunFolder) -> str:
     """Why a search stops after so many failures in a row of a rung: reasons, the last error, what to do.
 
     One that stops at its first says no more than that.
@@ -26,13 +26,13 @@ def too_many(trials: Iterable[TrialRecord], in_a_row: int, rung: int, run_path: 
         trial_id = failed[-1].trial_id
         return (
             f"trial {trial_id} failed, {last}. Change what it says, or run it again with: "
-            f"tuner retry {reference(run_path)}"
+            f"tuner retry {reference(folder.path)}"
         )
     reasons = Counter(trial.error.partition(":")[0] for trial in failed)
     counted = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
     where = f" in rung {rung}" if rung else ""
     return (
         f"{in_a_row} trials in a row failed{where} ({counted}); the last: {last}. "
-        f"See '{run_path / ERRORS}', allow more with --max-failures, or run them again with: "
-        f"tuner retry {reference(run_path)}"
+        f"See '{folder.path / ERRORS}', allow more with --max-failures, or run them again with: "
+        f"tuner retry {reference(folder.path)}"
     )

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import keras_tuner as kt
 
-from tuner.config import SearchConfig, split_objective
+from tuner.config import SearchConfig
 from tuner.errors import UsageError
+from tuner.objective import Objective
 from tuner.results.schema import COMPLETED, HP_PREFIX, TRIALS_FILE
 from tuner.spaces.assignments import Presets, assignments, configuration, parse_number
 from tuner.spaces.configurations import Values, key, walk
@@ -69,23 +70,22 @@ def _included(text: str, space: kt.HyperParameters, presets: Presets) -> Values:
     return values
 
 
-def _earlier(path: Path, objective: str, space: kt.HyperParameters) -> tuple[dict[str, Values], int]:
+def _earlier(path: Path, objective: Objective, space: kt.HyperParameters) -> tuple[dict[str, Values], int]:
     """Return the completed configurations that lie in the space, the best first, and how many do not."""
     path = path / TRIALS_FILE if path.is_dir() else path
-    metric, direction = split_objective(objective)
     scored: list[tuple[float, dict[str, str]]] = []
     for number, row in _rows(path):
         if row["status"] != COMPLETED or not row["score"]:
             continue
-        if row["objective"] != metric:
+        if row["objective"] != objective.name:
             raise UsageError(
-                f"--warm-start '{path}' ranks trials by '{row['objective']}', this search by '{metric}'. "
-                f"Give --objective {row['objective']}, or another file."
+                f"--warm-start '{path}' ranks trials by '{row['objective']}', this search by "
+                f"'{objective.name}'. Give --objective {row['objective']}, or another file."
             )
         scored.append((_score(row["score"], path, number), row))
     if not scored:
         raise UsageError(f"--warm-start '{path}' has no completed trial. Give the file of another search.")
-    scored.sort(key=lambda pair: pair[0], reverse=direction == "max")
+    scored.sort(key=lambda pair: pair[0], reverse=objective.direction == "max")
     found: dict[str, Values] = {}
     reasons = []
     for _, row in scored:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tuner.config import Direction
+from tuner.objective import Direction
 from tuner.results.query import rank
 from tuner.results.schema import FAILED, TrialRecord
 

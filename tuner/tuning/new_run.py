@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tuner.config import SearchConfig, split_objective, to_toml
+from tuner.config import SearchConfig, to_toml
 from tuner.data.dataset import Dataset
 from tuner.data.near_copies import near_copies
 from tuner.errors import UsageError
 from tuner.files import reaching, replace_text
-from tuner.results.checkpoints import checkpoints_of
-from tuner.results.schema import CONFIG_FILE, RUN_FILE, RUN_RUNNING, STORE_FILE, WORKER_LOG
+from tuner.results.run_folder import RunFolder, run_folder
+from tuner.results.schema import CONFIG_FILE, RUN_FILE, RUN_RUNNING, WORKER_LOG
 from tuner.results.store import Store
 from tuner.results.tables import write_json
 from tuner.spaces.references import label
@@ -26,7 +26,7 @@ from tuner.tuning.tasks import TRAINING
 from tuner.workers.protocol import Description, Ready
 
 
-def make_run_folder(config: SearchConfig, dataset: Dataset) -> Path:
+def make_run_folder(config: SearchConfig, dataset: Dataset) -> RunFolder:
     """Make the folder of a new run: its name, or the time, the space and the data set.
 
     Raises:
@@ -42,7 +42,7 @@ def make_run_folder(config: SearchConfig, dataset: Dataset) -> Path:
             except FileExistsError:
                 continue
             (path / WORKER_LOG).touch()
-            return path
+            return run_folder(path, config)
     except OSError as error:
         raise UsageError(
             f"cannot write results folder '{results}': {error.strerror}. Choose another with --results-dir."
@@ -52,31 +52,31 @@ def make_run_folder(config: SearchConfig, dataset: Dataset) -> Path:
     )
 
 
-def require_no_checkpoints(path: Path, config: SearchConfig) -> None:
+def require_no_checkpoints(folder: RunFolder) -> None:
     """Refuse storage in which another run of the same name has its checkpoints: trials would go on from them.
 
     Raises:
         UsageError: there are some, or the storage cannot be used.
         StorageError: the storage does not answer.
     """
-    checkpoints = checkpoints_of(path, config.model_dump())
+    checkpoints = folder.checkpoints
     with reaching(checkpoints):
         taken = checkpoints.is_dir() and any(entry.is_dir() for entry in checkpoints.iterdir())
     if taken:
         raise UsageError(
-            f"'{checkpoints}' holds checkpoints of another run '{path.name}'. Choose another --name, or "
-            "delete them if that run is over."
+            f"'{checkpoints}' holds checkpoints of another run '{folder.path.name}'. Choose another --name, "
+            "or delete them if that run is over."
         )
 
 
-def discard_if_unstarted(path: Path) -> None:
+def discard_if_unstarted(folder: RunFolder) -> None:
     """Remove a run folder in which no search was begun."""
-    if not (path / STORE_FILE).exists():
-        shutil.rmtree(path, ignore_errors=True)
+    if not folder.store.exists():
+        shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def begin_run(
-    path: Path,
+    folder: RunFolder,
     config: SearchConfig,
     dataset: Dataset,
     ready: Ready,
@@ -88,15 +88,14 @@ def begin_run(
     Raises:
         StorageError: a file cannot be written.
     """
-    metric, direction = split_objective(config.objective)
     facts: dict[str, Any] = {
-        "run_id": path.name,
+        "run_id": folder.path.name,
         "started_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "space": config.space,
         "dataset": dataset.name,
         "algorithm": config.algorithm,
-        "objective": metric,
-        "direction": direction,
+        "objective": config.objective.name,
+        "direction": config.objective.direction,
         "hyperparameters": space.hyperparameters,
         "default_num_params": space.num_params,
         "initial": initial,
@@ -122,26 +121,26 @@ def begin_run(
         CODE: space.code,
         CONDITIONS: conditions(config, dataset, ready, space),
     }
-    store = Store.create(path / STORE_FILE, facts)
-    record_config(path, store, config)
+    store = Store.create(folder.store, facts)
+    record_config(folder, store, config)
     return store
 
 
-def record_config(path: Path, store: Store, config: SearchConfig) -> None:
+def record_config(folder: RunFolder, store: Store, config: SearchConfig) -> None:
     """Note that a search with this request begins, or goes on.
 
     Raises:
         StorageError: a file cannot be written.
     """
     store.set_run({"config": config.model_dump(mode="json"), "status": RUN_RUNNING})
-    replace_text(path / CONFIG_FILE, to_toml(config))
-    write_run_json(path, store)
+    replace_text(folder.path / CONFIG_FILE, to_toml(config))
+    write_run_json(folder, store)
     store.back_up()
 
 
-def write_run_json(path: Path, store: Store) -> None:
+def write_run_json(folder: RunFolder, store: Store) -> None:
     """Replace run.json by the facts in the store."""
-    write_json(path / RUN_FILE, store.run())
+    write_json(folder.path / RUN_FILE, store.run())
 
 
 def _candidates(results: Path, stem: str, numbered: bool) -> Iterator[Path]:

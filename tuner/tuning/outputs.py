@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
+from tuner.results.run_folder import RunFolder
 from tuner.results.schema import EPOCHS_FILE, TRIALS_FILE, TrialRecord
 from tuner.results.store import Store
 from tuner.results.tables import write_epochs, write_trials
-from tuner.tuning.throttle import Pace
+from tuner.tuning.throttle import Throttle
 
 
 class Outputs:
     """Keeps the files of one run up to date. The store has every event at once; these are written whole."""
 
     def __init__(
-        self, run_path: Path, store: Store, trials: Mapping[str, TrialRecord], objective: str
+        self, folder: RunFolder, store: Store, trials: Mapping[str, TrialRecord], objective: str
     ) -> None:
-        self._path, self._store, self._trials, self._objective = run_path, store, trials, objective
-        self._pace = Pace()
+        self._folder, self._store, self._trials, self._objective = folder, store, trials, objective
+        self._throttle = Throttle()
 
     def refresh(self) -> None:
         """Write the files if it is time."""
-        if self._pace.is_due():
+        if self._throttle.is_due():
             self.write()
 
     def write(self) -> None:
@@ -31,7 +31,7 @@ class Outputs:
         Raises:
             StorageError: one cannot be written.
         """
-        with self._pace.measured():
-            write_trials(self._path / TRIALS_FILE, list(self._trials.values()), self._objective)
-            write_epochs(self._path / EPOCHS_FILE, self._store.each_epoch())
+        with self._throttle.measured():
+            write_trials(self._folder.path / TRIALS_FILE, list(self._trials.values()), self._objective)
+            write_epochs(self._folder.path / EPOCHS_FILE, self._store.each_epoch())
             self._store.back_up()

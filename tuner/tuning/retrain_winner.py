@@ -13,7 +13,7 @@ from tuner.workers.protocol import Failure, Halt, Lost, Pool
 from tuner.workers.worker_state import MAX_LOST
 
 
-def train_again(
+def retrain_winner(
     trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener, left_s: float | None
 ) -> RungDone:
     """Let a worker train all epochs of a trial that are on record; no other is under way.

@@ -9,13 +9,14 @@ from typing import Any
 
 from tuner.errors import TunerError
 from tuner.files import copy_file, replacing
-from tuner.results.checkpoints import checkpoints_of
+from tuner.objective import Objective
 from tuner.results.query import RunView, runs
+from tuner.results.run_folder import RunFolder
 from tuner.results.schema import STORE_FILE, TrialRecord
 from tuner.results.store import Store
 from tuner.spaces.configurations import key
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, History, read_history
-from tuner.training.task import EpochDone, Objective, RungDone, TrainTask
+from tuner.training.task import EpochDone, RungDone, TrainTask
 from tuner.tuning.run_conditions import CONDITIONS
 
 
@@ -25,19 +26,19 @@ class _Found:
     trial: TrialRecord
 
 
-class KnownTrials:
+class EarlierTrials:
     """Trials of other runs that had the same data, code, versions, device and arithmetic as this one.
 
     With the same configuration, seed and batch size they have the epochs that would be trained here.
     """
 
-    def __init__(self, run_path: Path, conditions: dict[str, Any] | None, objective: Objective) -> None:
+    def __init__(self, folder: RunFolder, conditions: dict[str, Any] | None, objective: Objective) -> None:
         self._objective = objective
         self._found: dict[tuple[str, int, int], _Found] = {}
         if conditions is None:  # nothing is taken over
             return
-        for run in runs(run_path.parent):
-            if run.path != run_path and run.facts.get(CONDITIONS) == conditions:
+        for run in runs(folder.path.parent):
+            if run.path != folder.path and run.facts.get(CONDITIONS) == conditions:
                 for trial in run.trials:
                     known = self._found.get(_identity(trial))
                     if known is None or trial.epochs > known.trial.epochs:
@@ -77,7 +78,7 @@ class KnownTrials:
 
         Never the latter alone, which would go on from epochs whose best weights nobody has.
         """
-        source = checkpoints_of(found.run.path, found.run.facts["config"]) / found.trial.trial_id
+        source = found.run.folder.checkpoints / found.trial.trial_id
         stands_at = len(read_history(source)) or found.trial.epochs
         if found.run.facts["objective"] != self._objective.name or stands_at != epochs:
             return

@@ -9,7 +9,7 @@ from tuner.config import DEFAULT_BATCH_SIZE, DEFAULT_PATIENCE, SearchConfig
 from tuner.results.schema import TrialRecord
 from tuner.training.compute import Compute
 from tuner.training.recipe import make_recipe
-from tuner.training.task import Objective, TrainTask
+from tuner.training.task import TrainTask
 from tuner.tuning.checkpoints import Checkpoints
 from tuner.tuning.plan import Plan
 
@@ -28,11 +28,10 @@ class Tasks:
         self,
         config: SearchConfig,
         plan: Plan,
-        objective: Objective,
         facts: Mapping[str, Any],
         checkpoints: Checkpoints,
     ) -> None:
-        self._config, self._plan, self._objective = config, plan, objective
+        self._config, self._plan = config, plan
         self._compute = Compute(**facts.get("compute", {}))
         self._training: Collection[str] = facts.get(TRAINING, ())
         self._checkpoints = checkpoints
@@ -48,7 +47,7 @@ class Tasks:
             epochs=epochs,
             batch_size=trial.batch_size,
             patience=chosen["patience"],
-            objective=self._objective,
+            objective=self._config.objective,
             seed=trial.seed,
             checkpoint_dir=self._checkpoints.folder(trial.trial_id),
             epochs_reported=trial.epochs,

@@ -1,4 +1,4 @@
-"""Work that is done again and again, and grows with the run: how often it may be."""
+"""How often work may be repeated that grows with the run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVERY_S = 1.0
 SHARE = 0.02
 
 
-class Pace:
+class Throttle:
     """Says when work is due again, by what it took the last time."""
 
     def __init__(self) -> None:

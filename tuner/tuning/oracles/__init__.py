@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tuner.config import WITH_RUNGS, SearchConfig, split_objective
-from tuner.training.task import Objective
+from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.tuning.plan import Plan, asha_plan, flat_plan, hyperband_plan, on_parts_of_the_data, short_plan
 
 if TYPE_CHECKING:
@@ -61,13 +60,12 @@ def make_oracle(
     from tuner.tuning.equivalence import trained_values
 
     sampler = config.sampler if config.algorithm in WITH_RUNGS else config.algorithm
-    objective = Objective(*split_objective(config.objective))
     plan = make_plan(config, space_size(space))
 
     def trained(values: Values) -> Values:
         return values if training is None else trained_values(values, training, plan)
 
-    return _oracle_class(sampler)(objective, plan, space, config.seed, initial, trained)
+    return _oracle_class(sampler)(config.objective, plan, space, config.seed, initial, trained)
 
 
 def _oracle_class(sampler: str) -> type[PlannedOracle]:

@@ -12,9 +12,9 @@ from typing import Any
 import keras_tuner as kt
 from keras_tuner.engine import trial as trial_module
 
+from tuner.objective import Objective
 from tuner.spaces.configurations import Values, draw, effective, enumerate_space, key, space_size
 from tuner.training.seeds import derive_seed
-from tuner.training.task import Objective
 from tuner.tuning.oracles.rungs import Standing, make_rungs
 from tuner.tuning.plan import Plan
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from pathlib import Path
 from typing import Literal
 
 from search_spaces import DataSpec
-from tuner.cli.output import note
-from tuner.cli.progress import waiting
-from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig, make_config, split_objective
+from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.errors import SpaceError, StorageError, UsageError
-from tuner.results.checkpoints import checkpoints_of
 from tuner.results.lock import locked
 from tuner.results.query import RunView
-from tuner.results.schema import STORE_FILE, WORKER_LOG
+from tuner.results.run_folder import RunFolder
+from tuner.results.schema import WORKER_LOG
 from tuner.results.store import Store
 from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.weights import WEIGHTS, weights_value
 from tuner.training.device import load_backend
+from tuner.tuning.events import Listener, Note, busy
 from tuner.tuning.new_run import write_run_json
 from tuner.tuning.oracles import make_plan
 from tuner.tuning.run_conditions import check_code, check_names, check_space, note_changed_code
@@ -35,9 +33,9 @@ def prepare_workers(config: SearchConfig) -> None:
 
 
 def worker_pool(
-    config: SearchConfig, dataset: Dataset, run_path: Path, quiet: bool
+    config: SearchConfig, dataset: Dataset, folder: RunFolder, listener: Listener
 ) -> AbstractContextManager[Pool]:
-    """Return as many workers as the request wants, where it wants them, for a run in this folder.
+    """Return as many workers as the request wants, where it wants them, for the run in `folder`.
 
     Raises:
         UsageError: there is no such cluster, or the place for checkpoints cannot be used.
@@ -51,10 +49,9 @@ def worker_pool(
         (*config.hp, *weights),
         tuple((name, value) for name, value in fixed.items() if value is not None),
     )
-    checkpoints = checkpoints_of(run_path, config.model_dump())
     if config.cluster is None:
         setup = WorkerSetup(hypermodel, dataset)
-        return LocalPool(setup, run_path / WORKER_LOG, config.workers, config.worker_memory)
+        return LocalPool(setup, folder.path / WORKER_LOG, config.workers, config.worker_memory)
 
     from tuner.workers.ray import RayPool
     from tuner.workers.ray_cluster import Share
@@ -62,19 +59,19 @@ def worker_pool(
     share = Share(
         config.cluster, config.workers, config.cpus_per_trial, config.gpus_per_trial, config.worker_memory
     )
-    say = (lambda _: None) if quiet else note
-    with waiting("joining the cluster" if config.cluster != "local" else "starting Ray", quiet):
-        return RayPool(WorkerSetup(hypermodel.carried(), dataset), share, checkpoints, say)
+    setup = WorkerSetup(hypermodel.carried(), dataset)
+    with busy(listener, "starting Ray" if config.cluster == "local" else "joining the cluster"):
+        return RayPool(setup, share, folder.checkpoints, lambda text: listener(Note(text)))
 
 
-def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, quiet: bool) -> Description:
+def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, listener: Listener) -> Description:
     """Build the default model once, so that a bad request fails before anything is trained.
 
     Raises:
         SpaceError: the space cannot be loaded or built.
         UsageError: the model does not report the objective.
     """
-    with waiting("loading Keras and the search space", quiet):
+    with busy(listener, "loading Keras and the search space"):
         load_backend()  # takes seconds, in which the worker loads its own
         plan = make_plan(config)
         images = len(dataset.splits["train"]) * plan.passes / plan.trials
@@ -86,7 +83,7 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, quiet: bo
         raise SpaceError(f"search space '{config.space}': {answer.message}")
     assert isinstance(answer, Description)
     check_names(config, answer)
-    metric, _ = split_objective(config.objective)
+    metric = config.objective.name
     if metric not in answer.metrics:
         raise UsageError(
             f"objective '{metric}' is not reported by the model. Reported: {', '.join(answer.metrics)}. "
@@ -97,7 +94,11 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, quiet: bo
 
 @contextmanager
 def workers_again(
-    run: RunView, dataset: Dataset, accept_changed_code: bool, use: Literal["retraining", "ensemble"]
+    run: RunView,
+    dataset: Dataset,
+    accept_changed_code: bool,
+    use: Literal["retraining", "ensemble"],
+    listener: Listener,
 ) -> Iterator[Pool]:
     """Keep other drivers off a run that is over, and yield workers as its search had them.
 
@@ -111,13 +112,13 @@ def workers_again(
         StorageError: the note cannot be written.
     """
     # What the arithmetic is to be was decided when the run was begun: nothing is left to measure.
-    config = make_config({**run.facts["config"], "xla": "off"})
-    with locked(run.path), worker_pool(config, dataset, run.path, quiet=False) as pool:
-        description = describe_space(config, dataset, pool, quiet=False)
+    config = run.config.model_copy(update={"xla": "off"})
+    with locked(run.path), worker_pool(config, dataset, run.folder, listener) as pool:
+        description = describe_space(config, dataset, pool, listener)
         check_space(run.facts, description)
         if changed := check_code(run.facts, description, accept_changed_code):
-            with closing(Store(run.path / STORE_FILE)) as store:
+            with closing(Store(run.folder.store)) as store:
                 note_changed_code(store, description, changed, use)
-                write_run_json(run.path, store)
+                write_run_json(run.folder, store)
                 store.back_up()
         yield pool

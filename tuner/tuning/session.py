@@ -1,0 +1,311 @@
+"""A search from its request to the evaluated winner. It prints nothing: a listener hears what happens."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.config import SearchConfig
+from tuner.data.dataset import Dataset, load_dataset
+from tuner.data.near_copies import near_copies
+from tuner.data.preparation import MAX_DEFAULT_SIZE
+from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
+from tuner.errors import InterruptedRunError, StorageError, TunerError, UsageError
+from tuner.files import DRAFT_PREFIX, remove_tree
+from tuner.results.lock import locked
+from tuner.results.query import RunView, open_run, reference
+from tuner.results.repair import remove_drafts
+from tuner.results.run_folder import RunFolder, run_folder
+from tuner.results.schema import FAILED, INTERRUPTED, SHORTCUTS, TENSORBOARD, TrialRecord
+from tuner.results.store import Store
+from tuner.results.timings import Stopwatch
+from tuner.spaces.references import check_reference, made_for_images_of
+from tuner.tuning.budget import budget_of
+from tuner.tuning.events import (
+    Decoding,
+    Event,
+    Listener,
+    Note,
+    Prepared,
+    SearchEnded,
+    SearchStarted,
+    Tally,
+    WinnerEvaluated,
+    busy,
+)
+from tuner.tuning.new_run import (
+    begin_run,
+    discard_if_unstarted,
+    make_run_folder,
+    record_config,
+    require_no_checkpoints,
+    write_run_json,
+)
+from tuner.tuning.oracles import make_oracle, settle_fidelity
+from tuner.tuning.run_conditions import (
+    check_code,
+    check_conditions,
+    check_data,
+    check_space,
+    note_changed_code,
+)
+from tuner.tuning.tasks import TRAINING, training_values
+from tuner.tuning.workers import describe_space, prepare_workers, worker_pool
+from tuner.units import counted
+from tuner.workers.protocol import Description, Pool
+
+if TYPE_CHECKING:
+    from tuner.tuning.outcome import Outcome
+
+EvaluateWinner = Callable[[RunView, Dataset, Pool], object]
+"""Looks at the test split, once, for the winner of a run, with the workers of its search."""
+
+
+class Session:
+    """One search, as it is done from the shell and from Python.
+
+    Args:
+        config: What is asked for.
+        listener: Hears what happens.
+        evaluate: Is called when no trial will begin any more.
+    """
+
+    def __init__(self, config: SearchConfig, listener: Listener, evaluate: EvaluateWinner) -> None:
+        self._config, self._listener, self._evaluate = config, listener, evaluate
+        self._stopwatch = Stopwatch()
+
+    def preview(self) -> None:
+        """Check the request as a search does and tell its plan. Nothing is trained or left behind.
+
+        Raises:
+            UsageError: a search would refuse the request too.
+        """
+        dataset = self._prepare(self._config.data)
+        results = Path(self._config.results_dir).absolute()
+        # Where the workers of a cluster would find the run, too.
+        there = next(path for path in (results, *results.parents) if path.is_dir())
+        try:
+            temporary = tempfile.TemporaryDirectory(
+                prefix=DRAFT_PREFIX, dir=there if self._config.cluster else None
+            )
+        except OSError as error:
+            raise UsageError(
+                f"cannot write folder '{there}': {error.strerror}. Choose another with --results-dir."
+            ) from None
+        with temporary as name:
+            folder = run_folder(Path(name), self._config)
+            try:
+                with worker_pool(self._config, dataset, folder, self._listener) as pool:
+                    description = describe_space(self._config, dataset, pool, self._listener)
+                    self._initial(description)
+                    self._tell_plan(dataset, pool, description, None)
+            finally:
+                if self._config.storage:
+                    remove_tree(folder.workers_path)
+
+    def start(self) -> RunView:
+        """Run the search from its beginning, and return the finished run.
+
+        Raises:
+            UsageError: the request makes no sense; nothing was started.
+            TunerError: the search failed.
+            InterruptedRunError: it was interrupted; the run is saved.
+        """
+        dataset = self._prepare(self._config.data)
+        self._stopwatch.end("preparation_s")
+        folder = make_run_folder(self._config, dataset)
+        try:
+            require_no_checkpoints(folder)
+            with locked(folder.path), worker_pool(self._config, dataset, folder, self._listener) as pool:
+                description = describe_space(self._config, dataset, pool, self._listener)
+                initial = self._initial(description)
+                self._tell_plan(dataset, pool, description, folder)
+                store = begin_run(folder, self._config, dataset, pool.device(), description, initial)
+                self._search(folder, store, dataset, pool)
+        finally:
+            discard_if_unstarted(folder)
+        return open_run(folder.path)
+
+    def resume(self, run: RunView, *, accept_changed_code: bool = False, retry: bool = False) -> RunView:
+        """Take up a run where it stands, and return it finished.
+
+        Args:
+            run: One of this request, but for the budget, the workers and the place of the images.
+            accept_changed_code: Go on with other code of the space than the run was begun with; note it.
+            retry: Let trials that failed begin again.
+
+        Raises:
+            UsageError: data or space are not those that the run was begun with, or it is under way.
+            TunerError: the search failed.
+            InterruptedRunError: it was interrupted; the run is saved.
+        """
+        with locked(run.path):
+            folder = run_folder(run.path, self._config)
+            if retry:
+                _require_budget(run, self._config)
+            moved = self._config.data != run.config.data
+            dataset = self._prepare(self._config.data if moved else run.facts["data"]["source"])
+            self._stopwatch.end("preparation_s")
+            check_data(run.facts, dataset)
+            with worker_pool(self._config, dataset, folder, self._listener) as pool:
+                description = describe_space(self._config, dataset, pool, self._listener)
+                check_space(run.facts, description)
+                changed = check_code(run.facts, description, accept_changed_code)
+                self._tell_plan(dataset, pool, description, folder)
+                remove_drafts(folder.path)
+                store = Store(folder.store)
+                record_config(folder, store, self._config)
+                store.set_run({"data": {**run.facts["data"], "source": dataset.source}})
+                if changed:
+                    note_changed_code(store, description, changed, "search")
+                check_conditions(store, self._config, dataset, pool.device(), description)
+                if retry:
+                    _restart_failed(run, folder, self._config, store, description)
+                self._search(folder, store, dataset, pool)
+        return open_run(folder.path)
+
+    def _prepare(self, source: str) -> Dataset:
+        """Return the images, decoded, and settle what depends on their number."""
+        config = self._config
+        check_reference(config.space)
+        prepare_workers(config)
+        dataset = load_dataset(
+            source,
+            image_size=config.image_size,
+            seed=config.seed,
+            positive=config.positive,
+            strict=config.strict,
+            limit=config.limit,
+            limit_test=config.limit_test,
+            largest=made_for_images_of(config.space) or MAX_DEFAULT_SIZE,
+            progress=lambda done, total: self._listener(Decoding(done, total)),
+        )
+        self._config = settle_fidelity(config, len(dataset.splits["train"]))
+        return dataset
+
+    def _initial(self, description: Description) -> list[dict[str, Any]]:
+        """Return the configurations that the user wants tried first."""
+        from tuner.spaces.configurations import declared_space
+        from tuner.tuning.initial_configurations import initial_configurations
+
+        space = declared_space(description.hyperparameters)
+        found = initial_configurations(self._config, space, description.presets)
+        if found.left_out:
+            rows = counted(found.left_out, "row")
+            self._listener(Note(f"{rows} of '{self._config.warm_start}' left out: outside this space"))
+        return list(found.configurations)
+
+    def _tell_plan(
+        self, dataset: Dataset, pool: Pool, description: Description, folder: RunFolder | None
+    ) -> None:
+        with busy(self._listener, "comparing test images with training images"):
+            near = len(near_copies(dataset, "test"))
+        path = folder.path if folder is not None else None
+        self._listener(Prepared(self._config, dataset, pool.device().device, description, near, path))
+
+    def _search(self, folder: RunFolder, store: Store, dataset: Dataset, pool: Pool) -> None:
+        """Train the trials, then look at the test split once, for the winner."""
+        status = "failed"
+        try:
+            tally, outcome = self._train_trials(folder, store, dataset, pool)
+            run = open_run(folder.path)
+            lacking = outcome.lacking or ("" if run.ranked else "there is no winner yet")
+            if lacking and outcome.status.startswith("out of"):
+                status = outcome.status
+                raise TunerError(
+                    f"{outcome.note}, and {lacking}. Give it more with: tuner resume "
+                    f"{reference(folder.path)} --max-time or --max-epochs-total"
+                )
+            self._evaluate(run, dataset, pool)
+            status = outcome.status
+            self._listener(WinnerEvaluated(tally, self._config.workers, self._stopwatch.elapsed_s))
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+            raise InterruptedRunError(
+                f"interrupted; the run is saved. Continue with: tuner resume {reference(folder.path)}"
+            ) from None
+        finally:
+            # Where the storage fails, that error is on its way to the user already.
+            with suppress(StorageError):
+                store.set_run({"status": status})
+                write_run_json(folder, store)
+                store.back_up()
+            store.close()
+
+    def _train_trials(
+        self, folder: RunFolder, store: Store, dataset: Dataset, pool: Pool
+    ) -> tuple[Tally, Outcome]:
+        from tuner.spaces.configurations import constants, declared_space
+        from tuner.tuning.driver import Search
+        from tuner.tuning.equivalence import training_on, without_effect
+
+        facts = store.run()
+        if SHORTCUTS not in facts:
+            found = shortcuts(dataset)
+            store.set_run({SHORTCUTS: shortcut_rows(found)})
+            for warning in shortcut_warnings(dataset, found):
+                self._listener(Note(warning))
+        space = declared_space(facts["hyperparameters"])
+        training = training_on(dataset, facts[TRAINING])
+        oracle = make_oracle(self._config, space, facts["initial"], training)
+        for name in without_effect(space, training, oracle.plan):
+            text = f"{name} has no effect in this plan; configurations that differ in it count as one"
+            self._listener(Note(text))
+        with self._recorded(folder, store) as listener:
+            images = len(dataset.splits["train"])
+            listener(SearchStarted(self._config, oracle.plan, images, store.trials(), constants(space)))
+            search = Search(self._config, folder, store, oracle, pool, listener)
+            self._stopwatch.end("loading_s")
+            self._stopwatch.record(store)
+            outcome = search.run()
+            listener(SearchEnded())
+        if outcome.note:
+            self._listener(Note(outcome.note))
+        return search.tally, outcome
+
+    @contextmanager
+    def _recorded(self, folder: RunFolder, store: Store) -> Iterator[Listener]:
+        """Yield the listener; where TensorBoard is asked for, one that writes its files too."""
+        if not self._config.tensorboard:
+            yield self._listener
+            return
+        from tuner.tuning.tensorboard import TensorBoard
+
+        self._listener(Note(f"Look on with: tensorboard --logdir {folder.path / TENSORBOARD}"))
+        with TensorBoard(folder.path / TENSORBOARD, store) as board:
+
+            def both(event: Event) -> None:
+                board(event)
+                self._listener(event)
+
+            yield both
+
+
+def _failed(run: RunView) -> list[TrialRecord]:
+    return [trial for trial in run.trials if trial.status == FAILED]
+
+
+def _require_budget(run: RunView, config: SearchConfig) -> None:
+    """Refuse to restart failed trials that could not be trained: their errors would be lost for nothing.
+
+    Raises:
+        UsageError: nothing is left to spend on them.
+    """
+    budget = budget_of(config, run.facts, run.trials)
+    if _failed(run) and not budget.allows():
+        raise UsageError(
+            f"run '{run.run_id}' is out of {budget.exceeded}: its failed trials cannot be run again. Give it "
+            "more with --max-time or --max-epochs-total."
+        )
+
+
+def _restart_failed(
+    run: RunView, folder: RunFolder, config: SearchConfig, store: Store, description: Description
+) -> None:
+    for trial in _failed(run):
+        chosen = training_values(config, description.training, trial.values)
+        folder.remove_checkpoint(trial.trial_id)
+        store.restart(trial.trial_id, chosen["batch_size"])
