@@ -20,6 +20,7 @@ from typing import Any
 
 from benchmarks.machine import describe_machine
 from benchmarks.output import output_file, put_out, table
+from benchmarks.simulated_pool import FACTS
 from tuner.config import SearchConfig, make_config
 from tuner.results.run_folder import run_folder
 from tuner.results.store import Store
@@ -94,7 +95,7 @@ def tuner_laps(config: SearchConfig, folder: Path) -> Iterator[float]:
         if isinstance(event, TrialStarted) and not event.initial_epoch:
             begun.append(time.perf_counter())
 
-    store = Store.create(folder / "run.sqlite", {})
+    store = Store.create(folder / "run.sqlite", FACTS)
     Search(config, run_folder(folder, config), store, make_oracle(config, space()), StubPool(), listen).run()
     store.close()
     yield from begun

@@ -30,7 +30,7 @@ import psutil
 from benchmarks.machine import MIB, describe_machine
 from benchmarks.output import output_file, put_out, table
 from benchmarks.parts import Parts, time_in
-from benchmarks.simulated_pool import SimulatedPool, epoch_seconds, space
+from benchmarks.simulated_pool import FACTS, SimulatedPool, epoch_seconds, space
 from tuner.config import WITH_RUNGS, make_config
 from tuner.results.run_folder import run_folder
 from tuner.results.schema import STORE_FILE, TRIALS_FILE
@@ -117,7 +117,7 @@ def simulate(request: Request) -> dict[str, Any]:
                     note()
 
         note()
-        store = Store.create(folder / STORE_FILE, {})
+        store = Store.create(folder / STORE_FILE, FACTS)
         search = Search(config, run_folder(folder, config), store, make_oracle(config, space()), pool, listen)
         outcome = search.run()
         note()

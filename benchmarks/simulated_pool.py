@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, Epoch
+from tuner.training.compute import DEFAULT_COMPUTE
 from tuner.training.task import EpochDone, RungDone, TrainTask
+from tuner.tuning.tasks import TRAINING
 from tuner.workers.protocol import Event, Lost, Ready, Request
 
 # Times of real epochs vary by about this much around those of their trial.
 SPREAD = 0.05
 NOISE = 0.01
 """Standard deviation of a score around its learning curve."""
+FACTS = {"compute": asdict(DEFAULT_COMPUTE), TRAINING: []}
+"""Of a run, those that a search reads."""
 
 
 def epoch_seconds(trials_csv: Path) -> list[float]:

@@ -8,14 +8,15 @@ import pytest
 
 from benchmarks.parts import time_in
 from benchmarks.simulate import REFERENCE, Request, simulate
-from benchmarks.simulated_pool import SimulatedPool, accuracy, epoch_seconds, space
+from benchmarks.simulated_pool import FACTS, SimulatedPool, accuracy, epoch_seconds, space
 from tuner.config import make_config
 from tuner.errors import TunerError
+from tuner.results.run_folder import run_folder
 from tuner.results.schema import FAILED, STORE_FILE, TRIALS_FILE
 from tuner.results.store import Store
 from tuner.training.task import RungDone
 from tuner.tuning.driver import Search
-from tuner.tuning.events import RungEnded
+from tuner.tuning.events import RungEnded, ignore
 from tuner.tuning.oracles import make_oracle
 from tuner.workers.protocol import Failure
 
@@ -24,6 +25,10 @@ TIMES = REFERENCE / TRIALS_FILE
 
 class KilledError(Exception):
     pass
+
+
+def search_in(folder, config, store, pool, listen=ignore):
+    return Search(config, run_folder(folder, config), store, make_oracle(config, space()), pool, listen)
 
 
 def request(algorithm, **changes):
@@ -44,10 +49,10 @@ def search(folder, workers=1, listen=lambda _: None, **changes):
         }
     )
     path = folder / STORE_FILE
-    store = Store(path) if path.exists() else Store.create(path, {})
+    store = Store(path) if path.exists() else Store.create(path, FACTS)
     try:
         pool = SimulatedPool(workers, [1.0])
-        outcome = Search(config, folder, store, make_oracle(config, space()), pool, listen).run()
+        outcome = search_in(folder, config, store, pool, listen).run()
         return outcome, store.trials(), store.rung_scores()
     finally:
         store.close()
@@ -91,9 +96,9 @@ class NoWorkers(SimulatedPool):
 
 def test_time_runs_out_where_there_is_no_worker(tmp_path):
     config = make_config({"max_trials": 4, "max_time": 0.2})
-    store = Store.create(tmp_path / STORE_FILE, {})
+    store = Store.create(tmp_path / STORE_FILE, FACTS)
     pool = NoWorkers(1, [1.0])
-    outcome = Search(config, tmp_path, store, make_oracle(config, space()), pool, lambda _: None).run()
+    outcome = search_in(tmp_path, config, store, pool).run()
     assert outcome.status == "out of time"
     assert store.run()["spent_s"] >= 0.2
     store.close()
@@ -118,8 +123,8 @@ class FailsInTheLastRung(SimulatedPool):
 )
 def test_a_search_of_which_one_rung_always_fails_ends(tmp_path, pool, rung, parts):
     config = make_config({"algorithm": "hyperband", "sampler": "random", "max_trials": 27, "max_epochs": 9})
-    store = Store.create(tmp_path / STORE_FILE, {})
-    search = Search(config, tmp_path, store, make_oracle(config, space()), pool, lambda _: None)
+    store = Store.create(tmp_path / STORE_FILE, FACTS)
+    search = search_in(tmp_path, config, store, pool)
     with pytest.raises(TunerError) as caught:
         search.run()
     assert all(part in str(caught.value) for part in parts)

@@ -1,13 +1,16 @@
 """What a trial on record becomes when it is to be trained."""
 
+from dataclasses import asdict
+
 import pytest
 
 from tests.results.records import record
 from tuner.config import make_config
 from tuner.training.checkpoint import Epoch
+from tuner.training.compute import DEFAULT_COMPUTE
 from tuner.tuning.checkpoints import Checkpoints
 from tuner.tuning.oracles import make_plan
-from tuner.tuning.tasks import Tasks
+from tuner.tuning.tasks import TRAINING, Tasks
 
 
 def history(*values):
@@ -17,7 +20,8 @@ def history(*values):
 def tasks(folder, **request):
     asked = {"max_trials": 27, "max_epochs": 9, "patience": 2, "objective": "val_loss", **request}
     config = make_config(asked)
-    return Tasks(config, make_plan(config), {}, Checkpoints(folder))
+    facts = {"compute": asdict(DEFAULT_COMPUTE), TRAINING: []}
+    return Tasks(config, make_plan(config), facts, Checkpoints(folder))
 
 
 @pytest.mark.parametrize("rung", [0, 1, 2])

@@ -66,7 +66,7 @@ def check_conditions(
 ) -> None:
     """Note where a run goes on under other conditions than it was begun: no other run may take it over."""
     facts = store.run()
-    compute = Compute(**facts.get("compute", {}))
+    compute = Compute(**facts["compute"])
     now = conditions(config, dataset, ready, replace(space, compute=compute))
     if facts.get(CONDITIONS) != now:
         store.set_run({CONDITIONS: None})
@@ -96,7 +96,7 @@ def check_space(facts: dict[str, Any], space: Description) -> None:
     for name in before:
         if name in now and before[name] != now[name]:
             differences.append(f"'{name}' {_difference(before[name], now[name])}")
-    num_params = facts.get("default_num_params", space.num_params)
+    num_params = facts["default_num_params"]
     if not differences and num_params != space.num_params:
         differences = [f"the default model had {num_params:,} parameters, it has {space.num_params:,}"]
     if differences:
@@ -109,8 +109,7 @@ def check_code(facts: dict[str, Any], space: Description, accept: bool) -> list[
     Raises:
         UsageError: some do, and that is not accepted.
     """
-    # Of a run that never said, nothing is known.
-    before = facts.get(CODE, space.code)
+    before = facts[CODE]
     changed = [
         name
         for name in sorted({**before, **space.code})

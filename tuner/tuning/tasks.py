@@ -32,8 +32,8 @@ class Tasks:
         checkpoints: Checkpoints,
     ) -> None:
         self._config, self._plan = config, plan
-        self._compute = Compute(**facts.get("compute", {}))
-        self._training: Collection[str] = facts.get(TRAINING, ())
+        self._compute = Compute(**facts["compute"])
+        self._training: Collection[str] = facts[TRAINING]
         self._checkpoints = checkpoints
 
     def make(self, trial: TrialRecord, epochs: int, left_s: float | None) -> TrainTask:
