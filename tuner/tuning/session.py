@@ -172,17 +172,18 @@ class Session:
         config = self._config
         check_reference(config.space)
         prepare_workers(config)
-        dataset = load_dataset(
-            source,
-            image_size=config.image_size,
-            seed=config.seed,
-            positive=config.positive,
-            strict=config.strict,
-            limit=config.limit,
-            limit_test=config.limit_test,
-            largest=made_for_images_of(config.space) or MAX_DEFAULT_SIZE,
-            progress=lambda done, total: self._listener(Decoding(done, total)),
-        )
+        with busy(self._listener, "reading the images"):
+            dataset = load_dataset(
+                source,
+                image_size=config.image_size,
+                seed=config.seed,
+                positive=config.positive,
+                strict=config.strict,
+                limit=config.limit,
+                limit_test=config.limit_test,
+                largest=made_for_images_of(config.space) or MAX_DEFAULT_SIZE,
+                progress=lambda done, total: self._listener(Decoding(done, total)),
+            )
         self._config = settle_fidelity(config, len(dataset.splits["train"]))
         return dataset
 
