@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -56,6 +57,23 @@ DEFAULT_PATIENCE = 3
 
 Seconds = Annotated[float, BeforeValidator(seconds), Field(gt=0, allow_inf_nan=False)]
 Mebibytes = Annotated[float, BeforeValidator(mebibytes), Field(ge=256, allow_inf_nan=False)]
+ClusterAddress = Annotated[str, AfterValidator(_cluster)]
+Gpus = Annotated[float, AfterValidator(_gpus)]
+RunName = Annotated[str, AfterValidator(_run_name)]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Options that --help shows together, under this title. A field that names no panel is in WHAT."""
+
+    title: str
+
+
+WHAT = Panel("What to search")
+BUDGET = Panel("Budget")
+TRAINING = Panel("Training")
+CLUSTER = Panel("Cluster")
+OUTPUT = Panel("Output")
 
 
 class SearchConfig(BaseModel):
@@ -63,145 +81,156 @@ class SearchConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    space: str = Field(
+    space: Annotated[str, WHAT] = Field(
         "sequential", description="Search space: a name, FILE.py, FILE.py:FUNCTION or MODULE:FUNCTION."
     )
-    data: str = Field(
+    data: Annotated[str, WHAT] = Field(
         "demo", description="Images in classes: a folder, a .zip, a .npz, or 'demo' (built in)."
     )
-    algorithm: Literal["hyperband", "asha", "random", "grid", "bayesian", "tpe", "single"] = Field(
-        "hyperband", description="How configurations are chosen and how long each may train."
-    )
-    sampler: Literal["tpe", "random", "bayesian"] = Field(
+    algorithm: Annotated[
+        Literal["hyperband", "asha", "random", "grid", "bayesian", "tpe", "single"], WHAT
+    ] = Field("hyperband", description="How configurations are chosen and how long each may train.")
+    sampler: Annotated[Literal["tpe", "random", "bayesian"], WHAT] = Field(
         "tpe", description="Hyperband and ASHA: how new configurations are chosen."
     )
-    hp: tuple[str, ...] = Field(
+    hp: Annotated[tuple[str, ...], WHAT] = Field(
         (),
         description="Search these values only: NAME=VALUE or NAME=VALUE|VALUE, or preset=NAME. Repeatable.",
     )
-    weights: str | None = Field(
+    weights: Annotated[str | None, WHAT] = Field(
         None,
         description="Weights to start from: imagenet, none or a file; the same as --hp weights=...",
     )
-    include: tuple[str, ...] = Field(
+    include: Annotated[tuple[str, ...], WHAT] = Field(
         (),
         description="Try this configuration first: NAME=VALUE,... or preset=NAME; the rest are defaults. "
         "Repeatable.",
     )
-    warm_start: str | None = Field(
+    warm_start: Annotated[str | None, WHAT] = Field(
         None,
         description="Try the best configurations of this trials.csv first, for half of the trials at most.",
     )
-    max_trials: int = Field(50, ge=1, description="Distinct configurations to try.")
-    max_epochs: int = Field(10, ge=1, description="Most epochs one trial may train.")
-    factor: int = Field(
+    max_trials: Annotated[int, BUDGET] = Field(50, ge=1, description="Distinct configurations to try.")
+    max_epochs: Annotated[int, BUDGET] = Field(10, ge=1, description="Most epochs one trial may train.")
+    factor: Annotated[int, BUDGET] = Field(
         3, ge=2, description="Hyperband and ASHA: one trial in FACTOR goes on to the next rung."
     )
     objective: Annotated[Objective, BeforeValidator(_objective), PlainSerializer(str)] = Field(
         Objective("val_accuracy", "max"),
         description="Metric that ranks trials; NAME:min or NAME:max where the name does not tell.",
     )
-    batch_size: int | None = Field(
+    batch_size: Annotated[int | None, TRAINING] = Field(
         None,
         ge=1,
         description="Images in one training step; default: what the space searches, else "
         f"{DEFAULT_BATCH_SIZE}.",
     )
-    patience: int | None = Field(
+    patience: Annotated[int | None, TRAINING] = Field(
         None,
         ge=0,
         description="Stop a trial after this many epochs without gain, 0 never; default: what the space "
         f"searches, else {DEFAULT_PATIENCE}.",
     )
-    class_weights: Literal["none", "auto"] | None = Field(
+    class_weights: Annotated[Literal["none", "auto"] | None, TRAINING] = Field(
         None, description="auto: let all classes count alike in training, however many images they have."
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="Drives sampling, weights, shuffling and splits.")
-    fidelity: Literal["auto", "epochs", "data", "part"] = Field(
+    seed: Annotated[int, TRAINING] = Field(
+        0, ge=0, lt=2**31, description="Drives sampling, weights, shuffling and splits."
+    )
+    fidelity: Annotated[Literal["auto", "epochs", "data", "part"], BUDGET] = Field(
         "auto",
         description="Hyperband and ASHA: lower rungs train for fewer epochs, in more of them on part of the "
         "data, or, with Hyperband, for fewer epochs of which the first are on part of the data; auto: part "
         "for small data sets, else epochs.",
     )
-    max_epochs_total: int | None = Field(
+    max_epochs_total: Annotated[int | None, BUDGET] = Field(
         None, ge=1, description="End the search after so many epochs of training in all."
     )
-    max_time: Seconds | None = Field(None, description="End the search after this long, e.g. 90s, 45m, 2h.")
-    trial_timeout: Seconds | None = Field(
+    max_time: Annotated[Seconds | None, BUDGET] = Field(
+        None, description="End the search after this long, e.g. 90s, 45m, 2h."
+    )
+    trial_timeout: Annotated[Seconds | None, BUDGET] = Field(
         None, description="A trial that trains longer than this, all rungs together, has failed."
     )
-    max_failures: int = Field(5, ge=1, description="Stop when so many trials in a row fail, of one rung.")
-    workers: int = Field(1, ge=1, le=10_000, description="Trials that train at the same time.")
-    cluster: Annotated[str, AfterValidator(_cluster)] | None = Field(
+    max_failures: Annotated[int, BUDGET] = Field(
+        5, ge=1, description="Stop when so many trials in a row fail, of one rung."
+    )
+    workers: Annotated[int, TRAINING] = Field(
+        1, ge=1, le=10_000, description="Trials that train at the same time."
+    )
+    cluster: Annotated[ClusterAddress | None, CLUSTER] = Field(
         None,
         description="Train on a Ray cluster: auto (the one of this machine), ray://HOST:PORT, or local (this "
         "machine alone).",
     )
-    cpus_per_trial: float | None = Field(
+    cpus_per_trial: Annotated[float | None, CLUSTER] = Field(
         None,
         gt=0,
         allow_inf_nan=False,
         description="Cluster: cores for each worker; default: 1, with local its share of the machine.",
     )
-    gpus_per_trial: Annotated[float, AfterValidator(_gpus)] | None = Field(
+    gpus_per_trial: Annotated[Gpus | None, CLUSTER] = Field(
         None,
         ge=0,
         allow_inf_nan=False,
         description="Cluster: GPUs for each worker, such as 0.25; default: its share of them, 1 at most.",
     )
-    storage: str | None = Field(
+    storage: Annotated[str | None, CLUSTER] = Field(
         None,
         description="Where checkpoints are kept: a folder that all nodes have, or a URL such as "
         "s3://BUCKET/FOLDER; default: in the run's folder.",
     )
-    worker_memory: Mebibytes | None = Field(
+    worker_memory: Annotated[Mebibytes | None, TRAINING] = Field(
         None,
         description="Most resident memory of one worker, e.g. 4GiB; default: its share of the machine's.",
     )
-    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+    precision: Annotated[Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"], TRAINING] = Field(
         "auto", description="Of the arithmetic; auto: mixed on GPUs that gain by it."
     )
-    xla: Literal["auto", "on", "off"] = Field(
+    xla: Annotated[Literal["auto", "on", "off"], TRAINING] = Field(
         "auto", description="TensorFlow: compile training steps with XLA; auto: where it was measured to pay."
     )
-    reuse: bool = Field(
+    reuse: Annotated[bool, BUDGET] = Field(
         True,
         description="Take what earlier runs in the same results folder know instead of training it again.",
     )
-    image_size: int | None = Field(
+    image_size: Annotated[int | None, TRAINING] = Field(
         None,
         ge=8,
         le=1024,
         description="Side of the square images trained on; default: the most frequent, at most 64, or the "
         "size that the space is made for.",
     )
-    limit: int | None = Field(
+    limit: Annotated[int | None, WHAT] = Field(
         None,
         ge=1,
         description="Train and validate on a stratified sample of so many images; the test stays whole.",
     )
-    limit_test: int | None = Field(
+    limit_test: Annotated[int | None, WHAT] = Field(
         None, ge=1, description="Test on a stratified sample of so many images of the test split."
     )
-    positive: str | None = Field(
+    positive: Annotated[str | None, WHAT] = Field(
         None, description="Class that precision, recall and AUROC are about (two classes)."
     )
-    strict: bool = Field(False, description="Refuse a data set with any unreadable image.")
-    tensorboard: bool = Field(
+    strict: Annotated[bool, TRAINING] = Field(
+        False, description="Refuse a data set with any unreadable image."
+    )
+    tensorboard: Annotated[bool, OUTPUT] = Field(
         False, description="Write scalars and HParams for TensorBoard into the run's folder."
     )
-    name: Annotated[str, AfterValidator(_run_name)] | None = Field(
+    name: Annotated[RunName | None, OUTPUT] = Field(
         None, description="Name of the run's folder; default: start time, space and data set."
     )
-    results_dir: str = Field("results", description="Folder that holds the runs.")
+    results_dir: Annotated[str, OUTPUT] = Field("results", description="Folder that holds the runs.")
 
     @model_validator(mode="after")
     def _options_of_a_cluster(self) -> SearchConfig:
         for name in ("cpus_per_trial", "gpus_per_trial"):
             value = getattr(self, name)
             if self.cluster is None and value is not None:
-                option = "--" + name.replace("_", "-")
-                raise ValueError(f"{option} {value:g} goes with --cluster; name one, or leave it out")
+                raise ValueError(
+                    f"{option_name(name)} {value:g} goes with --cluster; name one, or leave it out"
+                )
         return self
 
     @model_validator(mode="after")
@@ -219,6 +248,11 @@ class SearchConfig(BaseModel):
                     f"--{given} goes with --algorithm {' or '.join(WITH_RUNGS)}; '{self.algorithm}' {why}"
                 )
         return self
+
+
+def option_name(field: str) -> str:
+    """Return the option of a field: "--max-trials" of "max_trials"."""
+    return "--" + field.replace("_", "-")
 
 
 def make_config(values: Mapping[str, Any], origin: str = "") -> SearchConfig:
@@ -268,15 +302,16 @@ def _explain(error: Any) -> str:
         return f"{error['msg'].removeprefix('Value error, ')}."
     field = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
-        close = get_close_matches(field, SearchConfig.model_fields, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
-        return f"unknown key '{field}'.{hint} Known: {', '.join(SearchConfig.model_fields)}."
-    option = "--" + field.replace("_", "-")
+        known = SearchConfig.model_fields
+        return f"unknown key '{field}'.{_nearest(field, known)} Known: {', '.join(known)}."
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "literal_error":
         allowed = re.findall(r"'([^']*)'", message)
-        close = get_close_matches(str(error["input"]), allowed, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
-        message = f"allowed: {', '.join(allowed)}.{hint}"
+        message = f"allowed: {', '.join(allowed)}.{_nearest(str(error['input']), allowed)}"
     end = "" if message.endswith("?") else "."
-    return f"{option} {error['input']!r} is not allowed: {message.rstrip('.')}{end}"
+    return f"{option_name(field)} {error['input']!r} is not allowed: {message.rstrip('.')}{end}"
+
+
+def _nearest(text: str, known: Iterable[str]) -> str:
+    close = get_close_matches(text, list(known), n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
