@@ -115,7 +115,7 @@ class SearchConfig(BaseModel):
     factor: Annotated[int, BUDGET] = Field(
         3, ge=2, description="Hyperband and ASHA: one trial in FACTOR goes on to the next rung."
     )
-    objective: Annotated[Objective, BeforeValidator(_objective), PlainSerializer(str)] = Field(
+    objective: Annotated[Objective, WHAT, BeforeValidator(_objective), PlainSerializer(str)] = Field(
         Objective("val_accuracy", "max"),
         description="Metric that ranks trials; NAME:min or NAME:max where the name does not tell.",
     )

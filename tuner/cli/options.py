@@ -12,7 +12,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from tuner.cli.output import Format
-from tuner.config import WHAT, Panel, SearchConfig, option_name
+from tuner.config import Panel, SearchConfig, option_name
 
 RUN = typer.Argument(help="A run: its id or its folder; default: the last one.", show_default=False)
 RunArgument = Annotated[str | None, RUN]
@@ -92,7 +92,7 @@ def _option(field: str, panel: str | None, variable: bool) -> Any:
 
 
 def _panel(info: FieldInfo) -> Panel:
-    return next((each for each in info.metadata if isinstance(each, Panel)), WHAT)
+    return next(each for each in info.metadata if isinstance(each, Panel))
 
 
 def _type(field: str) -> Any:
