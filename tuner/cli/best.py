@@ -91,7 +91,7 @@ def best(
         model = RunModel(view, (trial,), evaluation)
         shown = (_table(view, trial), "", evaluation_view(evaluation, test_title(evaluation)))
         if form == "toml":
-            print(to_toml(single_request(view.facts["config"], trial.values)), end="")
+            print(to_toml(single_request(view.config, trial.values)), end="")
         else:
             _print(form, model_facts(model), f"Best of {view.run_id}: trial {trial.trial_id}", *shown)
     if export_to is not None and kind is not None:

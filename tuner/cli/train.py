@@ -11,13 +11,8 @@ import typer
 from tuner.cli.options import QuietOption, options_of
 from tuner.config import WHAT, SearchConfig, make_config, read_toml
 from tuner.errors import UsageError
-from tuner.tuning.single_request import SINGLE, assigned
+from tuner.tuning.single_request import OF_SEVERAL_TRIALS, SINGLE, assigned
 
-# They choose among configurations, or say what several trials may cost.
-OF_SEVERAL_TRIALS = (
-    *("algorithm", "sampler", "include", "warm_start", "max_trials", "factor", "fidelity"),
-    *("max_epochs_total", "trial_timeout", "max_failures", "workers"),
-)
 HP = typer.Option(
     None,
     "--hp",

@@ -7,13 +7,13 @@ from typing import Any
 
 from tuner.config import SearchConfig, make_config
 
-# What of a request says which configurations are tried, or how a single run went.
-_OF_A_SEARCH = (
-    *("algorithm", "sampler", "factor", "fidelity", "include", "warm_start", "weights", "workers"),
-    *("max_trials", "max_failures", "max_epochs_total", "max_time", "trial_timeout", "name"),
+# Fields that choose among configurations, or limit what several trials may cost.
+OF_SEVERAL_TRIALS = (
+    *("algorithm", "sampler", "factor", "fidelity", "include", "warm_start", "workers"),
+    *("max_trials", "max_failures", "max_epochs_total", "trial_timeout"),
 )
-
-
+# Fields of the search alone: its winner has its weights among its values, and the run its time and name.
+_OF_THE_SEARCH = ("weights", "max_time", "name")
 # What makes any request that of one configuration, which fails where it fails.
 SINGLE = {"algorithm": "single", "max_trials": 1, "max_failures": 1}
 
@@ -23,12 +23,12 @@ def assigned(values: Mapping[str, Any]) -> list[str]:
     return [f"{name}={value}" for name, value in values.items()]
 
 
-def single_request(config: Mapping[str, Any], values: Mapping[str, Any]) -> SearchConfig:
+def single_request(config: SearchConfig, values: Mapping[str, Any]) -> SearchConfig:
     """Return the request to train one configuration of a search, and no other, as the search was asked to.
 
     Args:
         config: The request of the search.
         values: Hyperparameters by name.
     """
-    kept = {name: value for name, value in config.items() if name not in _OF_A_SEARCH}
+    kept = config.model_dump(exclude={*OF_SEVERAL_TRIALS, *_OF_THE_SEARCH})
     return make_config({**kept, **SINGLE, "hp": assigned(values)})
