@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tuner.data.folders import FolderSource
-from tuner.data.image_paths import GivenImage, GivenImages
+from tuner.data.image_paths import InputImage, InputImages
 from tuner.data.listing import UnreadableError
 from tuner.data.zip import ZipSource
 from tuner.errors import DataError
@@ -23,15 +23,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def paths(*references: str, lines: Iterable[str] = ()) -> list[str]:
-    return [image.path for image in GivenImages(references, lines)]
+    return [image.path for image in InputImages(references, lines)]
 
 
-def read(image: GivenImage) -> object:
+def read(image: InputImage) -> object:
     with image.open_reader() as reader:
         return reader(image.handle)
 
 
-def reason(image: GivenImage) -> str:
+def reason(image: InputImage) -> str:
     with pytest.raises(UnreadableError) as caught:
         read(image)
     return str(caught.value)
@@ -53,7 +53,7 @@ def test_a_folder_holds_the_same_images_in_the_same_order_as_a_data_set(here: Pa
 
 def test_a_named_file_is_read_whatever_it_is_called(here: Path) -> None:
     write_folder(here, {"picture.data": png(1)})
-    assert [read(image) for image in GivenImages(["picture.data"])] == [png(1)]
+    assert [read(image) for image in InputImages(["picture.data"])] == [png(1)]
 
 
 def test_a_named_file_that_comes_in_pieces_is_read_in_full(
@@ -62,12 +62,12 @@ def test_a_named_file_that_comes_in_pieces_is_read_in_full(
     write_folder(here, {"a.png": png(1)})
     whole = os.read
     monkeypatch.setattr(os, "read", lambda descriptor, size: whole(descriptor, min(size, 100)))
-    assert [read(image) for image in GivenImages(["a.png"])] == [png(1)]
+    assert [read(image) for image in InputImages(["a.png"])] == [png(1)]
 
 
 def test_an_archive_needs_no_class_folders(here: Path) -> None:
     write_zip(here / "flat.zip", {"b.png": png(1), "a.png": png(2), "notes.txt": b""})
-    images = list(GivenImages(["flat.zip"]))
+    images = list(InputImages(["flat.zip"]))
     assert [image.path for image in images] == ["flat.zip/a.png", "flat.zip/b.png"]
     assert [read(image) for image in images] == [png(2), png(1)]
 
@@ -81,7 +81,7 @@ def test_an_archive_holds_the_same_images_as_a_data_set(here: Path) -> None:
 def test_an_unsafe_archive_is_refused_before_anything_is_read(here: Path, name: str) -> None:
     write_zip(here / "d.zip", {name: png(1)})
     with refusal(DataError, "d.zip", name, "leads out"):
-        GivenImages(["d.zip"])
+        InputImages(["d.zip"])
 
 
 def test_a_pattern_is_what_a_shell_would_make_of_it(here: Path) -> None:
@@ -116,14 +116,14 @@ def test_lines_are_taken_when_they_are_needed() -> None:
         yield "a.png"
         raise AssertionError("nobody asked for the second")
 
-    assert next(iter(GivenImages(["-"], lines()))).path == "a.png"
+    assert next(iter(InputImages(["-"], lines()))).path == "a.png"
 
 
 def test_a_line_that_names_nothing_readable_is_an_image_with_a_reason(here: Path) -> None:
     os.mkfifo(here / "pipe.png")
     write_folder(here, {"broken.zip": b"PK"})
     lines = ["nowhere.png", "pipe.png", "a\0b.png", "broken.zip"]
-    missing, pipe, no_path, broken = (reason(image) for image in GivenImages(["-"], lines))
+    missing, pipe, no_path, broken = (reason(image) for image in InputImages(["-"], lines))
     assert missing == os.strerror(errno.ENOENT)
     assert "regular file" in pipe
     assert "path" in no_path
@@ -133,7 +133,7 @@ def test_a_line_that_names_nothing_readable_is_an_image_with_a_reason(here: Path
 def test_names_that_cannot_be_printed_are_read_and_shown(here: Path) -> None:
     name = os.fsdecode(b"\xe4\n.png")
     (here / name).write_bytes(png(7))
-    (image,) = GivenImages(["."])
+    (image,) = InputImages(["."])
     assert (image.path, read(image)) == (r"./\udce4\n.png", png(7))
 
 
@@ -151,15 +151,15 @@ def test_what_names_no_image_is_refused_at_once(here: Path, reference: str, part
     write_folder(here, {"a.png": png(1), "empty/notes.txt": b"", "broken.zip": b"PK"})
     write_zip(here / "texts.zip", {"notes.txt": b""})
     with refusal(DataError, *parts):
-        GivenImages(["a.png", reference])
+        InputImages(["a.png", reference])
 
 
 def test_standard_input_is_named_once() -> None:
     with refusal(DataError, "'-'", "twice"):
-        GivenImages(["-", "-"])
+        InputImages(["-", "-"])
 
 
 def test_images_are_counted_unless_lines_are_to_come(here: Path) -> None:
     write_folder(here, tree("f", count=3))
-    assert GivenImages(["f", "f/000.png"]).count() == 4
-    assert GivenImages(["f", "-"]).count() is None
+    assert InputImages(["f", "f/000.png"]).count() == 4
+    assert InputImages(["f", "-"]).count() is None

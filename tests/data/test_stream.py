@@ -6,7 +6,7 @@ import pytest
 
 from tuner.data.dataset import load_dataset
 from tuner.data.decoding import Format
-from tuner.data.image_paths import GivenImage, GivenImages
+from tuner.data.image_paths import InputImage, InputImages
 from tuner.data.stream import decode_stream
 
 from .pictures import encoded, picture, png, tree, write_folder, write_zip
@@ -18,7 +18,7 @@ def test_pixels_are_those_of_a_data_set(tmp_path: Path) -> None:
         **{f"d/b/{i}.jpg": encoded(picture(i, (40, 30)), "JPEG") for i in range(3)},
     }
     dataset = load_dataset(str(write_folder(tmp_path, files) / "d"), image_size=16)
-    (decoded,) = decode_stream(GivenImages([str(tmp_path / "d")]), Format(16, 3))
+    (decoded,) = decode_stream(InputImages([str(tmp_path / "d")]), Format(16, 3))
     assert [path.removeprefix(f"{tmp_path}/d/") for path in decoded.paths] == dataset.paths
     assert np.array_equal(decoded.pixels, dataset.images)
 
@@ -26,7 +26,7 @@ def test_pixels_are_those_of_a_data_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at_once", [1, 7, 64, 100, 1000])
 def test_order_is_kept_whatever_is_decoded_at_once(tmp_path: Path, at_once: int) -> None:
     write_folder(tmp_path, tree("f", count=150))
-    images = GivenImages([str(tmp_path / "f")])
+    images = InputImages([str(tmp_path / "f")])
     parts = list(decode_stream(images, Format(8, 3), at_once))
     paths = [path for part in parts for path in part.paths]
     assert paths == [image.path for image in images]
@@ -36,7 +36,7 @@ def test_order_is_kept_whatever_is_decoded_at_once(tmp_path: Path, at_once: int)
 
 def test_broken_images_have_a_problem_and_no_pixels(tmp_path: Path) -> None:
     write_folder(tmp_path, {"1.png": png(1), "2.png": b"", "3.png": png(3)[:60], "4.png": png(4)})
-    (decoded,) = decode_stream(GivenImages([str(tmp_path)]), Format(8, 3))
+    (decoded,) = decode_stream(InputImages([str(tmp_path)]), Format(8, 3))
     assert [problem is None for problem in decoded.problems] == [True, False, False, True]
     assert np.array_equal(decoded.pixels, [np.asarray(picture(1)), np.asarray(picture(4))])
 
@@ -45,16 +45,16 @@ def test_images_of_several_places_mix(tmp_path: Path) -> None:
     write_zip(tmp_path / "z.zip", {"a.png": png(1), "b.png": png(2)})
     write_folder(tmp_path, {"c.png": png(3)})
     references = [str(tmp_path / name) for name in ("c.png", "z.zip", "c.png")]
-    (decoded,) = decode_stream(GivenImages(references), Format(8, 3))
+    (decoded,) = decode_stream(InputImages(references), Format(8, 3))
     assert np.array_equal(decoded.pixels, [np.asarray(picture(i)) for i in (3, 1, 2, 3)])
 
 
 def test_only_so_many_images_are_taken_ahead(tmp_path: Path) -> None:
     write_folder(tmp_path, {"a.png": png(1)})
-    (image,) = GivenImages([str(tmp_path / "a.png")])
+    (image,) = InputImages([str(tmp_path / "a.png")])
     taken = 0
 
-    def endless() -> Iterator[GivenImage]:
+    def endless() -> Iterator[InputImage]:
         nonlocal taken
         while True:
             taken += 1

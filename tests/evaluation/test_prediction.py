@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.data.pictures import png, write_folder
-from tuner.data.image_paths import GivenImages
+from tuner.data.image_paths import InputImages
 from tuner.errors import UsageError
 from tuner.evaluation.prediction import NOT_FINITE, decision_rule, predict_images
 from tuner.models.loading import ModelFacts, TrainedModel
@@ -29,7 +29,7 @@ class Says(TrainedModel):
 def predictions(folder, rows, **files):
     write_folder(folder, {f"{name}.png": data for name, data in files.items()})
     model = Says(facts(), (8, 8, 3), rows)
-    images = GivenImages([str(folder)])
+    images = InputImages([str(folder)])
     return [row for part in predict_images(model, images, decision_rule(model.facts)) for row in part]
 
 

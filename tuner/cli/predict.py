@@ -18,7 +18,7 @@ from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption
 from tuner.cli.output import format_seconds, note, stderr
 from tuner.cli.prediction_streams import StreamFormat, texts
 from tuner.cli.progress import waiting
-from tuner.data.image_paths import STDIN, GivenImages
+from tuner.data.image_paths import STDIN, InputImages
 from tuner.errors import TunerError
 from tuner.evaluation.prediction import Prediction, Rule, decision_rule, predict_images
 from tuner.models.loading import describe_model, load_model
@@ -49,7 +49,7 @@ def predict(
     """Predict the class of images: a row for each, in their order; one that cannot be read has an error."""
     facts = describe_model(model, results_dir, tuple(classes.split(",")) if classes else ())
     rule = decision_rule(facts, threshold, calibrated)
-    images = GivenImages(paths, _lines())
+    images = InputImages(paths, _lines())
     with waiting(f"loading {facts.name}", quiet):
         trained = load_model(facts)
     if not quiet:
@@ -145,7 +145,7 @@ class _Bar:
 
 
 @contextmanager
-def _bar(images: GivenImages, quiet: bool) -> Iterator[_Bar]:
+def _bar(images: InputImages, quiet: bool) -> Iterator[_Bar]:
     console = stderr()
     if quiet or not console.is_terminal:
         yield _Bar()

@@ -1,11 +1,11 @@
-"""A folder of images as a source."""
+"""A folder of images as a source, and the image files below any folder."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,20 +23,20 @@ from tuner.data.listing import (
     printable,
     read_file,
 )
-from tuner.data.nested_copies import without_copies
+from tuner.data.nested_copies import without_nested_copies
 from tuner.errors import DataError
 
 NOT_A_FILE = -1
-"""Size of what has an image's name but is no regular file: a pipe, a device, a dangling link."""
+"""Size of a pipe, a device or a dangling link that has the name of an image."""
 
-# Bytes of so many files, from the middle of each, tell apart what has the same names, sizes and times.
+# The digest covers bytes from the middle of this many files: names, sizes and times alone may be equal.
 _SAMPLED_FILES = 32
 _SAMPLE_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class FolderSource:
-    """Images below a folder. Links to folders are followed, but never round in a circle."""
+    """Images below a folder. Links to folders are followed, but never in a circle."""
 
     path: Path
 
@@ -54,68 +54,101 @@ class FolderSource:
     def digest(self) -> str:
         """Return a hash of the relative path, size and modification time of every image file.
 
-        Of some files, spread evenly, it covers a few KiB too: extracted again, or in a format of fixed size,
-        other images have all of these alike.
+        It also covers a few KiB of some files, evenly spread: other images may have the same paths, sizes
+        and times after they are extracted again, or in a format of fixed size.
         """
         lines = "".join([f"{path}\0{size}\0{modified_ns}\n" for path, size, modified_ns in self._found])
         found = blake2b(lines.encode("utf-8", "surrogateescape"), digest_size=16)
         for path, size, _ in self._found[:: max(1, -(-len(self._found) // _SAMPLED_FILES))]:
-            found.update(_sample(f"{os.fspath(self.path)}/{path}", size))
+            found.update(_sample(f"{self.path}/{path}", size))
         return found.hexdigest()
 
     def listing(self) -> Listing:
-        root = os.fspath(self.path)
         files = [
-            File(printable(path), max(size, 0), (f"{root}/{path}", size)) for path, size, _ in self._found
+            File(printable(path), max(size, 0), (f"{self.path}/{path}", size))
+            for path, size, _ in self._found
         ]
-        return arrange(without_copies(files, _open_reader), self.location, _open_reader)
+        return arrange(without_nested_copies(files, _open_reader), self.location, _open_reader)
 
     @cached_property
     def _found(self) -> list[tuple[str, int, int]]:
         """Relative path, size in bytes and modification time in ns of every image file, sorted by path."""
-        try:
-            status = self.path.stat()
-            return sorted(_walk(os.fspath(self.path), "", [(status.st_dev, status.st_ino)]))
-        except OSError as error:
-            raise DataError(
-                f"{printable(str(error.filename))}: cannot be listed ({error.strerror}). "
-                f"Every folder of a data set must be readable. Change its permissions or move it out."
-            ) from error
+        root, found = str(self.path), []
+        for path, error in walk_images(root):
+            if error:
+                raise DataError(
+                    f"{printable(path)}: cannot be listed ({error.strerror}). "
+                    f"Every folder of a data set must be readable. Change its permissions or move it out."
+                ) from error
+            try:
+                status = os.stat(path)  # noqa: PTH116 - a Path costs more, once an image
+                size, modified_ns = file_size(status), status.st_mtime_ns
+            except OSError:  # a dangling link: its reader gives the reason
+                size, modified_ns = NOT_A_FILE, 0
+            found.append((path[len(root) :].lstrip("/"), size, modified_ns))
+        return found
 
 
-def _walk(root: str, prefix: str, above: list[tuple[int, int]]) -> Iterator[tuple[str, int, int]]:
-    """Yield the image files below root/prefix; `above` identifies the folders on the way down to it."""
-    with os.scandir(f"{root}/{prefix}") as entries:
-        for entry in entries:
-            path = prefix + entry.name
-            if _is_folder(entry):
-                if entry.name.startswith("."):
-                    continue
-                status = entry.stat()
-                identity = (status.st_dev, status.st_ino)
-                if identity not in above:
-                    yield from _walk(root, path + "/", [*above, identity])
-            elif is_image_path(path):
-                try:
-                    status = entry.stat()
-                except OSError:  # a dangling link: listed now, skipped with its reason when it is read
-                    yield path, NOT_A_FILE, 0
-                    continue
-                size = status.st_size if stat.S_ISREG(status.st_mode) else NOT_A_FILE
-                yield path, size, status.st_mtime_ns
+def walk_images(folder: str, above: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[str, OSError | None]]:
+    """Yield the path of each image file below a folder, in the order of the paths.
+
+    Hidden files and folders are left out. Links to folders are followed, but never in a circle. A folder that
+    cannot be listed comes with its error. The names of one folder are in memory at a time.
+
+    Args:
+        above: Device and inode of each folder above this one, up to the first.
+    """
+    try:
+        status = Path(folder).stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
+            return
+        with os.scandir(folder) as entries:
+            # With a slash at their end, folders sort among files as the whole paths do.
+            names = sorted(entry.name + "/" * _is_folder(entry) for entry in entries)
+    except OSError as error:
+        yield folder, error
+        return
+    prefix = folder if folder.endswith("/") else f"{folder}/"
+    for name in names:
+        if name.endswith("/"):
+            if not name.startswith(".") and name != "__MACOSX/":
+                yield from walk_images(prefix + name[:-1], (*above, identity))
+        elif is_image_path(name):
+            yield prefix + name, None
+
+
+def file_size(status: os.stat_result) -> int:
+    """Return the size of a file in bytes, NOT_A_FILE for anything but a regular file."""
+    return status.st_size if stat.S_ISREG(status.st_mode) else NOT_A_FILE
+
+
+def read_image_file(path: str, size: int) -> bytes:
+    """Return the bytes of an image file, `size` at most, even where the file has grown.
+
+    Raises:
+        UnreadableError: it is no regular file, too large, or cannot be read.
+    """
+    if size == NOT_A_FILE:  # opening a pipe would wait for ever
+        raise UnreadableError("not a regular file")
+    if size > MAX_IMAGE_BYTES:
+        raise UnreadableError(f"{size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
+    try:
+        return read_file(path, size)
+    except OSError as error:
+        raise UnreadableError(error.strerror or "cannot be read") from error
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError as error:
-        if error.errno != errno.ELOOP:  # what may not be looked at could be a whole class
-            raise
-        return False  # a link to itself leads nowhere
+        # A link to itself is no folder. Anything else may be a whole class: to list it gives the error.
+        return error.errno != errno.ELOOP
 
 
 def _sample(path: str, size: int) -> bytes:
-    """Bytes from the middle of a file; none of one that cannot be read, which its reader will report."""
+    """Return bytes from the middle of a file, none of an unreadable one."""
     if size <= 0:
         return b""
     try:
@@ -125,16 +158,4 @@ def _sample(path: str, size: int) -> bytes:
 
 
 def _open_reader() -> AbstractContextManager[Reader]:
-    return nullcontext(_read)
-
-
-def _read(handle: tuple[str, int]) -> bytes:
-    path, size = handle
-    if size == NOT_A_FILE:  # opening a pipe would wait for ever
-        raise UnreadableError("not a regular file")
-    if size > MAX_IMAGE_BYTES:
-        raise UnreadableError(f"{size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
-    try:
-        return read_file(path, size)  # no more, even where the file grew since it was listed
-    except OSError as error:
-        raise UnreadableError(error.strerror or "cannot be read") from error
+    return nullcontext(lambda handle: read_image_file(*handle))

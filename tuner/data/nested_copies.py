@@ -16,7 +16,7 @@ Folders = dict[str, dict[str, File]]
 _COMPARED_FILES = 32
 
 
-def without_copies(
+def without_nested_copies(
     files: list[File], open_reader: Callable[[], AbstractContextManager[Reader]]
 ) -> list[File]:
     """Leave out folders that repeat what lies beside or around them; keep the order of the others.

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data.decoding import Format, decode, quiet_pillow
-from tuner.data.image_paths import GivenImage
+from tuner.data.image_paths import InputImage
 from tuner.data.listing import UnreadableError
 from tuner.errors import DataError
 
@@ -36,7 +36,7 @@ class DecodedImages(NamedTuple):
 
 
 def decode_stream(
-    images: Iterable[GivenImage], form: Format, at_once: int | None = None
+    images: Iterable[InputImage], form: Format, at_once: int | None = None
 ) -> Generator[DecodedImages, None, None]:
     """Yield images in their order, decoded as those of a data set are, `at_once` at a time and the rest.
 
@@ -62,7 +62,7 @@ def decode_stream(
 
 
 def _decoded_chunks(
-    images: Iterator[GivenImage], form: Format, chunk: int, ahead: int
+    images: Iterator[InputImage], form: Format, chunk: int, ahead: int
 ) -> Iterator[DecodedImages]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     pending: deque[Future[DecodedImages]] = deque()
@@ -79,7 +79,7 @@ def _decoded_chunks(
                 future.cancel()
 
 
-def _decode_chunk(images: Sequence[GivenImage], form: Format) -> DecodedImages:
+def _decode_chunk(images: Sequence[InputImage], form: Format) -> DecodedImages:
     """Decode some images; runs in a thread."""
     problems: list[str | None] = []
     pixels = np.empty((len(images), form.size, form.size, form.channels), np.uint8)

@@ -24,7 +24,7 @@ from tuner.data.listing import (
     is_image_path,
     printable,
 )
-from tuner.data.nested_copies import without_copies
+from tuner.data.nested_copies import without_nested_copies
 from tuner.errors import DataError
 
 MAX_RATIO = 200
@@ -64,7 +64,7 @@ class ZipSource:
 
     def listing(self) -> Listing:
         files = [File(printable(path), entry.file_size, entry) for path, entry in self.images().items()]
-        return arrange(without_copies(files, self.open_reader), self.location, self.open_reader)
+        return arrange(without_nested_copies(files, self.open_reader), self.location, self.open_reader)
 
     def images(self) -> dict[str, zipfile.ZipInfo]:
         """Return the entry of each image by its path, whatever folders they lie in.

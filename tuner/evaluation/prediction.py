@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tuner.data.decoding import Format
-from tuner.data.image_paths import GivenImage
+from tuner.data.image_paths import InputImage
 from tuner.data.stream import DecodedImages, decode_stream
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import positive_class
@@ -100,7 +100,7 @@ def decision_rule(facts: ModelFacts, threshold: float | None = None, calibrated:
 
 
 def predict_images(
-    model: TrainedModel, images: Iterable[GivenImage], rule: Rule
+    model: TrainedModel, images: Iterable[InputImage], rule: Rule
 ) -> Generator[list[Prediction], None, None]:
     """Yield a prediction for each image, in their order, many at a time; the next are decoded meanwhile.
 
