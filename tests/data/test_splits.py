@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
+from tuner.data.cache import RECORD
 from tuner.data.listing import NO_SPLIT
 from tuner.data.splits import TEST, TRAIN, VALIDATION, in_conflict, split_indices
 from tuner.errors import DataError
@@ -12,13 +14,17 @@ from .refusals import refusal
 NAMES = ("a", "b", "c")
 
 
-def make(
-    groups: list[tuple[int, int]], official: list[int] | int = NO_SPLIT
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return labels, hashes and official splits of groups of equal images, each (label, size)."""
-    labels = np.repeat([label for label, _ in groups], [size for _, size in groups])
-    hashes = np.repeat(np.arange(len(groups), dtype=np.uint64), [size for _, size in groups])
-    return labels, hashes, np.broadcast_to(np.array(official), labels.shape)
+def recorded(labels: ArrayLike, hashes: ArrayLike, official: ArrayLike = NO_SPLIT) -> np.ndarray:
+    records = np.zeros(len(np.asarray(labels)), RECORD)
+    records["label"], records["pixel_hash"], records["split"] = labels, hashes, official
+    return records
+
+
+def make(groups: list[tuple[int, int]], official: list[int] | int = NO_SPLIT) -> np.ndarray:
+    """Return the records of groups of equal images, each (label, size)."""
+    sizes = [size for _, size in groups]
+    labels = np.repeat([label for label, _ in groups], sizes)
+    return recorded(labels, np.repeat(np.arange(len(groups)), sizes), official)
 
 
 @st.composite
@@ -34,7 +40,7 @@ seeds = st.integers(0, 2**32)
 
 @given(data_sets(), seeds)
 def test_every_image_is_in_exactly_one_split(groups: list[tuple[int, int]], seed: int) -> None:
-    splits = split_indices(*make(groups), NAMES, seed)
+    splits = split_indices(make(groups), NAMES, seed)
     joined = np.concatenate(list(splits.values()))
     assert sorted(joined) == list(range(sum(size for _, size in groups)))
     assert list(splits) == ["train", "validation", "test"]
@@ -43,16 +49,16 @@ def test_every_image_is_in_exactly_one_split(groups: list[tuple[int, int]], seed
 
 @given(data_sets(), seeds)
 def test_duplicates_are_on_one_side(groups: list[tuple[int, int]], seed: int) -> None:
-    labels, hashes, official = make(groups)
-    splits = split_indices(labels, hashes, official, NAMES, seed)
-    sides = [set(hashes[indices].tolist()) for indices in splits.values()]
+    records = make(groups)
+    splits = split_indices(records, NAMES, seed)
+    sides = [set(records["pixel_hash"][indices].tolist()) for indices in splits.values()]
     assert sum(map(len, sides)) == len(set().union(*sides))
 
 
 @given(data_sets(), seeds)
 def test_each_class_is_split_in_proportion_within_one(groups: list[tuple[int, int]], seed: int) -> None:
-    labels, hashes, official = make(groups)
-    splits = split_indices(labels, hashes, official, NAMES, seed)
+    records = make(groups)
+    labels, splits = records["label"], split_indices(records, NAMES, seed)
     for label in range(len(NAMES)):
         total = np.count_nonzero(labels == label)
         singles = sum(1 for group in groups if group == (label, 1))
@@ -66,45 +72,45 @@ def test_each_class_is_split_in_proportion_within_one(groups: list[tuple[int, in
 @given(data_sets(), seeds)
 @settings(max_examples=30)
 def test_the_same_seed_gives_the_same_splits(groups: list[tuple[int, int]], seed: int) -> None:
-    first, second = (split_indices(*make(groups), NAMES, seed) for _ in range(2))
+    first, second = (split_indices(make(groups), NAMES, seed) for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 @given(data_sets(), seeds)
 @settings(max_examples=30)
 def test_official_splits_are_kept(groups: list[tuple[int, int]], seed: int) -> None:
-    labels, hashes, _ = make(groups * 2)
-    hashes = hashes % len(groups)  # every image of test is in train too
-    official = np.repeat([TRAIN, TEST], len(labels) // 2)
-    splits = split_indices(labels, hashes, official, NAMES, seed)
-    assert splits["test"].tolist() == np.flatnonzero(official == TEST).tolist()
+    records = make(groups * 2)
+    records["pixel_hash"] %= len(groups)  # every image of test is in train too
+    records["split"] = np.repeat([TRAIN, TEST], len(records) // 2)
+    splits = split_indices(records, NAMES, seed)
+    assert splits["test"].tolist() == np.flatnonzero(records["split"] == TEST).tolist()
 
 
 def test_different_seeds_give_different_splits() -> None:
     data = make([(label, 1) for label in (0, 1) for _ in range(100)])
-    first, second = (split_indices(*data, ("a", "b"), seed)["test"] for seed in (0, 1))
+    first, second = (split_indices(data, ("a", "b"), seed)["test"] for seed in (0, 1))
     assert not np.array_equal(first, second)
 
 
 def test_shares_are_70_20_10_without_splits() -> None:
-    splits = split_indices(*make([(label, 1) for label in (0, 1) for _ in range(50)]), ("a", "b"), 0)
+    splits = split_indices(make([(label, 1) for label in (0, 1) for _ in range(50)]), ("a", "b"), 0)
     assert [len(splits[name]) for name in splits] == [70, 20, 10]
 
 
 def test_a_fifth_of_train_becomes_validation_where_a_test_split_exists() -> None:
     groups = [(label, 1) for label in (0, 1) for _ in range(60)]
-    splits = split_indices(*make(groups, ([TRAIN] * 50 + [TEST] * 10) * 2), ("a", "b"), 0)
+    splits = split_indices(make(groups, ([TRAIN] * 50 + [TEST] * 10) * 2), ("a", "b"), 0)
     assert [len(splits[name]) for name in splits] == [80, 20, 20]
 
 
 def test_a_tenth_of_train_becomes_test_where_only_validation_exists() -> None:
     groups = [(label, 1) for label in (0, 1) for _ in range(60)]
-    splits = split_indices(*make(groups, ([TRAIN] * 50 + [VALIDATION] * 10) * 2), ("a", "b"), 0)
+    splits = split_indices(make(groups, ([TRAIN] * 50 + [VALIDATION] * 10) * 2), ("a", "b"), 0)
     assert [len(splits[name]) for name in splits] == [90, 20, 10]
 
 
 def test_three_different_images_of_a_class_are_enough() -> None:
-    splits = split_indices(*make([(0, 1), (0, 1), (0, 1), (1, 5), (1, 5), (1, 5)]), ("a", "b"), 0)
+    splits = split_indices(make([(0, 1), (0, 1), (0, 1), (1, 5), (1, 5), (1, 5)]), ("a", "b"), 0)
     assert sorted(len(splits[name]) for name in splits) == [6, 6, 6]
 
 
@@ -112,25 +118,23 @@ def test_three_different_images_of_a_class_are_enough() -> None:
 def test_a_class_too_small_for_every_split_is_an_error(groups: list[tuple[int, int]]) -> None:
     of_b = sum(size for label, size in groups if label == 1)
     with refusal(DataError, "class 'b'", "too few", f"{of_b} in all"):
-        split_indices(*make(groups), ("a", "b"), 0)
+        split_indices(make(groups), ("a", "b"), 0)
 
 
 def test_images_that_contradict_each_other_stay_in_train() -> None:
-    labels, hashes, official = make([(label, 1) for label in (0, 1) for _ in range(50)])
-    hashes[50:60] = hashes[:10]
-    splits = split_indices(labels, hashes, official, ("a", "b"), 3)
+    records = make([(label, 1) for label in (0, 1) for _ in range(50)])
+    records["pixel_hash"][50:60] = records["pixel_hash"][:10]
+    splits = split_indices(records, ("a", "b"), 3)
     assert set(splits["train"]) >= {*range(10), *range(50, 60)}
     assert [len(splits[name]) for name in splits] == [70, 20, 10]
 
 
 def test_classes_with_the_same_images_are_an_error_that_says_so() -> None:
-    labels, hashes, official = make([(label, 1) for label in (0, 1) for _ in range(50)])
+    records = make([(label, 1) for label in (0, 1) for _ in range(50)])
+    records["pixel_hash"] %= 50
     with refusal(DataError, "50 in all", "50 with the same pixels", "another class"):
-        split_indices(labels, hashes % 50, official, ("a", "b"), 0)
+        split_indices(records, ("a", "b"), 0)
 
 
 def test_a_conflict_is_the_same_pixels_with_another_class() -> None:
-    assert (
-        in_conflict(np.array([0, 1, 1, 1, 0]), np.array([7, 7, 8, 8, 9])).tolist()
-        == [True, True] + [False] * 3
-    )
+    assert in_conflict(recorded([0, 1, 1, 1, 0], [7, 7, 8, 8, 9])).tolist() == [True, True] + [False] * 3

@@ -93,7 +93,7 @@ def audit(dataset: Dataset) -> Audit:
     frequent = np.argsort(-size_counts, kind="stable")[:MAX_SIZES]
     modes = cache.load_meta(dataset.cache_dir).modes
     mode_counts = np.bincount(records["mode"], minlength=len(modes))
-    conflicts = np.flatnonzero(in_conflict(dataset.labels, records["pixel_hash"]))
+    conflicts = np.flatnonzero(in_conflict(records))
     return Audit(
         counts=dataset.counts(),
         balance=float(totals.min() / totals.max()),

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tuner.data import cache
 from tuner.data.layout import generated_class
 from tuner.data.listing import SkippedImage
-from tuner.data.preparation import MAX_DEFAULT_SIZE, MAX_SIZE, MIN_SIZE, prepare
+from tuner.data.preparation import MAX_DEFAULT_SIZE, MAX_SIZE, MIN_SIZE, WantedFormat, prepare
 from tuner.data.sources import open_source
 from tuner.data.splits import sample_splits, split_indices
 from tuner.errors import DataError
@@ -103,9 +103,7 @@ class Dataset:
         """
         records = self.records
         try:
-            indices = split_indices(
-                records["label"], records["pixel_hash"], records["split"], self.class_names, self.seed
-            )
+            indices = split_indices(records, self.class_names, self.seed)
             for sampled, limit in ((("train", "validation"), self.limit), (("test",), self.limit_test)):
                 if limit is not None:
                     whole = {split: indices[split] for split in sampled}
@@ -128,13 +126,10 @@ class Dataset:
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of images of each class in each split: split -> class -> count."""
         return {
-            split: dict(
-                zip(
-                    self.class_names,
-                    np.bincount(self.labels[indices], minlength=len(self.class_names)).tolist(),
-                    strict=True,
-                )
-            )
+            split: {
+                name: int(np.count_nonzero(self.labels[indices] == label))
+                for label, name in enumerate(self.class_names)
+            }
             for split, indices in self.splits.items()
         }
 
@@ -214,7 +209,8 @@ def load_dataset(
     """
     _require_bounds(image_size, seed, channels)
     opened = open_source(source)
-    folder, meta = prepare(opened, image_size, channels, progress, 1 if labelled_only else 2, largest)
+    wanted = WantedFormat(image_size, channels, largest)
+    folder, meta = prepare(opened, wanted, 1 if labelled_only else 2, progress)
     dataset = Dataset(
         name=re.sub("[^a-z0-9]+", "-", opened.name.lower()).strip("-") or "dataset",
         source=opened.location,

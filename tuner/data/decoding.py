@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +32,10 @@ _ORIENTATION_TAG = 0x0112
 DRAFT_FACTOR = 2
 """A large JPEG is decoded at a fraction of its size, but no smaller than this many times the wanted size."""
 _MAX_SIGNATURES = 64
+_MAX_THREADS = 16
+
+Chunk = TypeVar("Chunk")
+Result = TypeVar("Result")
 
 
 class Format(NamedTuple):
@@ -73,6 +80,29 @@ def quiet_pillow() -> Iterator[None]:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
+
+
+def decode_in_threads(
+    decode_chunk: Callable[[Chunk], Result], chunks: Iterable[Chunk], ahead: int | None = None
+) -> Generator[Result, None, None]:
+    """Yield the result of `decode_chunk` for each chunk, in order.
+
+    Args:
+        ahead: Number of chunks decoded ahead of the caller, which bounds the memory; None takes two a thread.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = min(_MAX_THREADS, cores)
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads, "decode") as pool:
+        try:
+            for chunk in chunks:
+                pending.append(pool.submit(decode_chunk, chunk))
+                if len(pending) > (ahead or 2 * threads):
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def read_header(encoded: Encoded) -> Header:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tuner.data import cache
-from tuner.data.decoding import Format, Header, decode, quiet_pillow, read_header
+from tuner.data.decoding import Format, Header, decode, decode_in_threads, quiet_pillow, read_header
 from tuner.data.layout import ALLOWED
 from tuner.data.listing import Listing, SkippedImage, Source, UnreadableError
 from tuner.errors import DataError
 
 MAX_DEFAULT_SIZE = 64
-"""Where no image size is asked for and the space states none, images are at most so many pixels a side."""
+"""Most pixels a side where neither the user nor the space states an image size."""
 MIN_SIZE, MAX_SIZE = 8, 1024
 """Smallest and largest image size, in pixels a side, inclusive."""
 
@@ -33,44 +32,59 @@ Progress = Callable[[int, int], None]
 _HEADER_SAMPLE = 256
 _CHUNK_IMAGES = 64
 _CHUNK_BYTES = 8 * 2**20
-_MAX_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class WantedFormat:
+    """The format that images are asked for in."""
+
+    size: int | None = None
+    """Pixels a side; None takes the most frequent shorter side of the images, MIN_SIZE to `largest`."""
+    channels: int | None = None
+    """1 or 3; None takes 3 unless every image is grey."""
+    largest: int = MAX_DEFAULT_SIZE
+    """Most pixels a side where `size` is None."""
+
+    def suited_to(self, headers: Sequence[Header]) -> Format:
+        """Return the format for images with these headers."""
+        size, channels = self.size, self.channels
+        if size is None:
+            sides = Counter(min(header.width, header.height) for header in headers)
+            # Of two sides equally frequent the larger: pixels can be thrown away later, not made.
+            side = max(sides, key=lambda side: (sides[side], side), default=self.largest)
+            size = min(max(side, MIN_SIZE), self.largest)
+        if channels is None:
+            channels = 1 if headers and all(header.is_grey for header in headers) else 3
+        return Format(size, channels)
 
 
 def prepare(
-    source: Source,
-    image_size: int | None,
-    channels: int | None,
-    progress: Progress | None = None,
-    least_classes: int = 2,
-    largest: int = MAX_DEFAULT_SIZE,
+    source: Source, wanted: WantedFormat, least_classes: int = 2, progress: Progress | None = None
 ) -> tuple[Path, cache.Meta]:
-    """Return the cache folder of a source's decoded images, which are decoded now if they are not there.
+    """Return the cache folder of a source's decoded images, and decode them first where they are not there.
 
-    Without `image_size` the images become squares of the most frequent shorter side among them, between
-    MIN_SIZE and `largest`. Without `channels` they become RGB, unless every one is grey. Two processes
-    may ask for the same at once: one decodes, the other waits. `progress(done, total)` is called while
-    decoding; it begins anew once where a sample of the images gave a wrong idea of the most frequent size.
+    Two processes may ask for the same at once: one decodes, the other waits. `progress(done, total)` is
+    called while images are decoded; it starts again once where a sample of the images gave another format.
 
     Raises:
         DataError: the source is unusable, has fewer than `least_classes` classes, no image can be read, or
             the cache cannot be written.
     """
-    request = [cache.CACHE_VERSION, source.digest(), image_size, channels]
-    if image_size is None and largest != MAX_DEFAULT_SIZE:
-        request.append(largest)
+    request = [cache.CACHE_VERSION, source.digest(), wanted.size, wanted.channels]
+    if wanted.size is None and wanted.largest != MAX_DEFAULT_SIZE:
+        request.append(wanted.largest)
     key = blake2b(json.dumps(request).encode(), digest_size=12).hexdigest()
     folder = cache.cache_root() / "datasets" / key
-    if meta := cache.open_checked(folder):
-        _require_classes(meta.class_names, least_classes, source.location)
-        return folder, meta
-    with cache.exclusive(folder):
-        if meta := cache.open_checked(folder):  # another process was faster
-            _require_classes(meta.class_names, least_classes, source.location)
-            return folder, meta
-        listing = source.listing()
-        _require_classes(listing.class_names, least_classes, source.location)
-        with cache.replacing(folder) as draft, quiet_pillow():
-            meta = _build(draft, source.location, listing, image_size, channels, progress, largest)
+    meta = cache.open_checked(folder)
+    if meta is None:
+        with cache.exclusive(folder):
+            meta = cache.open_checked(folder)  # another process may have been faster
+            if meta is None:
+                listing = source.listing()
+                _require_classes(listing.class_names, least_classes, source.location)
+                with cache.replacing(folder) as draft, quiet_pillow():
+                    return folder, _build(draft, source.location, listing, wanted, progress)
+    _require_classes(meta.class_names, least_classes, source.location)
     return folder, meta
 
 
@@ -83,34 +97,29 @@ def _require_classes(names: Sequence[str], least: int, location: str) -> None:
 
 
 def _build(
-    folder: Path,
-    location: str,
-    listing: Listing,
-    image_size: int | None,
-    channels: int | None,
-    progress: Progress | None,
-    largest: int,
+    folder: Path, location: str, listing: Listing, wanted: WantedFormat, progress: Progress | None
 ) -> cache.Meta:
-    form = _choose_format(_sample_headers(listing), image_size, channels, largest)
-    images = _decode_all(folder / cache.IMAGES, listing, form, progress)
-    if not images.headers:
+    form = wanted.suited_to(_sample_headers(listing))
+    images, skipped = _decode_all(folder / cache.IMAGES, listing, form, progress)
+    if not images:
         raise DataError(
             f"{location}: none of its {len(listing.paths):,} images can be read, for one "
-            f"'{images.skipped[0].path}': {images.skipped[0].reason}. "
+            f"'{skipped[0].path}': {skipped[0].reason}. "
             f"At least some must be whole. Check how the data set was made or copied."
         )
-    guess, form = form, _choose_format(images.headers, image_size, channels, largest)
+    guess, form = form, wanted.suited_to([image.header for image in images])
     if guess != form:  # rare; guessing first spares most data sets a second reading of every file
-        images = _decode_all(folder / cache.IMAGES, listing, form, progress)
-    records, modes = _records(listing, images)
+        images, skipped = _decode_all(folder / cache.IMAGES, listing, form, progress)
+    modes = tuple(sorted({image.header.mode for image in images}))
+    records = _records(listing, images, modes)
     meta = cache.Meta(
         class_names=listing.class_names,
         image_shape=(form.size, form.size, form.channels),
         fingerprint=fingerprint(listing.class_names, form, records),
         modes=modes,
-        skipped=(*listing.strays, *images.skipped),
+        skipped=(*listing.strays, *skipped),
     )
-    cache.save_description(folder, meta, records, [listing.paths[index] for index in images.indices])
+    cache.save_description(folder, meta, records, [listing.paths[image.place] for image in images])
     return meta
 
 
@@ -120,37 +129,22 @@ def _sample_headers(listing: Listing) -> list[Header]:
     with listing.open_reader() as read:
         count = min(_HEADER_SAMPLE, len(listing.paths))
         for index in np.linspace(0, len(listing.paths) - 1, count).astype(int):
-            try:
+            with suppress(UnreadableError):  # counted when everything is decoded
                 headers.append(read_header(read(listing.handles[index])))
-            except UnreadableError:  # counted when everything is decoded
-                continue
     return headers
 
 
-def _choose_format(
-    headers: Sequence[Header], image_size: int | None, channels: int | None, largest: int
-) -> Format:
-    if image_size is None:
-        sides = Counter(min(header.width, header.height) for header in headers)
-        # Of two sides equally frequent the larger: pixels can be thrown away later, not made.
-        side = max(sides, key=lambda side: (sides[side], side), default=largest)
-        image_size = min(max(side, MIN_SIZE), largest)
-    if channels is None:
-        channels = 1 if headers and all(header.is_grey for header in headers) else 3
-    return Format(image_size, channels)
+class _Image(NamedTuple):
+    """A decoded image of a listing, without its pixels."""
+
+    place: int
+    header: Header
+    pixel_hash: int
 
 
-@dataclass
-class _Images:
-    """What became of the images of a listing; the first three have one item for each that was decoded."""
-
-    indices: list[int] = field(default_factory=list)
-    headers: list[Header] = field(default_factory=list)
-    hashes: list[int] = field(default_factory=list)
-    skipped: list[SkippedImage] = field(default_factory=list)
-
-
-def _decode_all(path: Path, listing: Listing, form: Format, progress: Progress | None) -> _Images:
+def _decode_all(
+    path: Path, listing: Listing, form: Format, progress: Progress | None
+) -> tuple[list[_Image], list[SkippedImage]]:
     """Decode every image, in the order of the listing, into one .npy file at `path`.
 
     Threads decode chunks; this thread writes them in order. Ordinary writes, not a writable map: with a map a
@@ -164,41 +158,22 @@ def _decode_all(path: Path, listing: Listing, form: Format, progress: Progress |
     if needed > free:
         raise OSError(None, f"{needed / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free")
     chunk = max(1, min(_CHUNK_IMAGES, _CHUNK_BYTES // (form.size**2 * form.channels)))
-    bounds = pairwise([*range(0, total, chunk), total])
-    workers = min(
-        _MAX_WORKERS,
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-    )
-    done = _Images()
-    with path.open("wb") as file, ThreadPoolExecutor(workers, "decode") as pool:
+    chunks = [range(start, min(start + chunk, total)) for start in range(0, total, chunk)]
+    decode_chunk = partial(_decode_chunk, listing, form)
+    images: list[_Image] = []
+    skipped: list[SkippedImage] = []
+    with path.open("wb") as file, closing(decode_in_threads(decode_chunk, chunks)) as parts:
         header_bytes = _write_npy_header(file, total, form)
-        pending: deque[tuple[int, Future[tuple[bytes, _Images]]]] = deque()
-
-        def finish_oldest() -> None:
-            end, future = pending.popleft()
-            pixels, part = future.result()
+        for indices, (pixels, decoded, unreadable) in zip(chunks, parts, strict=True):
             file.write(pixels)
-            done.indices += part.indices
-            done.headers += part.headers
-            done.hashes += part.hashes
-            done.skipped += part.skipped
+            images += decoded
+            skipped += unreadable
             if progress:
-                progress(end, total)
-
-        try:
-            for start, end in bounds:
-                pending.append((end, pool.submit(_decode_chunk, listing, range(start, end), form)))
-                if len(pending) > 2 * workers:  # bounds the memory for decoded chunks
-                    finish_oldest()
-            while pending:
-                finish_oldest()
-        finally:
-            for _, future in pending:
-                future.cancel()
+                progress(indices.stop, total)
         file.seek(0)
-        if _write_npy_header(file, len(done.indices), form) != header_bytes:
+        if _write_npy_header(file, len(images), form) != header_bytes:
             raise AssertionError("NumPy leaves room in a header for any number of images")
-    return done
+    return images, skipped
 
 
 def _write_npy_header(file: BinaryIO, count: int, form: Format) -> int:
@@ -209,42 +184,38 @@ def _write_npy_header(file: BinaryIO, count: int, form: Format) -> int:
     return file.tell()
 
 
-def _decode_chunk(listing: Listing, indices: range, form: Format) -> tuple[bytes, _Images]:
-    """Decode some images; runs in a thread. Returns the pixels of those that could be read, joined."""
-    pixels: list[bytes] = []
-    result = _Images()
+def _decode_chunk(
+    listing: Listing, form: Format, indices: range
+) -> tuple[bytes, list[_Image], list[SkippedImage]]:
+    """Decode some images; runs in a thread. Returns the joined pixels of the readable images first."""
+    pixels, images, skipped = [], [], []
     with listing.open_reader() as read:
         for index in indices:
             try:
                 image = decode(read(listing.handles[index]), form)
             except UnreadableError as error:
-                result.skipped.append(SkippedImage(listing.paths[index], str(error)))
+                skipped.append(SkippedImage(listing.paths[index], str(error)))
                 continue
-            result.indices.append(index)
-            result.headers.append(image.header)
-            result.hashes.append(cache.pixel_hash(image.pixels))
             pixels.append(image.pixels.tobytes())
-    return b"".join(pixels), result
+            images.append(_Image(index, image.header, cache.pixel_hash(image.pixels)))
+    return b"".join(pixels), images, skipped
 
 
-def _records(listing: Listing, images: _Images) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """Return the record of each decoded image, and the names of the modes that the records refer to."""
-    modes = tuple(sorted({header.mode for header in images.headers}))
-    number = {mode: index for index, mode in enumerate(modes)}
-    records = np.empty(len(images.indices), cache.RECORD)
-    records["label"] = listing.labels[images.indices]
-    records["split"] = listing.splits[images.indices]
-    records["file_size"] = listing.file_sizes[images.indices]
-    records["pixel_hash"] = images.hashes
-    records["width"] = [header.width for header in images.headers]
-    records["height"] = [header.height for header in images.headers]
-    records["mode"] = [number[header.mode] for header in images.headers]
-    records["jpeg_tables"] = [header.jpeg_tables for header in images.headers]
-    return records, modes
+def _records(listing: Listing, images: Sequence[_Image], modes: Sequence[str]) -> npt.NDArray[Any]:
+    places, headers, hashes = map(list, zip(*images, strict=True))
+    records = np.empty(len(images), cache.RECORD)
+    records["label"] = listing.labels[places]
+    records["split"] = listing.splits[places]
+    records["file_size"] = listing.file_sizes[places]
+    records["pixel_hash"] = hashes
+    records["mode"] = [modes.index(header.mode) for header in headers]
+    for name in ("width", "height", "jpeg_tables"):
+        records[name] = [getattr(header, name) for header in headers]
+    return records
 
 
 def fingerprint(class_names: Sequence[str], form: Format, records: npt.NDArray[Any]) -> str:
-    """Return a hash of the content alone: the same images in a folder and in an archive have the same."""
+    """Return a hash of the content alone, which is equal for equal images in a folder and in a zip file."""
     hasher = blake2b(json.dumps([class_names, form]).encode(), digest_size=8)
     for name in ("label", "split", "pixel_hash"):
         hasher.update(np.ascontiguousarray(records[name]).tobytes())

@@ -26,27 +26,27 @@ _SAMPLE_STREAM = 1
 
 
 def split_indices(
-    labels: npt.NDArray[Any],
-    pixel_hashes: npt.NDArray[Any],
-    official: npt.NDArray[Any],
-    class_names: Sequence[str],
-    seed: int,
+    records: npt.NDArray[Any], class_names: Sequence[str], seed: int
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the indices of each split, sorted; together they are all images, each once.
+    """Return the sorted indices of each split; each image is in one split.
 
-    All arrays have shape (n,) and hold integers; `official` holds indices into SPLITS, or NO_SPLIT. Official
-    splits are kept. What lacks is carved from train, class by class, and images with the same pixels stay
-    together. Those with the same pixels but different classes stay in train, where they distort no score.
+    The splits of the source are kept. A missing split is carved from train, class by class, and images with
+    the same pixels stay together. Those with the same pixels but different classes stay in train, where they
+    distort no score.
+
+    Args:
+        records: `label`, `pixel_hash` and `split` of each image, as in `cache.RECORD`, shape (n,).
 
     Raises:
         DataError: a class has too few different images to be in every split.
     """
+    labels, pixel_hashes, official = records["label"], records["pixel_hash"], records["split"]
     assignment = np.where(official == NO_SPLIT, TRAIN, official)
     pool = np.flatnonzero(assignment == TRAIN)
     lacking = [split for split in (TEST, VALIDATION) if not (official == split).any()]
     fractions = {TEST: TEST_FRACTION, VALIDATION: VALIDATION_FRACTION}
     rng = np.random.default_rng(seed)
-    carvable = pool[~in_conflict(labels[pool], pixel_hashes[pool])]
+    carvable = pool[~in_conflict(records[pool])]
     for label in range(len(class_names)):
         of_class = np.count_nonzero(labels[pool] == label)
         free = carvable[labels[carvable] == label]
@@ -57,7 +57,7 @@ def split_indices(
             taken = order[_fill(sizes[order], target, reserve=len(lacking) - place)]
             assignment[free[np.isin(group, taken)]] = split
             order = order[~np.isin(order, taken)]
-    _require_every_class(assignment, labels, pixel_hashes, class_names)
+    _require_every_class(assignment, records, class_names)
     return {name: np.flatnonzero(assignment == split) for split, name in enumerate(SPLITS)}
 
 
@@ -108,14 +108,12 @@ def _turns(count: int) -> npt.NDArray[np.float64]:
     return np.where(rank < MIN_SAMPLED, rank - MIN_SAMPLED, (rank + 0.5) / count)
 
 
-def in_conflict(labels: npt.NDArray[Any], pixel_hashes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Tell for each image whether another one has the same pixels but a different class. Shapes (n,)."""
-    _, group = np.unique(pixel_hashes, return_inverse=True)
-    lowest = np.full(len(labels), np.iinfo(np.int64).max)
-    highest = np.full(len(labels), -1)
-    np.minimum.at(lowest, group, labels)
-    np.maximum.at(highest, group, labels)
-    conflict: npt.NDArray[np.bool_] = lowest[group] != highest[group]
+def in_conflict(records: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Tell for each image whether another one has the same pixels but a different class. Shape (n,)."""
+    _, group = np.unique(records["pixel_hash"], return_inverse=True)
+    num_labels = records["label"].max(initial=0) + 1
+    group_of_pair = np.unique(group * num_labels + records["label"]) // num_labels  # one pair a class
+    conflict: npt.NDArray[np.bool_] = np.bincount(group_of_pair)[group] > 1
     return conflict
 
 
@@ -143,16 +141,14 @@ def _fill(sizes: npt.NDArray[Any], target: int, reserve: int) -> npt.NDArray[np.
 
 
 def _require_every_class(
-    assignment: npt.NDArray[Any],
-    labels: npt.NDArray[Any],
-    pixel_hashes: npt.NDArray[Any],
-    class_names: Sequence[str],
+    assignment: npt.NDArray[Any], records: npt.NDArray[Any], class_names: Sequence[str]
 ) -> None:
+    labels = records["label"]
     for split, name in enumerate(SPLITS):
         present = np.bincount(labels[assignment == split], minlength=len(class_names))
         for label in np.flatnonzero(present == 0):
             of_class = labels == label
-            shared = np.count_nonzero(in_conflict(labels, pixel_hashes) & of_class)
+            shared = np.count_nonzero(in_conflict(records) & of_class)
             conflict = f" ({shared:,} with the same pixels as one of another class)" if shared else ""
             raise DataError(
                 f"class '{class_names[int(label)]}' has too few different images: "

@@ -1,18 +1,17 @@
-"""Decoding without end: images one after another, some ahead of whoever uses them, none kept."""
+"""Any number of images, decoded a little ahead of the caller; none is kept."""
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from functools import partial
 from itertools import groupby, islice
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tuner.data.decoding import Format, decode, quiet_pillow
+from tuner.data.decoding import Format, decode, decode_in_threads, quiet_pillow
 from tuner.data.image_paths import InputImage
 from tuner.data.listing import UnreadableError
 from tuner.errors import DataError
@@ -22,7 +21,6 @@ MAX_AT_ONCE = 4096
 
 _MAX_BYTES = 64 * 2**20
 _CHUNK_IMAGES = 64
-_MAX_WORKERS = 16
 
 
 class DecodedImages(NamedTuple):
@@ -38,9 +36,9 @@ class DecodedImages(NamedTuple):
 def decode_stream(
     images: Iterable[InputImage], form: Format, at_once: int | None = None
 ) -> Generator[DecodedImages, None, None]:
-    """Yield images in their order, decoded as those of a data set are, `at_once` at a time and the rest.
+    """Yield images in their order, decoded like those of a data set, `at_once` at a time and then the rest.
 
-    Threads decode up to twice as many ahead, while the caller is busy with those that it has.
+    Threads decode up to twice as many ahead, while the caller uses the images that it has.
 
     Args:
         at_once: Images to yield at once, at least 1; None takes as many as fit into 64 MiB, at most
@@ -48,35 +46,21 @@ def decode_stream(
     """
     if at_once is None:
         at_once = max(1, min(MAX_AT_ONCE, _MAX_BYTES // (form.size**2 * form.channels)))
-    chunk = min(_CHUNK_IMAGES, at_once)
+    size = min(_CHUNK_IMAGES, at_once)
+    rest = iter(images)
+    chunks = iter(lambda: list(islice(rest, size)), [])
+    decode_chunk = partial(_decode_chunk, form=form)
     parts: list[DecodedImages] = []
     waiting = 0
-    for part in _decoded_chunks(iter(images), form, chunk, ahead=2 * -(-at_once // chunk)):
-        parts.append(part)
-        waiting += len(part.paths)
-        if waiting >= at_once:
-            yield _joined(parts)
-            parts, waiting = [], 0
+    with quiet_pillow(), closing(decode_in_threads(decode_chunk, chunks, 2 * -(-at_once // size))) as decoded:
+        for part in decoded:
+            parts.append(part)
+            waiting += len(part.paths)
+            if waiting >= at_once:
+                yield _joined(parts)
+                parts, waiting = [], 0
     if parts:
         yield _joined(parts)
-
-
-def _decoded_chunks(
-    images: Iterator[InputImage], form: Format, chunk: int, ahead: int
-) -> Iterator[DecodedImages]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    pending: deque[Future[DecodedImages]] = deque()
-    with quiet_pillow(), ThreadPoolExecutor(min(_MAX_WORKERS, cores), "decode") as pool:
-        try:
-            while some := list(islice(images, chunk)):
-                pending.append(pool.submit(_decode_chunk, some, form))
-                if len(pending) > ahead:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
 
 
 def _decode_chunk(images: Sequence[InputImage], form: Format) -> DecodedImages:
