@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -18,12 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 from filelock import FileLock
+from pydantic import TypeAdapter
 
 from tuner.data.listing import SkippedImage
 from tuner.errors import DataError
 
 CACHE_VERSION = 2
-"""Raise it when the layout of the folder changes, or what is made of a source: splits, classes, pixels."""
+"""Raise it when the files of the folder change, or the splits, classes or pixels that a source gives."""
 
 ENVIRONMENT = "TUNER_CACHE_DIR"
 IMAGES, RECORDS, PATHS, META = "images.npy", "records.npy", "paths.txt", "meta.json"
@@ -40,34 +41,33 @@ RECORD = np.dtype(
         ("pixel_hash", "<u8"),
     ]
 )
-"""One image: where it belongs, and what its file was like before decoding."""
+"""One image: its class and split, and the properties of its file."""
 
 _SAMPLED_IMAGES = 16
 
 
 @dataclass(frozen=True)
 class Meta:
-    """What is known of a decoded data set as a whole."""
+    """A decoded data set as a whole."""
 
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
     fingerprint: str
     modes: tuple[str, ...]
+    """Pillow modes of the image files; `mode` of a record is an index into them."""
     skipped: tuple[SkippedImage, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Meta:
-        height, width, channels = map(int, values["image_shape"])
-        return cls(
-            class_names=tuple(values["class_names"]),
-            image_shape=(height, width, channels),
-            fingerprint=str(values["fingerprint"]),
-            modes=tuple(values["modes"]),
-            skipped=tuple(SkippedImage(**skipped) for skipped in values["skipped"]),
-        )
+@dataclass(frozen=True)
+class _Document:
+    """The content of META: the size of each other file, and the checksum of each but the pixels."""
+
+    meta: Meta
+    sizes: dict[str, int]
+    checksums: dict[str, str]
+
+
+_DOCUMENT = TypeAdapter(_Document)
 
 
 def cache_root() -> Path:
@@ -104,50 +104,42 @@ def load_paths(folder: Path) -> list[str]:
 
 
 def load_meta(folder: Path) -> Meta:
-    """Return what is known of the data set as a whole."""
+    """Return the description of the data set as a whole."""
     try:
-        return Meta.from_json(json.loads((folder / META).read_text("utf-8"))["meta"])
+        return _DOCUMENT.validate_json((folder / META).read_bytes()).meta
     except OSError as error:
         raise _gone(folder) from error
 
 
 def open_checked(folder: Path) -> Meta | None:
-    """Return the meta data of a cached data set, or None where it is absent or damaged.
+    """Return the description of a cached data set, None where it is absent or damaged.
 
     The files other than the pixels are checked in full. Of the pixels the size is checked and a few images,
-    the first and the last among them, so that opening stays a matter of milliseconds.
+    the first and the last among them, so that opening takes milliseconds.
     """
     try:
-        document = json.loads((folder / META).read_text("utf-8"))
-        for name, size in document["sizes"].items():
-            if (folder / name).stat().st_size != size:
-                return None
-        for name, checksum in document["checksums"].items():
-            if _checksum(folder / name) != checksum:
-                return None
-        meta = Meta.from_json(document["meta"])
-        records = load_records(folder)
-        images = load_images(folder)
-        if images.shape != (len(records), *meta.image_shape) or images.dtype != np.uint8:
-            return None
-        for index in np.linspace(0, len(records) - 1, _SAMPLED_IMAGES).astype(int):
-            if pixel_hash(images[index]) != records["pixel_hash"][index]:
-                return None
-    except (OSError, DataError, ValueError, KeyError, TypeError, AttributeError):
+        document = _DOCUMENT.validate_json((folder / META).read_bytes())
+        meta, records, images = document.meta, load_records(folder), load_images(folder)
+        sample = np.linspace(0, len(records) - 1, _SAMPLED_IMAGES).astype(int)
+        is_whole = (
+            all((folder / name).stat().st_size == size for name, size in document.sizes.items())
+            and all(_checksum(folder / name) == checksum for name, checksum in document.checksums.items())
+            and images.shape == (len(records), *meta.image_shape)
+            and images.dtype == np.uint8
+            and all(pixel_hash(images[index]) == records["pixel_hash"][index] for index in sample)
+        )
+    except (OSError, DataError, ValueError):
         return None
-    return meta
+    return meta if is_whole else None
 
 
 def save_description(folder: Path, meta: Meta, records: npt.NDArray[Any], paths: Sequence[str]) -> None:
     """Write all but the pixels, which must be there already."""
     np.save(folder / RECORDS, records)
     (folder / PATHS).write_text("\0".join(paths), "utf-8", newline="")
-    document = {
-        "meta": meta.to_json(),
-        "sizes": {name: (folder / name).stat().st_size for name in (IMAGES, RECORDS, PATHS)},
-        "checksums": {name: _checksum(folder / name) for name in (RECORDS, PATHS)},
-    }
-    (folder / META).write_text(json.dumps(document), "utf-8")
+    sizes = {name: (folder / name).stat().st_size for name in (IMAGES, RECORDS, PATHS)}
+    checksums = {name: _checksum(folder / name) for name in (RECORDS, PATHS)}
+    (folder / META).write_text(json.dumps(asdict(_Document(meta, sizes, checksums))), "utf-8")
 
 
 def keep_file(path: Path, contents: bytes) -> None:
@@ -164,9 +156,9 @@ def keep_file(path: Path, contents: bytes) -> None:
 
 
 def kept_array(folder: Path, name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return an array that was made of the decoded images before, else make it and keep it beside them.
+    """Return an array kept beside the decoded images; make and keep it where it is absent.
 
-    Where the folder cannot be written to, it is made each time. The name must tell all that it depends on.
+    It is made each time where the folder cannot be written to. The name covers all that the array depends on.
     """
     try:
         found: npt.NDArray[Any] = np.load(folder / name, allow_pickle=False)
@@ -188,19 +180,16 @@ def exclusive(folder: Path) -> Iterator[None]:
     """
     with _writable(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{folder}.lock")
-        lock.acquire()
-    try:
+        lock = FileLock(f"{folder}.lock").acquire()
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `folder` when the block ends without an error.
 
-    To be called within `exclusive`: whatever drafts lie about then were left by a process that was killed.
+    To be called within `exclusive`: other drafts are then left over from a process that was killed.
 
     Raises:
         DataError: writing failed, for want of space or another reason.
@@ -212,7 +201,8 @@ def replacing(folder: Path) -> Iterator[Path]:
         try:
             yield draft
             for path in draft.iterdir():
-                _flush_to_disk(path)  # else a power cut could leave the new name with old, empty contents
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())  # else a power cut could leave empty files under the new name
             shutil.rmtree(folder, ignore_errors=True)
             draft.replace(folder)
         finally:
@@ -229,11 +219,6 @@ def _writable(folder: Path) -> Iterator[None]:
             f"It must be a writable folder with space for all of them. "
             f"Free some space, or set {ENVIRONMENT} to another folder."
         ) from error
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _checksum(path: Path) -> str:

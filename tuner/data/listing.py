@@ -20,7 +20,7 @@ IMAGE_SUFFIXES = frozenset(
     ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm", "avif")
 )
 MAX_IMAGE_BYTES = 128 * 2**20
-"""Largest encoded image that is read, in bytes: a bound on memory, far above any photograph."""
+"""Size of the largest image file that is read, in bytes: a bound on memory, far above any photograph."""
 
 NO_SPLIT = -1
 """In `Listing.splits`: the source says nothing about this image's split."""
@@ -48,11 +48,14 @@ class SkippedImage:
 
 
 class File(NamedTuple):
-    """An image file of a source: its path to show, its size in bytes, and what its source reads it by."""
+    """An image file of a source."""
 
     path: str
+    """In printable form."""
     size: int
+    """In bytes."""
     handle: Any
+    """Argument of the source's reader."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,17 @@ class Listing:
     file_sizes: npt.NDArray[np.int64]
     handles: Sequence[Any]
     open_reader: Callable[[], AbstractContextManager[Reader]]
-    """Opens the source for one thread. It yields a function of a handle, which may raise UnreadableError."""
-    strays: tuple[SkippedImage, ...] = ()
+    """Opens the source for one thread and yields its reader, which may raise UnreadableError."""
+    unplaced: tuple[SkippedImage, ...] = ()
+    """Images above the class folders."""
 
 
 class Source(Protocol):
-    """A place that images come from."""
+    """A folder or file of images."""
 
     @property
     def location(self) -> str:
-        """What the user gave, as an absolute path, or "demo"."""
+        """Absolute path, or "demo"."""
 
     @property
     def name(self) -> str:
@@ -94,7 +98,7 @@ class Source(Protocol):
 
 
 def read_file(path: str, size: int, start: int = 0) -> bytes:
-    """Return `size` bytes of a file from `start` on; fewer only where the file ends before.
+    """Return `size` bytes of a file from `start` on; fewer where the file ends before.
 
     Raises:
         OSError: it cannot be read.
@@ -113,7 +117,7 @@ def read_file(path: str, size: int, start: int = 0) -> bytes:
 
 
 def is_image_path(path: str) -> bool:
-    """Tell an image from other files by its suffix; hidden files and macOS resource forks are none."""
+    """Tell an image from other files by its suffix; hidden files and macOS resource forks are no images."""
     return (
         path.rpartition(".")[2].lower() in IMAGE_SUFFIXES
         and not path.startswith((".", "__MACOSX/"))
@@ -123,7 +127,7 @@ def is_image_path(path: str) -> bool:
 
 
 def printable(path: str) -> str:
-    r"""Return the path with what cannot be printed on one line written as \x0a or \udc80."""
+    r"""Return the path with escapes such as \x0a or \udc80 for characters that do not fit on one line."""
     if path.isprintable():
         return path
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), path)
@@ -134,7 +138,7 @@ def arrange(
 ) -> Listing:
     """Sort image files by path and find the class and split of each from its folders.
 
-    Images above the class folders become strays: skipped, with that reason.
+    Images above the class folders are skipped.
 
     Raises:
         DataError: no images at all, or a layout that `place_folders` refuses.
@@ -144,25 +148,26 @@ def arrange(
             f"{location}: no images in it. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}. "
             f"Give a folder, .zip or .npz with images in class folders."
         )
+    places = place_folders({_folder(file) for file in files}, location)
     files = sorted(files, key=lambda file: file.path)
-    folders = [file.path.rpartition("/")[0] for file in files]
-    places = place_folders(set(folders), location)
-    class_names = tuple(sorted({place.class_name for place in places.values()}))
-    kept = [(file, places[folder]) for file, folder in zip(files, folders, strict=True) if folder in places]
-    strays = tuple(
-        SkippedImage(file.path, "not in a class folder")
-        for file, folder in zip(files, folders, strict=True)
-        if folder not in places
-    )
+    kept = [(file, places[_folder(file)]) for file in files if _folder(file) in places]
+    class_names = sorted({place.class_name for _, place in kept})
     label_of = {name: label for label, name in enumerate(class_names)}
-    split_of = {split: index for index, split in enumerate(SPLITS)}
     return Listing(
-        class_names=class_names,
+        class_names=tuple(class_names),
         paths=[file.path for file, _ in kept],
         labels=np.array([label_of[place.class_name] for _, place in kept], np.int32),
-        splits=np.array([split_of.get(place.split or "", NO_SPLIT) for _, place in kept], np.int8),
+        splits=np.array(
+            [SPLITS.index(place.split) if place.split else NO_SPLIT for _, place in kept], np.int8
+        ),
         file_sizes=np.array([file.size for file, _ in kept], np.int64),
         handles=[file.handle for file, _ in kept],
         open_reader=open_reader,
-        strays=strays,
+        unplaced=tuple(
+            SkippedImage(file.path, "not in a class folder") for file in files if _folder(file) not in places
+        ),
     )
+
+
+def _folder(file: File) -> str:
+    return file.path.rpartition("/")[0]

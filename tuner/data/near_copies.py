@@ -71,7 +71,8 @@ def _near_copies(
     places = _candidates(hashes[images], hashes[originals])
     pairs = np.stack([images[places[:, 0]], originals[places[:, 1]]], axis=1)
     blocks = [pairs[start : start + _BLOCK_IMAGES] for start in range(0, len(pairs), _BLOCK_IMAGES)]
-    similar = np.concatenate([np.empty(0), *(_similarity_of(dataset.images, block) for block in blocks)])
+    details = ([_details(_thumbnails(dataset.images, side)) for side in block.T] for block in blocks)
+    similar = np.concatenate([np.empty(0), *(_similarity(first, second) for first, second in details)])
     best = np.lexsort((-similar, pairs[:, 0]))
     best = best[similar[best] >= MIN_CORRELATION]
     _, first = np.unique(pairs[best, 0], return_index=True)
@@ -113,11 +114,6 @@ def _thumbnails(images: npt.NDArray[np.uint8], indices: npt.NDArray[np.int64]) -
         image = Image.fromarray(images[index].squeeze(-1) if images.shape[-1] == 1 else images[index])
         thumbnails[place] = np.asarray(image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS))
     return thumbnails
-
-
-def _similarity_of(images: npt.NDArray[np.uint8], pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    first, second = (_details(_thumbnails(images, side)) for side in pairs.T)
-    return _similarity(first, second)
 
 
 def _details(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

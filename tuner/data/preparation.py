@@ -117,7 +117,7 @@ def _build(
         image_shape=(form.size, form.size, form.channels),
         fingerprint=fingerprint(listing.class_names, form, records),
         modes=modes,
-        skipped=(*listing.strays, *skipped),
+        skipped=(*listing.unplaced, *skipped),
     )
     cache.save_description(folder, meta, records, [listing.paths[image.place] for image in images])
     return meta

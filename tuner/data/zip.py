@@ -81,51 +81,22 @@ class ZipSource:
         images: dict[str, zipfile.ZipInfo] = {}  # of two entries with one name the later counts, as unpacked
         for entry in entries:
             path = entry.filename.replace("\\", "/")  # some Windows tools write backslashes
-            self._refuse_unsafe(entry, path)
-            if path.endswith("/"):
-                continue
             # Some tools write ./real/1.png, which is no hidden file.
-            path = "/".join(part for part in path.split("/") if part not in ("", "."))
-            if is_image_path(path):
-                self._refuse_oversized(entry)
-                images[path] = entry
+            clean = "/".join(part for part in path.split("/") if part not in ("", "."))
+            is_image = not path.endswith("/") and is_image_path(clean)
+            if problem := _unsafe(entry, path) or (is_image and _oversized(entry)):
+                raise DataError(
+                    f"{self.location}: entry '{printable(path)}' {problem}. "
+                    f"Pack the archive again without it."
+                )
+            if is_image:
+                images[clean] = entry
         if sum(entry.compress_size for entry in images.values()) > archive_bytes:
             raise DataError(
                 f"{self.location}: its entries claim more packed bytes than the archive has. "
                 f"Entries that overlap are not allowed; such archives are made to exhaust a machine. {_AGAIN}"
             )
         return images
-
-    def _refuse_unsafe(self, entry: zipfile.ZipInfo, path: str) -> None:
-        if path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/"):
-            problem = "has a path that leads out of the archive"
-        elif stat.S_ISLNK(entry.external_attr >> 16):
-            problem = "is a symbolic link"
-        elif entry.flag_bits & _ENCRYPTED_FLAG:
-            problem = "is encrypted"
-        else:
-            return
-        raise DataError(
-            f"{self.location}: entry '{printable(path)}' {problem}. "
-            f"Allowed are plain files with relative paths. Pack the archive again without it."
-        )
-
-    def _refuse_oversized(self, entry: zipfile.ZipInfo) -> None:
-        size, packed = entry.file_size, entry.compress_size
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            problem = f"is packed with method {entry.compress_type}. Allowed: stored and deflated"
-        elif size > MAX_IMAGE_BYTES:
-            problem = f"claims {size:,} bytes. Allowed: {MAX_IMAGE_BYTES:,} an image"
-        elif entry.compress_type == zipfile.ZIP_STORED and size != packed:
-            problem = f"claims {size:,} bytes but is stored in {packed:,}. Allowed: the same number"
-        elif size > RATIO_FREE_BYTES and size > MAX_RATIO * packed:
-            problem = f"claims to unpack {packed:,} bytes to {size:,}. Allowed: {MAX_RATIO} times as many"
-        else:
-            return
-        raise DataError(
-            f"{self.location}: entry '{printable(entry.filename)}' {problem}. "
-            f"Pack the archive again without it."
-        )
 
     @contextmanager
     def open_reader(self) -> Iterator[Reader]:
@@ -162,6 +133,32 @@ class ZipSource:
         if len(data) < entry.file_size or zlib.crc32(data) != entry.CRC:
             raise UnreadableError("damaged in the archive")
         return data
+
+
+def _unsafe(entry: zipfile.ZipInfo, path: str) -> str | None:
+    """Return why an entry could do harm, None where it could not."""
+    allowed = "Allowed are plain files with relative paths"
+    if path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/"):
+        return f"has a path that leads out of the archive. {allowed}"
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return f"is a symbolic link. {allowed}"
+    if entry.flag_bits & _ENCRYPTED_FLAG:
+        return f"is encrypted. {allowed}"
+    return None
+
+
+def _oversized(entry: zipfile.ZipInfo) -> str | None:
+    """Return why the size of an image cannot be true or is too large, None where neither holds."""
+    size, packed = entry.file_size, entry.compress_size
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"is packed with method {entry.compress_type}. Allowed: stored and deflated"
+    if size > MAX_IMAGE_BYTES:
+        return f"claims {size:,} bytes. Allowed: {MAX_IMAGE_BYTES:,} an image"
+    if entry.compress_type == zipfile.ZIP_STORED and size != packed:
+        return f"claims {size:,} bytes but is stored in {packed:,}. Allowed: the same number"
+    if size > RATIO_FREE_BYTES and size > MAX_RATIO * packed:
+        return f"claims to unpack {packed:,} bytes to {size:,}. Allowed: {MAX_RATIO} times as many"
+    return None
 
 
 def directory_digest(path: Path) -> str:
