@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class TunerError(Exception):
     """Work was started and failed. The message is one line: what is wrong, what is allowed, what to do."""
@@ -36,3 +39,14 @@ class InterruptedRunError(TunerError):
 def one_line(error: Exception) -> str:
     """What an exception says, on one line; its name where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return " Did you mean 'NAME'?" with the nearest known name, whatever its case; "" where none is near.
+
+    Args:
+        cutoff: Least similarity, 0..1, as in difflib.
+    """
+    by_lower_case = {each.lower(): each for each in known}
+    near = get_close_matches(name.lower(), by_lower_case, n=1, cutoff=cutoff)
+    return f" Did you mean '{by_lower_case[near[0]]}'?" if near else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -21,7 +20,7 @@ from tuner.data.listing import SkippedImage
 from tuner.data.preparation import MAX_DEFAULT_SIZE, MAX_SIZE, MIN_SIZE, WantedFormat, prepare
 from tuner.data.sources import open_source
 from tuner.data.splits import sample_splits, split_indices
-from tuner.errors import DataError
+from tuner.errors import DataError, did_you_mean
 
 MAX_SKIPPED_FRACTION = 0.01
 """With more unreadable images than this the run stops: more likely the copy is bad than the images."""
@@ -251,11 +250,8 @@ def _positive_class(class_names: tuple[str, ...], wanted: str | None) -> str | N
     if wanted is not None:
         if wanted in class_names:
             return wanted
-        by_lower_case = {name.lower(): name for name in class_names}
-        near = get_close_matches(wanted.lower(), by_lower_case, n=1)
-        hint = f" Did you mean '{by_lower_case[near[0]]}'?" if near else ""
         raise DataError(
-            f"positive class '{wanted}' is no class of the data.{hint} "
+            f"positive class '{wanted}' is no class of the data.{did_you_mean(wanted, class_names)} "
             f"Allowed: {', '.join(class_names[:20])}{', ...' if len(class_names) > 20 else ''}. Name one."
         )
     if len(class_names) != 2:

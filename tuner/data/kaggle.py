@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +15,7 @@ import numpy as np
 from tuner.data.layout import SPLITS
 from tuner.data.listing import NO_SPLIT, printable
 from tuner.data.sources import open_source
-from tuner.errors import DataError, TunerError, UsageError, one_line
+from tuner.errors import DataError, TunerError, UsageError, did_you_mean, one_line
 
 TOKEN_PAGE = "https://www.kaggle.com/settings/api"
 
@@ -73,8 +72,7 @@ def fetch(name: str, folder: Path | None = None, quiet: bool = False) -> Path:
         FetchError: Kaggle cannot be reached or refuses, or what came is not the known data set.
     """
     if name not in KAGGLE_SETS:
-        near = get_close_matches(name.lower(), KAGGLE_SETS, n=1, cutoff=0.5)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(name, KAGGLE_SETS, cutoff=0.5)
         raise UsageError(
             f"'{printable(name)}' is no data set that can be fetched.{hint} "
             f"Allowed: {', '.join(KAGGLE_SETS)}. Name one, or download another and give it with --data."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import lzma
 import os
-from difflib import get_close_matches
 from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +14,7 @@ from tuner.data.folders import FolderSource
 from tuner.data.listing import Source, printable
 from tuner.data.npz import NpzSource
 from tuner.data.zip import ZipSource
-from tuner.errors import DataError
+from tuner.errors import DataError, did_you_mean
 
 DEMO = "demo"
 DEMO_FILE = "demo.zip.xz"
@@ -78,8 +77,7 @@ def _missing(path: Path, reference: str) -> str:
         known = []
     # `demo` may stand in for a bare word only.
     known += [DEMO] if reference == path.name else []
-    near = get_close_matches(path.name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean '{printable(near[0])}'?" if near else f" {_ALLOWED}."
+    hint = did_you_mean(path.name, map(printable, known), cutoff=0.5) or f" {_ALLOWED}."
     return (
         f"{printable(reference)}: no '{printable(path.name)}' in {printable(str(parent))}.{hint} "
         f"Correct the path of the data set."

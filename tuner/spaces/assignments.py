@@ -1,17 +1,16 @@
-"""What users write of hyperparameters, NAME=VALUE,..., and what it means in a space."""
+"""Values of hyperparameters as users write them, NAME=VALUE,..., read for a space."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import keras_tuner as kt
 
-from tuner.errors import UsageError
-from tuner.spaces.configurations import Values, all_values, nearest, walk
+from tuner.errors import UsageError, did_you_mean
+from tuner.spaces.configurations import Values, all_values, is_continuous, is_range, nearest, walk
 from tuner.spaces.references import unknown
 
 Presets = Mapping[str, Mapping[str, Any]]
@@ -22,10 +21,10 @@ _EXAMPLE = "filters=40,learning_rate=0.001"
 def assignments(
     option: str, text: str, presets: Presets, example: str = _EXAMPLE
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what a preset named in NAME=VALUE,... gives to each name, and what the rest gives.
+    """Return the values of a preset named in NAME=VALUE,..., and the other values, as text by name.
 
     Raises:
-        UsageError: the text, which came with this option, has another form, or there is no such preset.
+        UsageError: the text of the option has another form, or there is no such preset.
     """
     given: dict[str, str] = {}
     # A comma in a value is not followed by a name and an equals sign.
@@ -62,38 +61,33 @@ def configuration(given: dict[str, str], space: kt.HyperParameters) -> Values:
 
 
 def parse_value(parameter: Any, text: str) -> Any:
-    """Return the value that the text means, in the type it has in the space."""
-    types = kt.engine.hyperparameters
-    if isinstance(parameter, types.Float) and parameter.step is None:
-        number = parse_number(text)
-        inside = number is not None and (
-            parameter.min_value <= number <= parameter.max_value
-            or _same(parameter.min_value, number)
-            or _same(parameter.max_value, number)
-        )
-        if inside and number is not None:
-            return min(parameter.max_value, max(parameter.min_value, number))
-    elif isinstance(parameter, types.Int | types.Float):
-        number = parse_number(text)
-        values = all_values(parameter)
-        if number is not None:
-            value = values[nearest(values, number)]
-            if _same(value, number):
-                return value
-    else:
-        for value in parameter.values:
-            if _means(text, value):
-                return value
+    """Return the value that the text means, in the type it has in the space.
+
+    Raises:
+        ValueError: the value is not allowed; the text says which values are.
+    """
+    for value in [_nearest(parameter, text)] if is_range(parameter) else parameter.values:
+        if _means(text, value):
+            return value
     raise ValueError(f"{parameter.name}={text} is not allowed. {_allowed(parameter, text)}")
 
 
+def _nearest(parameter: Any, text: str) -> Any:
+    """Return the value of a range that is nearest to a number; None where the text is no number."""
+    number = parse_number(text)
+    if number is None:
+        return None
+    if is_continuous(parameter):
+        return min(parameter.max_value, max(parameter.min_value, number))
+    values = all_values(parameter)
+    return values[nearest(values, number)]
+
+
 def _allowed(parameter: Any, text: str) -> str:
-    """Say which values a hyperparameter takes, and which of them is nearest to the text."""
-    types = kt.engine.hyperparameters
-    if not isinstance(parameter, types.Int | types.Float):
+    """Name the values of a hyperparameter, and the one that is nearest to the text."""
+    if not is_range(parameter):
         choices = [str(value) for value in parameter.values]
-        close = get_close_matches(text.lower(), choices, n=1)
-        return f"Allowed: {', '.join(choices)}." + (f" Did you mean '{close[0]}'?" if close else "")
+        return f"Allowed: {', '.join(choices)}.{did_you_mean(text, choices)}"
     if parameter.step is None:
         return f"Allowed: {parameter.min_value} to {parameter.max_value}."
     values = all_values(parameter)
@@ -101,9 +95,8 @@ def _allowed(parameter: Any, text: str) -> str:
         allowed = f"{values[0]:.12g} to {values[-1]:.12g} in steps of {parameter.step}"
     else:
         allowed = ", ".join(f"{value:.12g}" for value in values)
-    number = parse_number(text)
-    hint = "" if number is None else f" Nearest: {values[nearest(values, number)]:.12g}."
-    return f"Allowed: {allowed}.{hint}"
+    value = _nearest(parameter, text)
+    return f"Allowed: {allowed}." + ("" if value is None else f" Nearest: {value:.12g}.")
 
 
 def _means(text: str, value: Any) -> bool:
@@ -111,19 +104,14 @@ def _means(text: str, value: Any) -> bool:
         return text.lower() == str(value).lower()
     if isinstance(value, int | float):
         number = parse_number(text)
-        return number is not None and _same(value, number)
+        return number is not None and math.isclose(value, number, rel_tol=1e-9, abs_tol=1e-15)
     return bool(text == value)
 
 
 def parse_number(text: str) -> float | None:
-    """Return a finite number, None where the text is none."""
+    """Return the finite number of a text, None where it is no such number."""
     try:
         number = float(text)
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _same(value: float, number: float) -> bool:
-    """True where two numbers differ by no more than rounding."""
-    return math.isclose(value, number, rel_tol=1e-9, abs_tol=1e-15)

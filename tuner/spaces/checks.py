@@ -1,4 +1,4 @@
-"""What every search space has to keep, so that a search of it means what it says."""
+"""Checks of a search space: each finds a fault that would make its searches misleading."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, active_values
 from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.sample_models import (
-    WEIGHTS,
-    SpecimenParameters,
+    SampleHyperParameters,
     Subject,
     accuracies_after_training,
     configuration_with,
@@ -23,22 +22,24 @@ from tuner.spaces.sample_models import (
     outputs_of,
     tried_values,
 )
+from tuner.spaces.weights import WEIGHTS
 from tuner.training.build import first_line, not_probabilities, probabilities
 from tuner.training.recipe import TRAINING_NAMES
 from tuner.training.task import TrialError
 
-# An untrained model that is surer than this does not see the pixels in the range it expects.
 SURE = 0.999
-# Accuracy on training images that the step from training mode to inference mode may take, which is chance.
+"""Probability above which an untrained model does not see the pixels in the range that it expects."""
 LOST_ACCURACY = 0.2
+"""Accuracy that the change from training mode to inference mode may cost by chance."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: what is wrong and what to do, or None."""
+    """The result of one check."""
 
     check: str
     problem: str | None
+    """What is wrong and what to do; None where nothing is wrong."""
 
 
 Check = Callable[[Subject], str | None]
@@ -62,7 +63,7 @@ def run_checks(hypermodel: SpaceHyperModel) -> Iterator[Finding]:
 
 
 def problem(check: Check, subject: Subject) -> str | None:
-    """What a check finds wrong; also where a configuration or the training cannot be had at all."""
+    """Return the fault that a check finds, or the error that the space raises; None for neither."""
     try:
         return check(subject)
     except (TrialError, SpaceError) as error:
@@ -142,7 +143,7 @@ def inactive_values_change_nothing(subject: Subject) -> str | None:
 
 
 def first_build_declares_all(subject: Subject) -> str | None:
-    """Build until every value was in one configuration; what a build declares late the search misses."""
+    """Build until each value was in a configuration; a search misses hyperparameters declared late."""
     seen = {pair for values, _ in subject.built.values() for pair in values.items()}
     waiting = [
         (parameter, value)
@@ -167,7 +168,7 @@ def first_build_declares_all(subject: Subject) -> str | None:
 def classes_change_the_output_only(subject: Subject) -> str | None:
     spec = subject.hypermodel.spec
     other = replace(subject.hypermodel, spec=DataSpec(spec.image_shape, 3 if spec.num_classes == 2 else 2))
-    hp = SpecimenParameters()
+    hp = SampleHyperParameters()
     try:
         num_outputs = outputs_of(other.build(hp), other.spec).shape[-1]
     except Exception as error:  # it is the user's code

@@ -83,6 +83,16 @@ def key(values: Values) -> str:
     return json.dumps(values, sort_keys=True, default=str)
 
 
+def is_range(parameter: Any) -> bool:
+    """True for an Int or a Float, which have bounds instead of single values."""
+    return isinstance(parameter, kt.engine.hyperparameters.Int | kt.engine.hyperparameters.Float)
+
+
+def is_continuous(parameter: Any) -> bool:
+    """True for a Float without a step, which has infinitely many values."""
+    return isinstance(parameter, kt.engine.hyperparameters.Float) and parameter.step is None
+
+
 def all_values(parameter: Any) -> Sequence[Any]:
     """Return every value that Keras Tuner can draw, in ascending order or that of a Choice.
 
@@ -98,9 +108,9 @@ def all_values(parameter: Any) -> Sequence[Any]:
             return range(parameter.min_value, parameter.max_value + 1, parameter.step or 1)
         # Keras Tuner lists these as floats and draws them as integers.
         return sorted(int(value) for value in parameter.values)
+    if is_continuous(parameter):
+        raise ValueError(f"'{parameter.name}' is continuous.")
     if isinstance(parameter, types.Float):
-        if parameter.step is None:
-            raise ValueError(f"'{parameter.name}' is continuous.")
         return sorted(parameter.values)
     return list(parameter.values)
 
@@ -143,15 +153,14 @@ def space_size(space: kt.HyperParameters) -> int | None:
 
     None where a hyperparameter is continuous, or where the conditions are too many to be counted at once.
     """
+    if any(map(is_continuous, space.space)):
+        return None
     later = _names_needed_later(space)
     # What the names needed later may be, and how many configurations have them so.
     cases: dict[_Case, int] = {frozenset(): 1}
     for parameter, (parents, names) in zip(space.space, later, strict=True):
         needed = parents | names
-        try:
-            values = all_values(parameter)
-        except ValueError:
-            return None
+        values = all_values(parameter)
         following: Counter[_Case] = Counter()
         for case, number in cases.items():
             partial = dict(case)

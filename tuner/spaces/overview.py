@@ -1,4 +1,4 @@
-"""What there is in a search space: hyperparameters, their number of configurations, presets, model size."""
+"""An overview of a search space: hyperparameters, number of configurations, presets, size of a model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Literal
 import keras_tuner as kt
 
 from tuner.errors import SpaceError
-from tuner.spaces.configurations import Values, all_values, space_size
+from tuner.spaces.configurations import Values, all_values, is_continuous, is_range, space_size
 from tuner.spaces.hypermodel import SpaceHyperModel
-from tuner.spaces.sample_models import build_specimen, training_names
+from tuner.spaces.sample_models import build_sample, training_names
 from tuner.training.flops import count_flops
 from tuner.training.task import TrialError
 
@@ -35,11 +35,15 @@ class Overview:
     image_shape: tuple[int, int, int]
     num_classes: int
     hyperparameters: tuple[Hyperparameter, ...]
-    num_configurations: int | None  # None: infinite, or too many to count
-    continuous: tuple[str, ...]  # names of those with infinitely many values
+    num_configurations: int | None
+    """None: infinite, or too many to count."""
+    continuous: tuple[str, ...]
+    """Names of the hyperparameters with infinitely many values."""
     presets: dict[str, Values]
-    num_params: int  # of the default model
-    flops: int  # of the default model, for one image: a multiply-add counts as two
+    num_params: int
+    """Of the default model."""
+    flops: int
+    """Of the default model for one image; a multiply-add counts as two."""
 
 
 def overview(hypermodel: SpaceHyperModel) -> Overview:
@@ -49,11 +53,11 @@ def overview(hypermodel: SpaceHyperModel) -> Overview:
         SpaceError: the space cannot be found, imported or built.
     """
     try:
-        specimen = build_specimen(hypermodel, {})
+        sample = build_sample(hypermodel, {})
     except TrialError as error:
         raise SpaceError(f"search space '{hypermodel.reference}': {error}") from error
-    hp, spec = specimen.hp, hypermodel.spec
-    flops = count_flops(specimen.model, spec.image_shape)
+    hp, spec = sample.hp, hypermodel.spec
+    flops = count_flops(sample.model, spec.image_shape)
     of_training = training_names(hypermodel, hp)
     for parameter in hp.space:
         if parameter.name in hp.replaced:
@@ -74,9 +78,9 @@ def overview(hypermodel: SpaceHyperModel) -> Overview:
         num_classes=spec.num_classes,
         hyperparameters=rows,
         num_configurations=space_size(hp),
-        continuous=tuple(parameter.name for parameter in hp.space if not _is_finite(parameter)),
+        continuous=tuple(parameter.name for parameter in hp.space if is_continuous(parameter)),
         presets=hypermodel.presets,
-        num_params=int(specimen.model.count_params()),
+        num_params=int(sample.model.count_params()),
         flops=flops,
     )
 
@@ -86,7 +90,7 @@ def describe_values(parameter: Any) -> str:
     types = kt.engine.hyperparameters
     if isinstance(parameter, types.Fixed):
         return "fixed"
-    if isinstance(parameter, types.Choice | types.Boolean):
+    if not is_range(parameter):
         return ", ".join(map(str, parameter.values))
     scale = "" if parameter.sampling == "linear" else f" {parameter.sampling}"
     one_by_one = parameter.step is None or (parameter.step == 1 and isinstance(parameter, types.Int))
@@ -106,14 +110,6 @@ def describe_conditions(parameter: Any, space: kt.HyperParameters) -> str | None
 
 def _has_only(parameter: Any, values: Sequence[Any]) -> bool:
     """True where a hyperparameter has no other values; a fixed one may be replaced."""
-    if isinstance(parameter, kt.engine.hyperparameters.Fixed) or not _is_finite(parameter):
+    if isinstance(parameter, kt.engine.hyperparameters.Fixed) or is_continuous(parameter):
         return False
     return set(all_values(parameter)) <= set(values)
-
-
-def _is_finite(parameter: Any) -> bool:
-    try:
-        all_values(parameter)
-    except ValueError:
-        return False
-    return True

@@ -8,13 +8,12 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tuner.errors import SpaceError
+from tuner.errors import SpaceError, did_you_mean
 
 IMAGE_SIZE = "IMAGE_SIZE"
 """What a space calls the side, in pixels, of the images that it is made for, where it says so."""
@@ -174,6 +173,4 @@ def _attribute(module: ModuleType, name: str, reference: str) -> Callable[..., A
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Say that a name is unknown, which comes nearest, and which there are."""
     known = sorted(known)
-    close = get_close_matches(name, known, n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
-    return f"unknown {what} '{name}'.{hint} Known: {', '.join(known) or 'none'}."
+    return f"unknown {what} '{name}'.{did_you_mean(name, known)} Known: {', '.join(known) or 'none'}."

@@ -1,4 +1,4 @@
-"""Models of a space that are built to be looked at: without data, and without pretrained weights."""
+"""Sample models of a space, built for its checks and its overview without data or pretrained weights."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ import numpy as np
 
 from search_spaces import DataSpec
 from tuner.errors import SpaceError, TunerError
-from tuner.spaces.configurations import Values, all_values, effective, key, walk
+from tuner.spaces.configurations import Values, all_values, effective, is_continuous, key, walk
 from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.weights import NO_WEIGHTS, WEIGHTS
 from tuner.training.build import blaming_the_space, build_model, first_line, probabilities
 from tuner.training.loop import make_loop
 from tuner.training.moving_statistics import statistics_batches
 from tuner.training.task import TrialError
 
-WEIGHTS = "weights"
-NO_WEIGHTS = "none"
-# Of the training that a check looks at.
+# The short training of a check.
 TRAINED_STEPS, TRAINED_BATCH, TRAINED_EPOCHS = 4, 16, 3
-# A range with more values is tried at so many, spread evenly from end to end.
 MAX_TRIED = 6
+"""Number of values tried of a longer range, spread evenly from end to end."""
 
 
-class SpecimenParameters(kt.HyperParameters):  # type: ignore[misc]
+class SampleHyperParameters(kt.HyperParameters):  # type: ignore[misc]
     """Hyperparameters for which a fixed `weights` is "none", whatever the space says: nothing is fetched."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.ambiguous: list[str] = []  # declared a second time with another range, which has no effect
-        self.replaced: Values = {}  # what the space says
+        # Names declared a second time with another range, which has no effect.
+        self.ambiguous: list[str] = []
+        # The values that "none" replaces.
+        self.replaced: Values = {}
 
     def Fixed(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
         if name == WEIGHTS:
@@ -53,22 +54,22 @@ class SpecimenParameters(kt.HyperParameters):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class Specimen:
+class SampleModel:
     """A built model, and the hyperparameters as it declared them."""
 
     model: Any
-    hp: SpecimenParameters
+    hp: SampleHyperParameters
 
 
 @dataclass(frozen=True)
 class _Images:
-    """What a build has to know of a data set."""
+    """The properties of a data set that a build needs."""
 
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
 
 
-def build_specimen(hypermodel: SpaceHyperModel, values: Values) -> Specimen:
+def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
     """Build one configuration; hyperparameters without a value have their default.
 
     Weights and layer names depend on the values alone.
@@ -81,15 +82,15 @@ def build_specimen(hypermodel: SpaceHyperModel, values: Values) -> Specimen:
     keras.utils.set_random_seed(0)
     spec = hypermodel.spec
     images: Any = _Images(spec.image_shape, tuple(map(str, range(spec.num_classes))))
-    hp = SpecimenParameters()
-    return Specimen(build_model(hypermodel, values, images, hp), hp)
+    hp = SampleHyperParameters()
+    return SampleModel(build_model(hypermodel, values, images, hp), hp)
 
 
 def training_names(hypermodel: SpaceHyperModel, hp: kt.HyperParameters) -> tuple[str, ...]:
     """Let the space declare the hyperparameters of the training in `hp`; return their names.
 
     Raises:
-        SpaceError: it declares what the training knows nothing of, or raises.
+        SpaceError: it declares a hyperparameter unknown to the training, or raises.
     """
     try:
         return hypermodel.training(hp)
@@ -134,7 +135,7 @@ def accuracies_after_training(hypermodel: SpaceHyperModel) -> tuple[float, float
     labels = np.arange(TRAINED_STEPS * TRAINED_BATCH) % spec.num_classes
     bright = np.linspace(64, 192, spec.num_classes)[labels].reshape(-1, 1, 1, 1)
     images = rng.normal(bright, 32, (len(labels), *spec.image_shape)).clip(0, 255).astype(np.uint8)
-    model = build_specimen(hypermodel, {}).model
+    model = build_sample(hypermodel, {}).model
     with blaming_the_space():
         loop = make_loop(model, images, labels)
         order = rng.permutation(len(labels))
@@ -155,23 +156,21 @@ def accuracies_after_training(hypermodel: SpaceHyperModel) -> tuple[float, float
 
 def tried_values(parameter: Any) -> Sequence[Any]:
     """Return all values of a Choice, a Boolean or a short range; of a long one some, with both ends."""
-    try:
-        values = all_values(parameter)
-    except ValueError:
+    if is_continuous(parameter):
         return [parameter.min_value, parameter.prob_to_value(0.5), parameter.max_value]
+    values = all_values(parameter)
     if len(values) <= MAX_TRIED or isinstance(parameter, kt.engine.hyperparameters.Choice):
         return values
     return [values[round(i * (len(values) - 1) / (MAX_TRIED - 1))] for i in range(MAX_TRIED)]
 
 
 def is_value(parameter: Any, value: Any) -> bool:
-    """True for what the hyperparameter may be; a fixed one may be replaced by any value of its type."""
+    """True for a value of the hyperparameter; a fixed one may be replaced by any value of its type."""
     if isinstance(parameter, kt.engine.hyperparameters.Fixed):
         return isinstance(value, type(parameter.value))
-    try:
-        return value in all_values(parameter)
-    except ValueError:
+    if is_continuous(parameter):
         return bool(parameter.min_value <= value <= parameter.max_value)
+    return value in all_values(parameter)
 
 
 def configuration_with(space: kt.HyperParameters, target: Any, preferred: set[tuple[str, Any]]) -> Values:
@@ -201,8 +200,8 @@ class Subject:
     undeclared: list[str] = field(default_factory=list)
 
     @cached_property
-    def default(self) -> Specimen:
-        return build_specimen(self.hypermodel, {})
+    def default(self) -> SampleModel:
+        return build_sample(self.hypermodel, {})
 
     @cached_property
     def outputs(self) -> np.ndarray:
@@ -210,7 +209,7 @@ class Subject:
         return outputs_of(self.default.model, self.hypermodel.spec)
 
     @property
-    def space(self) -> SpecimenParameters:
+    def space(self) -> SampleHyperParameters:
         return self.default.hp
 
     @cached_property
@@ -231,32 +230,32 @@ class Subject:
         return [parameter for parameter in hp.space if parameter.name in names]
 
     def fingerprint(self, values: Values) -> str:
-        """The fingerprint of a configuration, built when it is first asked for."""
+        """Return the fingerprint of a configuration, building it the first time."""
         values = effective(self.space, self.space.values | values)
         if key(values) not in self.built:
             self.built[key(values)] = values, self.fresh_fingerprint(values)
         return self.built[key(values)][1]
 
     def fresh_fingerprint(self, values: Values) -> str:
-        """The fingerprint of a model built now; hyperparameters that only this build declares are noted."""
+        """Build a model and return its fingerprint; note hyperparameters that only this build declares."""
         try:
-            specimen = build_specimen(self.hypermodel, values)
+            sample = build_sample(self.hypermodel, values)
         except TrialError as error:
             raise TrialError(error.reason, f"with {self.shown(values)}: {error}") from error
         known = {parameter.name for parameter in self.space.space}
-        late = [parameter.name for parameter in specimen.hp.space if parameter.name not in known]
+        late = [parameter.name for parameter in sample.hp.space if parameter.name not in known]
         self.undeclared += [f"'{name}' with {self.shown(values)}" for name in late]
-        return fingerprint(specimen.model, self.hypermodel.spec)
+        return fingerprint(sample.model, self.hypermodel.spec)
 
     def shown(self, values: Values) -> str:
-        """What a configuration has other than the default."""
+        """Return the values of a configuration that differ from the default, as text."""
         usual = self.space.values
         different = {name: value for name, value in values.items() if usual.get(name, value) != value}
         return ", ".join(f"{name}={value}" for name, value in different.items()) or "its defaults"
 
 
 def required_values(space: kt.HyperParameters, target: Any) -> dict[str, Sequence[Any]]:
-    """What the parents of a hyperparameter have to be, and theirs."""
+    """Return the values that the parents of a hyperparameter need, and their parents, for it to be active."""
     required: dict[str, Sequence[Any]] = {}
     for condition in target.conditions:
         parent = next(each for each in space.space if each.name == condition.name)
@@ -269,7 +268,7 @@ def required_values(space: kt.HyperParameters, target: Any) -> dict[str, Sequenc
 
 
 def _config(part: Any) -> Any:
-    """The settings of an optimizer or a loss; the name of a function."""
+    """Return the settings of an optimizer or a loss, or the name of a function."""
     if hasattr(part, "get_config"):
         return [type(part).__name__, part.get_config()]
     return getattr(part, "__name__", part)

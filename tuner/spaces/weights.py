@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 from tuner.errors import UsageError
 
 WEIGHTS = "weights"
 """The hyperparameter of a space that has pretrained weights."""
-_BY_NAME = ("imagenet", "none")
+NO_WEIGHTS = "none"
+_BY_NAME = ("imagenet", NO_WEIGHTS)
 
 
 def weights_value(weights: str) -> str:
-    """Return the value as workers understand it: a name, or the absolute path of a file.
+    """Return the value for a worker: a name, or the absolute path of a file.
 
     Raises:
         UsageError: there is no such file.
@@ -30,11 +31,8 @@ def weights_value(weights: str) -> str:
 
 
 def weights_hash(value: str) -> str:
-    """Return what tells two weights apart: the name, or a hash of the file's content."""
+    """Return the name of weights, or a hash of the content of their file."""
     if value in _BY_NAME or not Path(value).is_file():
         return value
     with Path(value).open("rb") as file:
-        hasher = blake2b(digest_size=16)
-        while block := file.read(2**20):
-            hasher.update(block)
-    return hasher.hexdigest()
+        return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
