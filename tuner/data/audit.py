@@ -1,4 +1,4 @@
-"""What is in a data set that a score would not tell: duplicates, near copies, label conflicts, shortcuts."""
+"""Flaws of a data set that a score does not show: duplicates, near copies, label conflicts, shortcuts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tuner.data.splits import in_conflict
 MAX_EXAMPLES = 3
 MAX_SIZES = 10
 
+Pairs = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True)
 class Duplicates:
@@ -30,20 +32,20 @@ class Duplicates:
     second_split: str
     num_images: int
     """Within: copies beyond the first of each. Across: images of the second split that the first has too."""
-    examples: tuple[tuple[str, str], ...]
+    examples: Pairs
     """A few pairs of paths."""
 
 
 @dataclass(frozen=True)
 class NearCopies:
-    """Images of a split that nearly copy an image that is trained on; exact copies are not among them."""
+    """Images of a split that nearly copy a training image; exact copies do not count."""
 
     split: str
-    """"validation", of images of train, or "test", of images of train and validation."""
+    """"validation", with originals in train, or "test", with originals in train and validation."""
     num_images: int
     num_other_class: int
-    """Those whose class is not that of the image that they nearly copy."""
-    examples: tuple[tuple[str, str], ...]
+    """Those of another class than their original."""
+    examples: Pairs
     """A few pairs of paths, the original first."""
 
 
@@ -58,7 +60,7 @@ class OriginalSize:
 
 @dataclass(frozen=True)
 class Audit:
-    """Findings about a data set. Nothing in it was changed because of them."""
+    """Findings about a data set, which stays as it is."""
 
     counts: dict[str, dict[str, int]]
     """split -> class -> number of images"""
@@ -74,11 +76,11 @@ class Audit:
     near_copies: tuple[NearCopies, ...]
     """Only those that exist."""
     num_conflicts: int
-    """Images that another image with the same pixels contradicts: its class is different."""
-    conflict_examples: tuple[tuple[str, str], ...]
+    """Images with the same pixels as an image of another class."""
+    conflict_examples: Pairs
     skipped: tuple[SkippedImage, ...]
     shortcuts: tuple[Shortcut, ...]
-    """As `tuner.data.shortcuts` finds them, also those too weak for a warning."""
+    """Of `tuner.data.shortcuts`, including those too weak for a warning."""
 
 
 def audit(dataset: Dataset) -> Audit:
@@ -128,29 +130,20 @@ def _near_copies(dataset: Dataset) -> Iterator[NearCopies]:
         copies, originals = near_copies(dataset, split).T
         if len(copies):
             other_class = dataset.labels[copies] != dataset.labels[originals]
-            yield NearCopies(
-                split,
-                len(copies),
-                int(np.count_nonzero(other_class)),
-                _pairs(dataset, originals, copies),
-            )
+            num_other_class = int(np.count_nonzero(other_class))
+            yield NearCopies(split, len(copies), num_other_class, _pairs(dataset, originals, copies))
 
 
-def _conflict_pairs(dataset: Dataset, conflicts: npt.NDArray[Any]) -> tuple[tuple[str, str], ...]:
+def _conflict_pairs(dataset: Dataset, conflicts: npt.NDArray[Any]) -> Pairs:
     """Return a few pairs of images with the same pixels and different classes."""
-    first_of: dict[int, int] = {}
-    pairs = []
-    for index in conflicts.tolist():
-        first = first_of.setdefault(int(dataset.records["pixel_hash"][index]), index)
-        if dataset.labels[first] != dataset.labels[index]:
-            pairs.append((first, index))
-        if len(pairs) == MAX_EXAMPLES:
-            break
-    return tuple((dataset.paths[first], dataset.paths[second]) for first, second in pairs)
+    hashes = dataset.records["pixel_hash"][conflicts]
+    _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+    originals = conflicts[first[group]]
+    differ = dataset.labels[originals] != dataset.labels[conflicts]
+    return _pairs(dataset, originals[differ], conflicts[differ])
 
 
-def _pairs(
-    dataset: Dataset, first: npt.NDArray[Any], second: npt.NDArray[Any]
-) -> tuple[tuple[str, str], ...]:
+def _pairs(dataset: Dataset, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> Pairs:
+    """Return the paths of the first MAX_EXAMPLES pairs."""
     examples = zip(first[:MAX_EXAMPLES].tolist(), second[:MAX_EXAMPLES].tolist(), strict=True)
     return tuple((dataset.paths[one], dataset.paths[other]) for one, other in examples)

@@ -1,10 +1,9 @@
-"""Which split and class each image folder stands for, found from folder names alone."""
+"""The split and class of each image folder, from the names of the folders alone."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tuner.errors import DataError
@@ -23,34 +22,25 @@ SPLIT_FOLDERS = {
 POSITIVE_WORDS = frozenset({"fake", "ai", "generated", "synthetic"})
 ALLOWED = "Allowed: images in <class> folders, or in train/<class> and test/<class> folders"
 
-# `training_set`, `test-images`: the words after the name of a split say nothing.
+# `training_set`, `test-images`: the words after the name of a split have no meaning.
 _SPLIT_SUFFIX = re.compile("([ _-]?(set|data|images))+$")
 # A run of capitals before a capitalised word, a word, a run of capitals: AIGenerated -> AI, Generated.
 _WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 
 
 class Place(NamedTuple):
-    """What a folder stands for; `split` is None where the source gives no splits."""
+    """The split and class of a folder; `split` is None where the source has no splits."""
 
     split: str | None
     class_name: str
 
 
-@dataclass
-class _Node:
-    """One folder that holds images, directly or further below."""
-
-    children: dict[str, _Node] = field(default_factory=dict)
-
-    def below(self, prefix: str) -> Iterator[str]:
-        """Yield the path of every folder below this one, itself (`prefix`) included."""
-        yield prefix
-        for name, child in self.children.items():
-            yield from child.below(f"{prefix}/{name}" if prefix else name)
+Tree = dict[str, "Tree"]
+"""Folders that hold images, directly or further below: name -> folders in it."""
 
 
 def place_folders(folders: Collection[str], location: str) -> dict[str, Place]:
-    """Return the place of each folder, for those that lie in a class.
+    """Return the place of each folder that lies in a class.
 
     `folders` are the folders that hold images directly, as paths with `/` relative to the source ("" is its
     top). Wrapper folders (a folder whose only content is one folder of folders) may lie above the splits,
@@ -60,11 +50,11 @@ def place_folders(folders: Collection[str], location: str) -> dict[str, Place]:
         DataError: no classes, splits with different classes, or folders that make no sense
             together. The message begins with `location`.
     """
-    root = _Node()
+    root: Tree = {}
     for folder in sorted(folders):  # so that messages are the same each time
-        node = root
+        tree = root
         for part in folder.split("/") if folder else ():
-            node = node.children.setdefault(part, _Node())
+            tree = tree.setdefault(part, {})
     prefix, top = _unwrap("", root)
     splits = _split_folders(top, location)
     if not splits:
@@ -72,13 +62,13 @@ def place_folders(folders: Collection[str], location: str) -> dict[str, Place]:
     places: dict[str, Place] = {}
     classes: dict[str, set[str]] = {}
     for split, folder in splits.items():
-        inner_prefix, inner = _unwrap(_join(prefix, folder), top.children[folder])
-        if not inner.children:
+        inner_prefix, inner = _unwrap(_join(prefix, folder), top[folder])
+        if not inner:
             raise DataError(
                 f"{location}: the split '{folder}' holds no class folders. {ALLOWED}. "
                 f"Put its images into one folder a class, or take '{folder}' away."
             )
-        classes[split] = set(inner.children)
+        classes[split] = set(inner)
         places |= _places(split, inner_prefix, inner, location)
     _require_same_classes(classes, location)
     return places
@@ -91,7 +81,7 @@ def generated_class(class_names: Collection[str]) -> str | None:
 
 
 def split_of(folder: str) -> str | None:
-    """Return the split that a folder's name stands for, in any spelling; None for other names."""
+    """Return the split that a folder's name means, in any spelling; None for other names."""
     return SPLIT_FOLDERS.get(_SPLIT_SUFFIX.sub("", folder.lower()))
 
 
@@ -99,28 +89,35 @@ def _join(prefix: str, name: str) -> str:
     return f"{prefix}/{name}" if prefix else name
 
 
-def _unwrap(prefix: str, node: _Node) -> tuple[str, _Node]:
+def _below(prefix: str, tree: Tree) -> Iterator[str]:
+    """Yield the path of a folder, `prefix`, and of every folder below it."""
+    yield prefix
+    for name, child in tree.items():
+        yield from _below(_join(prefix, name), child)
+
+
+def _unwrap(prefix: str, tree: Tree) -> tuple[str, Tree]:
     """Go down while there is one folder only and it has folders of its own."""
-    while len(node.children) == 1:
-        ((name, child),) = node.children.items()
-        if not child.children:
+    while len(tree) == 1:
+        ((name, child),) = tree.items()
+        if not child:
             break
-        prefix, node = _join(prefix, name), child
-    return prefix, node
+        prefix, tree = _join(prefix, name), child
+    return prefix, tree
 
 
-def _split_folders(top: _Node, location: str) -> dict[str, str]:
+def _split_folders(top: Tree, location: str) -> dict[str, str]:
     """Return split -> folder name, empty where the folders are classes.
 
     `train` counts as a split when it has folders itself, or when nothing but splits lies beside it: beside
     `car` and `boat` it is a class.
     """
-    found = {name: split for name in top.children if (split := split_of(name))}
-    others = sorted(set(top.children) - set(found))
-    if not found or len(top.children) == 1:
+    found = {name: split for name in top if (split := split_of(name))}
+    others = sorted(set(top) - set(found))
+    if not found or len(top) == 1:
         return {}
     train = [name for name, split in found.items() if split == "train"]
-    if others and not any(top.children[name].children for name in train):
+    if others and not any(top[name] for name in train):
         return {}
     if not train:
         raise DataError(
@@ -143,33 +140,31 @@ def _split_folders(top: _Node, location: str) -> dict[str, str]:
     return splits
 
 
-def _places(split: str | None, prefix: str, node: _Node, location: str) -> dict[str, Place]:
-    classes = sorted(node.children)
+def _places(split: str | None, prefix: str, classes: Tree, location: str) -> dict[str, Place]:
     where = f"{location}, {split}" if split else location
     if not classes:
         raise DataError(f"{where}: images lie in no class folder. {ALLOWED}. Make one folder for each class.")
-    _require_no_data_set_inside(node, where)
-    places = {}
-    for name in classes:
-        child = node.children[name]
-        for folder in child.below(_join(prefix, name)):
-            places[folder] = Place(split, name)
-    return places
+    _require_no_data_set_inside(classes, where)
+    return {
+        folder: Place(split, name)
+        for name in sorted(classes)
+        for folder in _below(_join(prefix, name), classes[name])
+    }
 
 
-def _require_no_data_set_inside(node: _Node, where: str) -> None:
+def _require_no_data_set_inside(classes: Tree, where: str) -> None:
     """Refuse classes that would be data sets themselves: with splits, or with real and generated images."""
-    for name, child in node.children.items():
+    for name, child in classes.items():
         prefix, inner = _unwrap(name, child)
-        splits = {split_of(folder) for folder in inner.children}
+        splits = {split_of(folder) for folder in inner}
         if "train" in splits and splits & {"validation", "test"}:
-            what = "splits lie"
-        elif generated_class(inner.children) and not generated_class(node.children):
-            what = f"{_names(inner.children)} lie"
+            found = "splits"
+        elif generated_class(inner) and not generated_class(classes):
+            found = _names(inner)
         else:
             continue
         raise DataError(
-            f"{where}: {what} inside '{prefix}', and '{name}' would be a class. {ALLOWED}. "
+            f"{where}: {found} lie inside '{prefix}', and '{name}' would be a class. {ALLOWED}. "
             f"Give '{prefix}' itself as the data set, or put the splits above the classes."
         )
 
