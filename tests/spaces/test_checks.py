@@ -6,7 +6,7 @@ import pytest
 
 from search_spaces import DataSpec
 from tests.spaces.conftest import PLAIN, SOUND, only_wrong, wrong
-from tuner.spaces.checks import BUILDS, CHECKS
+from tuner.spaces.checks import BUILDS, CHECKS, problem
 from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.sample_models import Subject
 
@@ -244,7 +244,7 @@ def test_few_models_are_built(tmp_path, monkeypatch):
     choices = ", ".join(f"layers.Dense(hp.Choice('units_{i}', list(range(1, 13))))" for i in range(8))
     path.write_text(f"{SOUND}\ndef build(hp):\n    return model_of({choices})\n")
     subject = Subject(SpaceHyperModel(str(path), DataSpec((8, 8, 3), 2)))
-    assert [check(subject) for check in CHECKS.values()] == [None] * len(CHECKS)
+    assert [problem(check, subject) for check in CHECKS.values()] == [None] * len(CHECKS)
     assert len(subject.built) <= 20
 
 

@@ -42,7 +42,8 @@ class Finding:
     """What is wrong and what to do; None where nothing is wrong."""
 
 
-Check = Callable[[Subject], str | None]
+Check = Callable[[Subject], Iterator[str]]
+"""Yields what is wrong with a space and what to do, the first problem first."""
 
 
 def run_checks(hypermodel: SpaceHyperModel) -> Iterator[Finding]:
@@ -63,86 +64,83 @@ def run_checks(hypermodel: SpaceHyperModel) -> Iterator[Finding]:
 
 
 def problem(check: Check, subject: Subject) -> str | None:
-    """Return the fault that a check finds, or the error that the space raises; None for neither."""
+    """Return the first problem that a check finds, or the error that the space raises; None for neither."""
     try:
-        return check(subject)
+        return next(check(subject), None)
     except (TrialError, SpaceError) as error:
         return str(error)
 
 
-def gives_probabilities(subject: Subject) -> str | None:
+def gives_probabilities(subject: Subject) -> Iterator[str]:
     model, outputs = subject.default.model, subject.outputs
     if not np.isfinite(outputs).all():
-        return "the untrained model gives NaN or infinity. Look at its activations and initializers."
-    return not_probabilities(model, outputs)
+        yield "the untrained model gives NaN or infinity. Look at its activations and initializers."
+    elif fault := not_probabilities(model, outputs):
+        yield fault
 
 
-def scales_pixels(subject: Subject) -> str | None:
-    if gives_probabilities(subject) is not None:
-        return None  # the outputs say nothing of the pixels then
+def scales_pixels(subject: Subject) -> Iterator[str]:
+    if any(gives_probabilities(subject)):
+        return  # the outputs say nothing of the pixels then
     surest = probabilities(subject.default.model, subject.outputs).max()
-    if surest < SURE:
-        return None
-    return (
-        f"raw pixels 0..255 make the untrained model sure of a class ({surest:.2%}). "
-        "Begin with keras.layers.Rescaling(1 / 255)."
-    )
+    if surest >= SURE:
+        yield (
+            f"raw pixels 0..255 make the untrained model sure of a class ({surest:.2%}). "
+            "Begin with keras.layers.Rescaling(1 / 255)."
+        )
 
 
-def repeats_itself(subject: Subject) -> str | None:
-    if subject.fresh_fingerprint({}) == subject.fingerprint({}):
-        return None
-    return "two builds of the default configuration differ. Let nothing but hp and spec decide."
+def repeats_itself(subject: Subject) -> Iterator[str]:
+    if subject.fresh_fingerprint({}) != subject.fingerprint({}):
+        yield "two builds of the default configuration differ. Let nothing but hp and spec decide."
 
 
-def defaults_are_values(subject: Subject) -> str | None:
+def defaults_are_values(subject: Subject) -> Iterator[str]:
     for parameter in subject.space.space:
         if not is_value(parameter, parameter.default):
-            return f"the default of '{parameter.name}', {parameter.default}, is outside its range."
-    return None
+            yield f"the default of '{parameter.name}', {parameter.default}, is outside its range."
 
 
-def names_have_one_range(subject: Subject) -> str | None:
-    if not subject.space.ambiguous:
-        return None
-    return (
-        f"'{subject.space.ambiguous[0]}' is declared twice, and Keras Tuner keeps the first range only. "
-        "Give the second another name, e.g. with a number."
-    )
+def names_have_one_range(subject: Subject) -> Iterator[str]:
+    for name in subject.space.ambiguous:
+        yield (
+            f"'{name}' is declared twice, and Keras Tuner keeps the first range only. "
+            "Give the second another name, e.g. with a number."
+        )
 
 
-def values_change_the_model(subject: Subject) -> str | None:
+def values_change_the_model(subject: Subject) -> Iterator[str]:
     for parameter in subject.tunable:
         base = configuration_with(subject.space, parameter, set())
         if parameter.name not in base:
-            return f"'{parameter.name}' is never active. Look at its conditional_scope."
+            yield f"'{parameter.name}' is never active. Look at its conditional_scope."
+            continue
         other = next(value for value in tried_values(parameter) if value != base[parameter.name])
         changed = completed(subject.space, base | {parameter.name: other})
         if subject.fingerprint(base) == subject.fingerprint(changed):
             both = f"{base[parameter.name]} and {other}"
-            return (
+            yield (
                 f"'{parameter.name}' changes nothing: {both} give the same model. "
                 "Use it in build, put it in a conditional_scope, or leave it out."
             )
-    return None
 
 
-def inactive_values_change_nothing(subject: Subject) -> str | None:
+def inactive_values_change_nothing(subject: Subject) -> Iterator[str]:
     def inactive(values: Values) -> list[Any]:
         return [parameter for parameter in subject.tunable if parameter.name not in values]
 
     subject.fingerprint({})
     values, before = max(subject.built.values(), key=lambda case: len(inactive(case[0])))
     unused = {parameter.name: tried_values(parameter)[-1] for parameter in inactive(values)}
-    if not unused or subject.fresh_fingerprint(values | unused) == before:
-        return None
-    return (
-        f"with {subject.shown(values)} the model depends on one of {', '.join(unused)}, which "
-        "is inactive there. Use the value that hp.Int, hp.Choice, ... return, and where that is None, none."
-    )
+    if unused and subject.fresh_fingerprint(values | unused) != before:
+        yield (
+            f"with {subject.shown(values)} the model depends on one of {', '.join(unused)}, "
+            "which is inactive there. Use the value that hp.Int, hp.Choice, ... return, and where that is "
+            "None, none."
+        )
 
 
-def first_build_declares_all(subject: Subject) -> str | None:
+def first_build_declares_all(subject: Subject) -> Iterator[str]:
     """Build until each value was in a configuration; a search misses hyperparameters declared late."""
     seen = {pair for values, _ in subject.built.values() for pair in values.items()}
     waiting = [
@@ -157,55 +155,50 @@ def first_build_declares_all(subject: Subject) -> str | None:
         values = configuration_with(subject.space, target, others | {(target.name, value)})
         subject.fingerprint(values)
         waiting = [(each, other) for each, other in waiting if values.get(each.name) != other]
-    if not subject.undeclared:
-        return None
-    return (
-        f"the first build does not declare {subject.undeclared[0]}. Declare all in every build: "
-        "loop to the maximum, with hp.conditional_scope."
-    )
+    for late in subject.undeclared:
+        yield (
+            f"the first build does not declare {late}. Declare all in every build: "
+            "loop to the maximum, with hp.conditional_scope."
+        )
 
 
-def classes_change_the_output_only(subject: Subject) -> str | None:
+def classes_change_the_output_only(subject: Subject) -> Iterator[str]:
     spec = subject.hypermodel.spec
     other = replace(subject.hypermodel, spec=DataSpec(spec.image_shape, 3 if spec.num_classes == 2 else 2))
     hp = SampleHyperParameters()
     try:
         num_outputs = outputs_of(other.build(hp), other.spec).shape[-1]
     except Exception as error:  # it is the user's code
-        return (
-            f"with {other.spec.num_classes} classes build raises {type(error).__name__}: {first_line(error)}"
-        )
-    if num_outputs == subject.outputs.shape[-1]:  # a build(hp) has its classes built in
-        return None
-    if hp.get_config()["space"] == subject.space.get_config()["space"]:
-        return None
-    return "the hyperparameters depend on the number of classes. Let the output and the loss alone do so."
+        raised = f"{type(error).__name__}: {first_line(error)}"
+        yield f"with {other.spec.num_classes} classes build raises {raised}"
+        return
+    has_own_classes = num_outputs == subject.outputs.shape[-1]  # as a build(hp) has, which knows no spec
+    if not has_own_classes and hp.get_config()["space"] != subject.space.get_config()["space"]:
+        yield "the hyperparameters depend on the number of classes. Let the output and the loss alone do so."
 
 
-def training_is_understood(subject: Subject) -> str | None:
+def training_is_understood(subject: Subject) -> Iterator[str]:
     names = {parameter.name for parameter in subject.space.space}
-    if taken := sorted(names.intersection(TRAINING_NAMES)):
-        return f"build declares '{taken[0]}', which the training applies. Declare it in training(hp)."
+    for taken in sorted(names.intersection(TRAINING_NAMES)):
+        yield f"build declares '{taken}', which the training applies. Declare it in training(hp)."
     _ = subject.training  # raises where a name or a value is unknown to the training
-    return None
 
 
-def inference_is_as_good_as_training(subject: Subject) -> str | None:
-    if gives_probabilities(subject) is not None:
-        return None  # there is no accuracy then
+def inference_is_as_good_as_training(subject: Subject) -> Iterator[str]:
+    if any(gives_probabilities(subject)):
+        return  # there is no accuracy then
     in_training, in_inference = accuracies_after_training(subject.hypermodel)
-    if in_inference >= in_training - LOST_ACCURACY:
-        return None
-    return (
-        f"after a short training {in_training:.0%} of the training images are right in training mode and "
-        f"{in_inference:.0%} in inference mode. Look at what layers of your own do with `training`, such as "
-        "moving statistics with a large momentum."
-    )
+    if in_inference < in_training - LOST_ACCURACY:
+        yield (
+            f"after a short training {in_training:.0%} of the training images are right in training mode "
+            f"and {in_inference:.0%} in inference mode. Look at what layers of your own do with `training`, "
+            "such as moving statistics with a large momentum."
+        )
 
 
-def presets_are_configurations(subject: Subject) -> str | None:
+def presets_are_configurations(subject: Subject) -> Iterator[str]:
     if not subject.hypermodel.presets:
-        return None
+        return
     whole = kt.HyperParameters()
     whole.merge([*subject.space.space, *subject.training])
     for name, values in subject.hypermodel.presets.items():
@@ -214,19 +207,18 @@ def presets_are_configurations(subject: Subject) -> str | None:
         for parameter in whole.space:
             value = values.get(parameter.name, parameter.default)
             if parameter.name in configuration and not is_value(parameter, value):
-                return f"preset '{name}': '{parameter.name}' cannot be {value}."
-        if lost := [each for each in values if each not in configuration]:
-            return f"preset '{name}': there is no '{lost[0]}', or it is inactive. Leave it out."
-        if missing := [each for each in configuration if each not in values and each != WEIGHTS]:
-            return (
-                f"preset '{name}' leaves '{missing[0]}' open. "
+                yield f"preset '{name}': '{parameter.name}' cannot be {value}."
+        for lost in [each for each in values if each not in configuration]:
+            yield f"preset '{name}': there is no '{lost}', or it is inactive. Leave it out."
+        for missing in [each for each in configuration if each not in values and each != WEIGHTS]:
+            yield (
+                f"preset '{name}' leaves '{missing}' open. "
                 f"Name every hyperparameter that is active in it, but for {WEIGHTS}."
             )
         try:
             subject.fingerprint(configuration)
         except TrialError as error:
-            return f"preset '{name}' {error}"
-    return None
+            yield f"preset '{name}' {error}"
 
 
 def completed(space: kt.HyperParameters, values: Values) -> Values:
