@@ -23,18 +23,18 @@ from tuner.data.splits import sample_splits, split_indices
 from tuner.errors import DataError, did_you_mean
 
 MAX_SKIPPED_FRACTION = 0.01
-"""With more unreadable images than this the run stops: more likely the copy is bad than the images."""
+"""Share of unreadable images above which the run stops: the whole copy is then likely to be bad."""
 
 _SHOWN_SKIPPED = 3
 
 
 @dataclass(frozen=True)
 class Resized:
-    """Images of the splits that were made smaller, or larger, to the size that all have."""
+    """Images of the splits that were made smaller, or larger, to the size of the data set."""
 
     num_images: int
     width: int
-    """Of the most frequent size among them, before decoding, in pixels."""
+    """Of the most frequent original size among them, in pixels."""
     height: int
 
 
@@ -42,7 +42,7 @@ class Resized:
 class Dataset:
     """Images in classes, decoded once, with their splits.
 
-    It pickles small: arrays are mapped from `cache_dir` when first asked for, in each process by itself.
+    A pickle of it is small: each process maps the arrays from `cache_dir` at their first use.
     """
 
     name: str
@@ -53,23 +53,20 @@ class Dataset:
     seed: int
     """Seed of the splits."""
     fingerprint: str
-    """Hash of the content: class names, labels, official splits, pixels. Not of paths, nor of the seed.
-
-    That of a sample depends on its limits and seed too: it differs from that of all images.
-    """
+    """Hash of class names, labels, official splits and pixels; for a sample also of its limits and seed."""
     class_names: tuple[str, ...]
     """In alphabetical order; a label is an index into it."""
     image_shape: tuple[int, int, int]
     """(height, width, channels)"""
     positive_class: str | None
-    """Class that precision, recall and AUROC are about; None with more than two classes unless asked for."""
+    """Class of precision, recall and AUROC; None with more than two classes, unless the user names one."""
     skipped: tuple[SkippedImage, ...]
     limit: int | None = None
-    """Number of images in "train" and "validation" where they are a sample; None: they are whole."""
+    """Number of images in "train" and "validation" together where they are a sample, else None."""
     limit_test: int | None = None
-    """Number of images in "test" where it is a sample; None: it is whole."""
+    """Number of images in "test" where it is a sample, else None."""
     validation_in_training: bool = False
-    """Whether "train" holds the validation images too, and there is no "validation"."""
+    """Whether "train" also holds the validation images, and there is no "validation"."""
 
     @cached_property
     def images(self) -> npt.NDArray[np.uint8]:
@@ -78,7 +75,7 @@ class Dataset:
 
     @cached_property
     def records(self) -> npt.NDArray[Any]:
-        """What the audit needs of each image, dtype `cache.RECORD`, shape (n,)."""
+        """Class, split and file properties of each image, dtype `cache.RECORD`, shape (n,)."""
         return cache.load_records(self.cache_dir)
 
     @cached_property
@@ -93,12 +90,12 @@ class Dataset:
 
     @cached_property
     def splits(self) -> Mapping[str, npt.NDArray[np.int64]]:
-        """Sorted indices into `images` of "train", "validation" and "test"; with limits, of samples.
+        """Sorted indices into `images` of "train", "validation" and "test", or of samples of them.
 
-        With the validation in training there is "train" and "test".
+        With the validation images in training there are only "train" and "test".
 
         Raises:
-            DataError: there are too few images; only of data that were loaded with `labelled_only`.
+            DataError: there are too few images; only for a data set loaded with `labelled_only`.
         """
         records = self.records
         try:
@@ -119,7 +116,7 @@ class Dataset:
         return self.limit is None and self.limit_test is None
 
     def with_validation_in_training(self) -> Dataset:
-        """Return the same images with those of the validation split to train on, and none to choose by."""
+        """Return the same images with those of the validation split in "train"."""
         return replace(self, validation_in_training=True)
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -133,10 +130,9 @@ class Dataset:
         }
 
     def seen_in_training(self, indices: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """Tell of each of these images whether training or its choices (epochs, configurations) see it.
+        """Tell for each of these images whether it is in "train" or "validation". Shapes (m,).
 
-        An exact copy of such an image counts, whatever its split. Pixels are compared in the size that all
-        have. Shapes (m,).
+        An image with the same decoded pixels as one of them counts, whatever its split.
         """
         hashes = self.records["pixel_hash"]
         used = np.concatenate([found for split, found in self.splits.items() if split != "test"])
@@ -144,15 +140,12 @@ class Dataset:
 
     @cached_property
     def seen_test_images(self) -> int:
-        """Number of images of "test" that `seen_in_training` tells of."""
+        """Number of images of "test" for which `seen_in_training` is true."""
         return int(self.seen_in_training(self.splits["test"]).sum())
 
     @cached_property
     def resized(self) -> dict[str, Resized]:
-        """Images that lost pixels, "smaller", and that got some, "larger", in a direction or both.
-
-        Only those that exist are in it.
-        """
+        """Images made "smaller" or "larger" in width or height; without a key where there are none."""
         records = self.records[np.concatenate(list(self.splits.values()))]
         sides, side = np.stack([records["width"], records["height"]], axis=1), self.image_shape[0]
         found = {}
@@ -164,7 +157,7 @@ class Dataset:
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the arrays that were mapped: NumPy would pickle the pixels themselves."""
+        """Leave out the mapped arrays: NumPy would pickle the pixels themselves."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
@@ -188,23 +181,20 @@ def load_dataset(
         source: path, or "demo" for the built-in data set.
         image_size: side of the square that every image becomes, 8..1024 pixels; None takes the most frequent
             shorter side, at most `largest`.
-        seed: of the splits that the source does not give, 0 or more.
-        positive: name of the positive class; None takes of two classes the one whose name has the word fake,
-            ai, generated or synthetic in it, else the second.
+        seed: of the splits that the source lacks, 0 or more.
+        positive: name of the positive class; None takes, of two classes, the one with the word fake, ai,
+            generated or synthetic in its name, else the second.
         strict: stop at any unreadable image, not only at more than 1 %.
         channels: 1 or 3; None takes 3 unless every image is grey.
-        limit: train and validate on a sample of so many images together, in which each class keeps its share
-            in each of the two splits; None, or more than there are, takes all. The splits are those of all
-            images, made smaller; a smaller sample lies within a larger one of the same seed.
-        limit_test: the same of the test split, which `limit` leaves whole: a test on fewer images says less,
-            and costs hardly less.
-        labelled_only: take any labelled images, of one class too, or too few for splits; `splits` then raises
-            DataError when asked for.
+        limit: number of images to train and validate on, a stratified sample of these two splits; None, or
+            more than there are, takes all. A smaller sample lies within a larger one of the same seed.
+        limit_test: number of images in a sample of the test split, which `limit` leaves whole.
+        labelled_only: accept a single class, and too few images for splits; `splits` then raises DataError.
         largest: most pixels a side where no image size is given, 8..1024.
-        progress: called with (done, total) while images are decoded, never when they were decoded before.
+        progress: called with (done, total) while images are decoded; not where they are in the cache.
 
     Raises:
-        DataError: the data cannot be used; the message says why and what to do.
+        DataError: the data set cannot be used.
     """
     _require_bounds(image_size, seed, channels)
     opened = open_source(source)

@@ -39,14 +39,14 @@ Result = TypeVar("Result")
 
 
 class Format(NamedTuple):
-    """What every image is turned into: a square of `size` pixels with 1 (grey) or 3 (RGB) channels."""
+    """Format of decoded images: a square of `size` pixels with 1 (grey) or 3 (RGB) channels."""
 
     size: int
     channels: int
 
 
 class Header(NamedTuple):
-    """An image file before decoding. Width and height are as stored, before any EXIF rotation."""
+    """Properties of an image file. Width and height are as stored, before any EXIF rotation."""
 
     width: int
     height: int
@@ -60,13 +60,13 @@ class Header(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """Pixels of shape (size, size, channels) and where they came from."""
+    """Pixels of shape (size, size, channels), and the header of their file."""
 
     pixels: npt.NDArray[np.uint8]
     header: Header
 
 
-# Headers of ordinary JPEGs by their signatures; bounded, for where each file has one of its own.
+# Headers of ordinary JPEGs by their signatures; bounded, as each file may have one of its own.
 _ordinary: dict[bytes, Header] = {}
 
 
@@ -106,7 +106,7 @@ def decode_in_threads(
 
 
 def read_header(encoded: Encoded) -> Header:
-    """Return what the file says about the image; decodes no pixels.
+    """Return the properties of an image without decoding its pixels.
 
     Raises:
         UnreadableError: it is no image, or has more than MAX_PIXELS.
@@ -145,7 +145,7 @@ def scale_16_bit(x: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
 def _load_ordinary(
     encoded: Encoded, signature: bytes | None, form: Format
 ) -> tuple[Image.Image, Header] | None:
-    """Return a JPEG like one that was read before; None where there was none, or it is broken."""
+    """Return a JPEG with the signature of an earlier one; None where there is none, or it is broken."""
     header = _ordinary.get(signature) if signature else None
     if header is None or not isinstance(encoded, bytes) or _is_reduced(header, form):
         return None
@@ -165,7 +165,7 @@ def _load(encoded: Encoded, signature: bytes | None, form: Format) -> tuple[Imag
 
 
 def _is_reduced(header: Header, form: Format) -> bool:
-    """Tell whether a JPEG is so large that a whole fraction of it can be left out."""
+    """Tell whether a JPEG is large enough to be decoded at a fraction of its size."""
     return min(header.width, header.height) > DRAFT_FACTOR * form.size
 
 
@@ -184,7 +184,7 @@ def _open(encoded: Encoded) -> Image.Image:
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Return those of _FORMATS that this Pillow has; asking for another would be an error."""
+    """Return the _FORMATS of this Pillow; it refuses the name of another."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
@@ -196,7 +196,7 @@ def _header(image: Image.Image) -> Header:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Rotate as the EXIF data say. Looking is slow, so a JPEG with neither EXIF nor XMP is not asked."""
+    """Rotate as the EXIF data say; they are slow to read, so a JPEG with neither EXIF nor XMP is skipped."""
     if image.format == "JPEG" and "exif" not in image.info and "xmp" not in image.info:
         return image
     try:
@@ -233,7 +233,7 @@ def _deep_grey_to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    """Say in a few words on one line why an image cannot be read."""
+    """Return in a few words on one line why an image cannot be read."""
     if isinstance(error, UnidentifiedImageError):  # its text names a memory address
         return "not an image, or of an unknown format"
     if isinstance(error, (struct.error, zlib.error, EOFError, IndexError)):

@@ -1,7 +1,7 @@
-"""Ordinary JPEGs, decoded without asking Pillow anew what each of them is.
+"""Ordinary JPEGs, decoded without a new reading of the header of each.
 
-The small images of a data set mostly come from one encoder with one setting. What such a file says about
-itself is then the same in all of them, and reading it takes Pillow longer than the pixels do.
+The small images of a data set mostly come from one encoder with one setting. Their headers are then equal,
+and reading a header takes Pillow longer than decoding the pixels.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _ALLOWED = frozenset((0xC0, 0xC2, _HUFFMAN_TABLES, 0xDB, 0xDD, *range(0xE0, 0xF0
 
 
 def signature(encoded: bytes) -> bytes | None:
-    """Return all that a JPEG says before its pixels, except for its Huffman tables, which often differ.
+    """Return the header of a JPEG without its Huffman tables, which often differ.
 
-    Of two files with the same signature Pillow makes images of the same size, mode and metadata. None where
-    it is no JPEG, is larger than MAX_BYTES, or holds anything unusual.
+    Two files with the same signature give Pillow images of the same size, mode and metadata. None for other
+    files, those larger than MAX_BYTES, and those with anything unusual.
     """
     if len(encoded) > MAX_BYTES or not encoded.startswith(b"\xff\xd8"):
         return None
@@ -59,7 +59,7 @@ def is_ordinary(image: Image.Image) -> bool:
 def decode_ordinary(encoded: bytes, mode: str, size: tuple[int, int]) -> Image.Image | None:
     """Return the image of a JPEG with the signature of an ordinary one of this mode and size.
 
-    None where its pixels are broken or cut off: Pillow's own reader then says in what way.
+    None where its pixels are broken or cut off: Pillow's own reader then gives the reason.
     """
     try:
         return Image.frombytes(mode, size, encoded, "jpeg", mode, "")

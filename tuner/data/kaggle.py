@@ -1,4 +1,4 @@
-"""Known data sets on Kaggle: fetched by kagglehub, and compared with what is known of them."""
+"""Known data sets on Kaggle: fetched by kagglehub, and checked by their numbers of images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Counts = dict[str, dict[str, int]]
 
 
 class FetchError(TunerError):
-    """A data set could not be fetched, or is another than it should be."""
+    """A data set could not be fetched, or has other images than expected."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class KaggleSet:
 
     handle: str
     counts: Mapping[str, Mapping[str, int]]
-    """Images in it: split -> class -> number."""
+    """Number of images: split -> class -> number."""
 
     @property
     def page(self) -> str:
@@ -65,11 +65,11 @@ def fetch(name: str, folder: Path | None = None, quiet: bool = False) -> Path:
     Args:
         name: one of KAGGLE_SETS.
         folder: where to put it, a new or empty one; None takes kagglehub's cache.
-        quiet: no progress on stderr.
+        quiet: show no progress on stderr.
 
     Raises:
         UsageError: no such name, kagglehub is not installed, or the folder holds something else.
-        FetchError: Kaggle cannot be reached or refuses, or what came is not the known data set.
+        FetchError: Kaggle cannot be reached or refuses, or the numbers of images differ.
     """
     if name not in KAGGLE_SETS:
         hint = did_you_mean(name, KAGGLE_SETS, cutoff=0.5)
@@ -120,7 +120,7 @@ def _download(name: str, folder: Path | None, quiet: bool) -> Path:
 
 
 def _refuse(name: str, folder: Path | None, error: Exception) -> NoReturn:
-    """Say in one line why a download failed and what to do.
+    """Raise the error of a failed download: in one line why it failed and what to do.
 
     Raises:
         UsageError, FetchError: always.
@@ -161,7 +161,7 @@ def _by_hand(name: str) -> str:
 
 
 def _line(error: Exception) -> str:
-    """The message of an error on one line."""
+    """Return the message of an error on one line."""
     return printable(one_line(error))[:_SHOWN_CHARACTERS]
 
 

@@ -1,4 +1,4 @@
-"""Near copies: images that show what a training image shows, saved, resized or brightened once more."""
+"""Near copies: training images that were saved again, resized or brightened, in another split."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from tuner.data import cache
 from tuner.data.dataset import Dataset
 
 MAX_DISTANCE = 12
-"""Of 64 bits of the perceptual hash no more may differ: then the pixels are compared."""
+"""Most differing bits, of 64, of two perceptual hashes whose images are compared by their pixels."""
 MIN_CORRELATION = 0.91
-"""Of the details of two images, -1..1: from here on one nearly copies the other."""
+"""Least correlation, -1..1, of the details of an image and its near copy."""
 MIN_CONTRAST = 0.6
-"""Of the details of one image, as a share of that of the other: a copy of half the size has less."""
+"""Least contrast of details, as a share of that of the other image: a copy of half the size has less."""
 MAX_COMPARED = 16
-"""Of the images within MAX_DISTANCE of one, so many are compared by their pixels, the nearest first."""
+"""Most images within MAX_DISTANCE of one that are compared by their pixels, the nearest first."""
 
-_SIDE = 32  # pixels; the perceptual hash looks at no more
+_SIDE = 32  # pixels, as many as the perceptual hash uses
 _FINE, _COARSE = 3, 9  # pixels a side of the means between which details lie
 _SHIFT = 1  # pixel
 _FLAT = 1.0  # grey levels of 255; of 2,000 images of each set measured none has so few details
-_VERSION = 1  # of what is kept; raise it when the same images would give other near copies
+_VERSION = 1  # of the kept arrays; raise it when the same images would give other near copies
 _BLOCK_DISTANCES = 2**20
 _BLOCK_IMAGES = 1024
 
 
 def near_copies(dataset: Dataset, split: str) -> npt.NDArray[np.int64]:
-    """Return the images of a split that nearly copy one that training sees, shape (m, 2): image, original.
+    """Return the near copies of a split, each with its original, shape (m, 2).
 
-    For "test" the originals are images of train and validation, for "validation" those of train. Exact copies
-    of an original are left out; of several originals it is the most similar one. The result is kept beside
-    the decoded images.
+    The originals for "test" are in train and validation, for "validation" in train. Exact copies are left
+    out; of several originals the most similar one counts. The result is kept beside the decoded images.
 
     A perceptual hash (pHash: 64 low frequencies, above their median or not) finds candidates. Flat images
     hash alike, so the details of candidates are correlated, best of all shifts by a pixel. Details are those
@@ -80,7 +79,7 @@ def _near_copies(
 
 
 def _perceptual_hashes(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """The perceptual hash of each image, 64 bits as one number: (n,)."""
+    """Return the perceptual hash of each image, 64 bits as one number: (n,)."""
     from imagehash import phash
     from PIL import Image
 
@@ -93,7 +92,7 @@ def _perceptual_hashes(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
 
 
 def _candidates(hashes: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Places of hashes and of others near them: (m, 2). It holds no more than a block of distances."""
+    """Return the places of hashes and of others near them, (m, 2), block by block of distances."""
     found = [np.empty((0, 2), np.int64)]
     rows_at_once = max(1, _BLOCK_DISTANCES // max(1, len(others)))
     for start in range(0, len(hashes), rows_at_once):
@@ -106,7 +105,7 @@ def _candidates(hashes: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64]) 
 
 
 def _thumbnails(images: npt.NDArray[np.uint8], indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Grey images of _SIDE pixels a side: (m, _SIDE, _SIDE)."""
+    """Return grey images of _SIDE pixels a side: (m, _SIDE, _SIDE)."""
     from PIL import Image
 
     thumbnails = np.empty((len(indices), _SIDE, _SIDE), np.uint8)
@@ -117,7 +116,7 @@ def _thumbnails(images: npt.NDArray[np.uint8], indices: npt.NDArray[np.int64]) -
 
 
 def _details(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What is left of images without their shades and their noise; nothing of flat ones. Shape as given."""
+    """Return images without their shades and their noise; zero for flat ones. Same shape."""
     from scipy.ndimage import uniform_filter
 
     edge = _COARSE // 2  # a shade goes on beyond it, so that a sky has no outline there
@@ -129,7 +128,7 @@ def _details(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 
 
 def _similarity(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The correlation of the details of pairs of images, best of all shifts by a pixel: (m,).
+    """Return the correlation of the details of pairs of images, best of all shifts by a pixel: (m,).
 
     It is -1 where the contrasts differ too much, and where there are hardly any details.
     """
@@ -148,5 +147,5 @@ def _similarity(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32])
 
 
 def _contrast(details: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The root mean square of the details of each image: (m,)."""
+    """Return the root mean square of the details of each image: (m,)."""
     return np.asarray(np.sqrt((details * details).mean(axis=(1, 2))))

@@ -1,4 +1,4 @@
-"""Data sets that were packed together with a copy of themselves, as some on Kaggle are."""
+"""Copies of a data set nested in it, as in some data sets on Kaggle."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _COMPARED_FILES = 32
 def without_nested_copies(
     files: list[File], open_reader: Callable[[], AbstractContextManager[Reader]]
 ) -> list[File]:
-    """Leave out folders that repeat what lies beside or around them; keep the order of the others.
+    """Leave out the files of folders that are copies of the folders beside or around them.
 
-    For one: `x/train`, `x/test` and again `x/x/train`, `x/x/test`; or `faces/real`, `faces/fake` and again
-    `more/faces/real`, `more/faces/fake`. Taken for a class of its own, a copy would make scores meaningless.
-    It holds two folders or more, and files of the same relative paths and sizes, with the same bytes in those
-    that are compared. Of two the one that lies less deep stays, then the first by name.
+    Examples: `x/train`, `x/test` with the copy `x/x/train`, `x/x/test`; `faces/real`, `faces/fake` with the
+    copy `more/faces/real`, `more/faces/fake`. As a class of its own, a copy would make scores meaningless.
+    A copy holds two folders or more, and files of the same relative paths and sizes; some of them are
+    compared byte by byte. Of two copies the less deep one stays, then the first by name.
     """
     folders, _ = _unwrap(_folders((file.path, file) for file in files))
     unwrapped = {name: _unwrap(_folders(below.items())) for name, below in folders.items()}
@@ -33,7 +33,7 @@ def without_nested_copies(
     for name in sorted(folders, key=lambda name: (unwrapped[name][1], name), reverse=True):
         others = folders.keys() - copies - {name}
         originals = [*(inner[other] for other in others), {other: folders[other] for other in others}]
-        if split_of(name):  # `valid` with the images of `test` is a flaw of the data, to be shown, not mended
+        if split_of(name):  # `valid` with the images of `test` is a flaw of the data, for the audit to show
             continue
         if len(inner[name]) > 1 and any(_are_equal(inner[name], each, open_reader) for each in originals):
             copies.add(name)
@@ -42,7 +42,7 @@ def without_nested_copies(
 
 
 def _folders(files: Iterable[tuple[str, File]]) -> Folders:
-    """Group files by the first folder of their paths, leaving out those in no folder."""
+    """Group files by the first folder of their paths, without files in no folder."""
     found: Folders = {}
     for path, file in files:
         name, slash, below = path.partition("/")
@@ -52,7 +52,7 @@ def _folders(files: Iterable[tuple[str, File]]) -> Folders:
 
 
 def _unwrap(folders: Folders) -> tuple[Folders, int]:
-    """Go down while there is but one folder and it has folders of its own; return them and how far it was."""
+    """Go down while there is one folder only and it has folders of its own; return these and their depth."""
     depth = 0
     while len(folders) == 1:
         (only,) = folders.values()

@@ -1,4 +1,4 @@
-"""Shortcuts: what tells the classes of a data set apart without a look at what the images show."""
+"""Shortcuts: plain properties, such as file size or brightness, that separate the classes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import numpy.typing as npt
 from tuner.data.dataset import Dataset
 
 WARN_AUROC = 0.75
-"""From here on a property is worth a warning: chance gives 0.5."""
+"""Least AUROC of a property for a warning; chance gives 0.5."""
 CHANCE_ERRORS = 3.0
-"""So many standard errors from 0.5 at least: among few images some property always differs a little."""
+"""Least distance from 0.5 in standard errors: among few images some property always differs a little."""
 MAX_SAMPLED = 10_000
-"""Of no more images the pixels are read, which tells the AUROC to a hundredth, however many there are."""
+"""Most images whose pixels are read: enough for an AUROC to a hundredth."""
 
 _OF_FILES = {
     "file size": "file_size",
@@ -39,10 +39,10 @@ _MEANING = {
 
 @dataclass(frozen=True)
 class Shortcut:
-    """How well one property alone tells a class from the others.
+    """How well one property alone separates a class from the others.
 
-    One of files has nothing to do with what is to be seen; one of images is in the pixels, and may be a fair
-    part of what makes the classes different. A model may rest on either.
+    A property of files is not visible in the image. A property of images is in the pixels, and may be a fair
+    part of the difference between the classes. A model may rest on either.
     """
 
     feature: str
@@ -50,21 +50,21 @@ class Shortcut:
     auroc: float
     """0.5 (not at all) to 1 (perfectly), whichever direction; ties count half."""
     warn_from: float = WARN_AUROC
-    """The AUROC from which on it is worth a warning, 0.5 or more; of few images, more than of many."""
+    """Least AUROC for a warning, 0.5 or more; higher with few images."""
     of: Literal["files", "images"] = "files"
 
     @property
     def is_warning(self) -> bool:
-        """Whether the classes are told apart so well that it should be known."""
+        """Whether the property separates the classes well enough for a warning."""
         return self.auroc >= self.warn_from
 
 
 def shortcuts(dataset: Dataset) -> tuple[Shortcut, ...]:
-    """Return for each property the class that it gives away most, the strongest property first.
+    """Return each property with the class that it separates best, the strongest property first.
 
-    Properties of files are those of all images. Brightness (the mean of all pixels and channels) and
-    colourfulness (of the mean colour, its largest channel less its smallest) are of the pixels as trained on,
-    of at most MAX_SAMPLED images, of each class as many where there are. Images of one class alone have none.
+    Properties of files cover all images. Brightness (the mean of all pixels and channels) and colourfulness
+    (the largest channel of the mean colour less the smallest) come from the decoded pixels of at most
+    MAX_SAMPLED images, equally many of each class where possible. With one class there are no shortcuts.
     """
     labels = dataset.labels
     if len(np.unique(labels)) < 2:
@@ -85,9 +85,9 @@ def shortcuts(dataset: Dataset) -> tuple[Shortcut, ...]:
 
 
 def auroc(values: npt.NDArray[Any], positive: npt.NDArray[np.bool_]) -> float:
-    """Return the chance that a positive has a higher value than a negative; ties count half. Shapes (n,).
+    """Return the probability that a positive has a higher value than a negative; ties count half.
 
-    Source: Mann & Whitney 1947; the statistic U over the number of pairs. Both kinds must occur.
+    Shapes (n,), with both kinds in them. Source: Mann & Whitney 1947; U over the number of pairs.
     """
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]  # ties share the mean of their ranks
@@ -98,9 +98,9 @@ def auroc(values: npt.NDArray[Any], positive: npt.NDArray[np.bool_]) -> float:
 
 
 def warn_from(num_positive: int, num_negative: int) -> float:
-    """Return the AUROC from which on so many images of a class, and of the others, are worth a warning.
+    """Return the least AUROC for a warning, from the numbers of images of a class and of the others.
 
-    Source: Mann & Whitney 1947, the variance of U where nothing tells the two apart.
+    Source: Mann & Whitney 1947, the variance of U without a difference.
     """
     error = math.sqrt((num_positive + num_negative + 1) / (12 * num_positive * num_negative))
     return max(WARN_AUROC, 0.5 + CHANCE_ERRORS * error)
@@ -120,12 +120,12 @@ def _strongest(
         return Shortcut(feature, name, max(area, 1 - area), bound, of)
 
     each = [strength(label, dataset.class_names[label]) for label in np.unique(labels).tolist()]
-    # Of two classes one gives away the other just as well: then name the positive one.
+    # Of two classes each is separated as well as the other: then name the positive one.
     return max(each, key=lambda s: (s.is_warning, s.auroc, s.class_name == dataset.positive_class))
 
 
 def _sample(labels: npt.NDArray[np.int32], num_classes: int) -> npt.NDArray[np.int64]:
-    """Indices of images, of each class spread evenly over all that it has."""
+    """Return sorted indices of images, spread evenly over those of each class."""
     most = max(1, MAX_SAMPLED // num_classes)
     chosen = []
     for label in range(num_classes):
@@ -135,7 +135,7 @@ def _sample(labels: npt.NDArray[np.int32], num_classes: int) -> npt.NDArray[np.i
 
 
 def _mean_colours(images: npt.NDArray[np.uint8], sample: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The mean of each channel, 0..255, of each image: (n, channels)."""
+    """Return the mean of each channel, 0..255, of each image: (n, channels)."""
     blocks = (sample[start : start + _BLOCK_IMAGES] for start in range(0, len(sample), _BLOCK_IMAGES))
     return np.concatenate([images[block].mean(axis=(1, 2)) for block in blocks])
 

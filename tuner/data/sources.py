@@ -1,4 +1,4 @@
-"""From what the user gave as `--data` to the source it stands for."""
+"""From the value of `--data` to its source."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _ALLOWED = "Allowed: a folder, a .zip, a .npz, or 'demo'"
 
 
 def open_source(reference: str) -> Source:
-    """Return the source that a reference stands for; reads nothing yet.
+    """Return the source of a reference, without reading it.
 
-    `demo` is the built-in data set, also where a folder of that name exists: write `./demo` for the folder.
+    `demo` is the built-in data set, even where a folder of that name exists: `./demo` is the folder.
 
     Raises:
         DataError: no such file or folder, or a file that is neither .zip nor .npz.
@@ -67,7 +67,7 @@ def _demo() -> Source:
 
 
 def _missing(path: Path, reference: str) -> str:
-    """Say which part of a path does not exist and what comes nearest."""
+    """Return the message for a missing path, with its missing part and the nearest name."""
     parent = path.parent
     while not parent.is_dir():
         path, parent = parent, parent.parent
@@ -75,7 +75,7 @@ def _missing(path: Path, reference: str) -> str:
         known = sorted(entry.name for entry in parent.iterdir() if not entry.name.startswith("."))
     except OSError:
         known = []
-    # `demo` may stand in for a bare word only.
+    # Only a bare word may mean `demo`.
     known += [DEMO] if reference == path.name else []
     hint = did_you_mean(path.name, map(printable, known), cutoff=0.5) or f" {_ALLOWED}."
     return (

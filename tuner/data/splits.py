@@ -18,7 +18,7 @@ TEST_FRACTION = 0.1
 """Of train where the source has a validation split, of all images where it has no splits."""
 
 MIN_SAMPLED = 2
-"""Images of each class in each split that a sample takes before it goes by shares."""
+"""Images of each class in each split that a sample takes before shares count."""
 
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 # A stream of its own: a sample does not follow the order in which the splits were carved.
@@ -66,12 +66,12 @@ def sample_splits(
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Return the indices of each split in a stratified sample of `limit` images in all, sorted.
 
-    Each class keeps its share in each split, but for small samples: MIN_SAMPLED images of each come first,
+    Each class keeps its share in each split, except in small samples: MIN_SAMPLED images of each come first,
     one where there are too few places. A smaller sample lies within a larger one of the same seed, split by
     split. A limit of all images or more leaves the splits as they are.
 
-    Source: Webster's method of apportionment, which gives out one place after the other and so never takes
-    one back as their number grows: Balinski & Young 1982, Fair Representation.
+    Source: Webster's method of apportionment, which gives out one place after the other and never takes one
+    back as the number of places grows: Balinski & Young 1982, Fair Representation.
 
     Raises:
         DataError: the limit is lower than the number of classes times that of splits.
@@ -103,7 +103,7 @@ def sample_splits(
 
 
 def _turns(count: int) -> npt.NDArray[np.float64]:
-    """Return when each of `count` images comes into a sample that grows; the lowest first. Shape (count,)."""
+    """Return the order in which `count` images enter a growing sample; the lowest first. Shape (count,)."""
     rank = np.arange(count)
     return np.where(rank < MIN_SAMPLED, rank - MIN_SAMPLED, (rank + 0.5) / count)
 
@@ -120,8 +120,7 @@ def in_conflict(records: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 def _fill(sizes: npt.NDArray[Any], target: int, reserve: int) -> npt.NDArray[np.bool_]:
     """Choose groups in their order while they fit into `target` images; leave `reserve` groups for others.
 
-    Ends with no group left that would still fit, so one that ends short of the target could not have gone on.
-    Where even the smallest group is too large, it alone is chosen: better a split too large than none.
+    Where even the smallest group is too large, it alone is chosen, as a large split is better than none.
     """
     chosen = np.zeros(len(sizes), bool)
     most = len(sizes) - reserve

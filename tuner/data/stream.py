@@ -17,20 +17,20 @@ from tuner.data.listing import UnreadableError
 from tuner.errors import DataError
 
 MAX_AT_ONCE = 4096
-"""Most images that are handed over at once."""
+"""Most images that are yielded at once."""
 
 _MAX_BYTES = 64 * 2**20
 _CHUNK_IMAGES = 64
 
 
 class DecodedImages(NamedTuple):
-    """Some images in their order."""
+    """Some images, in order."""
 
     paths: list[str]
     problems: list[str | None]
-    """Why an image cannot be read, for each path; None where it can."""
+    """Reason why an image cannot be read, None for a readable one; one for each path."""
     pixels: npt.NDArray[np.uint8]
-    """Of those that can, shape (k, size, size, channels), 0..255."""
+    """Of the readable images, shape (k, size, size, channels), 0..255."""
 
 
 def decode_stream(

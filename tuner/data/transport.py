@@ -29,17 +29,17 @@ def pieces(dataset: Dataset) -> Iterator[tuple[str, Bytes]]:
 
 
 def content(dataset: Dataset) -> str:
-    """Return the fingerprint of all images, of which a sample has its own."""
+    """Return the fingerprint of all images, also for a sample, which has a fingerprint of its own."""
     return cache.load_meta(dataset.cache_dir).fingerprint
 
 
 def found_here(dataset: Dataset, expected: str) -> Dataset | None:
-    """Return the data set as this machine has it, None where it has not.
+    """Return the data set on this machine, None where it is absent.
 
-    It is where it was decoded, on this machine or on a disk that several share, or where it was received.
+    It lies where it was decoded, on this machine or on a shared disk, or where it was received.
 
     Args:
-        expected: What `content` says where the data set comes from.
+        expected: Result of `content` on the sending machine.
     """
     for folder in (dataset.cache_dir, _received(expected)):
         meta = cache.open_checked(folder)
@@ -52,11 +52,11 @@ def receive(dataset: Dataset, expected: str, arriving: Mapping[str, list[Callabl
     """Keep a data set that was sent, unless another process of this machine has done so meanwhile.
 
     Args:
-        expected: What `content` says where it comes from.
-        arriving: For each file what gets its pieces, in order.
+        expected: Result of `content` on the sending machine.
+        arriving: Functions that get the pieces of each file, in order, by the name of the file.
 
     Raises:
-        DataError: it cannot be written, or what arrived is something else.
+        DataError: it cannot be written, or another data set arrived.
     """
     folder = _received(expected)
     with cache.exclusive(folder):
@@ -77,7 +77,7 @@ def receive(dataset: Dataset, expected: str, arriving: Mapping[str, list[Callabl
 
 
 def _content(folder: Path) -> str | None:
-    """The fingerprint that the pixels of a folder really have, None of one that cannot be read."""
+    """Return the fingerprint of the pixels in a folder, None where they cannot be read."""
     meta = cache.open_checked(folder)
     if meta is None:
         return None
