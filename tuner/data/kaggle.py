@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -168,17 +169,14 @@ def _line(error: Exception) -> str:
 def _require_known_counts(name: str, path: Path) -> None:
     again = "Delete that folder and fetch again"
     try:
-        found = count_images(path)
+        found = _flat(count_images(path))
     except DataError as error:
         raise FetchError(f"'{name}' came without images in classes. {error} {again}.") from error
-    known = KAGGLE_SETS[name].counts
-    kinds = sorted(
-        {(split, label) for counts in (found, known) for split in counts for label in counts[split]}
-    )
+    known = _flat(KAGGLE_SETS[name].counts)
     differences = [
-        f"{split} {label} has {here:,} instead of {there:,}"
-        for split, label in kinds
-        if (here := found.get(split, {}).get(label, 0)) != (there := known.get(split, {}).get(label, 0))
+        f"{split} {label} has {found[split, label]:,} instead of {known[split, label]:,}"
+        for split, label in sorted(found | known)
+        if found[split, label] != known[split, label]
     ]
     if differences:
         raise FetchError(
@@ -186,3 +184,7 @@ def _require_known_counts(name: str, path: Path) -> None:
             f"The download may be incomplete, or the set has changed. {again}, or take it as it is: "
             f"--data {printable(str(path))}"
         )
+
+
+def _flat(counts: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
+    return Counter({(split, label): counts[split][label] for split in counts for label in counts[split]})

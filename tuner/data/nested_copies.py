@@ -65,18 +65,16 @@ def _unwrap(folders: Folders) -> tuple[Folders, int]:
 def _are_equal(
     one: Folders, other: Folders, open_reader: Callable[[], AbstractContextManager[Reader]]
 ) -> bool:
-    if {name: below.keys() for name, below in one.items()} != {n: below.keys() for n, below in other.items()}:
+    first, second = (
+        {(name, path): file for name, below in folders.items() for path, file in below.items()}
+        for folders in (one, other)
+    )
+    if {key: file.size for key, file in first.items()} != {key: file.size for key, file in second.items()}:
         return False
-    pairs = [(file, other[name][path]) for name, below in one.items() for path, file in below.items()]
-    if any(first.size != second.size for first, second in pairs):
-        return False
+    keys = list(first)
+    compared = [keys[place] for place in np.linspace(0, len(keys) - 1, _COMPARED_FILES).astype(int)]
     with open_reader() as read:
-        return all(
-            _read(read, first) == _read(read, second)
-            for first, second in (
-                pairs[i] for i in np.linspace(0, len(pairs) - 1, _COMPARED_FILES).astype(int)
-            )
-        )
+        return all(_read(read, first[key]) == _read(read, second[key]) for key in compared)
 
 
 def _read(read: Reader, file: File) -> Encoded | None:

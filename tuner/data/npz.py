@@ -34,7 +34,7 @@ _LABELS_ALLOWED = "Allowed: whole numbers from 0 or strings of shape (n,) or (n,
 
 
 class _Part(NamedTuple):
-    """Images and labels as they lie in the file, with the names of their arrays."""
+    """Images and labels of a split, as in the file, with the names of their arrays."""
 
     split: int
     x_name: str
@@ -47,9 +47,9 @@ class _Part(NamedTuple):
 class NpzSource:
     """Images and labels in arrays.
 
-    Images: uint8 are taken as they are; uint16 are scaled from 0..65535; floats from 0..1 if no pixel of any
-    split is above 1, else from 0..255. Labels: numbers index `class_names`; without it the numbers are the
-    names, with leading zeros so that alphabetical order is their order. Classes end up in alphabetical order.
+    Images: uint8 stay as they are; uint16 are scaled from 0..65535; floats from 0..1 if no pixel of any split
+    is above 1, else from 0..255. Labels: numbers index `class_names`; without it the numbers are the names,
+    with leading zeros so that alphabetical order is their order. Classes are in alphabetical order.
     """
 
     path: Path

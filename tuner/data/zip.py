@@ -1,4 +1,4 @@
-"""A zip archive as a source, read in place and never trusted."""
+"""A zip archive as a source, read in place and checked for entries that could do harm."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from tuner.data.nested_copies import without_nested_copies
 from tuner.errors import DataError
 
 MAX_RATIO = 200
-"""An image that claims to unpack to more than this many times its packed size is a compression bomb ..."""
+"""Most times its packed size that an image may unpack to; more is a compression bomb ..."""
 RATIO_FREE_BYTES = 2**20
-"""... unless it unpacks to no more than this: a small blank picture packs very well."""
+"""... unless it unpacks to this many bytes at most: a small blank picture packs very well."""
 
 _END_RECORD = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\x05\x06"
@@ -48,7 +48,7 @@ class ZipSource:
     """Images in a zip archive. Nothing is unpacked to disk.
 
     The whole archive is refused when an entry has an absolute path or `..` in its path, is a link, is
-    encrypted, or claims a size it cannot have. Names of entries are shown in the message.
+    encrypted, or claims an impossible size. The message names the entry.
     """
 
     path: Path
@@ -67,7 +67,7 @@ class ZipSource:
         return arrange(without_nested_copies(files, self.open_reader), self.location, self.open_reader)
 
     def images(self) -> dict[str, zipfile.ZipInfo]:
-        """Return the entry of each image by its path, whatever folders they lie in.
+        """Return the entry of each image by its path, in any folder.
 
         Raises:
             DataError: the archive is damaged, or refused.
@@ -162,9 +162,9 @@ def _oversized(entry: zipfile.ZipInfo) -> str | None:
 
 
 def directory_digest(path: Path) -> str:
-    """Return a hash of a zip archive's central directory, read in one go from the end of the file.
+    """Return a hash of a zip archive's central directory, read in one piece from the end of the file.
 
-    It parses no entry, so that a data set with many thousand images is recognised in milliseconds.
+    Entries are not parsed, so that a data set with many thousand images is recognised in milliseconds.
 
     Raises:
         DataError: the file cannot be read, or has no central directory.

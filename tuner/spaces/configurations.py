@@ -1,4 +1,4 @@
-"""Configurations of a space: what counts in them, which are the same, and all there are."""
+"""Configurations of a space: their active values, their identity, and their number."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import keras_tuner as kt
 Values = dict[str, Any]
 _Case = frozenset[tuple[str, Any]]
 
-# A space is not counted where later conditions ask for more combinations of values than this at once.
 MAX_COUNTED = 10_000
+"""Most combinations of values that are told apart at once for later conditions while a space is counted."""
 
 
 def declared_space(declared: dict[str, Any]) -> kt.HyperParameters:
     """Return the space that `HyperParameters.get_config()` describes.
 
-    Keras Tuner itself puts objects into what it reads from, which nobody can read or write after that.
+    It works on a copy: Keras Tuner puts objects into its argument, which JSON cannot hold.
     """
     return kt.HyperParameters.from_config(copy.deepcopy(declared))
 
@@ -30,8 +30,8 @@ def declared_space(declared: dict[str, Any]) -> kt.HyperParameters:
 def walk(space: kt.HyperParameters, choose: Callable[[Any], Any]) -> Values:
     """Return the values that `choose` gives to the active hyperparameters, in the order of declaration.
 
-    Which ones are active depends on the values chosen before. Of hyperparameters that share a name, the first
-    active one counts.
+    Earlier values decide which hyperparameters are active. Of those that share a name, the first active one
+    counts.
     """
     values: Values = {}
     for parameter in space.space:
@@ -46,7 +46,7 @@ def is_active(parameter: Any, values: Values) -> bool:
 
 
 def effective(space: kt.HyperParameters, values: Values) -> Values:
-    """Return the values of active hyperparameters only: two configurations that agree in these are one."""
+    """Return the values of active hyperparameters only; equal ones make two configurations the same."""
     missing = object()
     found = walk(space, lambda parameter: values.get(parameter.name, missing))
     return {name: value for name, value in found.items() if value is not missing}
@@ -79,7 +79,7 @@ def draw(space: kt.HyperParameters, seed: int) -> Values:
 
 
 def key(values: Values) -> str:
-    """A text that is equal for equal configurations."""
+    """Return a text that is equal for equal configurations."""
     return json.dumps(values, sort_keys=True, default=str)
 
 
@@ -94,7 +94,7 @@ def is_continuous(parameter: Any) -> bool:
 
 
 def all_values(parameter: Any) -> Sequence[Any]:
-    """Return every value that Keras Tuner can draw, in ascending order or that of a Choice.
+    """Return every value that Keras Tuner can draw, ascending or in the order of a Choice.
 
     A Float with a step has the values that Keras Tuner gives it. By floating-point division these may end
     one step below the upper bound: 0 to 0.5 in steps of 0.1 ends at 0.4.
@@ -149,14 +149,14 @@ def enumerate_space(
 
 
 def space_size(space: kt.HyperParameters) -> int | None:
-    """Return the number of effective configurations, without a look at each.
+    """Return the number of effective configurations, without building each.
 
-    None where a hyperparameter is continuous, or where the conditions are too many to be counted at once.
+    None where a hyperparameter is continuous, or where conditions need more than MAX_COUNTED combinations.
     """
     if any(map(is_continuous, space.space)):
         return None
     later = _names_needed_later(space)
-    # What the names needed later may be, and how many configurations have them so.
+    # Values of the names that are needed later -> number of configurations with them.
     cases: dict[_Case, int] = {frozenset(): 1}
     for parameter, (parents, names) in zip(space.space, later, strict=True):
         needed = parents | names
@@ -178,7 +178,7 @@ def space_size(space: kt.HyperParameters) -> int | None:
 
 
 def _names_needed_later(space: kt.HyperParameters) -> list[tuple[set[str], set[str]]]:
-    """For each hyperparameter: the parents of those after it, and the names of those after it."""
+    """Return for each hyperparameter the parents and the names of the hyperparameters after it."""
     parents: set[str] = set()
     names: set[str] = set()
     needed = []

@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpaceHyperModel:
-    """The hypermodel that a reference stands for; each process imports the space for itself."""
+    """The hypermodel of a reference; each process imports the space for itself."""
 
     reference: str
     spec: DataSpec
     only: tuple[str, ...] = ()
-    """NAME=VALUE|VALUE,...: search no other values of these hyperparameters."""
+    """NAME=VALUE|VALUE,...: the only values to search of these hyperparameters."""
     fixed: tuple[tuple[str, Any], ...] = ()
-    """Values that hyperparameters of the training have, where the space declares them."""
+    """Names and values of hyperparameters of the training, where the space declares them."""
     source: str | None = None
-    """Text of the file that the reference names, where that may be missing."""
+    """Text of the file that the reference names, for machines without the file."""
 
     def carried(self) -> SpaceHyperModel:
-        """Return one that works on a machine that has not the user's files, if it needs only the one."""
+        """Return a hypermodel for machines without the user's files, if the space needs no other file."""
         file, attribute = split_reference(self.reference)
         if not file.endswith(".py"):
             return self
@@ -45,18 +45,18 @@ class SpaceHyperModel:
         return replace(self, reference=reference, source=path.read_text("utf-8"))
 
     def hyperparameters(self) -> kt.HyperParameters:
-        """Return what the space is to declare itself in, so that no more is searched than is wanted.
+        """Return hyperparameters for the space to declare itself in, restricted to the values of `only`.
 
         Raises:
             UsageError: `only` cannot be understood.
         """
-        # Keras Tuner takes a second to import, which the driver has other things to do in.
+        # Keras Tuner takes a second to import, which the driver uses for other things.
         from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
 
         return RestrictedHyperParameters(wanted_values(self.only, self.presets))
 
     def build(self, hp: kt.HyperParameters) -> Any:
-        """Return what the space's build gives for `hp`; a `build(hp)` is called without the spec.
+        """Return the model that the space builds for `hp`; a `build(hp)` is called without the spec.
 
         Raises:
             SpaceError: the space cannot be found or imported.
@@ -68,7 +68,7 @@ class SpaceHyperModel:
         """Let the space declare hyperparameters of the training after those of `build`; return their names.
 
         Raises:
-            SpaceError: it declares a name or a value that the training has not, or build such a name.
+            SpaceError: it declares a name or a value unknown to the training, or build declares such a name.
         """
         declare = loaded_space(self.reference, self.source).training
         if declare is None:
@@ -88,15 +88,15 @@ class SpaceHyperModel:
 
     @property
     def presets(self) -> dict[str, dict[str, Any]]:
-        """Configurations that the space names: values by hyperparameter; the others have their default."""
+        """Named configurations of the space: values by hyperparameter; the others have their default."""
         return loaded_space(self.reference, self.source).presets
 
 
 def _check_training(parameter: Any) -> None:
-    """Refuse a hyperparameter that the training has not, and values that it cannot do.
+    """Refuse a hyperparameter or a value that is unknown to the training.
 
     Raises:
-        SpaceError: it is one of these; the text says what there is.
+        SpaceError: it is unknown; the text lists the known ones.
     """
     name = parameter.name
     if name not in TRAINING_NAMES:
@@ -111,6 +111,8 @@ def _check_training(parameter: Any) -> None:
 
 @dataclass(frozen=True)
 class _Space:
+    """The functions and presets of an imported space."""
+
     build: Callable[..., Any]
     wants_spec: bool
     training: Callable[[Any], object] | None
@@ -124,7 +126,7 @@ def _unpacked(reference: str, source: str) -> str:
     if not (path.is_file() and path.read_text("utf-8") == source):
         folder = f"tuner-space-{blake2b(source.encode(), digest_size=8).hexdigest()}"
         path = Path(tempfile.gettempdir(), folder, path.name)
-        # Workers of one machine come here together; what one of them has written is not touched again.
+        # Workers of one machine come here together; none writes again a file that another has written.
         if not (path.is_file() and path.read_text("utf-8") == source):
             replace_text(path, source)
     return f"{path}:{attribute}" if attribute else str(path)
@@ -132,7 +134,7 @@ def _unpacked(reference: str, source: str) -> str:
 
 @functools.cache
 def loaded_space(reference: str, source: str | None) -> _Space:
-    """What there is of a space, imported once in a process; a HyperModel class is created once."""
+    """Return a space, imported once in a process; a HyperModel class is created once."""
     found: Any = resolve(reference if source is None else _unpacked(reference, source))
     owner = found() if isinstance(found, type) else sys.modules[found.__module__]
     build = owner.build if isinstance(found, type) else found

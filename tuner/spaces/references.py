@@ -16,13 +16,13 @@ from typing import Any
 from tuner.errors import SpaceError, did_you_mean
 
 IMAGE_SIZE = "IMAGE_SIZE"
-"""What a space calls the side, in pixels, of the images that it is made for, where it says so."""
+"""Name in a space of the side, in pixels, of the images that it is made for."""
 ENTRY_POINT_GROUP = "kt_search.spaces"
 BUILTIN_PACKAGE = "search_spaces"
 
 
 def check_reference(reference: str) -> None:
-    """Find out what can be found without importing the space.
+    """Check a reference as far as possible without importing the space.
 
     Raises:
         SpaceError: no built-in or plugin has this name, or there is no such file.
@@ -35,14 +35,14 @@ def check_reference(reference: str) -> None:
 
 
 def builtin_names() -> list[str]:
-    """Names of the spaces that come with the tool, without importing them."""
+    """Return the names of the built-in spaces, without importing them."""
     return sorted(
         module.name for module in pkgutil.iter_modules(_builtin_paths()) if not module.name.startswith("_")
     )
 
 
 def summary(name: str) -> str:
-    """First docstring line of a built-in space, read without importing Keras."""
+    """Return the first docstring line of a built-in space, read without importing Keras."""
     source = Path(_builtin_paths()[0], f"{name}.py").read_text("utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
 
@@ -50,8 +50,8 @@ def summary(name: str) -> str:
 def made_for_images_of(reference: str) -> int | None:
     """Return the side, in pixels, of the images that a space is made for, read without importing Keras.
 
-    A built-in space or a file says so in a line such as `IMAGE_SIZE = 224`. None where there is no such line,
-    and of spaces in other modules.
+    A built-in space or a file has a line such as `IMAGE_SIZE = 224`. None without such a line, and for spaces
+    in other modules.
 
     Raises:
         SpaceError: the side is out of bounds.
@@ -79,13 +79,13 @@ def made_for_images_of(reference: str) -> int | None:
 
 
 def label(reference: str) -> str:
-    """A short name for a reference, fit for a folder: 'my_space.py:build_small' gives 'my_space'."""
+    """Return a short name of a reference for a folder: 'my_space' for 'my_space.py:build_small'."""
     target, _ = split_reference(reference)
     return Path(target).stem if target.endswith(".py") else target.rpartition(".")[2]
 
 
 def resolve(reference: str) -> Callable[..., Any]:
-    """Return the build function, or the `keras_tuner.HyperModel` subclass, that a reference stands for.
+    """Return the build function, or the `keras_tuner.HyperModel` subclass, of a reference.
 
     Raises:
         SpaceError: no such name, module, file or function, or the file raises when it is imported.
@@ -108,7 +108,7 @@ def _builtin_paths() -> list[str]:
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Return what a reference names, and after a colon the function in it, else an empty text."""
+    """Return the name, file or module of a reference, and the function after its colon or ""."""
     target, _, attribute = reference.rpartition(":")
     if not (target and attribute.isidentifier()):  # no colon, or a Windows drive letter
         return reference, ""
@@ -116,7 +116,7 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def _named(name: str) -> EntryPoint | None:
-    """The plugin of this name; None for a built-in space."""
+    """Return the plugin of this name, None for a built-in space."""
     if name in builtin_names():
         return None
     plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
@@ -171,6 +171,6 @@ def _attribute(module: ModuleType, name: str, reference: str) -> Callable[..., A
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown, which comes nearest, and which there are."""
+    """Return the message for an unknown name, with the nearest and all known names."""
     known = sorted(known)
     return f"unknown {what} '{name}'.{did_you_mean(name, known)} Known: {', '.join(known) or 'none'}."

@@ -1,4 +1,4 @@
-"""A search space cut down to the values that the user wants searched."""
+"""A search space restricted to the values of `--hp`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _types = kt.engine.hyperparameters
 
 
 def wanted_values(texts: Iterable[str], presets: Presets) -> dict[str, list[str]]:
-    """Return the values that `--hp` names for each hyperparameter; what is given later wins.
+    """Return the values that `--hp` names for each hyperparameter; later texts win.
 
     Raises:
-        UsageError: a text is not NAME=VALUE|VALUE,... or names a preset that there is not.
+        UsageError: a text is not NAME=VALUE|VALUE,... or names an unknown preset.
     """
     wanted: dict[str, list[str]] = {}
     for text in texts:
@@ -30,7 +30,7 @@ def wanted_values(texts: Iterable[str], presets: Presets) -> dict[str, list[str]
 
 
 class RestrictedHyperParameters(kt.HyperParameters):  # type: ignore[misc]
-    """Lets a space declare its hyperparameters, and takes of each only the values that are wanted.
+    """Hyperparameters that a space declares, each with its wanted values only.
 
     Args:
         wanted: Values by name, as text. Names that are never declared have no effect.
@@ -42,7 +42,7 @@ class RestrictedHyperParameters(kt.HyperParameters):  # type: ignore[misc]
         self._fixed: dict[str, Any] = {}
 
     def fix(self, values: Mapping[str, Any]) -> None:
-        """Give hyperparameters that are declared from now on these values, whatever their range."""
+        """Fix hyperparameters that are declared from now on to these values, whatever their range."""
         self._fixed.update(values)
 
     def _retrieve(self, hp: Any) -> Any:
@@ -62,7 +62,7 @@ class RestrictedHyperParameters(kt.HyperParameters):  # type: ignore[misc]
 
 
 def _one_of(hp: Any, values: list[Any]) -> Any:
-    """A hyperparameter with these values in the place of `hp`; a Choice makes numbers of truth values."""
+    """Return a hyperparameter with these values; a Boolean stays: a Choice would turn it into numbers."""
     if len(values) == 1:
         return _types.Fixed(hp.name, values[0], conditions=hp.conditions)
     if isinstance(hp, _types.Boolean):
@@ -72,7 +72,7 @@ def _one_of(hp: Any, values: list[Any]) -> Any:
 
 
 def _parse(hp: Any, text: str) -> Any:
-    """The value that a text means; of a hyperparameter that is fixed any of its type.
+    """Return the value of a text; a fixed hyperparameter takes any value of its type.
 
     Raises:
         ValueError: the value is not allowed.
