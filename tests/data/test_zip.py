@@ -17,7 +17,7 @@ FILES = tree("REAL", "FAKE", count=2)
 
 
 def source(path: Path) -> ZipSource:
-    return ZipSource(path, path.name)
+    return ZipSource(path)
 
 
 def read_all(zip_source: ZipSource) -> dict[str, object]:

@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +16,7 @@ from tuner.data.listing import (
     File,
     Listing,
     Reader,
+    Source,
     UnreadableError,
     arrange,
     is_image_path,
@@ -34,15 +34,8 @@ _SAMPLED_FILES = 32
 _SAMPLE_BYTES = 4096
 
 
-@dataclass(frozen=True)
-class FolderSource:
+class FolderSource(Source):
     """Images below a folder. Links to folders are followed, but never in a circle."""
-
-    path: Path
-
-    @property
-    def location(self) -> str:
-        return printable(str(self.path))
 
     @property
     def name(self) -> str:

@@ -97,9 +97,9 @@ class InputImages:
 
 def _images_in_zip(path: str) -> list[InputImage]:
     """Return the images of a zip file, which need not lie in class folders."""
-    source = ZipSource(Path(path), printable(path))
+    source = ZipSource(Path(path))
     return [
-        InputImage(f"{source.location}/{printable(name)}", entry, source.open_reader)
+        InputImage(f"{printable(path)}/{printable(name)}", entry, source.open_reader)
         for name, entry in sorted(source.images().items())
     ]
 

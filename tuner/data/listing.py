@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,20 +77,27 @@ class Listing:
     """Images above the class folders."""
 
 
-class Source(Protocol):
+@dataclass(frozen=True)
+class Source(ABC):
     """A folder or file of images."""
+
+    path: Path
 
     @property
     def location(self) -> str:
-        """Absolute path, or "demo"."""
+        """Printable path, or "demo"."""
+        return printable(str(self.path))
 
     @property
     def name(self) -> str:
-        """Short name of the data set, before it is made a slug."""
+        """Short name of the data set, not yet a slug."""
+        return self.path.stem
 
+    @abstractmethod
     def digest(self) -> str:
         """Return a hash that changes when the images change; fast, reading few of them at most."""
 
+    @abstractmethod
     def listing(self) -> Listing:
         """Return all images.
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import zipfile
 import zlib
 from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tuner.data.decoding import scale_16_bit
-from tuner.data.listing import NO_SPLIT, Listing, printable
+from tuner.data.listing import NO_SPLIT, Listing, Source, printable
 from tuner.data.zip import damaged, directory_digest
 from tuner.errors import DataError
 
@@ -43,24 +41,13 @@ class _Part(NamedTuple):
     y: npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
-class NpzSource:
+class NpzSource(Source):
     """Images and labels in arrays.
 
     Images: uint8 stay as they are; uint16 are scaled from 0..65535; floats from 0..1 if no pixel of any split
     is above 1, else from 0..255. Labels: numbers index `class_names`; without it the numbers are the names,
     with leading zeros so that alphabetical order is their order. Classes are in alphabetical order.
     """
-
-    path: Path
-
-    @property
-    def location(self) -> str:
-        return printable(str(self.path))
-
-    @property
-    def name(self) -> str:
-        return self.path.stem
 
     def digest(self) -> str:
         """Return the hash of the central directory: a .npz is a zip archive with a CRC for each array."""

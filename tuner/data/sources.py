@@ -41,11 +41,19 @@ def open_source(reference: str) -> Source:
     if path.suffix.lower() == ".npz":
         return NpzSource(path)
     if path.suffix.lower() == ".zip":
-        return ZipSource(path, printable(str(path)))
+        return ZipSource(path)
     raise DataError(
         f"{printable(str(path))}: is neither a folder nor a .zip or .npz file. {_ALLOWED}. "
         f"Unpack it and give the folder."
     )
+
+
+class DemoSource(ZipSource):
+    """The built-in data set, which users know by its name and not by its path."""
+
+    @property
+    def location(self) -> str:
+        return DEMO
 
 
 def _demo() -> Source:
@@ -63,7 +71,7 @@ def _demo() -> Source:
             f"'{DEMO}': this installation lacks the built-in data set. {_ALLOWED}. "
             f"Install kt-search again, or give your own data."
         ) from None
-    return ZipSource(path, DEMO)
+    return DemoSource(path)
 
 
 def _missing(path: Path, reference: str) -> str:

@@ -9,7 +9,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +18,7 @@ from tuner.data.listing import (
     File,
     Listing,
     Reader,
+    Source,
     UnreadableError,
     arrange,
     is_image_path,
@@ -43,20 +43,12 @@ _DRIVE = re.compile("[A-Za-z]:")
 _AGAIN = "Download or pack the archive again."
 
 
-@dataclass(frozen=True)
-class ZipSource:
+class ZipSource(Source):
     """Images in a zip archive. Nothing is unpacked to disk.
 
     The whole archive is refused when an entry has an absolute path or `..` in its path, is a link, is
     encrypted, or claims an impossible size. The message names the entry.
     """
-
-    path: Path
-    location: str
-
-    @property
-    def name(self) -> str:
-        return self.path.stem
 
     def digest(self) -> str:
         """Return the hash of the archive's central directory: names, sizes, times and CRCs of all entries."""
