@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -84,13 +84,12 @@ def pixel_hash(pixels: npt.NDArray[np.uint8]) -> int:
 
 def load_images(folder: Path) -> npt.NDArray[np.uint8]:
     """Map the pixels, read-only, shape (n, height, width, channels)."""
-    images: npt.NDArray[np.uint8] = _load(folder, IMAGES, mmap_mode="r")
-    return images
+    return _load(folder, IMAGES, mmap_mode="r")
 
 
 def load_records(folder: Path) -> npt.NDArray[Any]:
     """Return the records of all images, dtype RECORD, shape (n,), read-only."""
-    records: npt.NDArray[Any] = _load(folder, RECORDS, mmap_mode=None)
+    records = _load(folder, RECORDS)
     records.flags.writeable = False
     return records
 
@@ -225,9 +224,10 @@ def _checksum(path: Path) -> str:
     return blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
-def _load(folder: Path, name: str, mmap_mode: Any) -> Any:
+def _load(folder: Path, name: str, mmap_mode: Literal["r"] | None = None) -> npt.NDArray[Any]:
     try:
-        return np.load(folder / name, mmap_mode=mmap_mode, allow_pickle=False)
+        array: npt.NDArray[Any] = np.load(folder / name, mmap_mode=mmap_mode, allow_pickle=False)
+        return array
     except (OSError, ValueError, EOFError) as error:
         raise _gone(folder) from error
 

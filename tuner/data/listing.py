@@ -114,11 +114,10 @@ def read_file(path: str, size: int, start: int = 0) -> bytes:
     """
     descriptor = os.open(path, _READ_FLAGS)  # a file object costs twice as much, once an image
     try:
-        if start:
-            os.lseek(descriptor, start, os.SEEK_SET)
-        data = piece = os.read(descriptor, size)
-        while piece and len(data) < size:  # one read may bring less, as from a network drive
-            piece = os.read(descriptor, size - len(data))
+        os.lseek(descriptor, start, os.SEEK_SET)
+        data = b""
+        # One read may bring fewer bytes, as from a network drive.
+        while piece := os.read(descriptor, size - len(data)):
             data += piece
         return data
     finally:

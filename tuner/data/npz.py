@@ -122,9 +122,9 @@ class NpzSource(Source):
         raw = np.concatenate([part.y.reshape(-1) for part in parts])
         if kinds == {True}:
             values, inverse = np.unique(raw.astype(str), return_inverse=True)
-            names = [str(value) for value in values]
+            names = values.tolist()
         elif given is not None:
-            names = [str(name) for name in given.reshape(-1).astype(str)]
+            names = given.reshape(-1).astype(str).tolist()
             if raw.min() < 0 or raw.max() >= len(names) or len(set(names)) < len(names):
                 raise DataError(
                     f"{self.location}: labels run from {raw.min()} to {raw.max()} but {CLASS_NAMES} holds "

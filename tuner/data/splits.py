@@ -92,14 +92,10 @@ def sample_splits(
     ends = np.cumsum([len(images) for _, images in cells])
     taken = np.argsort(turns, kind="stable")[:limit]
     sizes = np.bincount(np.searchsorted(ends, taken, side="right"), minlength=len(cells))
-    return {
-        name: np.sort(
-            np.concatenate(
-                [images[:size] for (split, images), size in zip(cells, sizes, strict=True) if split == name]
-            )
-        )
-        for name in splits
-    }
+    sampled: dict[str, list[npt.NDArray[np.int64]]] = {split: [] for split in splits}
+    for (split, images), size in zip(cells, sizes, strict=True):
+        sampled[split].append(images[:size])
+    return {split: np.sort(np.concatenate(parts)) for split, parts in sampled.items()}
 
 
 def _turns(count: int) -> npt.NDArray[np.float64]:

@@ -73,11 +73,10 @@ def _decode_chunk(images: Sequence[InputImage], form: Format) -> DecodedImages:
             for image in group:
                 try:
                     pixels[decoded] = decode(read(image.handle), form).pixels
-                except (UnreadableError, DataError) as error:
-                    problems.append(str(error))
-                else:
                     problems.append(None)
                     decoded += 1
+                except (UnreadableError, DataError) as error:
+                    problems.append(str(error))
     return DecodedImages([image.path for image in images], problems, pixels[:decoded])
 
 

@@ -47,9 +47,8 @@ def is_active(parameter: Any, values: Values) -> bool:
 
 def effective(space: kt.HyperParameters, values: Values) -> Values:
     """Return the values of active hyperparameters only; equal ones make two configurations the same."""
-    missing = object()
-    found = walk(space, lambda parameter: values.get(parameter.name, missing))
-    return {name: value for name, value in found.items() if value is not missing}
+    found = walk(space, lambda parameter: values.get(parameter.name))
+    return {name: value for name, value in found.items() if name in values}
 
 
 def active_values(space: kt.HyperParameters, values: Values) -> list[tuple[Any, Any]]:
