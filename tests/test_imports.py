@@ -146,6 +146,14 @@ def test_the_name_of_a_module_says_what_it_owns():
     assert [relative(path) for path in vague] == []
 
 
+def test_help_imports_neither_pandas_nor_keras():
+    command = [sys.executable, "-X", "importtime", "-m", "tuner", "--help"]
+    timed = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in timed.splitlines()}
+    assert "tuner" in loaded
+    assert loaded & set(HEAVY) == set()
+
+
 def test_the_command_and_a_search_start_without_heavy_libraries():
     """Workers load them at the same time, and their messages go to the log."""
     imports = "import sys\nimport tuner.cli.main, tuner.cli.session\n"

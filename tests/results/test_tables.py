@@ -12,8 +12,18 @@ import pytest
 
 from tests.results.records import record
 from tuner.files import replace_text
-from tuner.results.schema import FAILED, TRIAL_COLUMNS, EpochRecord
-from tuner.results.tables import csv_text, trial_rows, write_epochs, write_json, write_trials
+from tuner.results import tables
+from tuner.results.schema import FAILED, TRIAL_COLUMNS, TRIAL_DTYPES, EpochRecord
+from tuner.results.tables import (
+    plain,
+    read_table,
+    rows_table,
+    trials_table,
+    write_epochs,
+    write_json,
+    write_table,
+    write_trials,
+)
 
 TRIALS = [
     record(
@@ -81,13 +91,12 @@ def test_what_a_trial_lacks_stays_empty(path):
 
 
 def test_a_score_of_zero_is_not_left_empty():
-    _, (row,) = trial_rows([record(score=0.0)], "val_loss")
-    assert row["score"] == 0.0
+    assert trials_table([record(score=0.0)], "val_loss")["score"].tolist() == [0.0]
 
 
 def test_a_hyperparameter_named_like_a_column_collides_with_nothing():
-    _, (row,) = trial_rows([record(values={"score": 3, "val_loss": 4}, score=0.5)], "val_loss")
-    assert (row["score"], row["hp.score"], row["hp.val_loss"]) == (0.5, 3, 4)
+    frame = trials_table([record(values={"score": 3, "val_loss": 4}, score=0.5)], "val_loss")
+    assert frame.loc["0001", ["score", "hp.score", "hp.val_loss"]].tolist() == [0.5, 3, 4]
 
 
 def test_an_error_of_several_lines_stays_one_cell(tmp_path):
@@ -96,12 +105,79 @@ def test_an_error_of_several_lines_stays_one_cell(tmp_path):
     assert pd.read_csv(tmp_path / "trials.csv")["error"].tolist() == [error]
 
 
-def test_a_row_with_an_unknown_column_is_refused():
-    with pytest.raises(ValueError, match="'b'"):
-        csv_text(["a"], [{"a": 1, "b": 2}])
+def test_pandas_reads_back_the_dtypes(path):
+    given = trials_table(TRIALS, "val_accuracy").dtypes.astype(str)
+    found = pd.read_csv(path, index_col="trial_id", dtype_backend="numpy_nullable").dtypes.astype(str)
+    numbers = given[given != "str"].str.lower()
+    assert found[numbers.index].str.lower().equals(numbers)
 
 
-def test_epochs_are_one_row_a_metric(tmp_path):
+def test_a_table_of_trials_has_the_dtypes_of_its_values():
+    values = {"units": 32, "rate": 1.0, "flag": True, "text": "01"}
+    table = trials_table([record(values=values), record("0002", values={})], "val_loss")
+    found = {name: str(dtype) for name, dtype in table.dtypes.items()}
+    assert (
+        found.items() >= {name: dtype for name, dtype in TRIAL_DTYPES.items() if name != "trial_id"}.items()
+    )
+    assert [found[f"hp.{name}"] for name in values] == ["Int64", "float64", "boolean", "str"]
+    assert table.loc["0002"].filter(like="hp.").isna().all()
+
+
+@pytest.mark.parametrize(
+    ("values", "cells"),
+    [
+        ((1, None), ["1", ""]),
+        ((2**62, 3), [str(2**62), "3"]),
+        ((True, None, False), ["True", "", "False"]),
+        ((1.0, None), ["1.0", ""]),
+        ((1e-05, 0.1 + 0.2), ["1e-05", "0.30000000000000004"]),
+        (("01", "1e3", "", None), ["01", "1e3", "", ""]),
+        ((1, 2.5, "a", True), ["1", "2.5", "a", "True"]),
+    ],
+)
+def test_values_are_written_as_python_writes_them(tmp_path, values, cells):
+    path = tmp_path / "trials.csv"
+    trials = [
+        record(f"{number:04d}", values={} if value is None else {"x": value})
+        for number, value in enumerate(values, start=1)
+    ]
+    write_trials(path, trials, "val_loss")
+    with path.open(newline="", encoding="utf-8") as file:
+        assert [row["hp.x"] for row in csv.DictReader(file)] == cells
+
+
+def test_plain_values_are_of_pythons_own_types():
+    table = trials_table([*TRIALS, record("0003", values={"flag": True})], "val_accuracy").reset_index()
+    rows = plain(table).to_dict("records")
+    assert {type(value) for row in rows for value in row.values()} == {str, int, float, bool, type(None)}
+    assert json.loads(json.dumps(rows)) == rows
+
+
+def test_rows_keep_their_values():
+    rows = [{"a": 1, "b": None}, {"a": 2.5, "c": True}]
+    table = plain(rows_table(["a", "b", "c"], rows))
+    assert table.to_dict("records") == [{"a": 1, "b": None, "c": None}, {"a": 2.5, "b": None, "c": True}]
+    assert type(table["a"][0]) is int
+
+
+def test_a_table_is_read_as_text(tmp_path):
+    write_table(tmp_path / "t.csv", rows_table(["a", "b"], [{"a": "01", "b": None}, {"a": 2, "b": "NA"}]))
+    table = read_table(tmp_path / "t.csv", "another")
+    assert table.to_dict("split") == {
+        "index": [2, 3],
+        "columns": ["a", "b"],
+        "data": [["01", ""], ["2", "NA"]],
+    }
+
+
+def test_of_two_columns_with_one_name_the_last_is_read(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,a\n1,2,3\n")
+    assert read_table(tmp_path / "t.csv", "another").to_dict("records") == [{"b": "2", "a": "3"}]
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 50_000])
+def test_epochs_are_one_row_a_metric(tmp_path, monkeypatch, rows_at_once):
+    monkeypatch.setattr(tables, "_ROWS_AT_ONCE", rows_at_once)
     epochs = [EpochRecord("0001", 0, 1, "loss", 0.5), EpochRecord("0001", 1, 2, "loss", None)]
     write_epochs(tmp_path / "epochs.csv", epochs)
     assert (tmp_path / "epochs.csv").read_text() == (

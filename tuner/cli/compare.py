@@ -23,9 +23,10 @@ from tuner.analysis.run_comparison import (
     differences,
 )
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption
-from tuner.cli.output import format_seconds, make_table, note, print_rows, stdout
+from tuner.cli.output import format_seconds, make_table, note, show, stdout
 from tuner.errors import TunerError, UsageError
 from tuner.results.query import RunView, find_run
+from tuner.results.tables import rows_table
 from tuner.units import counted
 
 RUNS = typer.Argument(metavar="RUN", help="Two runs or more: their ids or folders.", show_default=False)
@@ -78,7 +79,7 @@ def compare(
     else:
         against = [dict.fromkeys(DIFFERENCE_COLUMNS), *(each.row for each in tested)]
         whole = [row | difference for row, difference in zip(rows, against, strict=True)]
-        print_rows([*COLUMNS, *DIFFERENCE_COLUMNS], whole, form)
+        show(rows_table([*COLUMNS, *DIFFERENCE_COLUMNS], whole), form)
     drawn = [view for name, view in zip(names, views, strict=True) if name in curves]
     shown = drawn and (form == "table" or png is not None)
     for caveat in [*caveats(views), *(curve_caveats(drawn) if shown else [])]:
@@ -180,7 +181,7 @@ def _print(runs: dict[str, Cells], console: Console) -> None:
     least = max(NAME_WIDTH, widest)
     room = console.width - max(map(len, labels))
     groups = math.ceil(len(names) / max(1, room // (least + PADDING)))
-    lines = make_table(["run", *labels], [{"run": name, **runs[name]} for name in names])
+    lines = make_table(rows_table(["run", *labels], ({"run": name, **runs[name]} for name in names)))
     if (
         groups > 1
         and console.measure(lines, options=console.options.update(max_width=1000)).maximum <= console.width

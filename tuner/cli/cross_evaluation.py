@@ -12,17 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.evaluation_request import class_maps
-from tuner.cli.output import Format, note, print_rows, stdout
+from tuner.cli.output import Format, note, show, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import Judged, judge
 from tuner.evaluation.labelled_images import LabelledImages, Split, labelled_images
 from tuner.evaluation.predictions import write_predictions
-from tuner.files import replace_text
 from tuner.models.loading import ModelFacts, load_model
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE
-from tuner.results.tables import csv_text, write_json
+from tuner.results.tables import rows_table, write_json, write_table
 from tuner.statistics.headline import HEADLINE_COLUMNS, headline, headline_row
 
 MATRIX_FILE = "matrix.csv"
@@ -115,7 +114,7 @@ def evaluate_all(
 def print_matrix(cells: Sequence[Cell], form: Format) -> None:
     """Print a table of accuracies and one of AUROCs, models down and data sets across; or a row a cell."""
     if form != "table":
-        print_rows(MATRIX_COLUMNS, [cell.row for cell in cells], form)
+        show(rows_table(MATRIX_COLUMNS, (cell.row for cell in cells)), form)
         return
     console = stdout()
     for number, (title, figure) in enumerate((("Accuracy", "accuracy"), ("AUROC", "auroc"))):
@@ -142,7 +141,7 @@ def write_matrix(out: Path, cells: Sequence[Cell]) -> None:
     for folder, cell in zip(_folders(models, sources), cells, strict=True):
         write_predictions(out / folder / PREDICTIONS_FILE, cell.judged.predictions)
         write_json(out / folder / EVALUATION_FILE, cell.evaluation)
-    replace_text(out / MATRIX_FILE, csv_text(MATRIX_COLUMNS, [cell.row for cell in cells]))
+    write_table(out / MATRIX_FILE, rows_table(MATRIX_COLUMNS, (cell.row for cell in cells)))
     note(f"Written    {out / MATRIX_FILE}; {', '.join(_CELL_FILES)} in a folder for each of {len(cells)}")
 
 

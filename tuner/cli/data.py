@@ -12,9 +12,12 @@ import typer
 from rich.text import Text
 
 from tuner.cli.options import FormatOption, QuietOption
-from tuner.cli.output import make_table, note, print_rows, stdout
+from tuner.cli.output import make_table, note, show, stdout
+from tuner.results.tables import rows_table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tuner.data.audit import Audit
     from tuner.data.dataset import Dataset
 
@@ -22,7 +25,7 @@ app = typer.Typer(help="Data sets: images in classes.", no_args_is_help=True)
 
 
 @app.command("show")
-def show(
+def show_data(
     path: Annotated[str, typer.Argument(help="A folder, a .zip, a .npz, or 'demo'.")],
     image_size: Annotated[
         int | None, typer.Option(help="Side of the square images; default: the most frequent, at most 64.")
@@ -45,7 +48,7 @@ def show(
     elif form == "json":
         print(json.dumps({**_summary(dataset), **dataclasses.asdict(findings)}, indent=2, ensure_ascii=False))
     else:
-        print_rows(("split", *dataset.class_names, "images"), _count_rows(findings), form)
+        show(_counts(dataset, findings), "csv")
 
 
 @app.command("fetch")
@@ -83,11 +86,12 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _count_rows(findings: Audit) -> list[dict[str, Any]]:
-    return [
+def _counts(dataset: Dataset, findings: Audit) -> pd.DataFrame:
+    rows = (
         {"split": split, **counts, "images": sum(counts.values())}
         for split, counts in findings.counts.items()
-    ]
+    )
+    return rows_table(("split", *dataset.class_names, "images"), rows)
 
 
 def _print(dataset: Dataset, findings: Audit) -> None:
@@ -100,7 +104,7 @@ def _print(dataset: Dataset, findings: Audit) -> None:
             "bold",
         )
     )
-    console.print(make_table(("split", *dataset.class_names, "images"), _count_rows(findings)))
+    console.print(make_table(_counts(dataset, findings)))
     console.print()
     sizes = ", ".join(f"{s.width}x{s.height} ({s.num_images:,})" for s in findings.sizes[:3])
     more = f", {findings.num_sizes - 3} more" if findings.num_sizes > 3 else ""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import asdict, fields
 from typing import Annotated
 
 import typer
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import Format, print_rows
+from tuner.cli.output import Format, show
 from tuner.cli.progress import waiting
 from tuner.config import make_config
 from tuner.errors import TunerError, UsageError
 from tuner.results.query import find_folder, reference
+from tuner.results.tables import rows_table
 
 CLUSTER = "Show the nodes of a Ray cluster instead: auto, ray://HOST:PORT or local."
 
@@ -36,8 +37,8 @@ def doctor(
 
     with locked(path):
         findings = repair_run(path)
-    columns = [field.name for field in dataclasses.fields(Finding)]
-    print_rows(columns, [dataclasses.asdict(finding) for finding in findings], form)
+    columns = [field.name for field in fields(Finding)]
+    show(rows_table(columns, map(asdict, findings)), form)
     damaged = [finding.checked for finding in findings if finding.status == "damaged"]
     if damaged:
         raise TunerError(f"run '{reference(path)}' is damaged: {', '.join(damaged)}. See above what is left.")
@@ -53,10 +54,10 @@ def _show_cluster(address: str, form: Format) -> None:
 
     with waiting("asking the nodes", quiet=False):
         nodes = cluster_nodes(address)
-    columns = [field.name for field in dataclasses.fields(Node)]
+    columns = [field.name for field in fields(Node)]
     if form == "table":
         columns.remove("versions")  # those that differ have a column, and lines are short
-    print_rows(columns, [dataclasses.asdict(node) for node in nodes], form)
+    show(rows_table(columns, map(asdict, nodes)), form)
     if differing := [node.host for node in nodes if node.differs]:
         raise TunerError(
             f"{len(differing)} of {len(nodes)} nodes have other versions than this machine: "

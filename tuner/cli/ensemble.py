@@ -14,6 +14,7 @@ from tuner.evaluation.ensemble import ensemble_before, ensemble_folder, ensemble
 from tuner.evaluation.run_images import run_images
 from tuner.models.run_model import RunModel
 from tuner.results.query import RunView, reference
+from tuner.results.tables import rows_table
 
 
 def ensemble_model(
@@ -58,7 +59,7 @@ def ensemble_view(model: RunModel) -> RenderableType:
     low, high = comparison["accuracy_interval_95"]
     single = f"{comparison['other']} alone  {comparison['accuracy']:.2%}  [{low:.2%}, {high:.2%}] at 95 %"
     return Group(
-        make_table(["trial", objective, "parameters"], rows),
+        make_table(rows_table(["trial", objective, "parameters"], rows)),
         "",
         evaluation_view(model.evaluation, f"Test split, mean of {len(model.trials)} trials"),
         "",

@@ -35,7 +35,7 @@ from tuner.cli.evaluation_request import (
 )
 from tuner.cli.evaluation_view import FIGURE_COLUMNS, evaluation_view, figure_rows
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption
-from tuner.cli.output import Format, note, print_rows, stdout
+from tuner.cli.output import Format, note, show, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.robustness import corruption_bar, robustness_figure_rows, robustness_view
 from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
@@ -46,7 +46,7 @@ from tuner.evaluation.robustness import robustness, write_robustness
 from tuner.evaluation.run_robustness import keep_robustness
 from tuner.models.loading import ModelFacts, TrainedModel, describe_model, load_model
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE, ROBUSTNESS_FILES
-from tuner.results.tables import write_json
+from tuner.results.tables import rows_table, write_json
 
 MODELS = typer.Argument(
     metavar="MODEL",
@@ -251,7 +251,7 @@ def _print(
         return
     if form == "csv":
         more = [] if corrupted is None else robustness_figure_rows(corrupted)
-        print_rows(FIGURE_COLUMNS, [*figure_rows(evaluation), *more], "csv")
+        show(rows_table(FIGURE_COLUMNS, [*figure_rows(evaluation), *more]), "csv")
         return
     console = stdout()
     console.print(evaluation_view(evaluation, title))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +13,11 @@ from rich.text import Text
 
 from tuner.analysis.importance import LITTLE, SCORE, SECONDS, TARGETS, Effect, Importance, Level, importance
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import Row, format_values, note, stderr, stdout
+from tuner.cli.output import format_values, note, show, stderr, stdout
 from tuner.errors import TunerError
 from tuner.results.query import RunView, find_run
 from tuner.results.query import reference as run_reference
-from tuner.results.tables import csv_text
+from tuner.results.tables import rows_table
 from tuner.statistics.significance import p_text
 from tuner.units import counted
 
@@ -58,9 +57,9 @@ def show_importance(
             f"See how it stands with: tuner leaderboard {run_reference(view.path)}"
         )
     if form == "json":
-        sys.stdout.write(json.dumps(_document(view, found), indent=2, ensure_ascii=False) + "\n")
+        print(json.dumps(_document(view, found), indent=2, ensure_ascii=False))
     elif form == "csv":
-        sys.stdout.write(csv_text(COLUMNS, _rows(found)))
+        show(rows_table(COLUMNS, _rows(found)), "csv")
     else:
         _print(view, found, stdout())
     if png is not None:
@@ -203,7 +202,7 @@ def _mean_text(level: Level, target: str, digits: int) -> str:
     return text
 
 
-def _figures(effect: Effect) -> Row:
+def _figures(effect: Effect) -> dict[str, Any]:
     share = effect.share
     return {
         "share": share.share if share else None,
@@ -213,7 +212,7 @@ def _figures(effect: Effect) -> Row:
     }
 
 
-def _means(level: Level, target: str) -> Row:
+def _means(level: Level, target: str) -> dict[str, Any]:
     mean = level.means.get(target)
     return {
         "mean": mean.mean if mean else None,
@@ -222,7 +221,7 @@ def _means(level: Level, target: str) -> Row:
     }
 
 
-def _rows(found: Importance) -> list[Row]:
+def _rows(found: Importance) -> list[dict[str, Any]]:
     """A row for each value, with the figures of its hyperparameter."""
     return [
         {

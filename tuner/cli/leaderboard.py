@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import format_value, format_values, make_table, note, print_rows, stdout
+from tuner.cli.output import format_value, format_values, make_table, note, show, stdout
 from tuner.results.query import RunView, find_run, reference
-from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TrialRecord
-from tuner.results.tables import trial_rows
+from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TRIAL_COLUMNS, TrialRecord
+from tuner.results.tables import rows_table, trials_table
 from tuner.units import counted
 
 TOP = 10
@@ -33,8 +33,11 @@ def leaderboard(
     if form == "table":
         print_leaderboard(view, top, stdout())
     else:
-        columns, rows = trial_rows(view.ranked[:top], view.facts["objective"])
-        print_rows(["rank", *columns], [{"rank": i, **row} for i, row in enumerate(rows, start=1)], form)
+        frame = trials_table(view.ranked[:top], view.facts["objective"]).reset_index()
+        frame.insert(0, "rank", range(1, len(frame) + 1))
+        if form == "json":  # where the objective comes after the other facts
+            frame = frame[[*frame.columns.drop("objective").insert(len(TRIAL_COLUMNS), "objective")]]
+        show(frame, form, sparse=True)
 
 
 def print_leaderboard(run: RunView, top: int, console: Console) -> None:
@@ -83,7 +86,7 @@ def _table(run: RunView, top: int, common: Collection[str], console: Console) ->
     ]
     fixed = ["", "trial", run.facts["objective"], "epoch", "params", "seconds"]
     names = list(dict.fromkeys(HP_PREFIX + name for varied in values for name in varied))
-    table = make_table([*fixed, *names], rows)
+    table = make_table(rows_table([*fixed, *names], rows))
     for column in table.columns:
         name = str(column.header)
         value = ranked[0].values.get(name.removeprefix(HP_PREFIX)) if ranked else None
@@ -92,7 +95,7 @@ def _table(run: RunView, top: int, common: Collection[str], console: Console) ->
         column.vertical = "bottom"
     unbounded = console.options.update(max_width=1000)
     if console.measure(table, options=unbounded).maximum > console.width:
-        table = make_table([*fixed[:5], "hyperparameters"], rows)
+        table = make_table(rows_table([*fixed[:5], "hyperparameters"], rows))
     return table
 
 

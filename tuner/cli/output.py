@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tuner.results.tables import csv_text
+from tuner.results.tables import csv_text, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Format = Literal["table", "json", "csv"]
-Row = dict[str, Any]
 
 
 def stdout() -> Console:
@@ -35,27 +36,35 @@ def note(text: str) -> None:
     stderr().print(text, markup=False, soft_wrap=True)
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[Row], form: Format) -> None:
-    """Print rows as a table for people, or whole and exact as JSON or CSV."""
+def show(frame: pd.DataFrame, form: Format, sparse: bool = False) -> None:
+    """Print a table for people, or whole and exact as JSON or CSV; its index is not shown.
+
+    Args:
+        sparse: Rows of JSON lack the keys of missing values, which are null otherwise.
+    """
     if form == "json":
-        sys.stdout.write(json.dumps(list(rows), indent=2, ensure_ascii=False) + "\n")
+        rows = plain(frame).to_dict("records")
+        if sparse:
+            rows = [{name: value for name, value in row.items() if value is not None} for row in rows]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
     elif form == "csv":
-        sys.stdout.write(csv_text(columns, rows))
+        sys.stdout.write(csv_text(frame))
     else:
-        stdout().print(make_table(columns, rows))
+        stdout().print(make_table(frame))
 
 
-def make_table(columns: Sequence[str], rows: Sequence[Row]) -> Table:
-    """Lay rows out with right-aligned numbers; a missing value stays empty."""
+def make_table(frame: pd.DataFrame) -> Table:
+    """Lay a table out with right-aligned numbers; a missing value stays empty."""
     table = Table(box=None, pad_edge=False)
-    for name in columns:
-        numeric = any(isinstance(row.get(name), int | float) for row in rows)
+    rows = list(plain(frame).itertuples(index=False, name=None))
+    for position, name in enumerate(frame.columns):
+        numeric = any(isinstance(row[position], int | float) for row in rows)
         table.add_column(
             Text(name), justify="right" if numeric else "left", header_style="dim", overflow="fold"
         )
     for row in rows:
         # Names of classes and files are no markup: [ai] is a name.
-        table.add_row(*(Text(format_value(row.get(name))) for name in columns))
+        table.add_row(*(Text(format_value(value)) for value in row))
     return table
 
 

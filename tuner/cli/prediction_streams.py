@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
 
 from tuner.evaluation.prediction import Prediction
 from tuner.evaluation.predictions import PREFIX
 from tuner.results.tables import csv_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 StreamFormat = Literal["table", "jsonl", "json", "csv"]
 Parts = Iterable[list[Prediction]]
@@ -27,42 +29,28 @@ def texts(parts: Parts, class_names: tuple[str, ...], form: StreamFormat) -> Ite
     empty, in JSON null. A table for people shows of more than eight classes the probability of the predicted
     one alone.
     """
-    columns = ["path", "prediction", *(PREFIX + name for name in class_names), "error"]
+    if form == "table":
+        return _table(parts, class_names)
+    frames = (_frame(part, class_names) for part in parts)
     if form == "csv":
-        return _csv(parts, columns)
-    if form == "jsonl":
-        return _json_lines(parts, columns)
-    if form == "json":
-        return _json(parts, columns)
-    return _table(parts, class_names)
+        return chain([csv_text(_frame([], class_names))], (csv_text(each, header=False) for each in frames))
+    objects = ([json.dumps(row, ensure_ascii=False) for row in frame.to_dict("records")] for frame in frames)
+    return _json(objects) if form == "json" else ("".join(f"{row}\n" for row in rows) for rows in objects)
 
 
-def _values(row: Prediction, num_classes: int) -> tuple[str | float | None, ...]:
-    return (row.path, row.prediction, *(row.probabilities or (None,) * num_classes), row.error)
+def _frame(part: list[Prediction], class_names: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    none = (None,) * len(class_names)
+    rows = [(row.path, row.prediction, *(row.probabilities or none), row.error) for row in part]
+    columns = ["path", "prediction", *(PREFIX + name for name in class_names), "error"]
+    return pd.DataFrame(rows, columns=columns, dtype="object")
 
 
-def _csv(parts: Parts, columns: list[str]) -> Iterator[str]:
-    yield csv_text(columns, ())
-    for part in parts:
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows(_values(row, len(columns) - 3) for row in part)
-        yield text.getvalue()
-
-
-def _objects(part: list[Prediction], columns: list[str]) -> list[str]:
-    rows = (dict(zip(columns, _values(row, len(columns) - 3), strict=True)) for row in part)
-    return [json.dumps(row, ensure_ascii=False) for row in rows]
-
-
-def _json_lines(parts: Parts, columns: list[str]) -> Iterator[str]:
-    for part in parts:
-        yield "".join([f"{text}\n" for text in _objects(part, columns)])
-
-
-def _json(parts: Parts, columns: list[str]) -> Iterator[str]:
+def _json(parts: Iterable[list[str]]) -> Iterator[str]:
     before = "[\n"
-    for part in parts:
-        yield before + ",\n".join(_objects(part, columns))
+    for rows in parts:
+        yield before + ",\n".join(rows)
         before = ",\n"
     yield "[]\n" if before == "[\n" else "\n]\n"
 

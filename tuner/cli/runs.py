@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption
-from tuner.cli.output import note, print_rows
+from tuner.cli.output import note, show
 from tuner.results import query
+from tuner.results.tables import rows_table
 
 COLUMNS = (
     "run_id",
@@ -41,6 +42,4 @@ def runs(form: FormatOption = "table", results_dir: ResultsDirOption = DEFAULT_R
         }
         for run in found
     ]
-    print_rows(
-        SHOWN if form == "table" else COLUMNS, [{name: row[name] for name in COLUMNS} for row in rows], form
-    )
+    show(rows_table(SHOWN if form == "table" else COLUMNS, rows), form)

@@ -14,8 +14,9 @@ from rich.text import Text
 
 from search_spaces import DataSpec
 from tuner.cli.options import FormatOption
-from tuner.cli.output import Row, format_value, format_values, make_table, note, print_rows, stdout
+from tuner.cli.output import format_value, format_values, make_table, note, show, stdout
 from tuner.errors import SpaceError, TunerError, UsageError
+from tuner.results.tables import rows_table
 from tuner.spaces.references import (
     BUILTIN_PACKAGE,
     ENTRY_POINT_GROUP,
@@ -48,12 +49,12 @@ def list_spaces(form: FormatOption = "table") -> None:
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
         # What a plugin says of itself cannot be read without importing it, and Keras with it.
         contents.setdefault(point.name, f"Plugin {point.value}.")
-    rows = [{"space": name, "content": content} for name, content in contents.items()]
-    print_rows(("space", "content"), rows, form)
+    rows = ({"space": name, "content": content} for name, content in contents.items())
+    show(rows_table(("space", "content"), rows), form)
 
 
 @app.command("show")
-def show(
+def show_space(
     space: SpaceArgument,
     image_size: ImageSizeOption = 32,
     classes: ClassesOption = 2,
@@ -71,7 +72,7 @@ def show(
     elif form == "json":
         print(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     else:
-        print_rows(COLUMNS, _rows(found), form)
+        show(rows_table(COLUMNS, map(asdict, found.hyperparameters)), form)
 
 
 @app.command("check")
@@ -93,7 +94,7 @@ def check(
         if form == "table":
             _print_finding(finding)
     if form != "table":
-        print_rows(("check", "problem"), [asdict(finding) for finding in findings], form)
+        show(rows_table(("check", "problem"), map(asdict, findings)), form)
     failed = sum(finding.problem is not None for finding in findings)
     if failed:
         raise TunerError(f"search space '{space}' fails {failed} of {len(findings)} checks. See above.")
@@ -135,15 +136,11 @@ def _load(reference: str, spec: DataSpec) -> SpaceHyperModel:
     return SpaceHyperModel(reference, spec)
 
 
-def _rows(found: Overview) -> list[Row]:
-    return [asdict(each) for each in found.hyperparameters]
-
-
 def _print(found: Overview) -> None:
     console = stdout()
     height, width, channels = found.image_shape
-    rows = [row | {"default": format_value(row["default"])} for row in _rows(found)]
-    console.print(make_table(COLUMNS, rows))
+    rows = (asdict(each) | {"default": format_value(each.default)} for each in found.hyperparameters)
+    console.print(make_table(rows_table(COLUMNS, rows)))
     console.print()
     lines = {
         "configurations": _configurations(found),

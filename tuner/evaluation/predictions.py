@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError, UsageError
-from tuner.files import replace_text
-from tuner.results.tables import csv_text
+from tuner.results.schema import PREDICTIONS_FILE
+from tuner.results.tables import read_table, write_table
 from tuner.statistics.calibration import predicted_classes
 
 PREFIX = "p."
@@ -64,28 +63,20 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 
     Where training saw some of the images, a last column says of each whether it did, 1 or 0.
     """
-    names, seen = predictions.class_names, predictions.seen
-    rows: list[dict[str, str | int | float]] = [
+    import pandas as pd
+
+    names = np.array(predictions.class_names, dtype=object)
+    frame = pd.DataFrame(
         {
-            "path": image,
-            "label": names[label],
-            "predicted": names[predicted],
-            **{PREFIX + name: float(p) for name, p in zip(names, row, strict=True)},
+            "path": predictions.paths,
+            "label": names[predictions.labels],
+            "predicted": names[predicted_classes(predictions.probabilities)],
+            **dict(zip(PREFIX + names, predictions.probabilities.astype(float).T, strict=True)),
         }
-        for image, label, predicted, row in zip(
-            predictions.paths,
-            predictions.labels,
-            predicted_classes(predictions.probabilities),
-            predictions.probabilities,
-            strict=True,
-        )
-    ]
-    columns = ["path", "label", "predicted", *(PREFIX + name for name in names)]
-    if seen is not None and seen.any():
-        columns.append(SEEN)
-        for row, was_seen in zip(rows, seen, strict=True):
-            row[SEEN] = int(was_seen)
-    replace_text(path, csv_text(columns, rows))
+    )
+    if predictions.seen is not None and predictions.seen.any():
+        frame[SEEN] = predictions.seen.astype(int)
+    write_table(path, frame)
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -94,43 +85,39 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         UsageError: it cannot be read, lacks a column, or a row makes no sense.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = list(reader.fieldnames or ())
-            rows = list(reader)
-    except OSError as error:
-        raise UsageError(f"cannot read '{path}': {error.strerror}. Give a predictions.csv.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"'{path}' is no CSV file in UTF-8 ({error}). Give a predictions.csv.") from None
-    names = tuple(column.removeprefix(PREFIX) for column in columns if column.startswith(PREFIX))
+    rows = read_table(path, f"a {PREDICTIONS_FILE}")
+    columns = list(map(str, rows))
+    names = [name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX)]
     if not {"path", "label"} <= set(columns) or len(names) < 2:
         raise UsageError(
             f"'{path}' has the columns {', '.join(columns) or 'none'}. Needed: path, label, and p.<class> "
             "for two classes or more. Give a file that tuner evaluate --out or a search has written."
         )
-    if not rows:
+    if rows.empty:
         raise UsageError(f"'{path}' has no rows. Give a file with one for each image.")
-    labels = np.empty(len(rows), np.int64)
-    probabilities = np.empty((len(rows), len(names)))
-    for number, row in enumerate(rows):
-        where = f"'{path}', line {number + 2}"
-        if row["label"] not in names:
-            raise UsageError(f"{where}: label '{row['label']}' is none of the classes {', '.join(names)}.")
-        labels[number] = names.index(row["label"])
-        probabilities[number] = _row_probabilities([row[PREFIX + name] for name in names], where)
-    seen = np.array([row[SEEN] == "1" for row in rows]) if SEEN in columns else None
-    return Predictions(tuple(row["path"] for row in rows), labels, names, probabilities, seen)
-
-
-def _row_probabilities(texts: list[str | None], where: str) -> list[float]:
-    try:
-        values = [float(text or "") for text in texts]
-    except ValueError:
-        values = [math.nan]
-    if not (all(0 <= value <= 1 for value in values) and abs(sum(values) - 1) <= _SUM_TOLERANCE):
+    texts = rows[[PREFIX + name for name in names]]
+    probabilities = texts.map(_number).to_numpy(float)
+    known = rows["label"].isin(names)
+    valid = ((probabilities >= 0) & (probabilities <= 1)).all(axis=1)
+    valid &= np.abs(probabilities.sum(axis=1) - 1) <= _SUM_TOLERANCE
+    for line in rows.index[~(known & valid)]:
+        if not known[line]:
+            raise UsageError(
+                f"'{path}', line {line}: label '{rows['label'][line]}' is none of the classes "
+                f"{', '.join(names)}."
+            )
         raise UsageError(
-            f"{where}: {', '.join(map(str, texts))} are no probabilities. "
-            "Needed: numbers from 0 to 1 that sum to 1, one for each class."
+            f"'{path}', line {line}: {', '.join(text or 'None' for text in texts.loc[line])} are no "
+            "probabilities. Needed: numbers from 0 to 1 that sum to 1, one for each class."
         )
-    return values
+    labels = rows["label"].map(names.index).to_numpy(np.int64)
+    seen = (rows[SEEN] == "1").to_numpy() if SEEN in columns else None
+    return Predictions(tuple(rows["path"]), labels, tuple(names), probabilities, seen)
+
+
+def _number(text: str) -> float:
+    """The number that a text stands for; NaN where it stands for none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -14,10 +14,9 @@ from tuner.evaluation.corruptions import CORRUPTIONS, Corruption, Pixels
 from tuner.evaluation.evaluated_predictions import Judged
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.plot_robustness import write_robustness_png
-from tuner.files import replace_text
 from tuner.models.loading import TrainedModel
 from tuner.results.schema import ROBUSTNESS_FILE, ROBUSTNESS_PLOT, ROBUSTNESS_TABLE
-from tuner.results.tables import csv_text, write_json
+from tuner.results.tables import rows_table, write_json, write_table
 from tuner.statistics.headline import HEADLINE_COLUMNS, headline, headline_row
 from tuner.training.device import num_cores
 
@@ -89,7 +88,7 @@ def robustness_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
 def write_robustness(folder: Path, found: dict[str, Any], title: str) -> None:
     """Write ROBUSTNESS_FILES into a folder: all of it, as a table, as curves."""
     write_json(folder / ROBUSTNESS_FILE, found)
-    replace_text(folder / ROBUSTNESS_TABLE, csv_text(ROBUSTNESS_COLUMNS, robustness_rows(found)))
+    write_table(folder / ROBUSTNESS_TABLE, rows_table(ROBUSTNESS_COLUMNS, robustness_rows(found)))
     write_robustness_png(folder / ROBUSTNESS_PLOT, found, title)
 
 

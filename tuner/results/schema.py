@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 SCHEMA_VERSION = 3
 
@@ -45,27 +45,31 @@ SETTLED = "settled"
 
 HP_PREFIX = "hp."
 
-# The columns of trials.csv in their order; then the metrics at the best epoch, by name as Keras logs
-# them; then the hyperparameters behind HP_PREFIX.
-TRIAL_COLUMNS = (
-    "trial_id",
-    "status",
-    "score",
-    "objective",
-    "best_epoch",
-    "epochs",
-    "known_epochs",
-    "rung",
-    "bracket",
-    "duration_s",
-    "images_per_s",
-    "num_params",
-    "batch_size",
-    "seed",
-    "started_at",
-    "error",
-)
-EPOCH_COLUMNS = ("trial_id", "rung", "epoch", "metric", "value")
+# The columns of trials.csv with their dtypes, in their order; then the metrics at the best epoch, by name as
+# Keras logs them, float64; then the hyperparameters behind HP_PREFIX. Int64 may be missing, int64 never is.
+TRIAL_DTYPES = {
+    "trial_id": "str",
+    "status": "str",
+    "score": "float64",
+    "objective": "str",
+    "best_epoch": "Int64",
+    "epochs": "int64",
+    "known_epochs": "int64",
+    "rung": "int64",
+    "bracket": "int64",
+    "duration_s": "float64",
+    "images_per_s": "float64",
+    "num_params": "Int64",
+    "batch_size": "int64",
+    "seed": "int64",
+    "started_at": "str",
+    "error": "str",
+}
+TRIAL_COLUMNS = tuple(TRIAL_DTYPES)
+# The dtype of hyperparameters whose values are, in the words of pandas, all of one kind.
+VALUE_DTYPES = {"boolean": "boolean", "integer": "Int64", "floating": "float64", "string": "str"}
+EPOCH_DTYPES = {"trial_id": "str", "rung": "int64", "epoch": "int64", "metric": "str", "value": "float64"}
+EPOCH_COLUMNS = tuple(EPOCH_DTYPES)
 
 # Keras Tuner's words; STOPPED is a trial cut short by the end of the time.
 RUNNING, COMPLETED, FAILED, STOPPED = "RUNNING", "COMPLETED", "FAILED", "STOPPED"
@@ -109,9 +113,8 @@ class TrialRecord:
         return self.images / self.train_s if self.train_s else None
 
 
-@dataclass(frozen=True)
-class EpochRecord:
-    """One metric of one epoch."""
+class EpochRecord(NamedTuple):
+    """One metric of one epoch, in the order of EPOCH_COLUMNS."""
 
     trial_id: str
     rung: int

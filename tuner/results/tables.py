@@ -1,72 +1,128 @@
-"""The files people open: CSV and JSON, replaced whole so that a reader never sees a part."""
+"""The tables and JSON files that people open, replaced whole so that a reader never sees a part."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
+from tuner.errors import UsageError
 from tuner.files import replace_text, replacing
-from tuner.results.schema import EPOCH_COLUMNS, HP_PREFIX, TRIAL_COLUMNS, EpochRecord, TrialRecord
+from tuner.results.schema import (
+    EPOCH_DTYPES,
+    HP_PREFIX,
+    TRIAL_COLUMNS,
+    TRIAL_DTYPES,
+    VALUE_DTYPES,
+    EpochRecord,
+    TrialRecord,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A large run has millions of rows in epochs.csv, of which this many are in memory at once.
+_ROWS_AT_ONCE = 50_000
 
 
-def trial_rows(trials: Sequence[TrialRecord], objective: str) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return the columns of trials.csv and a row for each trial; what a trial lacks is absent."""
-    return _columns(trials), [_row(trial, objective) for trial in trials]
+def rows_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table whose values keep their Python types; a value that a row lacks is missing."""
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=list(columns), dtype="object")
 
 
-def _columns(trials: Sequence[TrialRecord]) -> list[str]:
-    metrics = sorted(
-        {name for trial in trials for name in trial.metrics},
-        key=lambda name: (name.startswith("val_"), name),
-    )
-    hyperparameters = list(dict.fromkeys(name for trial in trials for name in trial.values))
-    return [*TRIAL_COLUMNS, *metrics, *(HP_PREFIX + name for name in hyperparameters)]
+def trials_table(trials: Sequence[TrialRecord], objective: str) -> pd.DataFrame:
+    """Return one row a trial: TRIAL_COLUMNS, the metrics of its best epoch, `hp.<name>`.
+
+    The index is `trial_id`, text. Metrics of training come before those of validation, hyperparameters are in
+    the order of the space. Hyperparameters of one type have the dtype in VALUE_DTYPES, others `object`.
+    """
+    import pandas as pd
+
+    attributes = [name for name in TRIAL_COLUMNS if name != "objective"]
+    facts = pd.DataFrame({name: [getattr(trial, name) for trial in trials] for name in attributes})
+    facts = facts.assign(objective=objective).astype(TRIAL_DTYPES)
+    metrics = pd.DataFrame([trial.metrics for trial in trials], dtype="float64")
+    names = sorted(metrics.columns, key=lambda name: (name.startswith("val_"), name))
+    values = pd.DataFrame([trial.values for trial in trials], dtype="object").add_prefix(HP_PREFIX)
+    kinds = {name: pd.api.types.infer_dtype(values[name]) for name in values}
+    values = values.astype({name: VALUE_DTYPES.get(kind, "object") for name, kind in kinds.items()})
+    whole = pd.concat([facts[list(TRIAL_COLUMNS)], metrics[names], values], axis="columns")
+    return whole.set_index("trial_id")
 
 
-def _row(trial: TrialRecord, objective: str) -> dict[str, Any]:
-    facts = {
-        name: getattr(trial, name)
-        for name in TRIAL_COLUMNS
-        if name != "objective" and getattr(trial, name) is not None
-    }
-    hps = {HP_PREFIX + name: value for name, value in trial.values.items()}
-    return {**facts, "objective": objective, **trial.metrics, **hps}
+def epochs_table(epochs: Iterable[EpochRecord]) -> pd.DataFrame:
+    """Return one row a metric of an epoch: the columns of EPOCH_DTYPES."""
+    import pandas as pd
+
+    return pd.DataFrame.from_records(list(epochs), columns=list(EPOCH_DTYPES)).astype(EPOCH_DTYPES)
 
 
 def write_trials(path: Path, trials: Sequence[TrialRecord], objective: str) -> None:
-    """Replace trials.csv: one row a trial."""
-    columns = _columns(trials)
-    with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        _write_csv(file, columns, (_row(trial, objective) for trial in trials))
+    """Replace trials.csv."""
+    write_table(path, trials_table(trials, objective).reset_index())
 
 
 def write_epochs(path: Path, epochs: Iterable[EpochRecord]) -> None:
-    """Replace epochs.csv: one row a metric of an epoch."""
-    values = attrgetter(*EPOCH_COLUMNS)
+    """Replace epochs.csv, a part of the rows after the other."""
+    records = iter(epochs)
     with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(EPOCH_COLUMNS)
-        writer.writerows(map(values, epochs))
+        file.write(csv_text(epochs_table([])))
+        while part := list(islice(records, _ROWS_AT_ONCE)):
+            file.write(csv_text(epochs_table(part), header=False))
+
+
+def csv_text(frame: pd.DataFrame, header: bool = True) -> str:
+    """Return a table as CSV, without its index; a missing value stays empty."""
+    return frame.to_csv(index=False, header=header, lineterminator="\n")
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Replace a CSV file.
+
+    Raises:
+        StorageError: the file cannot be written; it is as it was before.
+    """
+    replace_text(path, csv_text(frame))
+
+
+def read_table(path: Path, wanted: str) -> pd.DataFrame:
+    """Return the cells of a CSV file as text, empty ones as "".
+
+    The index is the number of the row in a spreadsheet, which shows the header in row 1.
+
+    Args:
+        wanted: The file to give instead of one that cannot be read.
+
+    Raises:
+        UsageError: the file cannot be read, is not UTF-8, or a row has more cells than the header.
+    """
+    import pandas as pd
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            # As rows, so that the header sets the number of cells.
+            rows = pd.read_csv(file, header=None, dtype="str", keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be read: {error.strerror}. Give {wanted}.") from None
+    except ValueError as error:
+        reason = str(error).strip()
+        raise UsageError(f"'{path}' is not a CSV table in UTF-8: {reason}. Give {wanted}.") from None
+    rows.index += 1
+    frame = rows.iloc[1:].set_axis(rows.iloc[0], axis="columns")
+    return frame.loc[:, ~frame.columns.duplicated(keep="last")]
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with values of Python's own types, as JSON takes them; a missing value is None."""
+    return frame.astype("object").where(frame.notna(), None)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replace a JSON file; numbers that are not finite are refused rather than written as no JSON."""
     replace_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    """Return rows as CSV with a header line; what a row lacks stays empty."""
-    text = io.StringIO(newline="")
-    _write_csv(text, columns, rows)
-    return text.getvalue()
-
-
-def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
-    writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
