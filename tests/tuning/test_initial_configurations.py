@@ -258,10 +258,10 @@ def test_a_missing_table_is_named(tmp_path):
     [
         (b"", "has no column"),
         (b"a;b\n1;2\n", "has no column"),
-        (b"\x89PNG\r\n\x1a\n\x00\xff", "is not a table of trials"),
-        (b"status,score,objective\nCOMPLETED,0.5,val_accuracy,7\n", "line 2 has more cells"),
-        (b"status,score,objective\nCOMPLETED,good,val_accuracy\n", "line 2: score 'good' is not a number"),
-        (b'status,score,objective\n"COMPLETED,0.5\n', "is not a table of trials"),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "is not a CSV table"),
+        (b"status,score,objective\nCOMPLETED,0.5,val_accuracy,7\n", "in line 2, saw 4"),
+        (b"status,score,objective\nCOMPLETED,good,val_accuracy\n", "row 2: score 'good' is not a number"),
+        (b'status,score,objective\n"COMPLETED,0.5\n', "is not a CSV table"),
     ],
 )
 def test_a_file_that_is_no_table_of_trials_is_refused(tmp_path, content, message):

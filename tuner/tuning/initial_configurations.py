@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,6 +13,7 @@ from tuner.config import SearchConfig
 from tuner.errors import UsageError
 from tuner.objective import Objective
 from tuner.results.schema import COMPLETED, HP_PREFIX, TRIALS_FILE
+from tuner.results.tables import read_table
 from tuner.spaces.assignments import Presets, assignments, configuration, parse_number
 from tuner.spaces.configurations import Values, key, walk
 
@@ -73,27 +72,29 @@ def _included(text: str, space: kt.HyperParameters, presets: Presets) -> Values:
 def _earlier(path: Path, objective: Objective, space: kt.HyperParameters) -> tuple[dict[str, Values], int]:
     """Return the completed configurations that lie in the space, the best first, and how many do not."""
     path = path / TRIALS_FILE if path.is_dir() else path
-    scored: list[tuple[float, dict[str, str]]] = []
-    for number, row in _rows(path):
-        if row["status"] != COMPLETED or not row["score"]:
-            continue
-        if row["objective"] != objective.name:
-            raise UsageError(
-                f"--warm-start '{path}' ranks trials by '{row['objective']}', this search by "
-                f"'{objective.name}'. Give --objective {row['objective']}, or another file."
-            )
-        scored.append((_score(row["score"], path, number), row))
-    if not scored:
+    trials = read_table(path, f"--warm-start a run or its {TRIALS_FILE}")
+    if missing := {"status", "score", "objective"} - set(trials):
+        raise UsageError(
+            f"--warm-start '{path}' has no column '{min(missing)}'. Give the {TRIALS_FILE} of a run."
+        )
+    trials = trials[(trials["status"] == COMPLETED) & (trials["score"] != "")]
+    if trials.empty:
         raise UsageError(f"--warm-start '{path}' has no completed trial. Give the file of another search.")
-    scored.sort(key=lambda pair: pair[0], reverse=objective.direction == "max")
+    for other in trials["objective"]:
+        if other != objective.name:
+            raise UsageError(
+                f"--warm-start '{path}' ranks trials by '{other}', this search by '{objective.name}'. "
+                f"Give --objective {other}, or another file."
+            )
+    scores = trials["score"].map(parse_number)
+    for row, text in trials["score"][scores.isna()].items():
+        raise UsageError(f"--warm-start '{path}' row {row}: score '{text}' is not a number. Correct it.")
+    ranked = trials.loc[scores.sort_values(ascending=objective.direction == "min", kind="stable").index]
     found: dict[str, Values] = {}
     reasons = []
-    for _, row in scored:
-        given = {
-            name.removeprefix(HP_PREFIX): cell
-            for name, cell in row.items()
-            if name.startswith(HP_PREFIX) and cell
-        }
+    names = [name for name in map(str, ranked) if name.startswith(HP_PREFIX)]
+    for cells in ranked[names].to_numpy():
+        given = {name.removeprefix(HP_PREFIX): cell for name, cell in zip(names, cells, strict=True) if cell}
         try:
             values = configuration(given, space)
         except ValueError as error:
@@ -103,37 +104,6 @@ def _earlier(path: Path, objective: Objective, space: kt.HyperParameters) -> tup
     if not found:
         raise UsageError(f"--warm-start '{path}': no trial lies in this space; of the best, {reasons[0]}")
     return found, len(reasons)
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a trials.csv, each with the number of its line."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, restval="", strict=True)
-            missing = {"status", "score", "objective"} - set(rows.fieldnames or ())
-            if missing:
-                raise UsageError(
-                    f"--warm-start '{path}' has no column '{min(missing)}'. Give the {TRIALS_FILE} of a run."
-                )
-            for row in rows:
-                if None in row:
-                    raise csv.Error(f"line {rows.line_num} has more cells than the header")
-                yield rows.line_num, row
-    except OSError as error:
-        raise UsageError(
-            f"--warm-start '{path}' cannot be read: {error.strerror}. Give a run or its {TRIALS_FILE}."
-        ) from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"--warm-start '{path}' is not a table of trials: {error}. Give the {TRIALS_FILE} of a run."
-        ) from None
-
-
-def _score(text: str, path: Path, line: int) -> float:
-    score = parse_number(text)
-    if score is None:
-        raise UsageError(f"--warm-start '{path}' line {line}: score '{text}' is not a number. Correct it.")
-    return score
 
 
 def _why_inactive(name: str, values: Values, space: kt.HyperParameters) -> str:
