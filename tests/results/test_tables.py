@@ -155,13 +155,13 @@ def test_plain_values_are_of_pythons_own_types():
 
 def test_rows_keep_their_values():
     rows = [{"a": 1, "b": None}, {"a": 2.5, "c": True}]
-    table = plain(rows_table(["a", "b", "c"], rows))
+    table = plain(rows_table(rows, ["a", "b", "c"]))
     assert table.to_dict("records") == [{"a": 1, "b": None, "c": None}, {"a": 2.5, "b": None, "c": True}]
     assert type(table["a"][0]) is int
 
 
 def test_a_table_is_read_as_text(tmp_path):
-    write_table(tmp_path / "t.csv", rows_table(["a", "b"], [{"a": "01", "b": None}, {"a": 2, "b": "NA"}]))
+    write_table(tmp_path / "t.csv", rows_table([{"a": "01", "b": None}, {"a": 2, "b": "NA"}]))
     table = read_table(tmp_path / "t.csv", "another")
     assert table.to_dict("split") == {
         "index": [2, 3],

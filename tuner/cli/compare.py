@@ -79,7 +79,7 @@ def compare(
     else:
         against = [dict.fromkeys(DIFFERENCE_COLUMNS), *(each.row for each in tested)]
         whole = [row | difference for row, difference in zip(rows, against, strict=True)]
-        show(rows_table([*COLUMNS, *DIFFERENCE_COLUMNS], whole), form)
+        show(rows_table(whole, [*COLUMNS, *DIFFERENCE_COLUMNS]), form)
     drawn = [view for name, view in zip(names, views, strict=True) if name in curves]
     shown = drawn and (form == "table" or png is not None)
     for caveat in [*caveats(views), *(curve_caveats(drawn) if shown else [])]:
@@ -181,7 +181,7 @@ def _print(runs: dict[str, Cells], console: Console) -> None:
     least = max(NAME_WIDTH, widest)
     room = console.width - max(map(len, labels))
     groups = math.ceil(len(names) / max(1, room // (least + PADDING)))
-    lines = make_table(rows_table(["run", *labels], ({"run": name, **runs[name]} for name in names)))
+    lines = make_table(rows_table({"run": name, **runs[name]} for name in names))
     if (
         groups > 1
         and console.measure(lines, options=console.options.update(max_width=1000)).maximum <= console.width

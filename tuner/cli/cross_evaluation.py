@@ -114,7 +114,7 @@ def evaluate_all(
 def print_matrix(cells: Sequence[Cell], form: Format) -> None:
     """Print a table of accuracies and one of AUROCs, models down and data sets across; or a row a cell."""
     if form != "table":
-        show(rows_table(MATRIX_COLUMNS, (cell.row for cell in cells)), form)
+        show(rows_table((cell.row for cell in cells), MATRIX_COLUMNS), form)
         return
     console = stdout()
     for number, (title, figure) in enumerate((("Accuracy", "accuracy"), ("AUROC", "auroc"))):
@@ -141,7 +141,7 @@ def write_matrix(out: Path, cells: Sequence[Cell]) -> None:
     for folder, cell in zip(_folders(models, sources), cells, strict=True):
         write_predictions(out / folder / PREDICTIONS_FILE, cell.judged.predictions)
         write_json(out / folder / EVALUATION_FILE, cell.evaluation)
-    write_table(out / MATRIX_FILE, rows_table(MATRIX_COLUMNS, (cell.row for cell in cells)))
+    write_table(out / MATRIX_FILE, rows_table((cell.row for cell in cells), MATRIX_COLUMNS))
     note(f"Written    {out / MATRIX_FILE}; {', '.join(_CELL_FILES)} in a folder for each of {len(cells)}")
 
 

@@ -91,7 +91,7 @@ def _counts(dataset: Dataset, findings: Audit) -> pd.DataFrame:
         {"split": split, **counts, "images": sum(counts.values())}
         for split, counts in findings.counts.items()
     )
-    return rows_table(("split", *dataset.class_names, "images"), rows)
+    return rows_table(rows, ("split", *dataset.class_names, "images"))
 
 
 def _print(dataset: Dataset, findings: Audit) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from typing import Annotated
 
 import typer
@@ -33,12 +32,11 @@ def doctor(
     path = find_folder(run, results_dir)
 
     from tuner.results.lock import locked
-    from tuner.results.repair import Finding, repair_run
+    from tuner.results.repair import repair_run
 
     with locked(path):
         findings = repair_run(path)
-    columns = [field.name for field in fields(Finding)]
-    show(rows_table(columns, map(asdict, findings)), form)
+    show(rows_table(findings), form)
     damaged = [finding.checked for finding in findings if finding.status == "damaged"]
     if damaged:
         raise TunerError(f"run '{reference(path)}' is damaged: {', '.join(damaged)}. See above what is left.")
@@ -50,14 +48,12 @@ def _show_cluster(address: str, form: Format) -> None:
     Raises:
         TunerError: nodes differ from this machine, or do not answer.
     """
-    from tuner.workers.ray_nodes import Node, cluster_nodes
+    from tuner.workers.ray_nodes import cluster_nodes
 
     with waiting("asking the nodes", quiet=False):
         nodes = cluster_nodes(address)
-    columns = [field.name for field in fields(Node)]
-    if form == "table":
-        columns.remove("versions")  # those that differ have a column, and lines are short
-    show(rows_table(columns, map(asdict, nodes)), form)
+    # Of the versions, the table has those that differ, in a column of their own: lines are short.
+    show(rows_table(nodes).drop(columns="versions" if form == "table" else []), form)
     if differing := [node.host for node in nodes if node.differs]:
         raise TunerError(
             f"{len(differing)} of {len(nodes)} nodes have other versions than this machine: "

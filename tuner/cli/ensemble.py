@@ -59,7 +59,7 @@ def ensemble_view(model: RunModel) -> RenderableType:
     low, high = comparison["accuracy_interval_95"]
     single = f"{comparison['other']} alone  {comparison['accuracy']:.2%}  [{low:.2%}, {high:.2%}] at 95 %"
     return Group(
-        make_table(rows_table(["trial", objective, "parameters"], rows)),
+        make_table(rows_table(rows)),
         "",
         evaluation_view(model.evaluation, f"Test split, mean of {len(model.trials)} trials"),
         "",

@@ -251,7 +251,7 @@ def _print(
         return
     if form == "csv":
         more = [] if corrupted is None else robustness_figure_rows(corrupted)
-        show(rows_table(FIGURE_COLUMNS, [*figure_rows(evaluation), *more]), "csv")
+        show(rows_table([*figure_rows(evaluation), *more], FIGURE_COLUMNS), "csv")
         return
     console = stdout()
     console.print(evaluation_view(evaluation, title))

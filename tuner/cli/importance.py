@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,22 +17,25 @@ from tuner.cli.output import format_values, note, show, stderr, stdout
 from tuner.errors import TunerError
 from tuner.results.query import RunView, find_run
 from tuner.results.query import reference as run_reference
-from tuner.results.tables import rows_table
 from tuner.statistics.significance import p_text
 from tuner.units import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PngOption = Annotated[
     Path | None,
     typer.Option("--png", metavar="FOLDER", help="Write importance.png and marginal_means.png there."),
 ]
-_EFFECT_COLUMNS = ("share", "share_low_95", "share_high_95", "p_value", "mean", "mean_low_95", "mean_high_95")
+_EFFECT_COLUMNS = ("share", "share_low_95", "share_high_95", "p_value")
+_MEAN_COLUMNS = ("mean", "mean_low_95", "mean_high_95")
 COLUMNS = (
     "hyperparameter",
     "active_trials",
     "value",
     "trials",
     "failed",
-    *(f"{target}_{column}" for target in TARGETS for column in _EFFECT_COLUMNS),
+    *(f"{target}_{column}" for target in TARGETS for column in (*_EFFECT_COLUMNS, *_MEAN_COLUMNS)),
 )
 
 
@@ -59,7 +62,7 @@ def show_importance(
     if form == "json":
         print(json.dumps(_document(view, found), indent=2, ensure_ascii=False))
     elif form == "csv":
-        show(rows_table(COLUMNS, _rows(found)), "csv")
+        show(_frame(_document(view, found)), "csv")
     else:
         _print(view, found, stdout())
     if png is not None:
@@ -202,43 +205,26 @@ def _mean_text(level: Level, target: str, digits: int) -> str:
     return text
 
 
-def _figures(effect: Effect) -> dict[str, Any]:
+def _figures(effect: Effect) -> dict[str, float | None]:
     share = effect.share
-    return {
-        "share": share.share if share else None,
-        "share_low_95": share.low_95 if share else None,
-        "share_high_95": share.high_95 if share else None,
-        "p_value": effect.p_value,
-    }
+    values = (share.share, share.low_95, share.high_95) if share else (None, None, None)
+    return dict(zip(_EFFECT_COLUMNS, (*values, effect.p_value), strict=True))
 
 
-def _means(level: Level, target: str) -> dict[str, Any]:
+def _means(level: Level, target: str) -> dict[str, float | None]:
     mean = level.means.get(target)
-    return {
-        "mean": mean.mean if mean else None,
-        "mean_low_95": mean.low_95 if mean else None,
-        "mean_high_95": mean.high_95 if mean else None,
-    }
+    values = (mean.mean, mean.low_95, mean.high_95) if mean else (None, None, None)
+    return dict(zip(_MEAN_COLUMNS, values, strict=True))
 
 
-def _rows(found: Importance) -> list[dict[str, Any]]:
+def _frame(document: dict[str, Any]) -> pd.DataFrame:
     """A row for each value, with the figures of its hyperparameter."""
-    return [
-        {
-            "hyperparameter": each.name,
-            "active_trials": each.trials,
-            "value": level.label,
-            "trials": level.trials,
-            "failed": level.failed,
-            **{
-                f"{target}_{name}": value
-                for target in TARGETS
-                for name, value in {**_figures(each.effects[target]), **_means(level, target)}.items()
-            },
-        }
-        for each in found.hyperparameters
-        for level in each.levels
-    ]
+    import pandas as pd
+
+    effects = [[target, name] for target in TARGETS for name in _EFFECT_COLUMNS]
+    of_hyperparameter: list[str | list[str]] = ["name", "active_trials", *effects]
+    frame = pd.json_normalize(document["hyperparameters"], "values", of_hyperparameter, sep="_")
+    return frame.rename(columns={"name": "hyperparameter"}).reindex(columns=COLUMNS)
 
 
 def _document(run: RunView, found: Importance) -> dict[str, Any]:
@@ -257,7 +243,7 @@ def _document(run: RunView, found: Importance) -> dict[str, Any]:
                 "name": each.name,
                 "active_trials": each.trials,
                 "conditional": each.conditional,
-                **{target: _figures(each.effects[target]) for target in TARGETS},
+                **{target: _figures(effect) for target, effect in each.effects.items()},
                 "values": [
                     {
                         "value": level.label,

@@ -86,7 +86,7 @@ def _table(run: RunView, top: int, common: Collection[str], console: Console) ->
     ]
     fixed = ["", "trial", run.facts["objective"], "epoch", "params", "seconds"]
     names = list(dict.fromkeys(HP_PREFIX + name for varied in values for name in varied))
-    table = make_table(rows_table([*fixed, *names], rows))
+    table = make_table(rows_table(rows, [*fixed, *names]))
     for column in table.columns:
         name = str(column.header)
         value = ranked[0].values.get(name.removeprefix(HP_PREFIX)) if ranked else None
@@ -95,7 +95,7 @@ def _table(run: RunView, top: int, common: Collection[str], console: Console) ->
         column.vertical = "bottom"
     unbounded = console.options.update(max_width=1000)
     if console.measure(table, options=unbounded).maximum > console.width:
-        table = make_table(rows_table([*fixed[:5], "hyperparameters"], rows))
+        table = make_table(rows_table(rows, [*fixed[:5], "hyperparameters"]))
     return table
 
 

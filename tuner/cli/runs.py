@@ -30,16 +30,13 @@ def runs(form: FormatOption = "table", results_dir: ResultsDirOption = DEFAULT_R
     if not found and form == "table":
         note(f"No runs in '{results_dir}' yet. Start one with: tuner search")
         return
-    rows = [
-        {
-            **{
-                name: run.facts[name]
-                for name in ("status", "space", "dataset", "algorithm", "objective", "started_at")
-            },
+    rows = (
+        run.facts
+        | {
             "run_id": run.run_id,
             "trials": len(run.trials),
             "best_score": run.ranked[0].score if run.ranked else None,
         }
         for run in found
-    ]
-    show(rows_table(SHOWN if form == "table" else COLUMNS, rows), form)
+    )
+    show(rows_table(rows, SHOWN if form == "table" else COLUMNS), form)

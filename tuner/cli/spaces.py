@@ -50,7 +50,7 @@ def list_spaces(form: FormatOption = "table") -> None:
         # What a plugin says of itself cannot be read without importing it, and Keras with it.
         contents.setdefault(point.name, f"Plugin {point.value}.")
     rows = ({"space": name, "content": content} for name, content in contents.items())
-    show(rows_table(("space", "content"), rows), form)
+    show(rows_table(rows), form)
 
 
 @app.command("show")
@@ -72,7 +72,7 @@ def show_space(
     elif form == "json":
         print(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     else:
-        show(rows_table(COLUMNS, map(asdict, found.hyperparameters)), form)
+        show(rows_table(found.hyperparameters, COLUMNS), form)
 
 
 @app.command("check")
@@ -94,7 +94,7 @@ def check(
         if form == "table":
             _print_finding(finding)
     if form != "table":
-        show(rows_table(("check", "problem"), map(asdict, findings)), form)
+        show(rows_table(findings), form)
     failed = sum(finding.problem is not None for finding in findings)
     if failed:
         raise TunerError(f"search space '{space}' fails {failed} of {len(findings)} checks. See above.")
@@ -139,8 +139,8 @@ def _load(reference: str, spec: DataSpec) -> SpaceHyperModel:
 def _print(found: Overview) -> None:
     console = stdout()
     height, width, channels = found.image_shape
-    rows = (asdict(each) | {"default": format_value(each.default)} for each in found.hyperparameters)
-    console.print(make_table(rows_table(COLUMNS, rows)))
+    frame = rows_table(found.hyperparameters, COLUMNS)
+    console.print(make_table(frame.assign(default=frame["default"].map(format_value))))
     console.print()
     lines = {
         "configurations": _configurations(found),

@@ -88,7 +88,7 @@ def robustness_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
 def write_robustness(folder: Path, found: dict[str, Any], title: str) -> None:
     """Write ROBUSTNESS_FILES into a folder: all of it, as a table, as curves."""
     write_json(folder / ROBUSTNESS_FILE, found)
-    write_table(folder / ROBUSTNESS_TABLE, rows_table(ROBUSTNESS_COLUMNS, robustness_rows(found)))
+    write_table(folder / ROBUSTNESS_TABLE, rows_table(robustness_rows(found), ROBUSTNESS_COLUMNS))
     write_robustness_png(folder / ROBUSTNESS_PLOT, found, title)
 
 

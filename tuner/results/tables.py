@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 50_000
 
 
-def rows_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows as a table whose values keep their Python types; a value that a row lacks is missing."""
+def rows_table(rows: Iterable[Any], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return mappings or dataclasses as a table whose values keep their Python types.
+
+    Args:
+        columns: The columns to keep, in this order; default: all. A value that a row lacks is missing.
+    """
     import pandas as pd
 
-    return pd.DataFrame(list(rows), columns=list(columns), dtype="object")
+    return pd.DataFrame(list(rows), columns=None if columns is None else list(columns), dtype="object")
 
 
 def trials_table(trials: Sequence[TrialRecord], objective: str) -> pd.DataFrame:
