@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -67,53 +68,47 @@ def _without_seen(evaluation: dict[str, Any]) -> list[Text]:
     return [Text(text, "yellow")]
 
 
-def figure_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every figure as a row of FIGURE_COLUMNS: of which class, at which threshold or temperature."""
-    rows: list[dict[str, Any]] = []
-
-    def add(figures: dict[str, Any], names: tuple[str, ...], **where: Any) -> None:
-        for name in names:
-            if figures.get(name) is not None:
-                low, high = figures.get(f"{name}_interval_95") or (None, None)
-                rows.append({"figure": name, **where, "value": figures[name], "low_95": low, "high_95": high})
-
-    def add_ranking(figures: dict[str, Any], name: str) -> None:
-        add(figures, ("auroc", "average_precision", "eer"), **{"class": name})
-        for point in figures.get("tpr_at_fpr") or ():
-            where = {"class": name, "at": f"fpr {point['fpr']:g}"}
-            rows.append({"figure": "tpr", **where, "value": point["tpr"]})
-
-    def add_decisions(figures: dict[str, Any], at: str) -> None:
-        add(figures, ("images", "accuracy", "balanced_accuracy"), at=at)
-        for name, values in figures["classes"].items():
-            add(values, ("precision", "recall", "f1"), **{"class": name, "at": at})
-        add(figures.get("macro", {}), ("precision", "recall", "f1"), **{"class": "macro", "at": at})
-
-    probabilistic = ("log_loss", "brier", "ece")
+def figure_rows(evaluation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every figure as a row of FIGURE_COLUMNS: of which class, at which threshold or temperature."""
+    ranked = [*evaluation.get("one_vs_rest", {}).items(), ("macro", evaluation["macro"])]
     if "positive_class" in evaluation:
-        add_ranking(evaluation, evaluation["positive_class"])
-    for name, figures in evaluation.get("one_vs_rest", {}).items():
-        add_ranking(figures, name)
-    add_ranking(evaluation.get("macro", {}), "macro")
-    add(evaluation, probabilistic)
+        ranked.insert(0, (evaluation["positive_class"], evaluation))
+    for name, figures in ranked:
+        yield from rows_of(figures, ("auroc", "average_precision", "eer"), of_class=name)
+        for point in figures.get("tpr_at_fpr") or ():
+            yield from rows_of(point, ("tpr",), of_class=name, at=f"fpr {point['fpr']:g}")
+    probabilistic = ("log_loss", "brier", "ece")
+    yield from rows_of(evaluation, probabilistic)
     if mended := evaluation.get("calibrated"):
-        add(mended, probabilistic, at=f"temperature {mended['temperature']:g}")
-    add_decisions(evaluation, "0.5" if len(evaluation["class_names"]) == 2 else "highest")
+        yield from rows_of(mended, probabilistic, at=f"temperature {mended['temperature']:g}")
+    yield from _decision_rows(evaluation, "0.5" if len(evaluation["class_names"]) == 2 else "highest")
     if chosen := evaluation.get("at_threshold"):
-        add_decisions(chosen, f"{chosen['threshold']:g}")
-    add(evaluation.get("without_seen", {}), ("images", "accuracy", "auroc"), at="without seen")
+        yield from _decision_rows(chosen, f"{chosen['threshold']:g}")
+    yield from rows_of(evaluation.get("without_seen", {}), ("images", "accuracy", "auroc"), at="without seen")
     if found := evaluation.get("comparison"):
-        where = {"at": f"against {found['other']}"}
-        low, high = found["accuracy_interval_95"]
-        accuracy = {"value": found["accuracy"], "low_95": low, "high_95": high}
-        rows.append({"figure": "other_accuracy", **where, **accuracy})
-        for figure, name in (
-            ("only_this_right", "only_this_right"),
-            ("only_other_right", "only_other_right"),
-            ("mcnemar_p_value", "p_value"),
-        ):
-            rows.append({"figure": figure, **where, "value": found[name]})
-    return rows
+        renamed = {
+            "other_accuracy": found["accuracy"],
+            "other_accuracy_interval_95": found["accuracy_interval_95"],
+            "mcnemar_p_value": found["p_value"],
+        }
+        names = ("other_accuracy", "only_this_right", "only_other_right", "mcnemar_p_value")
+        yield from rows_of(found | renamed, names, at=f"against {found['other']}")
+
+
+def rows_of(
+    figures: dict[str, Any], names: tuple[str, ...], of_class: str | None = None, at: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield those of these figures that are there as rows of FIGURE_COLUMNS, with their 95 % intervals."""
+    for name in names:
+        if figures.get(name) is not None:
+            interval = figures.get(f"{name}_interval_95") or (None, None)
+            yield dict(zip(FIGURE_COLUMNS, (name, of_class, at, figures[name], *interval), strict=True))
+
+
+def _decision_rows(figures: dict[str, Any], at: str) -> Iterator[dict[str, Any]]:
+    yield from rows_of(figures, ("images", "accuracy", "balanced_accuracy"), at=at)
+    for name, values in (*figures["classes"].items(), ("macro", figures["macro"])):
+        yield from rows_of(values, ("precision", "recall", "f1"), of_class=name, at=at)
 
 
 def _table(*columns: str) -> Table:

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from tuner.cli.evaluation_view import rows_of
 from tuner.cli.output import stderr
-from tuner.statistics.headline import headline_row
 
 
 @contextmanager
@@ -40,25 +40,13 @@ def robustness_view(found: dict[str, Any]) -> Group:
     )
 
 
-def robustness_figure_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return accuracy and AUROC of each corrupted level as rows of FIGURE_COLUMNS."""
-    rows = []
+def robustness_figure_rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield accuracy and AUROC of each corrupted level as rows of FIGURE_COLUMNS."""
     for corruption in found["corruptions"]:
         for level in corruption["levels"][1:]:
-            flat = headline_row(level)
-            for figure in ("accuracy", "auroc"):
-                if flat[figure] is not None:
-                    rows.append(
-                        {
-                            "figure": figure,
-                            "class": found["positive_class"] if figure == "auroc" else None,
-                            "at": f"{corruption['name']} {level['strength']:g}",
-                            "value": flat[figure],
-                            "low_95": flat[f"{figure}_low_95"],
-                            "high_95": flat[f"{figure}_high_95"],
-                        }
-                    )
-    return rows
+            at = f"{corruption['name']} {level['strength']:g}"
+            yield from rows_of(level, ("accuracy",), at=at)
+            yield from rows_of(level, ("auroc",), of_class=found["positive_class"], at=at)
 
 
 def _table(title: str, found: dict[str, Any], figure: str) -> Table:
