@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from tuner.evaluation.prediction import Prediction
 from tuner.evaluation.predictions import PREFIX
-from tuner.results.tables import csv_text
+from tuner.results.tables import csv_text, rows_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,18 +33,19 @@ def texts(parts: Parts, class_names: tuple[str, ...], form: StreamFormat) -> Ite
         return _table(parts, class_names)
     frames = (_frame(part, class_names) for part in parts)
     if form == "csv":
-        return chain([csv_text(_frame([], class_names))], (csv_text(each, header=False) for each in frames))
+        head = csv_text(_frame([], class_names))
+        return chain([head], (csv_text(frame, header=False) for frame in frames))
     objects = ([json.dumps(row, ensure_ascii=False) for row in frame.to_dict("records")] for frame in frames)
-    return _json(objects) if form == "json" else ("".join(f"{row}\n" for row in rows) for rows in objects)
+    if form == "json":
+        return _json(objects)
+    return ("".join(f"{row}\n" for row in rows) for rows in objects)
 
 
 def _frame(part: list[Prediction], class_names: tuple[str, ...]) -> pd.DataFrame:
-    import pandas as pd
-
     none = (None,) * len(class_names)
     rows = [(row.path, row.prediction, *(row.probabilities or none), row.error) for row in part]
     columns = ["path", "prediction", *(PREFIX + name for name in class_names), "error"]
-    return pd.DataFrame(rows, columns=columns, dtype="object")
+    return rows_table(rows, columns)
 
 
 def _json(parts: Iterable[list[str]]) -> Iterator[str]:

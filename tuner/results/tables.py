@@ -28,7 +28,7 @@ _ROWS_AT_ONCE = 50_000
 
 
 def rows_table(rows: Iterable[Any], columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return mappings or dataclasses as a table whose values keep their Python types.
+    """Return mappings, dataclasses or tuples as a table whose values keep their Python types.
 
     Args:
         columns: The columns to keep, in this order; default: all. A value that a row lacks is missing.
