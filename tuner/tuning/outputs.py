@@ -31,6 +31,8 @@ class Outputs:
         Raises:
             StorageError: one cannot be written.
         """
+        import pandas  # noqa: F401 - its import takes as long as many writes, and must not count as one
+
         with self._throttle.measured():
             write_trials(self._folder.path / TRIALS_FILE, list(self._trials.values()), self._objective)
             write_epochs(self._folder.path / EPOCHS_FILE, self._store.each_epoch())
