@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from tuner.statistics.calibration import TEMPERATURES, predicted_classes
+from tuner.statistics.calibration import predicted_classes
 from tuner.statistics.headline import headline
 from tuner.statistics.metrics import chosen_before, evaluate
 from tuner.statistics.thresholds import Chosen, choose_on_validation
@@ -192,7 +192,7 @@ def test_what_was_chosen_is_found_again_in_an_evaluation():
     assert chosen_before(found) == chosen
 
 
-def test_in_an_evaluation_of_older_days_nothing_was_chosen():
+def test_an_evaluation_without_choices_has_none_that_failed():
     assert chosen_before({"accuracy": 0.9}) == Chosen(None, None)
 
 
@@ -226,13 +226,3 @@ def test_where_the_fit_of_the_temperature_did_not_converge_nothing_is_calibrated
     assert found["calibrated"] is None
     assert chosen_before(found) == chosen
     assert (chosen.temperature, chosen.converged) == (None, False)
-
-
-@pytest.mark.parametrize("bound", TEMPERATURES)
-def test_a_bound_that_an_earlier_version_wrote_down_is_no_temperature(bound):
-    before = chosen_before({"calibrated": {"temperature": bound * (1 + 1e-6)}})
-    assert (before.temperature, before.converged) == (None, False)
-
-
-def test_a_run_from_before_temperatures_has_none_that_failed():
-    assert chosen_before({}) == Chosen()

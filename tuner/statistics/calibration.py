@@ -97,12 +97,13 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float | No
     """
     from scipy.optimize import minimize_scalar
 
-    logs = _logs(probabilities, _SMALLEST)
     if (predicted_classes(probabilities) == labels).all():
         return 1.0
+    # Up to a constant for each image, which makes no difference.
+    logits = np.log(np.maximum(probabilities, _SMALLEST))
 
     def loss(log_temperature: float) -> float:
-        scaled = logs / np.exp(log_temperature)
+        scaled = logits / np.exp(log_temperature)
         most = scaled.max(axis=1)
         totals = most + np.log(np.exp(scaled - most[:, None]).sum(axis=1))
         return float((totals - scaled[np.arange(len(labels)), labels]).mean())
@@ -115,21 +116,12 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float | No
     return float(np.exp(found.x))
 
 
-def at_bound(temperature: float) -> bool:
-    """Whether a temperature is where a search within TEMPERATURES ends that does not converge."""
-    return bool(np.isclose(temperature, TEMPERATURES, rtol=1e-3).any())
-
-
 def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return probabilities (n, num_classes) as they were with all logits divided by a temperature above 0.
 
     At a temperature of 1 they stay as they are, but for zeros, which become LEAST_PROBABILITY.
     """
-    scaled = _logs(probabilities, LEAST_PROBABILITY) / temperature
-    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+    from scipy.special import softmax
 
-
-def _logs(probabilities: np.ndarray, least: float) -> np.ndarray:
-    """Logits, up to a constant for each image that makes no difference."""
-    return np.asarray(np.log(np.maximum(probabilities, least)))
+    logits = np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+    return np.asarray(softmax(logits / temperature, axis=1))

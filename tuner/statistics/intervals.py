@@ -17,11 +17,10 @@ def wilson_interval(successes: int, total: int) -> tuple[float, float]:
 
     Source: Wilson 1927, Probable inference, the law of succession, and statistical inference.
     """
-    share = successes / total
-    centre = share + Z_95**2 / (2 * total)
-    half = Z_95 * math.sqrt(share * (1 - share) / total + Z_95**2 / (4 * total**2))
-    scale = 1 + Z_95**2 / total
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    from scipy.stats import binomtest
+
+    found = binomtest(successes, total).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def auroc_interval(positives: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
@@ -93,16 +92,12 @@ def _placements(positives: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, 
     return above, 1 - (ranks[~positives] - midranks(low)) / len(high)
 
 
-def _variances(groups: Sequence[np.ndarray]) -> list[float]:
-    """Of the mean of each group; NaN of a single value."""
-    return [float(each.var(ddof=1) / len(each)) if len(each) > 1 else math.nan for each in groups]
-
-
 def _logit_interval(area: float, groups: Sequence[np.ndarray]) -> tuple[float, float] | None:
     """Student's t on the scale of the logit for a sum of means; None where the variance says nothing."""
     from scipy.special import expit, logit, stdtrit
 
-    variances = _variances(groups)
+    # Of the mean of each group; NaN of a single value.
+    variances = [float(each.var(ddof=1) / len(each)) if len(each) > 1 else math.nan for each in groups]
     variance = sum(variances)
     if not (variance > 0 and 0 < area < 1):
         return None

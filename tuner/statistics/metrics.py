@@ -8,7 +8,6 @@ import numpy as np
 
 from tuner.statistics.calibration import (
     LEAST_PROBABILITY,
-    at_bound,
     at_temperature,
     calibration_error,
     predicted_classes,
@@ -87,14 +86,11 @@ def chosen_before(evaluation: dict[str, Any]) -> Chosen:
     """Return what was chosen on validation images for an evaluation, as `evaluate` wrote it down."""
     at_threshold = evaluation.get("at_threshold", {})
     calibrated = evaluation.get("calibrated", {})
-    temperature = None if calibrated is None else calibrated.get("temperature")
-    # Earlier versions wrote the bound down as if it had been found.
-    converged = calibrated is not None and not (temperature is not None and at_bound(temperature))
     return Chosen(
         at_threshold.get("threshold"),
-        temperature if converged else None,
+        (calibrated or {}).get("temperature"),
         at_threshold.get("source", "validation"),
-        converged,
+        converged=calibrated is not None,
     )
 
 

@@ -33,7 +33,8 @@ def ranking_figures(positives: np.ndarray, scores: np.ndarray) -> dict[str, Any]
         "auroc": float(metrics.roc_auc_score(positives, scores)),
         "auroc_interval_95": list(auroc_interval(positives, scores)),
         "average_precision": float(metrics.average_precision_score(positives, scores)),
-        "eer": equal_error_rate(fpr, tpr),
+        # Where as many positives are missed as negatives are taken for positive, on straight lines.
+        "eer": float(np.interp(0.0, fpr - (1 - tpr), fpr)),
         "tpr_at_fpr": [
             {
                 "fpr": rate,
@@ -43,17 +44,3 @@ def ranking_figures(positives: np.ndarray, scores: np.ndarray) -> dict[str, Any]
             for rate in FALSE_POSITIVE_RATES
         ],
     }
-
-
-def equal_error_rate(fpr: np.ndarray, tpr: np.ndarray) -> float:
-    """Return the rate at which as many positives are missed as negatives are taken for positive.
-
-    The points (fpr, tpr) of the ROC curve, from (0, 0) to (1, 1), are joined by straight lines.
-    """
-    excess = fpr - (1 - tpr)
-    after = int(np.argmax(excess >= 0))
-    if excess[after] == 0:
-        return float(fpr[after])
-    before = after - 1
-    share = -excess[before] / (excess[after] - excess[before])
-    return float(fpr[before] + share * (fpr[after] - fpr[before]))
