@@ -38,7 +38,7 @@ from tuner.models.runtimes import (
 from tuner.results.query import reference
 from tuner.statistics.calibration import NOT_CONVERGED, at_temperature
 from tuner.statistics.metrics import chosen_before
-from tuner.statistics.thresholds import Chosen, choose_on_validation
+from tuner.statistics.thresholds import Chosen
 from tuner.training.build import first_line
 
 PARITY_IMAGES = 256
@@ -143,7 +143,10 @@ def _write(
     else:
         model = copied(original, full_precision=form != "keras")
         if calibrated:
-            chosen, temperature = _baked(chosen, original, dataset, data["positive_class"])
+            temperature = chosen.temperature
+            if temperature is None:
+                raise UsageError(f"{NOT_CONVERGED}. Leave out --calibrated.")
+            chosen = _baked(chosen, temperature)
             expected = calibrated_probabilities(model, temperature, dataset.images, indices)
             calibrate(model, temperature)
         else:
@@ -196,27 +199,12 @@ def _loaded_again(draft: Path, form: Format) -> Runtime:
         ) from None
 
 
-def _baked(chosen: Chosen, model: Any, dataset: Dataset, positive: str | None) -> tuple[Chosen, float]:
-    """What is to be chosen for the calibrated model, and the temperature that makes it one.
-
-    In a run from before temperatures were chosen, it is chosen now. The threshold moves along, so that the
-    same images are above it.
-
-    Raises:
-        UsageError: no temperature was found.
-    """
-    if chosen.temperature is None and chosen.converged:
-        validation = dataset.splits["validation"]
-        column = None if positive is None else dataset.class_names.index(positive)
-        found = keras_probabilities(model, dataset.images, validation)
-        chosen = choose_on_validation(dataset.labels[validation], found, column)
-    temperature = chosen.temperature
-    if temperature is None:
-        raise UsageError(f"{NOT_CONVERGED}. Leave out --calibrated.")
+def _baked(chosen: Chosen, temperature: float) -> Chosen:
+    """The choices for the calibrated model. The same images stay above the threshold."""
     threshold = chosen.threshold
     if threshold is not None:
         threshold = float(at_temperature(np.array([[1 - threshold, threshold]]), temperature)[0, 1])
-    return Chosen(threshold, 1.0, chosen.source), temperature
+    return Chosen(threshold, 1.0, chosen.source)
 
 
 def _move(draft: Path, path: Path) -> None:
