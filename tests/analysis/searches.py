@@ -54,11 +54,11 @@ def search(
     return open_run(path)
 
 
-def unfinished_run(path: Path, stopped: bool) -> RunView:
+def unfinished_run(path: Path, stopped: bool, **facts: Any) -> RunView:
     """A search whose only trial is in its first rung, or was stopped in it, with an epoch on record."""
     path.mkdir(parents=True)
     given = {**FACTS, "run_id": path.name, "objective": "val_accuracy", "config": {"algorithm": "random"}}
-    store = Store.create(path / STORE_FILE, {**given, "status": "running"})
+    store = Store.create(path / STORE_FILE, {**given, **facts, "run_id": path.name, "status": "running"})
     store.start_rung(record("0001"))
     epoch(store, "0001", 0, 1, {"val_accuracy": 0.5}, 0.5)
     if stopped:

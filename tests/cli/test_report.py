@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.analysis.searches import unfinished_run
 from tests.cli.conftest import Run
-from tests.report.reported import measure_robustness, reported_run, searched_run
+from tests.report.reported import facts_of_a_run, measure_robustness, reported_run, searched_run
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_pictures_of_a_run_under_way_are_those_that_it_has(tuner: Run, tmp_path:
 def test_a_run_whose_only_trial_has_not_come_far_has_a_page_and_no_importance(
     tuner: Run, tmp_path: Path, stopped: bool
 ) -> None:
-    run = unfinished_run(tmp_path / "results" / "new", stopped)
+    run = unfinished_run(tmp_path / "results" / "new", stopped, **facts_of_a_run())
     assert tuner("report").code == 0
     assert (run.path / "report.html").is_file()
     result = tuner("importance")

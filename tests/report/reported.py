@@ -47,13 +47,10 @@ class Pixels:
         self.splits = {"test": np.arange(3, count + 3)}
 
 
-def searched_run(path: Path, trials: int = 12, failed: int = 0, **facts: Any) -> RunView:
-    """Hyperband of three rungs: a third goes on each time; the score grows with `units` and with epochs."""
-    path.mkdir(parents=True)
-    config = make_config({})
-    given = {
+def facts_of_a_run() -> dict[str, Any]:
+    """The facts that every run has in its store."""
+    return {
         **FACTS,
-        "run_id": path.name,
         "status": "completed",
         "space": "sequential",
         "dataset": "tiny",
@@ -61,12 +58,33 @@ def searched_run(path: Path, trials: int = 12, failed: int = 0, **facts: Any) ->
         "seed": 0,
         "objective": "val_accuracy",
         "algorithm": "hyperband",
-        "config": config.model_dump(mode="json"),
-        "data": {"fingerprint": "f", "source": "/home/somebody/tiny", "class_names": list(CLASSES)},
+        "config": make_config({}).model_dump(mode="json"),
+        "data": {
+            "fingerprint": "f",
+            "source": "/home/somebody/tiny",
+            "class_names": list(CLASSES),
+            "positive_class": CLASSES[0],
+            "image_shape": [8, 8, 3],
+            "resized": {},
+            "counts": {split: dict.fromkeys(CLASSES, 45) for split in ("train", "validation", "test")},
+            "skipped": 0,
+            "seen_test_images": 0,
+            "near_test_images": 0,
+        },
+        "hyperparameters": {"space": []},
+        "compute": {"precision": "float32"},
+        "backend": "tensorflow",
+        "git_commit": None,
         "versions": {"keras": "3.15.1"},
         "spent_s": 600.0,
     }
-    (path / CONFIG_FILE).write_text(to_toml(config), "utf-8")
+
+
+def searched_run(path: Path, trials: int = 12, failed: int = 0, **facts: Any) -> RunView:
+    """Hyperband of three rungs: a third goes on each time; the score grows with `units` and with epochs."""
+    path.mkdir(parents=True)
+    given = {**facts_of_a_run(), "run_id": path.name}
+    (path / CONFIG_FILE).write_text(to_toml(make_config({})), "utf-8")
     store = Store.create(path / STORE_FILE, {**given, **facts})
     rng = np.random.default_rng(0)
     for number in range(1, trials + failed + 1):

@@ -87,5 +87,5 @@ def test_data_without_a_shortcut_have_one_calm_line(tmp_path: Path) -> None:
     assert "aside" not in made.tags
 
 
-def test_a_run_of_an_earlier_version_says_nothing_of_shortcuts(tmp_path: Path) -> None:
+def test_a_run_whose_shortcuts_were_not_measured_says_nothing_of_them(tmp_path: Path) -> None:
     assert "shortcuts" not in page(reported_run(tmp_path / "r")).ids

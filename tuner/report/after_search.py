@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tuner.errors import StorageError
-from tuner.evaluation.ensemble import ensemble_before
-from tuner.report.evaluation_figures import FigureTable, interval, number, percent
+from tuner.evaluation.ensemble import ensemble_before, ensemble_folder
+from tuner.report.evaluation_figures import FigureTable, headline_cells, number, percent
 from tuner.results.query import RunView
 from tuner.results.schema import ENSEMBLE_PREFIX, RETRAINED, SUMMARY_FILE
+from tuner.statistics.headline import headline
 from tuner.statistics.significance import p_text
 from tuner.statistics.spread import FIGURES, epochs_text, main_figures
 
@@ -34,7 +37,7 @@ class EnsembleView:
     conclusions: tuple[tuple[str, str], ...]
 
 
-def read_retrained(run: RunView, evaluation: Mapping[str, Any]) -> tuple[RetrainedView, ...]:
+def read_retrained(run: RunView, evaluation: dict[str, Any]) -> tuple[RetrainedView, ...]:
     """Return what `tuner best --retrain` found last, a view for each trial; nothing where it was not typed.
 
     Args:
@@ -46,17 +49,13 @@ def read_retrained(run: RunView, evaluation: Mapping[str, Any]) -> tuple[Retrain
     path = run.path / RETRAINED / SUMMARY_FILE
     if not path.is_file():
         return ()
-    try:
+    with _refusing_damage(path):
         summary = json.loads(path.read_text("utf-8"))
         images = summary["trained_on"]["images"]
         return tuple(_retrained(trial, images, evaluation) for trial in summary["trials"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StorageError(
-            f"'{path}' is damaged: {type(error).__name__}: {error}. Delete it; the report does without."
-        ) from None
 
 
-def read_ensembles(run: RunView, evaluation: Mapping[str, Any]) -> EnsembleView | None:
+def read_ensembles(run: RunView, evaluation: dict[str, Any]) -> EnsembleView | None:
     """Return the means that were made of the best trials as they are now ranked; None where there are none.
 
     Args:
@@ -66,19 +65,14 @@ def read_ensembles(run: RunView, evaluation: Mapping[str, Any]) -> EnsembleView 
         StorageError: a file is damaged.
     """
     sizes = [path.name.removeprefix(ENSEMBLE_PREFIX) for path in run.path.glob(f"{ENSEMBLE_PREFIX}*")]
-    rows, conclusions = [(f"trial {evaluation.get('trial_id')} alone", (*_cells(evaluation), ""))], []
+    rows, conclusions = [(f"trial {evaluation['trial_id']} alone", (*_cells(evaluation), ""))], []
     for count in sorted(int(size) for size in sizes if size.isdecimal()):
-        try:
+        with _refusing_damage(run.path / ensemble_folder(count)):
             found = ensemble_before(run, run.ranked[:count])
             if found is not None:
                 name = f"mean of {len(found['members'])}"
                 rows.append((name, (*_cells(found), p_text(found["comparison"]["p_value"]))))
                 conclusions.append((name, found["comparison"]["conclusion"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            folder = run.path / f"{ENSEMBLE_PREFIX}{count}"
-            raise StorageError(
-                f"'{folder}' is damaged: {type(error).__name__}: {error}. Delete it; the report does without."
-            ) from None
     if not conclusions:
         return None
     without = ("without copies",) if "without_seen" in evaluation else ()
@@ -86,38 +80,38 @@ def read_ensembles(run: RunView, evaluation: Mapping[str, Any]) -> EnsembleView 
     return EnsembleView(FigureTable(columns, tuple(rows)), tuple(conclusions))
 
 
-def _retrained(trial: Mapping[str, Any], images: int, evaluation: Mapping[str, Any]) -> RetrainedView:
+@contextmanager
+def _refusing_damage(path: Path) -> Iterator[None]:
+    """Say which file or folder is to be deleted where its content makes no sense."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"'{path}' is damaged: {type(error).__name__}: {error}. Delete it; the report does without."
+        ) from None
+
+
+def _retrained(trial: Mapping[str, Any], images: int, evaluation: dict[str, Any]) -> RetrainedView:
     seeds, figures = trial["seeds"], trial["figures"]
-    columns, searched = ["mean", "std dev", "least", "most"], {}
-    if trial["trial_id"] == evaluation.get("trial_id"):
-        columns.append("in the search")
-        searched = main_figures(dict(evaluation))
+    columns = {"mean": "mean", "sd": "std dev", "min": "least", "max": "most"}
+    if trial["trial_id"] == evaluation["trial_id"]:
+        columns["searched"] = "in the search"
+        searched = main_figures(evaluation)
+        figures = {name: {**values, "searched": searched[name]} for name, values in figures.items()}
     rows = [
-        (
-            FIGURES[name],
-            (
-                *(number(values[key]) for key in ("mean", "sd", "min", "max")),
-                *([number(searched.get(name))] if searched else []),
-            ),
-        )
-        for name, values in figures.items()
+        (FIGURES[name], tuple(number(values[key]) for key in columns)) for name, values in figures.items()
     ]
     by_seed = [(str(seed["seed"]), tuple(number(seed[name]) for name in figures)) for seed in seeds]
     return RetrainedView(
         trial_id=trial["trial_id"],
         about=f"{epochs_text(trial)} on {images:,} images, train and validation together, with "
         + (f"each of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]['seed']}"),
-        table=FigureTable(tuple(columns), tuple(rows)),
+        table=FigureTable(tuple(columns.values()), tuple(rows)),
         by_seed=FigureTable(tuple(FIGURES[name] for name in figures), tuple(by_seed)),
     )
 
 
-def _cells(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(evaluation: dict[str, Any]) -> tuple[str, ...]:
+    accuracy, interval, auroc, _ = headline_cells(headline(evaluation))
     unseen = evaluation.get("without_seen")
-    area = evaluation.get("auroc", evaluation.get("macro", {}).get("auroc"))
-    return (
-        percent(evaluation["accuracy"]),
-        interval(evaluation.get("accuracy_interval_95"), "{:.1%}"),
-        number(area),
-        *([percent(unseen.get("accuracy"))] if unseen else []),
-    )
+    return accuracy, interval, auroc, *([percent(unseen.get("accuracy"))] if unseen else [])

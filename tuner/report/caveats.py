@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.report.evaluation_figures import FigureTable, interval, number, percent
+from tuner.report.evaluation_figures import FigureTable, headline_cells, percent
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def robustness_view(found: Mapping[str, Any]) -> RobustnessView:
     levels = [(each["name"], level) for each in found["corruptions"] for level in each["levels"][1:]]
     untouched = found["corruptions"][0]["levels"][0]
     name, worst = min(levels, key=lambda pair: pair[1]["accuracy"])
-    positive = found.get("positive_class")
-    rows = [("untouched", ("", *_cells(untouched)))]
-    rows += [(name, (f"{level['strength']:g}", *_cells(level))) for name, level in levels]
+    positive = found["positive_class"]
+    rows = [("untouched", ("", *headline_cells(untouched)))]
+    rows += [(name, (f"{level['strength']:g}", *headline_cells(level))) for name, level in levels]
     return RobustnessView(
         images=found["images"],
         auroc=f"AUROC of {positive}" if positive else "AUROC, mean of each class against the rest",
@@ -71,12 +71,3 @@ def shortcut_view(found: Sequence[dict[str, Any]]) -> ShortcutView:
     warned = tuple(each for each in found if each["auroc"] >= each["warn_from"])
     others = [each for each in found if each not in warned]
     return ShortcutView(warned, tuple(each["feature"] for each in others), others[0] if others else None)
-
-
-def _cells(level: Mapping[str, Any]) -> tuple[str, ...]:
-    return (
-        percent(level["accuracy"]),
-        interval(level["accuracy_interval_95"], "{:.1%}"),
-        number(level["auroc"]),
-        interval(level["auroc_interval_95"], "{:.3f}"),
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,11 +29,9 @@ from tuner.results.schema import (
     SHORTCUTS,
     TrialRecord,
 )
-from tuner.statistics.metrics import chosen_before, evaluate
 from tuner.units import counted
 
 Facts = tuple[tuple[str, str], ...]
-_MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -73,30 +72,31 @@ class Contents:
     @property
     def winner(self) -> TrialRecord | None:
         """The trial that was tested; before that, the best so far."""
-        tested = (self.evaluation or {}).get("trial_id")
-        ranked = self.run.ranked
-        return next(
-            (trial for trial in self.run.trials if trial.trial_id == tested), ranked[0] if ranked else None
-        )
+        if self.evaluation is None:
+            return next(iter(self.run.ranked), None)
+        tested = self.evaluation["trial_id"]
+        return next(trial for trial in self.run.trials if trial.trial_id == tested)
+
+    @property
+    def winner_position(self) -> int | None:
+        """Position of the winner among the trials."""
+        return None if self.winner is None else self.run.trials.index(self.winner)
 
     @property
     def winner_facts(self) -> list[str]:
         """What there is to know of the winner in a line, beside the test figures."""
         trial, facts = self.winner, self.run.facts
-        if trial is None or trial.score is None:
+        if trial is None:
             return []
-        found = [
+        return [
             f"Trial {trial.trial_id}",
-            f"{facts.get('objective')} {trial.score:.4f} on validation images",
+            f"{facts['objective']} {trial.score:.4f} on validation images",
+            # Known from the end of its first rung on.
+            *([] if trial.num_params is None else [f"{trial.num_params:,} parameters"]),
+            f"best epoch {trial.best_epoch} of {trial.epochs}",
+            f"{duration(facts['spent_s'])} for the whole search",
+            str(facts["device"]),
         ]
-        if trial.num_params is not None:
-            found.append(f"{trial.num_params:,} parameters")
-        found.append(f"best epoch {trial.best_epoch} of {trial.epochs}")
-        if facts.get("spent_s"):
-            found.append(f"{duration(facts['spent_s'])} for the whole search")
-        if facts.get("device"):
-            found.append(str(facts["device"]))
-        return found
 
     @cached_property
     def varied(self) -> tuple[str, ...]:
@@ -112,21 +112,11 @@ class Contents:
     @property
     def rows(self) -> list[Row]:
         """Trials with a score by their rank, then those without one; failed ones at the end."""
-        places = {trial.trial_id: i for i, trial in enumerate(self.run.trials)}
-        rest = [trial for trial in self.run.trials if self.plots.trials[places[trial.trial_id]].rank is None]
-        rest.sort(key=lambda trial: trial.status == FAILED)
-        return [
-            Row(
-                places[trial.trial_id],
-                self.plots.trials[places[trial.trial_id]].rank,
-                trial,
-                tuple(
-                    value_text(trial.values[n]) if trial.values.get(n) is not None else ""
-                    for n in self.varied
-                ),
-            )
-            for trial in [*self.run.ranked, *rest]
+        rows = [
+            Row(position, point.rank, trial, tuple(map(_cell, map(trial.values.get, self.varied))))
+            for position, (trial, point) in enumerate(zip(self.run.trials, self.plots.trials, strict=True))
         ]
+        return sorted(rows, key=lambda row: (row.rank or math.inf, row.trial.status == FAILED))
 
     @property
     def failures(self) -> list[Failures]:
@@ -142,7 +132,7 @@ class Contents:
 
     @property
     def shortcuts(self) -> list[dict[str, Any]]:
-        """What was asked of the data, whether it tells classes apart; nothing of runs of earlier versions."""
+        """The properties that may tell classes apart; none before they were measured."""
         return list(self.run.facts.get(SHORTCUTS, ()))
 
     @property
@@ -166,29 +156,18 @@ class Contents:
 
 
 def read_contents(run: RunView) -> Contents:
-    """Read what a report of a run shows. Test figures are computed again from the predictions.
+    """Read the content of a report.
 
     Raises:
         TunerError: a file of the run is damaged.
     """
     best = run.path / BEST
     saved: dict[str, Any] | None = None
+    roc: tuple[Roc, ...] = ()
     if (best / EVALUATION_FILE).is_file():
         saved = json.loads((best / EVALUATION_FILE).read_text("utf-8"))
-    roc: tuple[Roc, ...] = ()
     if saved is not None and (best / PREDICTIONS_FILE).is_file():
-        predictions = read_predictions(best / PREDICTIONS_FILE)
-        names, positive = predictions.class_names, saved.get("positive_class")
-        # An older run knows fewer figures than its predictions tell.
-        saved |= evaluate(
-            predictions.labels,
-            predictions.probabilities,
-            names,
-            positive,
-            chosen_before(saved),
-            predictions.seen,
-        )
-        roc = roc_curves(predictions, saved)
+        roc = roc_curves(read_predictions(best / PREDICTIONS_FILE), saved)
     config = run.path / CONFIG_FILE
     return Contents(
         run,
@@ -207,41 +186,43 @@ def read_contents(run: RunView) -> Contents:
 def provenance(contents: Contents) -> dict[str, Facts]:
     """Return where the figures come from, in groups."""
     facts = contents.run.facts
-    config, data = facts.get("config", {}), facts.get("data", {})
-    compute = facts.get("compute", {})
-    shape = data.get("image_shape")
+    config, data = facts["config"], facts["data"]
     groups: dict[str, dict[str, Any]] = {
         "Data": {
             # As it was typed; the whole path is nobody's business who reads the page.
-            "source": config.get("data", data.get("source")),
-            "fingerprint": data.get("fingerprint"),
-            "images": " x ".join(map(str, shape)) + " pixels" if shape else None,
-            "test images seen in training": data.get("seen_test_images") or None,
-            "test images like one seen in training": data.get("near_test_images") or None,
-            **{f"made {change}": _resized(found) for change, found in data.get("resized", {}).items()},
-            "classes": ", ".join(data.get("class_names", ())),
-            "positive class": data.get("positive_class"),
-            "unreadable": data.get("skipped"),
+            "source": config["data"],
+            "fingerprint": data["fingerprint"],
+            "images": " x ".join(map(str, data["image_shape"])) + " pixels",
+            "test images seen in training": data["seen_test_images"] or None,
+            "test images like one seen in training": data["near_test_images"] or None,
+            **{f"made {change}": _resized(found) for change, found in data["resized"].items()},
+            "classes": ", ".join(data["class_names"]),
+            "positive class": data["positive_class"],
+            "unreadable": data["skipped"],
         },
         "Search": {
-            "space": facts.get("space"),
-            "algorithm": facts.get("algorithm"),
-            "objective": f"{facts.get('objective')} ({facts.get('direction')})",
+            "space": facts["space"],
+            "algorithm": facts["algorithm"],
+            "objective": f"{facts['objective']} ({facts['direction']})",
             "budget": _budget(config),
-            "seed": facts.get("seed"),
-            "started": str(facts.get("started_at", ""))[:19].replace("T", " ") + " UTC",
-            "status": facts.get("status"),
+            "seed": facts["seed"],
+            "started": facts["started_at"][:19].replace("T", " ") + " UTC",
+            "status": facts["status"],
         },
         "Machine": {
-            "device": facts.get("device"),
-            "backend": facts.get("backend"),
-            "precision": compute.get("precision"),
-            "workers": config.get("workers"),
-            "git commit": facts.get("git_commit"),
-            **facts.get("versions", {}),
+            "device": facts["device"],
+            "backend": facts["backend"],
+            "precision": facts["compute"]["precision"],
+            "workers": config["workers"],
+            "git commit": facts["git_commit"],
+            **facts["versions"],
         },
     }
     return {name: _texts(group) for name, group in groups.items()}
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else value_text(value)
 
 
 def _resized(found: Mapping[str, int]) -> str:

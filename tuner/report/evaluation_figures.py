@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from tuner.statistics.spread import FIGURES
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,13 @@ class Cell:
     right: bool
 
 
-def headline(evaluation: dict[str, Any]) -> list[Figure]:
-    """Return the test figures that matter most; those that an older evaluation lacks are left out."""
+def headline_figures(evaluation: dict[str, Any]) -> list[Figure]:
+    """Return the test figures that matter most."""
     found = [
         Figure(
             "Accuracy",
             percent(evaluation["accuracy"]),
-            interval(evaluation.get("accuracy_interval_95"), "{:.2%}"),
+            interval(evaluation["accuracy_interval_95"], "{:.2%}"),
             f"{evaluation['images']:,} test images",
         )
     ]
@@ -53,77 +55,59 @@ def headline(evaluation: dict[str, Any]) -> list[Figure]:
                 f"{unseen['images']:,} test images; the others are in train or validation too",
             )
         )
-    positive, macro = evaluation.get("positive_class"), evaluation.get("macro", {})
-    if evaluation.get("auroc") is not None:
-        bounds = interval(evaluation.get("auroc_interval_95"), "{:.4f}")
-        found.append(Figure("AUROC", number(evaluation["auroc"]), bounds, f"positive class {positive}"))
-    elif macro.get("auroc") is not None:
-        bounds = interval(macro.get("auroc_interval_95"), "{:.4f}")
-        found.append(
-            Figure("AUROC", number(macro["auroc"]), bounds, "mean over classes, one against the rest")
-        )
+    meaning, ranking = f"positive class {evaluation.get('positive_class')}", evaluation
+    if evaluation.get("auroc") is None:
+        meaning, ranking = "mean over classes, one against the rest", evaluation["macro"]
+    if ranking.get("auroc") is not None:
+        bounds = interval(ranking["auroc_interval_95"], "{:.4f}")
+        found.append(Figure("AUROC", number(ranking["auroc"]), bounds, meaning))
     for point in evaluation.get("tpr_at_fpr") or ():
         alarms = point["false_positives"]
         meaning = (
             f"at most {alarms:,} false alarm{'' if alarms == 1 else 's'}" if alarms else "no false alarm"
         )
         found.append(Figure(f"TPR at {100 * point['fpr']:g}% FPR", percent(point["tpr"], 1), "", meaning))
-    if evaluation.get("ece") is not None:
-        mended = evaluation.get("calibrated")
-        meaning = (
-            f"{mended['ece']:.4f} at temperature {mended['temperature']:.3g}" if mended else "as trained"
-        )
-        found.append(Figure("Calibration error", number(evaluation["ece"]), "", meaning))
+    calibrated = evaluation.get("calibrated")
+    meaning = (
+        f"{calibrated['ece']:.4f} at temperature {calibrated['temperature']:.3g}"
+        if calibrated
+        else "as trained"
+    )
+    found.append(Figure("Calibration error", number(evaluation["ece"]), "", meaning))
     return found
 
 
-def overall_table(evaluation: dict[str, Any]) -> FigureTable | None:
-    """Return the figures of all classes together, as trained and with what validation images chose."""
-    if "log_loss" not in evaluation:
-        return None
+def overall_table(evaluation: dict[str, Any]) -> FigureTable:
+    """Return the figures of all classes together: as trained, and with the choices made on validation."""
     columns, sources = ["as trained"], [evaluation]
     if chosen := evaluation.get("at_threshold"):
         columns.append(f"threshold {chosen['threshold']:.3g}")
         sources.append(chosen)
-    if mended := evaluation.get("calibrated"):
-        columns.append(f"temperature {mended['temperature']:.3g}")
-        sources.append(mended)
-    names = {
-        "accuracy": "accuracy",
-        "balanced_accuracy": "balanced accuracy",
-        "average_precision": "average precision",
-        "eer": "equal error rate",
-        "log_loss": "log loss",
-        "brier": "Brier score",
-        "ece": "expected calibration error",
-    }
+    if calibrated := evaluation.get("calibrated"):
+        columns.append(f"temperature {calibrated['temperature']:.3g}")
+        sources.append(calibrated)
     rows = [
         (text, tuple(number(source.get(name)) for source in sources))
-        for name, text in names.items()
-        if any(source.get(name) is not None for source in sources)
+        for name, text in (FIGURES | {"ece": "expected calibration error"}).items()
+        if name != "auroc" and evaluation.get(name) is not None
     ]
     return FigureTable(tuple(columns), tuple(rows))
 
 
 def class_table(evaluation: dict[str, Any]) -> FigureTable:
     """Return precision, recall and F1 of each class; of more than two also AUROC, and the means."""
-    columns = ["precision", "recall", "F1"]
-    ranked = evaluation.get("one_vs_rest", {})
-    several = len(evaluation["classes"]) > 2
-
-    def cells(figures: dict[str, Any], auroc: float | None, images: int) -> tuple[str, ...]:
-        shares = [number(figures[name]) for name in ("precision", "recall", "f1")]
-        return (*shares, *([number(auroc)] if ranked else []), f"{images:,}")
-
+    names = {"precision": "precision", "recall": "recall", "f1": "F1"}
+    shown = list(evaluation["classes"].items())
+    if "one_vs_rest" in evaluation:
+        names["auroc"] = "AUROC"
+        shown = [(name, figures | evaluation["one_vs_rest"][name]) for name, figures in shown]
+    if len(shown) > 2:
+        shown.append(("mean", {**evaluation["macro"], "images": evaluation["images"]}))
     rows = [
-        (name, cells(figures, ranked.get(name, {}).get("auroc"), figures["images"]))
-        for name, figures in evaluation["classes"].items()
+        (name, (*(number(figures[key]) for key in names), f"{figures['images']:,}"))
+        for name, figures in shown
     ]
-    if several and "macro" in evaluation:
-        rows.append(
-            ("mean", cells(evaluation["macro"], evaluation["macro"].get("auroc"), evaluation["images"]))
-        )
-    return FigureTable((*columns, *(["AUROC"] if ranked else []), "images"), tuple(rows))
+    return FigureTable((*names.values(), "images"), tuple(rows))
 
 
 def confusion_cells(matrix: Sequence[Sequence[int]]) -> list[list[Cell]]:
@@ -132,6 +116,16 @@ def confusion_cells(matrix: Sequence[Sequence[int]]) -> list[list[Cell]]:
         [Cell(count, count / max(sum(counts), 1), row == column) for column, count in enumerate(counts)]
         for row, counts in enumerate(matrix)
     ]
+
+
+def headline_cells(figures: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Return accuracy and AUROC, each with its interval behind it, of what `headline` returns."""
+    return (
+        percent(figures["accuracy"]),
+        interval(figures["accuracy_interval_95"], "{:.1%}"),
+        number(figures["auroc"]),
+        interval(figures["auroc_interval_95"], "{:.3f}"),
+    )
 
 
 def percent(share: float | None, digits: int = 2) -> str:

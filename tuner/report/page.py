@@ -43,8 +43,6 @@ HOW_IT_LOOKED = {
         "whatever the class; from the least in an image to the most"
     ),
 }
-# Runs of earlier versions, and damaged ones, lack some.
-FACTS = ("space", "dataset", "objective", "status", "device", "spent_s", "data")
 
 
 def write_report(contents: Contents, path: Path) -> None:
@@ -80,11 +78,11 @@ def render(contents: Contents) -> str:
     return environment.get_template(TEMPLATE).render(
         contents=contents,
         run=contents.run,
-        facts=dict.fromkeys(FACTS) | contents.run.facts,
+        facts=contents.run.facts,
         evaluation=evaluation,
         winner=contents.winner,
         how_it_looked=HOW_IT_LOOKED,
-        headline=figures.headline(evaluation) if evaluation else [],
+        headline=figures.headline_figures(evaluation) if evaluation else [],
         overall=figures.overall_table(evaluation) if evaluation else None,
         classes=figures.class_table(evaluation) if evaluation else None,
         confusion=figures.confusion_cells(evaluation["confusion_matrix"]) if evaluation else [],
@@ -108,10 +106,8 @@ def plot_data(contents: Contents) -> dict[str, Any]:
     """Return what the scripts of the page draw."""
     evaluation = contents.evaluation or {}
     data = dataclasses.asdict(contents.plots)
-    winner = contents.winner.trial_id if contents.winner else None
-    places = [trial.trial_id for trial in contents.plots.trials]
     data |= {
-        "winner": places.index(winner) if winner in places else None,
+        "winner": contents.winner_position,
         "roc": [dataclasses.asdict(curve) for curve in contents.roc],
         "reliability": evaluation.get("reliability", []),
         "calibrated": (evaluation.get("calibrated") or {}).get("reliability", []),

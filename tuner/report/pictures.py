@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from collections.abc import Callable
@@ -39,10 +38,11 @@ def write_pictures(contents: Contents, folder: Path) -> list[str]:
         figure = _figure(width, height)
         draw(figure)
         figure.suptitle(title, fontsize=9, color=DIM)
-        _save(figure, folder / name)
+        with replacing(folder / name) as draft:
+            figure.savefig(draft)
         names.append(name)
 
-    winner = _winner(contents)
+    winner = contents.winner_position
     if any(trial.score is not None for trial in plots.trials):
         picture("best_so_far.png", 7, 3.6, lambda figure: _draw_progress(figure, plots, winner))
     if plots.curves:
@@ -61,8 +61,7 @@ def write_pictures(contents: Contents, folder: Path) -> list[str]:
         names.append("confusion_matrix.png")
         if contents.roc:
             picture("roc.png", 4.6, 4.4, lambda figure: _draw_roc(figure, contents))
-        if evaluation.get("reliability"):
-            picture("calibration.png", 4.6, 4.4, lambda figure: _draw_calibration(figure, evaluation))
+        picture("calibration.png", 4.6, 4.4, lambda figure: _draw_calibration(figure, evaluation))
     if contents.robustness is not None:
         write_robustness_png(folder / ROBUSTNESS_PLOT, contents.robustness, f"{title}, test images")
         names.append(ROBUSTNESS_PLOT)
@@ -71,11 +70,6 @@ def write_pictures(contents: Contents, folder: Path) -> list[str]:
         rows = 2 * len(gallery.class_names)
         picture("gallery.png", 9.6, 1.45 * rows + 0.3, lambda figure: _draw_gallery(figure, gallery))
     return names
-
-
-def _winner(contents: Contents) -> int | None:
-    places = [trial.trial_id for trial in contents.plots.trials]
-    return places.index(contents.winner.trial_id) if contents.winner else None
 
 
 def _colour(plots: SearchPlots, trial: int, winner: int | None) -> str:
@@ -248,12 +242,9 @@ def _draw_gallery(figure: Any, gallery: Gallery) -> None:
 
 
 def _figure(width: float, height: float) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=150, layout="constrained")
 
 
 def _axes(axes: Any, x: str, y: str) -> Any:
@@ -264,10 +255,3 @@ def _axes(axes: Any, x: str, y: str) -> Any:
     axes.set_xlabel(x, fontsize=8, color=DIM)
     axes.set_ylabel(y, fontsize=8, color=DIM)
     return axes
-
-
-def _save(figure: Any, path: Path) -> None:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    with replacing(path) as draft:
-        draft.write_bytes(buffer.getvalue())

@@ -103,7 +103,7 @@ def search_plots(run: RunView) -> SearchPlots:
     Raises:
         StorageError: the store of the run is missing or damaged.
     """
-    objective, direction = run.facts.get("objective", "score"), run.facts["direction"]
+    objective, direction = run.facts["objective"], run.facts["direction"]
     ranks = {trial.trial_id: rank for rank, trial in enumerate(run.ranked, start=1)}
     trials = tuple(
         TrialPoint(
@@ -126,7 +126,7 @@ def search_plots(run: RunView) -> SearchPlots:
 
 def _axes(run: RunView) -> tuple[Axis, ...]:
     names = dict.fromkeys(name for trial in run.trials for name in trial.values)
-    declared = run.facts.get("hyperparameters", {}).get("space", ())
+    declared = run.facts["hyperparameters"]["space"]
     sampling = {each["config"].get("name"): each["config"].get("sampling") for each in declared}
     columns = {name: [trial.values.get(name) for trial in run.trials] for name in names}
     return tuple(
