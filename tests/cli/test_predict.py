@@ -212,10 +212,10 @@ def test_a_pattern_and_an_archive_will_do(at, images, tmp_path):
 
 
 def test_a_run_stands_for_its_winner(tuner, folder, images, tmp_path):
-    finished_run(
-        tmp_path / "results" / "mine", data={"class_names": ["FAKE", "REAL"], "positive_class": "FAKE",
-                                             "fingerprint": "f", "source": "/data/tiny"}
-    )  # fmt: skip
+    names = ["FAKE", "REAL"]
+    data = {"class_names": names, "positive_class": "FAKE", "fingerprint": "f", "source": "/data/tiny"}
+    config = {"limit": None, "limit_test": None}
+    finished_run(tmp_path / "results" / "mine", data=data, config=config)
     (tmp_path / "results/mine/best/model.keras").write_bytes((folder / "model.keras").read_bytes())
     of_run = rows(tuner("predict", "mine", images / "test/FAKE", "--format", "csv"))
     of_file = rows(tuner("predict", folder / "model.keras", images / "test/FAKE", "--format", "csv"))

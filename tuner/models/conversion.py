@@ -64,6 +64,7 @@ def calibrated_probabilities(
     Computed outside the model, from what enters its last dense layer, to have something to compare with.
     """
     import keras
+    from scipy.special import softmax
 
     dense = _last_dense(model)
     features = KerasLoop(keras.Model(model.inputs, dense.input), images, np.zeros(len(images), np.int32))
@@ -71,8 +72,7 @@ def calibrated_probabilities(
     logits = (features.predict(indices).astype(np.float64) @ kernel + bias) / temperature
     if logits.shape[1] == 1:
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(logits, axis=1))
 
 
 def calibrate(model: Any, temperature: float) -> None:

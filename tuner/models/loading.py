@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ _PART = 16 * MAX_EVALUATION_BATCH
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """By what the data set that a model was trained on is known again, and split again as it was."""
+    """The data set that a model was trained on, and the seed and limits that split it the same way again."""
 
     fingerprint: str
     seed: int
@@ -189,15 +189,7 @@ def _exported(path: Path, described: Path) -> ModelFacts:
                 values.get("temperature"),
                 converged=values.get("temperature_converged", True),
             ),
-            TrainedOn(
-                known["fingerprint"],
-                known["seed"],
-                known["limit"],
-                known.get("limit_test"),
-                known.get("with_validation", False),
-            )
-            if known
-            else None,
+            TrainedOn(**known) if known else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(
@@ -236,15 +228,13 @@ def _of_run(run_path: Path, folder: Path, reference: str) -> ModelFacts:
         tuple(data["class_names"]),
         data["positive_class"],
         chosen_before(evaluation),
-        replace(trained_on(run.facts), with_validation="validation" in splits),
+        trained_on(run.facts, "validation" in splits),
         run.path,
-        data.get("source"),
+        data["source"],
     )
 
 
-def trained_on(facts: dict[str, Any]) -> TrainedOn:
-    """Return by what the data of a run, whose facts these are, is known again."""
-    config = facts.get("config", {})
-    return TrainedOn(
-        facts["data"]["fingerprint"], facts["seed"], config.get("limit"), config.get("limit_test")
-    )
+def trained_on(facts: dict[str, Any], with_validation: bool = False) -> TrainedOn:
+    """Return the data and the split that a model of a run with these facts was trained on."""
+    config, fingerprint = facts["config"], facts["data"]["fingerprint"]
+    return TrainedOn(fingerprint, facts["seed"], config["limit"], config["limit_test"], with_validation)

@@ -34,7 +34,7 @@ def exports_beside(export: Export) -> list[Export]:
         if path == export.path:
             found.append(export)
         elif path.exists() and model_format(path) is not None:
-            # What cannot be read, or is from before exports said what they are, is not described.
+            # A model without facts, or of another program, is not described.
             with suppress(UsageError):
                 facts = read_facts(path)
                 if _identity(facts) == _identity(export.facts) and "parity" in facts:
@@ -60,9 +60,8 @@ def card_text(model: RunModel, exports: Sequence[Export]) -> str:
         "## Limits",
         _limits(model),
         "## Versions",
-        _table(("package", "version"), model.run.facts.get("versions", {}).items()),
-        f"Trained on {_text(model.run.facts.get('device', 'an unknown device'))}; exported with Python "
-        f"{platform.python_version()}.",
+        _table(("package", "version"), model.run.facts["versions"].items()),
+        f"Trained on {_text(model.run.facts['device'])}; exported with Python {platform.python_version()}.",
         "## How to use it",
         *(usage(export, model.run.facts["data"]) for export in exports),
     ]
@@ -167,12 +166,10 @@ def _figures(model: RunModel) -> str:
     add("AUROC without copies of training images", unseen, "auroc")
     add("balanced accuracy", evaluation, "balanced_accuracy")
     add("AUROC", evaluation, "auroc")
-    add("mean AUROC, one class against the rest", evaluation.get("macro", {}), "auroc")
-    for key, name in (("average_precision", "average precision"), ("eer", "equal error rate")):
-        add(name, evaluation, key)
-    for key, name in (("log_loss", "log loss"), ("brier", "Brier score"), ("ece", "ECE")):
-        add(name, evaluation, key)
-        add(f"{name}, calibrated", evaluation.get("calibrated") or {}, key)
+    add("mean AUROC, one class against the rest", evaluation["macro"], "auroc")
+    for key in ("average_precision", "eer", "log_loss", "brier", "ece"):
+        add(FIGURES[key], evaluation, key)
+        add(f"{FIGURES[key]}, calibrated", evaluation.get("calibrated") or {}, key)
     if at := evaluation.get("at_threshold"):
         add(f"accuracy at a threshold of {at['threshold']:.4f}", at, "accuracy")
     for name, figures in evaluation["classes"].items():
@@ -216,12 +213,11 @@ def _data(model: RunModel) -> str:
     facts = model.run.facts
     data, names = facts["data"], facts["data"]["class_names"]
     rows = [
-        (split, *(f"{counts.get(name, 0):,}" for name in names))
-        for split, counts in data.get("counts", {}).items()
+        (split, *(f"{counts.get(name, 0):,}" for name in names)) for split, counts in data["counts"].items()
     ]
     seed = model.run.facts["seed"]
     text = f"{_text(facts['dataset'])}, fingerprint `{data['fingerprint']}`, split with seed {seed}"
-    if skipped := data.get("skipped"):
+    if skipped := data["skipped"]:
         text += f"; {counted(skipped, 'image')} could not be read"
     return f"{text}.\n\n" + _table(("split", *names), rows)
 

@@ -52,20 +52,18 @@ def model_facts(model: RunModel, chosen: Chosen | None = None) -> dict[str, Any]
     run, evaluation = model.run, model.evaluation
     data = run.facts["data"]
     chosen = chosen or chosen_before(evaluation)
-    known = dataclasses.replace(trained_on(run.facts), with_validation=model.retrained is not None)
     return {
         "run_id": run.run_id,
         **_origin(model),
         "class_names": data["class_names"],
         "positive_class": data["positive_class"],
-        # Null where no images were left to choose on, or in runs from before that was done; a threshold also
-        # for more classes.
+        # Null where no images were left to choose on. More than two classes have no threshold.
         "threshold": chosen.threshold,
         "temperature": chosen.temperature,
         "temperature_converged": chosen.converged,
         "image_shape": data["image_shape"],
         "input": f"raw pixels 0..255, shape (batch, {', '.join(map(str, data['image_shape']))})",
-        "trained_on": dataclasses.asdict(known),
+        "trained_on": dataclasses.asdict(trained_on(run.facts, model.retrained is not None)),
         "objective": run.facts["objective"],
         "test": {
             key: evaluation[key]
