@@ -1,4 +1,4 @@
-"""What was made of the best trials after the search: trained anew with several seeds, or averaged."""
+"""Models made of the best trials after the search: trained anew with several seeds, or averaged."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class EnsembleView:
 
 
 def read_retrained(run: RunView, evaluation: dict[str, Any]) -> tuple[RetrainedView, ...]:
-    """Return what `tuner best --retrain` found last, a view for each trial; nothing where it was not typed.
+    """Return the results of the last `tuner best --retrain`, one view a trial; empty before the first.
 
     Args:
         evaluation: That of the winner, whose figures stand beside those of its configuration.
@@ -56,7 +56,7 @@ def read_retrained(run: RunView, evaluation: dict[str, Any]) -> tuple[RetrainedV
 
 
 def read_ensembles(run: RunView, evaluation: dict[str, Any]) -> EnsembleView | None:
-    """Return the means that were made of the best trials as they are now ranked; None where there are none.
+    """Return the ensembles of the best trials by the ranking of now; None where there are none.
 
     Args:
         evaluation: That of the winner, with which they were compared.
@@ -82,7 +82,7 @@ def read_ensembles(run: RunView, evaluation: dict[str, Any]) -> EnsembleView | N
 
 @contextmanager
 def _refusing_damage(path: Path) -> Iterator[None]:
-    """Say which file or folder is to be deleted where its content makes no sense."""
+    """Name the file or folder to delete where its content makes no sense."""
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""All that a report says of a run, read from its folder alone."""
+"""The content of a report, read from the folder of its run alone."""
 
 from __future__ import annotations
 
@@ -55,8 +55,11 @@ class Failures:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a report of `run` holds. `evaluation` is None before the winner was tested, `robustness` before it
-    was measured; `retrained` and `ensembles` are there where such were made."""
+    """The content of a report.
+
+    `evaluation` is None before the winner is tested, `robustness` before it is measured. `retrained` and
+    `ensembles` are empty before such models are made.
+    """
 
     run: RunView
     plots: SearchPlots
@@ -84,7 +87,7 @@ class Contents:
 
     @property
     def winner_facts(self) -> list[str]:
-        """What there is to know of the winner in a line, beside the test figures."""
+        """The line on the winner below its test figures."""
         trial, facts = self.winner, self.run.facts
         if trial is None:
             return []
@@ -105,7 +108,7 @@ class Contents:
 
     @property
     def constant(self) -> dict[str, str]:
-        """What all trials have in common."""
+        """Hyperparameters of one value in all trials, with that value."""
         values = self.run.trials[0].values if self.run.trials else {}
         return {name: value_text(value) for name, value in values.items() if name not in self.varied}
 
@@ -132,17 +135,23 @@ class Contents:
 
     @property
     def shortcuts(self) -> list[dict[str, Any]]:
-        """The properties that may tell classes apart; none before they were measured."""
-        return list(self.run.facts.get(SHORTCUTS, ()))
+        """Properties that tell classes apart alone, the strongest first."""
+        found = self.run.facts.get(SHORTCUTS, ())
+        return [each for each in found if each["auroc"] >= each["warn_from"]]
+
+    @property
+    def weak_properties(self) -> list[dict[str, Any]]:
+        """Properties that were measured and are no shortcuts, the strongest first."""
+        return [each for each in self.run.facts.get(SHORTCUTS, ()) if each["auroc"] < each["warn_from"]]
 
     @property
     def robustness_command(self) -> str:
-        """How to measure the robustness of the winner."""
+        """The command that measures the robustness of the winner."""
         return f"tuner evaluate {shlex.quote(reference(self.run.path))} --robustness"
 
     @property
     def commands(self) -> list[tuple[str, str]]:
-        """What each command does, and how to type it."""
+        """Purpose and text of each command that comes next."""
         run = reference(self.run.path)
         config = shlex.quote(str(self.run.path / CONFIG_FILE))
         again = shlex.quote(f"{self.run.run_id}-again")
@@ -184,7 +193,7 @@ def read_contents(run: RunView) -> Contents:
 
 
 def provenance(contents: Contents) -> dict[str, Facts]:
-    """Return where the figures come from, in groups."""
+    """Return the origin of the figures: data, search and machine, as texts."""
     facts = contents.run.facts
     config, data = facts["config"], facts["data"]
     groups: dict[str, dict[str, Any]] = {

@@ -27,15 +27,6 @@ class FigureTable:
     rows: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-@dataclass(frozen=True)
-class Cell:
-    """Of a confusion matrix: the count, its share of the true class from 0 to 1, and whether it is right."""
-
-    count: int
-    share: float
-    right: bool
-
-
 def headline_figures(evaluation: dict[str, Any]) -> list[Figure]:
     """Return the test figures that matter most."""
     found = [
@@ -108,14 +99,6 @@ def class_table(evaluation: dict[str, Any]) -> FigureTable:
         for name, figures in shown
     ]
     return FigureTable((*names.values(), "images"), tuple(rows))
-
-
-def confusion_cells(matrix: Sequence[Sequence[int]]) -> list[list[Cell]]:
-    """Return the cells of a confusion matrix, rows being true classes."""
-    return [
-        [Cell(count, count / max(sum(counts), 1), row == column) for column, count in enumerate(counts)]
-        for row, counts in enumerate(matrix)
-    ]
 
 
 def headline_cells(figures: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""report.html: one file that needs nothing else, drawn from what a run's folder holds."""
+"""report.html: one file that needs nothing else, made from the folder of a run."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tuner.analysis.value_bins import value_text
 from tuner.evaluation.gallery import Example
 from tuner.files import replace_text
 from tuner.report import evaluation_figures as figures
-from tuner.report.caveats import robustness_view, shortcut_view
 from tuner.report.contents import Contents, provenance
 from tuner.report.plot_data import rounded
+from tuner.report.robustness import robustness_view
 from tuner.results.schema import COMPLETED, FAILED
 from tuner.statistics.calibration import NOT_CONVERGED
 from tuner.training.heatmaps import ATTENTION_ROLLOUT, GRAD_CAM
@@ -85,10 +85,8 @@ def render(contents: Contents) -> str:
         headline=figures.headline_figures(evaluation) if evaluation else [],
         overall=figures.overall_table(evaluation) if evaluation else None,
         classes=figures.class_table(evaluation) if evaluation else None,
-        confusion=figures.confusion_cells(evaluation["confusion_matrix"]) if evaluation else [],
         not_converged=NOT_CONVERGED.capitalize(),
         robustness=robustness_view(contents.robustness) if contents.robustness else None,
-        shortcuts=shortcut_view(contents.shortcuts) if contents.shortcuts else None,
         provenance=provenance(contents),
         completed=COMPLETED,
         failed=FAILED,
@@ -103,7 +101,7 @@ def render(contents: Contents) -> str:
 
 
 def plot_data(contents: Contents) -> dict[str, Any]:
-    """Return what the scripts of the page draw."""
+    """Return the numbers that the scripts of the page draw."""
     evaluation = contents.evaluation or {}
     data = dataclasses.asdict(contents.plots)
     data |= {

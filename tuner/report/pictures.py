@@ -213,10 +213,9 @@ def _draw_roc(figure: Any, contents: Contents) -> None:
 
 def _draw_calibration(figure: Any, evaluation: dict[str, Any]) -> None:
     axes = _axes(figure.add_subplot(), "confidence", "share that is right")
-    mended = evaluation.get("calibrated")
     shown = [("as trained", DIM, evaluation)]
-    if mended:
-        shown.append((f"at temperature {mended['temperature']:.3g}", ACCENT, mended))
+    if calibrated := evaluation.get("calibrated"):
+        shown.append((f"at temperature {calibrated['temperature']:.3g}", ACCENT, calibrated))
     low = min(point["low"] for _, _, figures in shown for point in figures["reliability"])
     axes.plot([low, 1], [low, 1], color=DIM, linewidth=0.8, linestyle="--")
     for name, colour, figures in shown:

@@ -1,8 +1,8 @@
-"""What the test figures rest on: images as they are, and data without shortcuts."""
+"""The robustness of a winner, in words and in a table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,28 +21,8 @@ class RobustnessView:
     table: FigureTable
 
 
-@dataclass(frozen=True)
-class ShortcutView:
-    """Properties that tell classes apart alone, the strongest first, and the others."""
-
-    warned: tuple[dict[str, Any], ...]
-    others: tuple[str, ...]
-    strongest: dict[str, Any] | None
-    """Of the others."""
-
-    @property
-    def of_files(self) -> bool:
-        """Whether files alone give classes away."""
-        return any(each["of"] == "files" for each in self.warned)
-
-    @property
-    def of_images(self) -> bool:
-        """Whether a plain property of the images does."""
-        return any(each["of"] == "images" for each in self.warned)
-
-
 def robustness_view(found: Mapping[str, Any]) -> RobustnessView:
-    """Return what the page says of robustness.
+    """Return the texts and the table on robustness.
 
     Args:
         found: What `tuner.evaluation.robustness.robustness` returns.
@@ -60,14 +40,3 @@ def robustness_view(found: Mapping[str, Any]) -> RobustnessView:
         f"instead of {percent(untouched['accuracy'], 1)}",
         table=FigureTable(("strength", "accuracy", "95 %", "AUROC", "95 %"), tuple(rows)),
     )
-
-
-def shortcut_view(found: Sequence[dict[str, Any]]) -> ShortcutView:
-    """Return what the page says of shortcuts.
-
-    Args:
-        found: All that were looked for, the strongest first, as `tuner.data.shortcuts` has them.
-    """
-    warned = tuple(each for each in found if each["auroc"] >= each["warn_from"])
-    others = [each for each in found if each not in warned]
-    return ShortcutView(warned, tuple(each["feature"] for each in others), others[0] if others else None)
