@@ -1,10 +1,11 @@
-"""What the plots of a report show, in numbers. The page and the PNG files draw the same."""
+"""The numbers behind the plots of a report. The page and the PNG files draw the same."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
@@ -67,7 +68,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Progress:
-    """The best score so far: after each trial, and over the seconds of the run, where these were recorded."""
+    """The best score so far: after each trial, and over the seconds of the run."""
 
     by_trial: tuple[float | None, ...]
     by_time: tuple[tuple[float, float, int], ...]
@@ -98,7 +99,7 @@ class SearchPlots:
 
 
 def search_plots(run: RunView) -> SearchPlots:
-    """Read what the plots about trials show.
+    """Read the numbers for the plots of trials.
 
     Raises:
         StorageError: the store of the run is missing or damaged.
@@ -169,28 +170,24 @@ def _curves(run: RunView, epochs: Sequence[TimedEpoch]) -> tuple[Curve, ...]:
 
 def _progress(run: RunView, trials: Sequence[TrialPoint], epochs: Sequence[TimedEpoch]) -> Progress:
     better = max if run.facts["direction"] == "max" else min
-    by_trial: list[float | None] = []
-    best: float | None = None
-    for trial in trials:
-        if trial.score is not None:
-            best = trial.score if best is None else better(best, trial.score)
-        by_trial.append(best)
+
+    def best(first: float | None, second: float | None) -> float | None:
+        return better((score for score in (first, second) if score is not None), default=None)
+
     positions = {trial.trial_id: i for i, trial in enumerate(run.trials)}
     failed = {trial.trial_id for trial in run.trials if trial.status == FAILED}
     timed = sorted(
-        (epoch.spent_s, epoch.value, positions[epoch.trial_id])
+        (epoch.spent_s or 0.0, epoch.value, positions[epoch.trial_id])
         for epoch in epochs
-        if epoch.spent_s is not None and epoch.trial_id not in failed
+        if epoch.trial_id not in failed
     )
     steps: list[tuple[float, float, int]] = []
-    # A run of which only the later part was timed would seem to have begun there.
-    if epochs and all(epoch.spent_s is not None for epoch in epochs):
-        for seconds, value, position in timed:
-            if not steps or better(value, steps[-1][1]) != steps[-1][1]:
-                steps.append((seconds, value, position))
-        if steps:
-            steps.append((max(timed)[0], *steps[-1][1:]))
-    return Progress(tuple(by_trial), tuple(steps))
+    for seconds, value, position in timed:
+        if not steps or better(value, steps[-1][1]) != steps[-1][1]:
+            steps.append((seconds, value, position))
+    if steps:
+        steps.append((timed[-1][0], *steps[-1][1:]))
+    return Progress(tuple(accumulate((trial.score for trial in trials), best)), tuple(steps))
 
 
 def roc_curves(predictions: Predictions, evaluation: dict[str, Any]) -> tuple[Roc, ...]:

@@ -47,18 +47,17 @@ def evaluate(
         "images": len(labels),
         **_decisions(labels, predicted_classes(probabilities), class_names),
     }
-    if positive is not None:
-        column = class_names.index(positive)
+    column = None if positive is None else class_names.index(positive)
+    if column is not None:
         result["positive_class"] = positive
         result |= ranking_figures(labels == column, probabilities[:, column])
-    if positive is None or len(class_names) > 2:
+    if column is None or len(class_names) > 2:
         result["one_vs_rest"] = {
             name: ranking_figures(labels == i, probabilities[:, i]) for i, name in enumerate(class_names)
         }
         result["macro"] |= _macro_ranking(labels, probabilities, list(result["one_vs_rest"].values()))
     result |= _probability_figures(labels, probabilities)
-    if positive is not None and len(class_names) == 2 and chosen.threshold is not None:
-        column = class_names.index(positive)
+    if column is not None and len(class_names) == 2 and chosen.threshold is not None:
         predicted = np.where(probabilities[:, column] >= chosen.threshold, column, 1 - column)
         result["at_threshold"] = {
             "threshold": chosen.threshold,
@@ -66,10 +65,10 @@ def evaluate(
             **_decisions(labels, predicted, class_names),
         }
     if chosen.temperature is not None:
-        mended = at_temperature(probabilities, chosen.temperature)
+        calibrated = at_temperature(probabilities, chosen.temperature)
         result["calibrated"] = {
             "temperature": chosen.temperature,
-            **_probability_figures(labels, mended),
+            **_probability_figures(labels, calibrated),
         }
     elif not chosen.converged:
         result["calibrated"] = None

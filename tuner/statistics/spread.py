@@ -1,8 +1,7 @@
-"""The figures of a configuration that was trained several times: how far they lie from one another."""
+"""The spread of test figures over several trainings of one configuration."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ FIGURES = {
 
 
 def epochs_text(trained: Mapping[str, Any]) -> str:
-    """Say how many epochs a model was trained, and of how many where the time was over before its end."""
+    """Return the number of epochs trained, and the number planned where the time was over before."""
     epochs, planned = trained["epochs"], trained.get("planned_epochs")
     return (
         counted(epochs, "epoch") if planned in (None, epochs) else f"{epochs} of {counted(planned, 'epoch')}"
@@ -45,14 +44,9 @@ def spread(figures: Sequence[dict[str, float | None]]) -> dict[str, dict[str, fl
 
     The deviation is that of a sample, with n - 1 in the denominator; of a single one there is none.
     """
-    found: dict[str, dict[str, float | None]] = {}
-    for name in FIGURES:
-        values = [value for each in figures if (value := each[name]) is not None]
-        if len(values) == len(figures):
-            found[name] = {
-                "mean": statistics.fmean(values),
-                "sd": statistics.stdev(values) if len(values) > 1 else None,
-                "min": min(values),
-                "max": max(values),
-            }
-    return found
+    import pandas as pd
+
+    table = pd.DataFrame(figures, columns=list(FIGURES), dtype=float).dropna(axis="columns")
+    found: Any = table.agg(["mean", "std", "min", "max"]).rename({"std": "sd"})
+    shown: dict[str, dict[str, float | None]] = found.astype(object).where(found.notna(), None).to_dict()
+    return shown
