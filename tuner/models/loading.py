@@ -13,7 +13,7 @@ import numpy as np
 
 from tuner.data.preparation import MAX_SIZE, MIN_SIZE
 from tuner.errors import UsageError
-from tuner.models.runtimes import Runtime, beside, model_format, read_facts
+from tuner.models.runtimes import Runtime, beside, model_format, not_described, read_facts
 from tuner.results.query import find_run, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
 from tuner.statistics.metrics import chosen_before
@@ -107,11 +107,9 @@ def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] =
             f"no model file '{reference}'. Needed: a model that was exported, or a run. "
             "Export one with: tuner best --export model.keras"
         )
-    if form != "keras":
-        return _exported(path, path)
     described = beside(path, ".json")
-    if described.is_file():
-        return _exported(path, described)
+    if form != "keras" or described.is_file():
+        return _exported(path)
     run_path = _run_around(path)
     if run_path is not None and path.name == MODEL_FILE:
         return _of_run(run_path, path.absolute().parent.relative_to(run_path.absolute()), reference)
@@ -173,8 +171,8 @@ def _image_shape(model: Any, name: str) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _exported(path: Path, described: Path) -> ModelFacts:
-    """What an export says of itself, or for .keras the file beside it."""
+def _exported(path: Path) -> ModelFacts:
+    """The facts in an export, of .keras those in the file beside it."""
     try:
         values = read_facts(path)
         names = tuple(map(str, values["class_names"]))
@@ -192,10 +190,7 @@ def _exported(path: Path, described: Path) -> ModelFacts:
             TrainedOn(**known) if known else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"'{described}' does not describe a model ({type(error).__name__}: {error}). Needed: what "
-            "tuner best --export writes, class_names above all. Export the model again."
-        ) from None
+        raise not_described(path, error) from None
 
 
 def _run_around(path: Path) -> Path | None:

@@ -207,11 +207,17 @@ def read_facts(path: Path) -> dict[str, Any]:
     except UsageError:
         raise
     except Exception as error:
-        raise UsageError(
-            f"'{path}' does not describe a model ({type(error).__name__}: {first_line(error)}). Needed: what "
-            "tuner best --export writes, class_names above all. Export the model again."
-        ) from None
+        raise not_described(path, error) from None
     return facts
+
+
+def not_described(path: Path, error: Exception) -> UsageError:
+    """Return the error of a model whose facts cannot be read, or make no sense."""
+    described = beside(path, ".json") if model_format(path) == "keras" else path
+    return UsageError(
+        f"'{described}' does not describe a model ({type(error).__name__}: {first_line(error)}). Needed: the "
+        "facts that tuner best --export writes, class_names above all. Export the model again."
+    )
 
 
 def _facts_text(form: Format, path: Path) -> str:
