@@ -48,7 +48,7 @@ MAX_DIFFERENCE = 1e-3
 
 @dataclass(frozen=True)
 class Export:
-    """What was written."""
+    """An exported model and its facts."""
 
     path: Path
     facts: dict[str, Any]
@@ -84,7 +84,7 @@ def check_request(target: str, calibrated: bool) -> Format:
 
 
 def export(model: RunModel, target: str, form: Format, calibrated: bool, dataset: Dataset | None) -> Export:
-    """Write a model of a run, and compare what was written with it on real images.
+    """Write a model of a run as a file, and compare the predictions of both on real images.
 
     Args:
         form: What `check_request` returned.
@@ -184,7 +184,7 @@ def _write(
 
 
 def _loaded_again(draft: Path, form: Format) -> Runtime:
-    """What was just written, in the runtime that others will load it with.
+    """The draft, loaded with the runtime of its format.
 
     Raises:
         TunerError: that runtime refuses it, as it does an operation that it does not know.

@@ -1,4 +1,4 @@
-"""A trained model and what it takes to use it: an exported file with its JSON, or what a run has made."""
+"""Loading a trained model with its facts, from an export or from a run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TrainedOn:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is known of a model before it is loaded."""
+    """The facts of a model before it is loaded."""
 
     name: str
     """As the user calls it."""
@@ -90,7 +90,7 @@ class TrainedModel:
 
 
 def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] = ()) -> ModelFacts:
-    """Return what is known of the model that a file or a run stands for; nothing is loaded.
+    """Return the facts of the model in a file or of a run, without loading it.
 
     Args:
         classes: Names of its outputs in their order, for a file that has no JSON beside it.

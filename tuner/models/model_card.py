@@ -1,4 +1,4 @@
-"""The model card beside an export: what the model is, what it rests on, and how to use it."""
+"""The model card beside an export: the origin, figures, limits and usage of a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tuner.units import counted
 
 
 def card_path(export: Path) -> Path:
-    """Return where the card of an export lies; those of one name share it."""
+    """Return the path of the card of an export; exports of one name share it."""
     return beside(export, ".md")
 
 
@@ -85,7 +85,7 @@ def _identity(facts: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _origin(model: RunModel) -> str:
-    """What the model is, in a sentence."""
+    """A sentence on the origin of the model."""
     search = f"the hyperparameter search {_text(model.run.run_id)}"
     if model.is_ensemble:
         members = ", ".join(trial.trial_id for trial in model.trials)
@@ -193,7 +193,7 @@ def _figures(model: RunModel) -> str:
 
 
 def _against_others(model: RunModel) -> str:
-    """How the model stands to those that could have been in its place."""
+    """The comparison of an ensemble with the best trial, or of a retrained model with the other seeds."""
     if model.is_ensemble:
         return f"\n\n{_text(model.evaluation['comparison']['conclusion'])}"
     if model.retrained is None:
@@ -256,7 +256,7 @@ def _limits(model: RunModel) -> str:
 
 
 def _other_seeds(model: RunModel) -> str:
-    """What is known of other seeds, where some were tried."""
+    """The range of accuracy over seeds, where several were trained."""
     if model.retrained is None or len(model.retrained["seeds"]) == 1:
         return ""
     found = model.retrained["figures"]["accuracy"]

@@ -1,4 +1,4 @@
-"""A model that a run has made, and what others need to know of it."""
+"""A model of a run, and the facts that go with its exports."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RunModel:
 
 
 def model_facts(model: RunModel, chosen: Chosen | None = None) -> dict[str, Any]:
-    """Return what `tuner evaluate` needs of an exported model, and what a reader wants to know.
+    """Return the facts of a model: those that `tuner evaluate` needs of an export, and those for a reader.
 
     Args:
         chosen: What was chosen on validation; default: what the evaluation says.
@@ -74,7 +74,7 @@ def model_facts(model: RunModel, chosen: Chosen | None = None) -> dict[str, Any]
 
 
 def trial_facts(trial: TrialRecord) -> dict[str, Any]:
-    """Return what there is to know of a trial and its best epoch."""
+    """Return the facts of a trial and of its best epoch."""
     return {
         "trial_id": trial.trial_id,
         "hyperparameters": trial.values,
@@ -87,7 +87,7 @@ def trial_facts(trial: TrialRecord) -> dict[str, Any]:
 
 
 def _origin(model: RunModel) -> dict[str, Any]:
-    """From which trials the model is, and how."""
+    """The trials behind the model, and how it was made of them."""
     if model.is_ensemble:
         members = [trial_facts(trial) for trial in model.trials]
         return {

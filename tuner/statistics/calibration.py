@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say, and the one number that mends most of it: a temperature."""
+"""Calibration: how far probabilities lie from the share that is right, and the temperature to correct it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ NOT_CONVERGED = (
 )
 
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
-"""What a probability of zero counts as where its logarithm is taken, as in scikit-learn: the least that a
-float64 knows beside 1."""
+"""The value of a probability of zero in a logarithm, as in scikit-learn: the machine epsilon of float64."""
 
 # Half the spacing of float32 below 1: nothing nearer to 0 or 1 can be told from a model's output. The zero of
 # a saturated sigmoid says only that much; taken for less, a few such images would decide the temperature.
@@ -76,10 +75,8 @@ def calibration_error(points: list[dict[str, Any]]) -> float:
 
     Source: Guo et al. 2017, On calibration of modern neural networks, equation 3.
     """
-    images = sum(point["images"] for point in points)
-    return float(
-        sum(point["images"] * abs(point["accuracy"] - point["confidence"]) for point in points) / images
-    )
+    gaps = [abs(point["accuracy"] - point["confidence"]) for point in points]
+    return float(np.average(gaps, weights=[point["images"] for point in points]))
 
 
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float | None:

@@ -1,4 +1,4 @@
-"""What is chosen on validation images, so that test images have no say in it."""
+"""The threshold and the temperature, chosen on validation images only."""
 
 from __future__ import annotations
 
