@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
-from tuner.training.loop import Loop, floats
+from tuner.training.loop_base import Loop, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, held, loss_of, next_steps
 

@@ -15,7 +15,7 @@ from tensorflow.python.client import device_lib
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.kernels_tensorflow import fuse_updates
-from tuner.training.loop import Loop, floats
+from tuner.training.loop_base import Loop, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, chunks, held, loss_of, next_steps
 

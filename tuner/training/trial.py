@@ -31,7 +31,8 @@ from tuner.training.checkpoint import (
 )
 from tuner.training.checkpoint_writer import CheckpointWriter
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
-from tuner.training.loop import Loop, make_loop
+from tuner.training.loop import make_loop
+from tuner.training.loop_base import Loop
 from tuner.training.moving_statistics import statistics_batches
 from tuner.training.next_trial import NextTrial
 from tuner.training.optimization import apply_recipe, class_weights

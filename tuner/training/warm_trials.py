@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.training.checkpoint import History, read_history
-from tuner.training.loop import Loop
+from tuner.training.loop_base import Loop
 from tuner.training.task import TrainTask
 
 MAX_KEPT = 8
