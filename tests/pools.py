@@ -92,7 +92,7 @@ class InlinePool:
         """Forget the space, as the end of a process would."""
         import keras
 
-        self._server.settle()
+        self._server.finish_build()
         keras.utils.clear_session()
         use_precision(DEFAULT_COMPUTE.precision)
         hypermodel.loaded_space.cache_clear()
