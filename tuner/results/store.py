@@ -27,6 +27,7 @@ from tuner.results.schema import (
 )
 from tuner.results.store_file import SCHEMA_SQL, check_version, connect, damaged
 from tuner.training.checkpoint import Epoch
+from tuner.training.task import EpochDone
 
 _TRIAL_COLUMNS = [field.name for field in fields(TrialRecord) if field.name not in ("values", "metrics")]
 
@@ -117,14 +118,7 @@ class Store:
             )
 
     def record_epoch(
-        self,
-        trial_id: str,
-        rung: int,
-        number: int,
-        epoch: Epoch,
-        best_score: float | None,
-        run: dict[str, float],
-        known: bool = False,
+        self, done: EpochDone, best_score: float | None, run: dict[str, float], known: bool = False
     ) -> None:
         """Record a finished epoch and add its times and images to those of the trial.
 
@@ -133,10 +127,14 @@ class Store:
             run: Current facts of the run, among them `spent_s`, its time so far.
             known: True for an epoch that an earlier run trained.
         """
+        trial_id, number, epoch = done.trial_id, done.number, done.epoch
         with self._event() as cursor:
             cursor.executemany(
                 "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)",
-                [(trial_id, number, name, rung, _finite(value)) for name, value in epoch.metrics.items()],
+                [
+                    (trial_id, number, name, done.rung, _finite(value))
+                    for name, value in epoch.metrics.items()
+                ],
             )
             cost = (epoch.duration_s, epoch.train_s, epoch.images)
             cursor.execute(
