@@ -52,15 +52,13 @@ def rollout(layers: Sequence[np.ndarray]) -> np.ndarray | None:
 
     Source: Abnar & Zuidema 2020, equation 1 and the text before it.
     """
-    shapes = {each.shape[2:] for each in layers if each.ndim == 4}
-    if not layers or len(shapes) != 1 or any(each.ndim != 4 for each in layers):
+    shapes = {each.shape[2:] for each in layers}
+    tokens = layers[0].shape[-1] if layers else 0
+    if shapes != {(tokens, tokens)}:
         return None
-    to, source = shapes.pop()
-    if to != source:
-        return None
-    flow = np.eye(to)[None]
+    flow = np.eye(tokens)[None]
     for scores in layers:
-        mixed = scores.mean(axis=1) + np.eye(to)
+        mixed = scores.mean(axis=1) + np.eye(tokens)
         flow = mixed / mixed.sum(axis=-1, keepdims=True) @ flow
     return np.asarray(flow)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
-
-from tuner.training.build import is_out_of_memory
+from typing import Any
 
 MAX_EVALUATION_BATCH = 512
 BUDGET_MIB = 512
@@ -17,14 +14,6 @@ COPIES = 4
 CHANNELS = 64
 # Training keeps the maps of all layers for the gradient, evaluation those of one, so more images fit.
 MORE_THAN_TRAINING = 4
-
-_Found = TypeVar("_Found")
-
-
-class Evaluating(Protocol):
-    """An object that evaluates in batches of this size."""
-
-    evaluation_batch: int
 
 
 def evaluation_batch(model: Any, image_shape: tuple[int, ...], batch_size: int | None = None) -> int:
@@ -42,17 +31,6 @@ def evaluation_batch(model: Any, image_shape: tuple[int, ...], batch_size: int |
 def within_budget(numbers: int) -> int:
     """Return the number of images that fit the budget if their largest map has `numbers` float32 numbers."""
     return int(max(1, min(MAX_EVALUATION_BATCH, BUDGET_MIB * 2**20 // (4 * COPIES * max(1, numbers)))))
-
-
-def with_less_memory(loop: Evaluating, work: Callable[[], _Found]) -> _Found:
-    """Run an evaluation; when memory runs out, run it again with half of the batch, down to one image."""
-    while True:
-        try:
-            return work()
-        except Exception as error:
-            if loop.evaluation_batch == 1 or not is_out_of_memory(error):
-                raise
-        loop.evaluation_batch //= 2
 
 
 def _maps(model: Any) -> list[Any]:

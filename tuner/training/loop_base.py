@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
-from tuner.training.evaluation_batch import evaluation_batch, with_less_memory
+from tuner.training.build import is_out_of_memory
+from tuner.training.evaluation_batch import evaluation_batch
 from tuner.training.pipeline import OnStep
+
+_Found = TypeVar("_Found")
 
 
 class Loop(ABC):
@@ -51,17 +54,27 @@ class Loop(ABC):
 
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
         """Return the metrics on these images."""
-        return with_less_memory(self, lambda: self._evaluate(indices))[0]
+        return self._with_less_memory(self._evaluate, indices)[0]
 
     def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         """Return the metrics and the model's raw output, in one pass if the backend allows it."""
-        metrics, outputs = with_less_memory(self, lambda: self._evaluate(indices))
+        metrics, outputs = self._with_less_memory(self._evaluate, indices)
         # A user's own test step does not tell the outputs of the model.
         return metrics, np.concatenate(outputs) if outputs else self.predict(indices)
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
         """Return the model's raw output (len(indices), outputs)."""
-        return with_less_memory(self, lambda: self._predict(indices))
+        return self._with_less_memory(self._predict, indices)
+
+    def _with_less_memory(self, evaluate: Callable[[np.ndarray], _Found], indices: np.ndarray) -> _Found:
+        """Run an evaluation; when memory runs out, run it again with half of the batch, down to one image."""
+        while True:
+            try:
+                return evaluate(indices)
+            except Exception as error:
+                if self.evaluation_batch == 1 or not is_out_of_memory(error):
+                    raise
+            self.evaluation_batch //= 2
 
     @abstractmethod
     def renew_statistics(self, batches: np.ndarray) -> None:
