@@ -118,41 +118,38 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the file cannot be written; it stays as it was.
     """
-    if not _is_here(path):
-        with _sending(path) as draft:
+    drafts = _draft_beside if _is_here(path) else _draft_to_send
+    try:
+        with drafts(path) as draft:
             yield draft
-        return
+    except OSError as error:
+        raise StorageError(
+            f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
+        ) from None
+
+
+@contextmanager
+def _draft_beside(path: Path) -> Iterator[Path]:
+    """Yield a draft in the folder of `path`, and rename it at the end."""
     draft = path.with_name(f"{DRAFT_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
         draft.replace(path)
-    except BaseException as error:
+    finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _not_written(path, error) from None
-        raise
 
 
 @contextmanager
-def _sending(path: Any) -> Iterator[Path]:
-    """Do the same for shared storage, where a file appears after its complete transfer."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX) as folder:
-            draft = Path(folder) / path.name
-            yield draft
-            with reaching(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.fs.put_file(str(draft), path.path)
-    except OSError as error:
-        raise _not_written(path, error) from None
-
-
-def _not_written(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
-    )
+def _draft_to_send(path: Any) -> Iterator[Path]:
+    """Yield a draft on this machine, and send it at the end; it appears there after its complete transfer."""
+    with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX) as folder:
+        draft = Path(folder) / path.name
+        yield draft
+        with reaching(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.fs.put_file(str(draft), path.path)
 
 
 def replace_bytes(path: Path, contents: bytes) -> None:

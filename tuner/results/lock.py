@@ -44,10 +44,8 @@ def is_abandoned(path: Path) -> bool:
     """True if no process works on a run, as far as this machine can see."""
     if not (path / LOCK_FILE).exists():
         return True
-    lock = FileLock(path / LOCK_FILE, timeout=0)
     try:
-        lock.acquire()
+        with FileLock(path / LOCK_FILE, timeout=0):
+            return True
     except (Timeout, OSError):
         return False
-    lock.release()
-    return True

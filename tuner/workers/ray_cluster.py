@@ -110,30 +110,21 @@ def _init(ray: Any, address: str) -> None:
     if address == "local":
         ray.init("local", num_cpus=num_cores(), include_dashboard=False, **quiet)
     else:
-        _join(ray, address, quiet)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                ray.init(address, **quiet)
+                break
+            except ConnectionAbortedError:
+                if attempt == _ATTEMPTS:
+                    raise
     # Ray writes about dead nodes to stdout, which is for data, and no option prevents it.
-    ray._private.worker.print_worker_logs = _say_nothing
-
-
-def _join(ray: Any, address: str, options: dict[str, Any]) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            ray.init(address, **options)
-        except ConnectionAbortedError:
-            if attempt == _ATTEMPTS:
-                raise
-        else:
-            return
+    ray._private.worker.print_worker_logs = lambda *_: None
 
 
 def last_line(error: Exception) -> str:
     """Return the last line of an error, below the remote traceback, without a full stop."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].strip().rstrip(".")
-
-
-def _say_nothing(*_: object) -> None:
-    pass
 
 
 @contextmanager
