@@ -61,7 +61,7 @@ def test_a_worker_that_does_not_reach_the_checkpoints_is_of_no_use(dataset, tmp_
     monkeypatch.setattr("tuner.workers.ray_worker.MARK_S", 0.0)
     (tmp_path / "reachable").write_text("of another search")
     setup = RayWorkerSetup(
-        setup_for(tmp_path, dataset), content(dataset), tmp_path / "reachable", "of this search", {}, 0.0
+        setup_for(tmp_path, dataset), content(dataset), tmp_path / "reachable", "of this search", {}
     )
     worker = RayWorker(setup)
     refused = until(worker, Refused)
@@ -73,7 +73,7 @@ def test_a_request_that_comes_before_the_images_waits_for_them(elsewhere, tmp_pa
     there, expected, parts = elsewhere
     mark = tmp_path / "reachable"
     mark.write_text("of this search")
-    setup = RayWorkerSetup(setup_for(tmp_path, there), expected, mark, "of this search", {}, 0.0)
+    setup = RayWorkerSetup(setup_for(tmp_path, there), expected, mark, "of this search", {})
     worker = RayWorker(setup)
     assert isinstance(until(worker, NeedsData), NeedsData)
     worker.submit(task(tmp_path, epochs=1))

@@ -39,10 +39,7 @@ def _maps(model: Any) -> list[Any]:
     for layer in model._flatten_layers():
         try:
             outputs = layer.output
-        except (
-            AttributeError,
-            ValueError,
-        ):  # a layer that was never called, or more than once, or in a model without a graph
+        except (AttributeError, ValueError):  # of a layer never called, called twice, or without a graph
             continue
         found += [output.shape for output in (outputs if isinstance(outputs, list | tuple) else [outputs])]
     return found

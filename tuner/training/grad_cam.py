@@ -86,9 +86,7 @@ def _gradients(head: Any, features: Any, classes: np.ndarray) -> np.ndarray:
 
     def total(values: Any) -> Any:
         outputs = keras.ops.cast(head(values, training=False), "float32")
-        if (
-            outputs.shape[-1] == 1
-        ):  # the logit of the second of two classes; that of the first is its negative
+        if outputs.shape[-1] == 1:  # the logit of the second of two classes
             signs = np.where(classes == 1, 1.0, -1.0).astype(np.float32)[:, None]
             return keras.ops.sum(outputs * signs)
         return keras.ops.sum(outputs * np.eye(outputs.shape[-1], dtype=np.float32)[classes])

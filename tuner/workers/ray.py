@@ -17,7 +17,6 @@ from tuner.files import remove_file, replace_text
 from tuner.training.device import threads_environment
 from tuner.training.task import TrainTask
 from tuner.training.versions import differences, installed_versions
-from tuner.training.warm_trials import MAX_KEPT_MIB
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
 from tuner.workers.ray_cluster import Share, connect, handlers_kept, last_line, options_of
 from tuner.workers.ray_dataset import RayDataset
@@ -74,7 +73,6 @@ class RayPool(WorkerPool):
                 self._mark,
                 token,
                 threads_environment(int(options["num_cpus"])) | keras,
-                MAX_KEPT_MIB,
             )
             self._dataset_in_store = RayDataset(self._ray, setup.dataset)
             self._class = self._ray.remote(RayWorker)

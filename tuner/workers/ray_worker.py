@@ -35,8 +35,6 @@ class RayWorkerSetup:
     mark_text: str
     environment: dict[str, str]
     """Variables of the environment to set before the backend is loaded."""
-    warm_mib: float
-    """Memory for trials that the worker keeps in case they are promoted."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ class RayWorker:
         from tuner.workers.serve import Server, announce
 
         self._outbox.put(announce())
-        server = Server(replace(setup.worker, dataset=dataset), setup.warm_mib)
+        server = Server(replace(setup.worker, dataset=dataset))
         while True:
             self._outbox.put(server.answer(self._inbox.get(), self._outbox.put))
 
