@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,8 @@ class Node:
 
 @dataclass(frozen=True)
 class _NodeFacts:
+    """The facts that a node tells about itself."""
+
     host: str
     gpu: tuple[str, ...]
     versions: dict[str, str]
@@ -72,24 +75,20 @@ def _on(node_id: str) -> Any:
 
 
 def _node(ray: Any, listed: dict[str, Any], asked: Any, here: dict[str, str]) -> Node:
-    facts: _NodeFacts | None = None
+    facts = _NodeFacts(listed.get("NodeManagerHostname", ""), (), {})
     status = "dead" if asked is None else "silent"
     if asked is not None:
-        try:
-            facts = ray.get(asked, timeout=0)
-            status = "alive"
-        except (ray.exceptions.GetTimeoutError, ray.exceptions.RayError):
-            pass
-    resources = listed.get("Resources", {})
-    versions = {} if facts is None else facts.versions
-    differs = [] if facts is None else differing(versions, here)
+        with suppress(ray.exceptions.GetTimeoutError, ray.exceptions.RayError):
+            facts, status = ray.get(asked, timeout=0), "alive"
+    resources, versions = listed.get("Resources", {}), facts.versions
+    differs = differing(versions, here) if status == "alive" else []
     return Node(
-        host=listed.get("NodeManagerHostname", "") if facts is None else facts.host,
+        host=facts.host,
         address=listed["NodeManagerAddress"],
         status=status,
         cpus=resources.get("CPU", 0.0),
         gpus=resources.get("GPU", 0.0),
-        gpu=", ".join(sorted(set(facts.gpu))) if facts is not None else "",
+        gpu=", ".join(sorted(set(facts.gpu))),
         memory_gib=round(resources.get("memory", 0.0) / 2**30, 1),
         versions=" ".join(f"{name} {version}" for name, version in versions.items()),
         differs=", ".join(f"{name} {versions.get(name, 'missing')}, here {here[name]}" for name in differs),
