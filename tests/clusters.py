@@ -85,7 +85,7 @@ def cluster(folder: Path) -> Iterator[Nodes]:
 def worker_processes() -> list[psutil.Process]:
     """The processes of tuner's workers on all nodes, which this process has started."""
     children = psutil.Process().children(recursive=True)
-    return [process for process in children if _command(process).startswith("ray::NodeWorker")]
+    return [process for process in children if _command(process).startswith("ray::RayWorker")]
 
 
 def _is_of_ray(process: psutil.Process) -> bool:

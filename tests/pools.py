@@ -7,6 +7,7 @@ import pickle
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from tuner.spaces import hypermodel
 from tuner.training.build import build_model
-from tuner.training.checkpoint import Epoch, read_history, save, take_snapshot
+from tuner.training.checkpoint import Epoch, History, read_history, save, take_snapshot
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
 from tuner.training.device import configured_backend, load_backend
 from tuner.training.source_code import code_hashes, is_installed
@@ -91,7 +92,7 @@ class InlinePool:
         """Forget the space, as the end of a process would."""
         import keras
 
-        self._server.settle()
+        self._server.finish_build()
         keras.utils.clear_session()
         use_precision(DEFAULT_COMPUTE.precision)
         hypermodel.loaded_space.cache_clear()
@@ -140,7 +141,7 @@ class StubServer(Server):
         while len(history) < task.epochs and not task.is_over(history):
             score = type(self).score(task.values, len(history) + 1)
             history = (*history, Epoch(_metrics(score), 0.5, 0.4, images))
-            save(task.checkpoint_dir, take_snapshot(model), history, task.best_epoch(history) == len(history))
+            save(task.checkpoint_dir, take_snapshot(model), partial(_validated, task, history))
             emit(EpochDone(task.trial_id, task.rung, len(history), history[-1]))
         return RungDone(
             trial_id=task.trial_id,
@@ -151,6 +152,10 @@ class StubServer(Server):
             num_params=int(model.count_params()),
             overhead_s=0.1,
         )
+
+
+def _validated(task: TrainTask, history: History) -> tuple[History, bool]:
+    return history, task.best_epoch(history) == len(history)
 
 
 def _metrics(score: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, on this machine or in storage that several reach."""
+"""Files that appear complete or not at all, on this machine or in shared storage."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from typing import Any
 from tuner.errors import StorageError, TunerError, UsageError, one_line
 
 DRAFT_PREFIX = "draft-"
-# What tells that a file is not there, or damaged. All else that the library of a URL raises, each its own,
-# tells that storage was not reached.
+# Errors of a file that is missing or damaged. Other errors from the library of a URL mean that it failed to
+# reach the storage.
 _OF_CONTENTS = (FileNotFoundError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile)
 
 
 def location(text: str) -> Path:
-    """Return the folder that a path or a URL such as s3://bucket/folder names.
+    """Return the folder of a path or of a URL such as s3://bucket/folder.
 
-    That of a URL is no `Path`, but does what one does where only this module's functions, `/`, `open`,
-    `mkdir`, `iterdir` and the like are asked of it.
+    The folder of a URL is not a `Path`, but works like one for the functions of this module, `/`, `open`,
+    `mkdir`, `iterdir` and the like.
 
     Raises:
-        UsageError: what the URL needs is not installed, or there is no such kind.
+        UsageError: a package for the URL is missing, or no such kind of URL exists.
     """
     return _at_url(text) if "://" in text else Path(text).expanduser().absolute()
 
 
 @cache
 def _at_url(text: str) -> Path:
-    """The folder of a URL; whether it can be reached is asked once, since each answer takes its time."""
+    """Return the folder of a URL. The check that it can be reached is slow, so it is done once."""
     try:
         from upath import UPath
 
         found: Any = UPath(text)
         found.fs.exists(found.path)
-        # A bucket would be made on the way, in the name of a slip of the pen.
+        # A write would create a bucket with a mistyped name.
         with suppress(PermissionError):
             if found.drive and not found.fs.exists(found.drive):
                 raise UsageError(
@@ -62,7 +62,7 @@ def _at_url(text: str) -> Path:
 
 
 def remove_tree(path: Path) -> None:
-    """Delete a folder with all that is in it, if it is there."""
+    """Delete a folder with its contents, if it exists."""
     if _is_here(path):
         shutil.rmtree(path, ignore_errors=True)
         return
@@ -72,14 +72,14 @@ def remove_tree(path: Path) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Delete a file, if it is there and can be reached."""
+    """Delete a file, if it exists and can be reached."""
     with suppress(OSError, StorageError), reaching(path):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
 def reaching(path: Path) -> Iterator[None]:
-    """Let what is done with a path fail in one way where it is away and out of reach.
+    """Turn the errors of a shared storage that cannot be reached into one kind.
 
     Raises:
         StorageError: the storage does not answer, or refuses.
@@ -98,72 +98,65 @@ def reaching(path: Path) -> Iterator[None]:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file, from wherever it is, to this machine."""
-    if _is_here(source):
-        shutil.copyfile(source, target)
-        return
-    away: Any = source
-    with reaching(source):
-        away.fs.get_file(away.path, str(target))
+    """Copy a file to this machine."""
+    with reaching(source), source.open("rb") as file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
 
 
 def _is_here(path: object) -> bool:
-    """True for a path of this machine, or of a disk that it has."""
+    """True for a path of the file system of this machine."""
     return isinstance(path, Path)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield the path of a draft, which takes the place of `path` at the end; a reader never sees a part.
+    """Yield the path of a draft that replaces `path` at the end, so that readers never see a part.
 
-    Folders on the way are made. The draft has the suffix of `path`, is on this machine, and is no other
-    process's.
+    Missing folders are created. The draft is on this machine, has the suffix of `path`, and belongs to this
+    process alone.
 
     Raises:
-        StorageError: the file cannot be written; it is as it was before.
+        StorageError: the file cannot be written; it stays as it was.
     """
-    if not _is_here(path):
-        with _sending(path) as draft:
+    drafts = _draft_beside if _is_here(path) else _draft_to_send
+    try:
+        with drafts(path) as draft:
             yield draft
-        return
+    except OSError as error:
+        raise StorageError(
+            f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
+        ) from None
+
+
+@contextmanager
+def _draft_beside(path: Path) -> Iterator[Path]:
+    """Yield a draft in the folder of `path`, and rename it at the end."""
     draft = path.with_name(f"{DRAFT_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
         draft.replace(path)
-    except BaseException as error:
+    finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _not_written(path, error) from None
-        raise
 
 
 @contextmanager
-def _sending(path: Any) -> Iterator[Path]:
-    """The same for storage elsewhere, where a file appears when all of it has arrived."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX) as folder:
-            draft = Path(folder) / path.name
-            yield draft
-            with reaching(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.fs.put_file(str(draft), path.path)
-    except OSError as error:
-        raise _not_written(path, error) from None
-
-
-def _not_written(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
-    )
+def _draft_to_send(path: Any) -> Iterator[Path]:
+    """Yield a draft on this machine, and send it at the end; it appears there after its complete transfer."""
+    with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX) as folder:
+        draft = Path(folder) / path.name
+        yield draft
+        with reaching(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.fs.put_file(str(draft), path.path)
 
 
 def replace_bytes(path: Path, contents: bytes) -> None:
     """Replace a file.
 
     Raises:
-        StorageError: the file cannot be written; it is as it was before.
+        StorageError: the file cannot be written; it stays as it was.
     """
     with replacing(path) as draft:
         draft.write_bytes(contents)
@@ -173,7 +166,7 @@ def replace_text(path: Path, text: str) -> None:
     """Replace a text file.
 
     Raises:
-        StorageError: the file cannot be written; it is as it was before.
+        StorageError: the file cannot be written; it stays as it was.
     """
     with replacing(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="")

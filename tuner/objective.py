@@ -33,22 +33,20 @@ class Objective:
         return self.name if direction_of(self.name) == self.direction else f"{self.name}:{self.direction}"
 
     def better(self, value: float, than: float | None) -> bool:
-        """True where `value` is finite and beats `than` (None: anything does)."""
+        """True if `value` is finite and better than `than`; any finite value is better than None."""
         if not math.isfinite(value):
             return False
         return than is None or (value > than if self.direction == "max" else value < than)
 
     def best_epoch(self, history: Sequence[Measured]) -> int | None:
-        """Number, from 1, of the first epoch with the best value; None where no value is finite."""
-        best: int | None = None
-        for number, epoch in enumerate(history, start=1):
-            than = None if best is None else history[best - 1].metrics[self.name]
-            if self.better(epoch.metrics[self.name], than):
-                best = number
-        return best
+        """Return the number, from 1, of the first epoch with the best value; None if no value is finite."""
+        values = [(epoch.metrics[self.name], number) for number, epoch in enumerate(history, start=1)]
+        finite = [each for each in values if math.isfinite(each[0])]
+        best = max if self.direction == "max" else min
+        return best(finite, key=lambda each: each[0])[1] if finite else None
 
     def has_stalled(self, history: Sequence[Measured], patience: int, since: int = 0) -> bool:
-        """True where the last `patience` epochs after the first `since` brought no gain; never with 0."""
+        """True if the last `patience` epochs after epoch `since` brought no gain; never with 0."""
         last_gain = max(since, self.best_epoch(history) or 0)
         return bool(patience) and len(history) - last_gain >= patience
 

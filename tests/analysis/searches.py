@@ -12,6 +12,7 @@ from tuner.results.query import RunView, open_run
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
 from tuner.training.checkpoint import Epoch
+from tuner.training.task import EpochDone
 
 Values = dict[str, Any]
 Rule = Callable[[Values], float]
@@ -48,7 +49,7 @@ def search(
             continue
         value, took = score(chosen) + rng.gauss(0, 0.01), seconds(chosen) * rng.uniform(0.95, 1.05)
         trained = Epoch({"val_accuracy": value}, took, took, 50)
-        store.record_epoch(trial_id, 0, 1, trained, value, {"spent_s": float(number)})
+        store.record_epoch(EpochDone(trial_id, 0, 1, trained), value, {"spent_s": float(number)})
         store.finish_rung(trial_id, 0, "COMPLETED", 10, 0.0)
     store.close()
     return open_run(path)

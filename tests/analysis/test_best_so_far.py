@@ -8,6 +8,7 @@ from tuner.results.query import open_run
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
 from tuner.training.checkpoint import Epoch
+from tuner.training.task import EpochDone
 
 
 def run(path, epochs, direction="max", failed=()):
@@ -17,9 +18,8 @@ def run(path, epochs, direction="max", failed=()):
     for trial_id in dict.fromkeys(trial_id for trial_id, *_ in epochs):
         store.start_rung(record(trial_id))
     for trial_id, number, score, spent_s in epochs:
-        store.record_epoch(
-            trial_id, 0, number, Epoch({"val_x": score}, 1.0, 0.5, 50), score, {"spent_s": spent_s}
-        )
+        done = EpochDone(trial_id, 0, number, Epoch({"val_x": score}, 1.0, 0.5, 50))
+        store.record_epoch(done, score, {"spent_s": spent_s})
     for trial_id in failed:
         store.fail(trial_id, 0, "nan: loss")
     store.close()

@@ -20,6 +20,7 @@ from tuner.results.query import open_run
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
 from tuner.training.checkpoint import Epoch
+from tuner.training.task import EpochDone
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +189,8 @@ def hyperband(path, images=(50, 50)):
             if rung and number == 2:
                 store.start_rung(record(trial_id, bracket=bracket, rung=1))
             fresh = Epoch({"val_x": number / 10}, float(number), 0.5, images[bracket])
-            store.record_epoch(trial_id, rung, number, fresh, number / 10, {"spent_s": 1.0})
+            done = EpochDone(trial_id, rung, number, fresh)
+            store.record_epoch(done, number / 10, {"spent_s": 1.0})
         store.finish_rung(trial_id, int(bracket == 0 and last > 1), "COMPLETED", 10, 5.0)
     store.close()
     return open_run(path)

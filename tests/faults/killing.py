@@ -164,7 +164,7 @@ def finished_rungs(run: Path) -> dict[tuple[str, int], float]:
     """Trial, rung and score of each finished rung on record."""
     store = Store(run / STORE_FILE)
     try:
-        rows = store._rows("SELECT trial_id, rung, score FROM rungs WHERE status = ?", (COMPLETED,))
+        rows = store.rows("SELECT trial_id, rung, score FROM rungs WHERE status = ?", (COMPLETED,))
     finally:
         store.close()
     return {(trial_id, rung): score for trial_id, rung, score in rows}
@@ -175,7 +175,7 @@ def epochs_repeated(run: Path) -> int:
     store = Store(run / STORE_FILE)
     try:
         trained = sum(trial.images for trial in store.trials())
-        ((once, epochs),) = store._rows("SELECT SUM(images), COUNT(*) FROM costs")
+        ((once, epochs),) = store.rows("SELECT SUM(images), COUNT(*) FROM costs")
     finally:
         store.close()
     return math.ceil((trained - int(once)) * int(epochs) / int(once))

@@ -5,6 +5,7 @@ from typing import Any
 from tuner.results.schema import COMPLETED, TrialRecord
 from tuner.results.store import Store
 from tuner.training.checkpoint import Epoch
+from tuner.training.task import EpochDone
 
 FACTS = {"run_id": "r", "started_at": "2026-01-01T00:00:00+00:00", "direction": "max"}
 
@@ -26,4 +27,5 @@ def epoch(
     store: Store, trial_id: str, rung: int, number: int, metrics: dict[str, float], best: float | None
 ) -> None:
     """Record an epoch of one second and 50 images."""
-    store.record_epoch(trial_id, rung, number, Epoch(metrics, 1.0, 0.5, 50), best, {"spent_s": 9.0})
+    done = EpochDone(trial_id, rung, number, Epoch(metrics, 1.0, 0.5, 50))
+    store.record_epoch(done, best, {"spent_s": 9.0})

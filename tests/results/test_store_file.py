@@ -79,42 +79,6 @@ def test_a_database_of_another_program_is_refused(path):
         Store(path)
 
 
-VERSION_1 = """
-CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE trials (
-    trial_id TEXT PRIMARY KEY, hyperparameters TEXT NOT NULL, status TEXT NOT NULL,
-    bracket INTEGER NOT NULL, rung INTEGER NOT NULL, seed INTEGER NOT NULL, started_at TEXT NOT NULL,
-    score REAL, best_epoch INTEGER, epochs INTEGER NOT NULL, duration_s REAL NOT NULL,
-    train_s REAL NOT NULL, images INTEGER NOT NULL, num_params INTEGER, error TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE rungs (
-    trial_id TEXT NOT NULL REFERENCES trials, rung INTEGER NOT NULL, status TEXT NOT NULL, score REAL,
-    PRIMARY KEY (trial_id, rung)
-) WITHOUT ROWID;
-CREATE TABLE epochs (
-    trial_id TEXT NOT NULL REFERENCES trials, epoch INTEGER NOT NULL, metric TEXT NOT NULL,
-    rung INTEGER NOT NULL, value REAL, PRIMARY KEY (trial_id, epoch, metric)
-) WITHOUT ROWID;
-INSERT INTO run VALUES ('config', '{"batch_size": 32}');
-INSERT INTO trials VALUES ('0001', '{"units": 32}', 'COMPLETED', 0, 1, 7, '2026-01-01', 0.5, 2, 3, 4.0, 3.0,
-    90, 100, '');
-PRAGMA user_version = 1;
-"""
-
-
-def test_a_store_of_an_older_version_is_brought_up_to_date(path):
-    """An upgrade of Keras Tuner can leave projects that cannot be loaded."""
-    with sqlite3.connect(path) as connection:
-        connection.executescript(VERSION_1)
-    connection.close()
-    for _ in range(2):
-        store = Store(path)
-        trial = store.trials()[0]
-        assert (trial.batch_size, trial.attempts, trial.values, trial.score) == (32, 0, {"units": 32}, 0.5)
-        store.start_rung(record("0002"))
-        store.close()
-
-
 def test_a_backup_holds_what_the_store_holds(store, path):
     store.start_rung(record())
     store.back_up()

@@ -2,7 +2,6 @@ import itertools
 
 import pytest
 
-from tests.results.records import epoch, record
 from tuner.results import timings
 from tuner.results.timings import Stopwatch
 
@@ -35,13 +34,6 @@ def test_a_run_that_goes_on_adds_to_its_times(store):
     timed(store)
     timed(store)
     assert store.run()["timings"] == {"preparation_s": 4.0, "loading_s": 2.0}
-
-
-def test_of_a_run_begun_without_times_the_rest_is_not_taken_for_the_whole(store):
-    store.start_rung(record())
-    epoch(store, "0001", 0, 1, {"val_accuracy": 0.5}, 0.5)
-    timed(store)
-    assert "timings" not in store.run()
 
 
 def test_the_time_since_the_beginning_has_all_steps_in_it():

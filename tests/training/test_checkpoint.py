@@ -14,7 +14,6 @@ from tuner.training.checkpoint import (
     read_history,
     restore_state,
     save,
-    save_when_judged,
     take_snapshot,
 )
 
@@ -34,11 +33,11 @@ def trainable(**options):
 
 
 def save_state(folder, model):
-    save(folder, take_snapshot(model), HISTORY, is_best=False)
+    save(folder, take_snapshot(model), lambda: (HISTORY, False))
 
 
 def save_best(folder, model):
-    save(folder, take_snapshot(model), HISTORY, is_best=True)
+    save(folder, take_snapshot(model), lambda: (HISTORY, True))
 
 
 def weights(model):
@@ -179,7 +178,7 @@ def test_an_epoch_that_is_never_judged_leaves_the_checkpoint_as_it_was(tmp_path)
         raise RuntimeError("the validation failed")
 
     with pytest.raises(RuntimeError):
-        save_when_judged(tmp_path, take_snapshot(trainable()), judged)
+        save(tmp_path, take_snapshot(trainable()), judged)
     assert read_history(tmp_path) == HISTORY
     assert all((before[name] == array).all() for name, array in state(tmp_path).items())
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([BEST_FILE, STATE_FILE])

@@ -36,7 +36,7 @@ def snapshot():
 
 
 def test_a_checkpoint_is_read_back_as_it_was_saved(storage, snapshot):
-    save(storage / "0001", snapshot, HISTORY, is_best=True)
+    save(storage / "0001", snapshot, lambda: (HISTORY, True))
     assert read_history(storage / "0001") == HISTORY
     assert is_readable(storage / "0001" / BEST_FILE)
 
@@ -48,7 +48,7 @@ def test_a_checkpoint_that_is_not_there_has_no_epochs(storage):
 
 def test_the_search_keeps_what_it_needs_and_deletes_the_rest(storage, snapshot):
     for trial_id in ("0001", "0002", "0003"):
-        save(storage / trial_id, snapshot, HISTORY, is_best=True)
+        save(storage / trial_id, snapshot, lambda: (HISTORY, True))
     checkpoints = Checkpoints(storage)
     checkpoints.prune({"0002": 1}, lambda trial_id: trial_id == "0003")
     assert sorted(path.name for path in storage.iterdir()) == ["0002", "0003"]

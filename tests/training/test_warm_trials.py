@@ -5,7 +5,6 @@ import pytest
 from tests.training.models import LOSS, Hypermodel, assert_same_state, run, small
 from tuner.objective import Objective
 from tuner.training import warm_trials
-from tuner.training.batches import TrainingBatches
 from tuner.training.checkpoint import Epoch, save, take_snapshot
 from tuner.training.loop import make_loop
 from tuner.training.task import TrainTask
@@ -58,8 +57,8 @@ def test_the_worst_trial_is_let_go_of_first(tmp_path, monkeypatch, objective):
         folder = tmp_path / trial_id
         tasks[trial_id] = TrainTask(trial_id, {}, 0, 1, 16, 0, objective, 1, folder)
         history = (Epoch({LOSS.name: loss}, 1.0, 1.0, 1),)
-        save(folder, take_snapshot(model), history, is_best=True)
-        warm.keep(tasks[trial_id], BuiltTrial(model, make_loop, TrainingBatches(), history))
+        save(folder, take_snapshot(model), lambda history=history: (history, True))
+        warm.keep(tasks[trial_id], BuiltTrial(model, make_loop, history))
     kept = [trial_id for trial_id, task in tasks.items() if warm.take(task)]
     assert kept == (["2", "4"] if objective.direction == "min" else ["3", "5"])
 

@@ -130,8 +130,9 @@ def test_a_resumed_run_holds_each_epoch_once(store, folder):
     with TensorBoard(folder, store) as board:
         start(board)
         for number in (1, 2):
-            store.record_epoch("0001", 0, number, epoch_of(0.5), 0.4, {"spent_s": 1.0})
-            board(EpochDone("0001", 0, number, epoch_of(0.5)))
+            done = EpochDone("0001", 0, number, epoch_of(0.5))
+            store.record_epoch(done, 0.4, {"spent_s": 1.0})
+            board(done)
     with TensorBoard(folder, store) as board:
         start(board)
         train(board, [0.75], first=3)

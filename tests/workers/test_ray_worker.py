@@ -10,7 +10,7 @@ from tuner.data.transport import content, found_here, pieces, receive
 from tuner.errors import DataError
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone, RungDone, StepsDone
-from tuner.workers.ray_worker import NeedsData, NodeSetup, NodeWorker, Outbox, Refused
+from tuner.workers.ray_worker import NeedsData, Outbox, RayWorker, RayWorkerSetup, Refused
 
 EPOCH = EpochDone("0001", 0, 1, Epoch({"loss": 1.0}, 1.0, 1.0, 10))
 
@@ -35,7 +35,7 @@ def until(worker, kind):
     """What a worker tells of this kind, None where it tells none in time."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        for told in worker.report(1).told:
+        for told in worker.report(1).messages:
             if isinstance(told, kind | Refused):
                 return told
     return None
@@ -60,10 +60,10 @@ def test_steps_of_an_epoch_that_is_over_are_not_told():
 def test_a_worker_that_does_not_reach_the_checkpoints_is_of_no_use(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("tuner.workers.ray_worker.MARK_S", 0.0)
     (tmp_path / "reachable").write_text("of another search")
-    setup = NodeSetup(
-        setup_for(tmp_path, dataset), content(dataset), tmp_path / "reachable", "of this search", {}, 0.0
+    setup = RayWorkerSetup(
+        setup_for(tmp_path, dataset), content(dataset), tmp_path / "reachable", "of this search", {}
     )
-    worker = NodeWorker(setup)
+    worker = RayWorker(setup)
     refused = until(worker, Refused)
     assert f"cannot reach '{tmp_path}'" in refused.reason
     assert "--storage" in refused.reason
@@ -73,8 +73,8 @@ def test_a_request_that_comes_before_the_images_waits_for_them(elsewhere, tmp_pa
     there, expected, parts = elsewhere
     mark = tmp_path / "reachable"
     mark.write_text("of this search")
-    setup = NodeSetup(setup_for(tmp_path, there), expected, mark, "of this search", {}, 0.0)
-    worker = NodeWorker(setup)
+    setup = RayWorkerSetup(setup_for(tmp_path, there), expected, mark, "of this search", {})
+    worker = RayWorker(setup)
     assert isinstance(until(worker, NeedsData), NeedsData)
     worker.submit(task(tmp_path, epochs=1))
     worker.take_data(parts)

@@ -1,4 +1,4 @@
-"""The lock that a driver holds on its run."""
+"""The lock of a run, held by the process that works on it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from filelock import FileLock, Timeout
 from tuner.errors import StorageError, UsageError
 
 LOCK_FILE = "run.lock"
-# Who only looks whether a run is locked holds its lock for an instant.
-LOOK_S = 0.5
+# Longer than the moment for which `is_abandoned` holds the lock.
+TIMEOUT_S = 0.5
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other drivers off a run.
+    """Hold the lock of a run.
 
     Raises:
         UsageError: another process works on it.
         StorageError: the folder cannot be written.
     """
-    lock = FileLock(path / LOCK_FILE, timeout=LOOK_S, poll_interval=LOOK_S / 10)
+    lock = FileLock(path / LOCK_FILE, timeout=TIMEOUT_S, poll_interval=TIMEOUT_S / 10)
     try:
         lock.acquire()
     except Timeout:
@@ -41,13 +41,11 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def is_abandoned(path: Path) -> bool:
-    """True where nobody works on a run, as far as can be seen from here."""
+    """True if no process works on a run, as far as this machine can see."""
     if not (path / LOCK_FILE).exists():
         return True
-    lock = FileLock(path / LOCK_FILE, timeout=0)
     try:
-        lock.acquire()
+        with FileLock(path / LOCK_FILE, timeout=0):
+            return True
     except (Timeout, OSError):
         return False
-    lock.release()
-    return True

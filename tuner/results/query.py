@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -29,7 +29,7 @@ from tuner.training.checkpoint import History
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as it stands in its store."""
+    """The present content of the store of a run."""
 
     path: Path
     facts: dict[str, Any]
@@ -56,25 +56,25 @@ class RunView:
 
 
 def reference(path: Path) -> str:
-    """Return what to type for a run: its name, or its folder where that is not in ./results."""
+    """Return the argument of a command for a run: its name if it is in ./results, else its folder."""
     return path.name if path.parent == Path("results") else str(path)
 
 
 def rank(trials: Sequence[TrialRecord], direction: str) -> list[TrialRecord]:
-    """Return the trials that have a score and did not fail, the best first; of equals, the earlier."""
+    """Return the trials with a score that did not fail, the best first; of equals, the earlier first."""
     sign = -1 if direction == "max" else 1
     scored = [trial for trial in trials if trial.score is not None and trial.status != FAILED]
     return sorted(scored, key=lambda trial: (sign * (trial.score or 0.0), int(trial.trial_id)))
 
 
 def runs(results_dir: Path) -> list[RunView]:
-    """All runs in a folder that can be read, the last begun at the end."""
+    """Return the readable runs in a folder in the order of their start."""
     if not results_dir.is_dir():
         return []
     found = []
     for path in results_dir.iterdir():
-        # Of a run killed while it was being made there is nothing to tell.
-        with contextlib.suppress(TunerError):
+        # A run that was killed during its creation has no store yet.
+        with suppress(TunerError):
             run = open_run(path)
             if "started_at" in run.facts:
                 found.append(run)
@@ -82,10 +82,10 @@ def runs(results_dir: Path) -> list[RunView]:
 
 
 def find_run(reference: str | None, results_dir: Path) -> RunView:
-    """Return the run given by id, by path, or by nothing: the last one begun.
+    """Return a run by its id or path; without either, the run that started last.
 
     Raises:
-        UsageError: there is no such run, or none at all.
+        UsageError: no such run exists, or no run at all.
     """
     named = _named(reference, results_dir)
     if named is not None:
@@ -101,10 +101,10 @@ def find_run(reference: str | None, results_dir: Path) -> RunView:
 
 
 def find_folder(reference: str | None, results_dir: Path) -> Path:
-    """Return the folder of a run, which may be damaged; by default that of the run last worked on.
+    """Return the folder of a run, which may be damaged; by default that of the run changed last.
 
     Raises:
-        UsageError: there is no such run, or none at all.
+        UsageError: no such run exists, or no run at all.
     """
     if reference is None:
         folders = _folders(results_dir)
@@ -115,16 +115,16 @@ def find_folder(reference: str | None, results_dir: Path) -> Path:
 
 
 def damaged_runs(results_dir: Path, readable: Sequence[RunView]) -> list[Path]:
-    """Folders of runs that are not among those that could be read."""
+    """Return the folders of runs that are not among the readable ones."""
     known = {run.path for run in readable}
     return [path for path in _folders(results_dir) if path not in known]
 
 
 def _named(reference: str | None, results_dir: Path) -> Path | None:
-    """The folder that a path or an id stands for, None where there is no such run."""
+    """Return the folder of the run with this path or id, None if no such run exists."""
     candidates = (Path(reference), results_dir / reference) if reference is not None else ()
     found = next((path for path in candidates if _is_run(path)), None)
-    # "." and ".." have no name to call a run by.
+    # "." and ".." are not names of runs.
     return found.resolve() if found is not None and found.name in ("", "..") else found
 
 
@@ -137,28 +137,22 @@ def _is_run(path: Path) -> bool:
 
 
 def open_run(path: Path) -> RunView:
-    """Read a run; one that is to be running and on which nobody works is interrupted.
+    """Read a run. A running one without a process that works on it counts as interrupted.
 
     Raises:
         TunerError: its store is missing or damaged.
     """
-    store = Store(path / STORE_FILE)
-    try:
+    with closing(Store(path / STORE_FILE)) as store:
         facts, trials = store.run(), tuple(store.trials())
-    finally:
-        store.close()
     if facts.get("status") == RUN_RUNNING and is_abandoned(path):
         facts = {**facts, "status": INTERRUPTED}
     return RunView(path, facts, trials)
 
 
 def trial_history(run: RunView, trial_id: str) -> History:
-    """Return the finished epochs of a trial, from the first on."""
-    store = Store(run.path / STORE_FILE)
-    try:
+    """Return the finished epochs of a trial in order."""
+    with closing(Store(run.path / STORE_FILE)) as store:
         return store.history(trial_id)
-    finally:
-        store.close()
 
 
 def winner(run: RunView) -> TrialRecord:

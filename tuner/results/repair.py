@@ -1,9 +1,9 @@
-"""What can go wrong with the files of a run, and what can be done about it."""
+"""Checks and repairs of the files of a run."""
 
 from __future__ import annotations
 
 import shutil
-import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from tuner.training.checkpoint import BEST_FILE, STATE_FILE, is_readable
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `status` is 'ok', 'repaired' or 'damaged'; `note` says what was done."""
+    """Result of one check: `status` is 'ok', 'repaired' or 'damaged'; `note` gives the details."""
 
     checked: str
     status: str
@@ -37,7 +37,7 @@ class Finding:
 
 
 def repair_run(path: Path) -> list[Finding]:
-    """Check all files of a run and mend what can be mended; nobody else may work on it meanwhile.
+    """Check all files of a run and repair them where possible. The caller holds the lock of the run.
 
     Raises:
         StorageError: a file cannot be written.
@@ -45,8 +45,7 @@ def repair_run(path: Path) -> list[Finding]:
     store_finding = _repair_store(path / STORE_FILE)
     if store_finding.status == "damaged":
         return [store_finding]
-    store = Store(path / STORE_FILE)
-    try:
+    with closing(Store(path / STORE_FILE)) as store:
         findings = [
             store_finding,
             _drafts(path),
@@ -55,8 +54,6 @@ def repair_run(path: Path) -> list[Finding]:
             _check_best(path),
         ]
         store.back_up()
-    finally:
-        store.close()
     return findings
 
 
@@ -84,25 +81,19 @@ def _repair_store(path: Path) -> Finding:
 
 
 def _fault(path: Path) -> str | None:
-    """What is wrong with a store; None if nothing is."""
+    """Return the fault of a store, None if it has none."""
     if not path.is_file():
         return "it is missing"
     try:
-        Store(path).close()
-        connection = sqlite3.connect(path)
-        try:
-            verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        finally:
-            connection.close()
+        with closing(Store(path)) as store:
+            verdict = str(store.rows("PRAGMA integrity_check(1)")[0][0])
     except StorageError as error:
         return str(error).removeprefix(f"'{path}' is damaged: ").partition(". Repair")[0]
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    return None if verdict == "ok" else str(verdict)
+    return None if verdict == "ok" else verdict
 
 
 def remove_drafts(path: Path) -> int:
-    """Delete what processes that were killed have left half written in a run; return how many."""
+    """Delete the unfinished files of killed processes in a run; return their number."""
     drafts = [draft for draft in path.rglob(f"{DRAFT_PREFIX}*") if draft.is_file()]
     for draft in drafts:
         draft.unlink(missing_ok=True)
@@ -117,7 +108,7 @@ def _drafts(path: Path) -> Finding:
 
 
 def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:
-    """Let trials whose checkpoint is damaged begin again; they come out as they did before."""
+    """Let trials with a damaged checkpoint start again; their results will be the same."""
     findings = []
     run = run_folder(path, make_config(store.run()["config"]))
     for trial in store.trials():
@@ -131,7 +122,7 @@ def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:
             continue
         run.remove_checkpoint(trial.trial_id)
         store.restart(trial.trial_id, trial.batch_size)
-        # It is not the search that is to pay for them twice.
+        # The repeated epochs do not count against the budget of the search.
         if (spent := store.run().get("spent_epochs")) is not None:
             store.set_run({"spent_epochs": spent - trial.epochs})
         findings.append(

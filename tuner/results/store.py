@@ -1,4 +1,4 @@
-"""The truth of a run: one SQLite file, one transaction for each event. Nothing else writes it."""
+"""The records of a run: one SQLite file that only this module writes, with one transaction an event."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from tuner.results.schema import (
     EpochRecord,
     TrialRecord,
 )
-from tuner.results.store_file import connect, damaged, migrate
-from tuner.results.store_layout import SCHEMA_SQL
+from tuner.results.store_file import SCHEMA_SQL, check_version, connect, damaged
 from tuner.training.checkpoint import Epoch
+from tuner.training.task import EpochDone
 
 _TRIAL_COLUMNS = [field.name for field in fields(TrialRecord) if field.name not in ("values", "metrics")]
 
 
 class Store:
-    """Opens the store of a run; `create` makes a new one. One of an older version is brought up to date.
+    """Opens the store of a run; `create` makes a new one.
 
     Raises:
-        StorageError: the file is missing, damaged, or of a newer version.
+        StorageError: the file is missing, damaged, or from a newer version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,14 +46,14 @@ class Store:
             raise damaged(path, "it is empty")
         self._connection = connect(path)
         try:
-            migrate(self._connection, path)
+            check_version(self._connection, path)
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise damaged(path, str(error)) from None
 
     @classmethod
     def create(cls, path: Path, run: dict[str, Any]) -> Store:
-        """Make the store of a new run with its facts (values that JSON can hold); it appears with them."""
+        """Make the store of a new run, with its facts as JSON values. The file appears complete."""
         with replacing(path) as draft:
             with closing(connect(draft)) as connection:
                 connection.executescript(
@@ -67,7 +67,7 @@ class Store:
         self._connection.close()
 
     def back_up(self) -> None:
-        """Copy the store beside itself, whole or not at all.
+        """Copy the store to a file beside it. The copy appears complete or not at all.
 
         Raises:
             StorageError: the copy cannot be written.
@@ -86,13 +86,13 @@ class Store:
 
     def run(self) -> dict[str, Any]:
         """Return the facts of the run."""
-        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM run")}
+        return {key: json.loads(value) for key, value in self.rows("SELECT key, value FROM run")}
 
     def start_rung(self, trial: TrialRecord, run: dict[str, Any] | None = None) -> None:
-        """A trial begins its first rung, a further one, or is begun again after an interruption.
+        """Record that a trial starts a rung, or starts it again after an interruption.
 
         Args:
-            run: Facts of the run as they are by now.
+            run: Current facts of the run.
         """
         with self._event() as cursor:
             _set_run(cursor, run or {})
@@ -117,27 +117,23 @@ class Store:
             )
 
     def record_epoch(
-        self,
-        trial_id: str,
-        rung: int,
-        number: int,
-        epoch: Epoch,
-        best_score: float | None,
-        run: dict[str, float],
-        known: bool = False,
+        self, done: EpochDone, best_score: float | None, run: dict[str, float], known: bool = False
     ) -> None:
-        """A trial finished an epoch; `best_score` is given where it is the trial's best so far.
-
-        Its times and images are added to those before.
+        """Record a finished epoch and add its times and images to those of the trial.
 
         Args:
-            run: Facts of the run as they are by now; `spent_s` is what it has taken.
-            known: The epoch was trained in an earlier run.
+            best_score: The score, if this epoch is the best of the trial so far.
+            run: Current facts of the run, among them `spent_s`, its time so far.
+            known: True for an epoch that an earlier run trained.
         """
+        trial_id, number, epoch = done.trial_id, done.number, done.epoch
         with self._event() as cursor:
             cursor.executemany(
                 "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)",
-                [(trial_id, number, name, rung, _finite(value)) for name, value in epoch.metrics.items()],
+                [
+                    (trial_id, number, name, done.rung, _finite(value))
+                    for name, value in epoch.metrics.items()
+                ],
             )
             cost = (epoch.duration_s, epoch.train_s, epoch.images)
             cursor.execute(
@@ -160,7 +156,7 @@ class Store:
     def finish_rung(
         self, trial_id: str, rung: int, status: str, num_params: int | None, overhead_s: float
     ) -> None:
-        """A trial has finished its rung, or was stopped in it; time outside epochs is added to its own."""
+        """Record the end of a rung; `overhead_s` is time of the trial outside its epochs."""
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, num_params = coalesce(?, num_params), attempts = 0, "
@@ -174,7 +170,7 @@ class Store:
             )
 
     def fail(self, trial_id: str, rung: int, error: str) -> None:
-        """A trial failed for good; `error` is 'reason: message'."""
+        """Record the failure of a trial; `error` is 'reason: message'."""
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, error = ? WHERE trial_id = ?", (FAILED, error, trial_id)
@@ -184,17 +180,16 @@ class Store:
             )
 
     def stop(self, trial_id: str) -> None:
-        """A trial was cut short, through no fault of its own; it goes on when the run does."""
+        """Record that a trial was interrupted. It continues when the run does."""
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, attempts = 0 WHERE trial_id = ?", (STOPPED, trial_id)
             )
 
     def restart(self, trial_id: str, batch_size: int) -> None:
-        """Forget all epochs of a trial, which is to begin again.
+        """Delete the results of a trial, so that it starts again at epoch 0.
 
-        Its checkpoint has to be gone by now: a kill in between must not leave one that the record does not
-        know.
+        Its checkpoint has to be gone by now: after a kill, no checkpoint may be without its record.
         """
         with self._event() as cursor:
             cursor.execute(
@@ -221,10 +216,10 @@ class Store:
             f"SELECT trial_id, metric, value FROM (SELECT * FROM trials {condition}) JOIN epochs "
             "USING (trial_id) WHERE epoch = best_epoch AND value IS NOT NULL"
         )
-        for trial_id, metric, value in self._rows(best, arguments):
-            # All trials have the same names; thousands of them should not hold as many copies.
+        for trial_id, metric, value in self.rows(best, arguments):
+            # Thousands of trials share one copy of each name.
             metrics.setdefault(trial_id, {})[intern(metric)] = value
-        rows = self._rows(
+        rows = self.rows(
             f"SELECT hyperparameters, {', '.join(_TRIAL_COLUMNS)} FROM trials {condition} "
             "ORDER BY length(trial_id), trial_id",
             arguments,
@@ -239,18 +234,18 @@ class Store:
         ]
 
     def rung_scores(self) -> dict[str, list[float | None]]:
-        """Return trial -> its score at the end of each rung, from the first; None where it has not ended."""
+        """Return the scores of each trial at the end of its rungs, None for an unfinished rung."""
         scores: dict[str, list[float | None]] = {}
-        for trial_id, score in self._rows("SELECT trial_id, score FROM rungs ORDER BY trial_id, rung"):
+        for trial_id, score in self.rows("SELECT trial_id, score FROM rungs ORDER BY trial_id, rung"):
             scores.setdefault(trial_id, []).append(score)
         return scores
 
     def epochs(self, trial_id: str | None = None) -> list[EpochRecord]:
-        """Return every metric of every epoch, of one trial or of all, in order."""
+        """Return every metric of every epoch in order, of one trial or of all."""
         return list(self.each_epoch(trial_id))
 
     def each_epoch(self, trial_id: str | None = None) -> Iterator[EpochRecord]:
-        """Yield what `epochs` returns, which of a large run is more than should be in memory at once."""
+        """Yield the records of `epochs` one by one, since those of a large run take much memory."""
         condition, arguments = ("WHERE trial_id = ? ", (trial_id,)) if trial_id else ("", ())
         columns = ", ".join(EPOCH_COLUMNS)
         query = f"SELECT {columns} FROM epochs {condition}ORDER BY length(trial_id), trial_id, epoch, metric"
@@ -258,22 +253,22 @@ class Store:
             yield EpochRecord(*row)
 
     def history(self, trial_id: str) -> tuple[Epoch, ...]:
-        """Return the finished epochs of a trial, from the first on; a value that was not finite is NaN."""
+        """Return the finished epochs of a trial in order; a value that was not finite is NaN."""
         metrics: dict[int, dict[str, float]] = {}
         for record in self.epochs(trial_id):
             value = math.nan if record.value is None else record.value
             metrics.setdefault(record.epoch, {})[record.metric] = value
         query = "SELECT epoch, duration_s, train_s, images FROM costs WHERE trial_id = ? ORDER BY epoch"
-        return tuple(Epoch(metrics[number], *cost) for number, *cost in self._rows(query, (trial_id,)))
+        return tuple(Epoch(metrics[number], *cost) for number, *cost in self.rows(query, (trial_id,)))
 
     @contextmanager
     def _event(self) -> Iterator[sqlite3.Cursor]:
-        """One transaction: whole or not at all."""
+        """Run one transaction, complete or not at all."""
         try:
             with self._connection as connection:
                 yield connection.cursor()
         except sqlite3.IntegrityError:
-            raise  # a defect of the caller
+            raise  # a bug of the caller
         except sqlite3.OperationalError as error:
             raise StorageError(
                 f"cannot write '{self._path}': {error}. Free space or permissions, then go on."
@@ -281,7 +276,12 @@ class Store:
         except sqlite3.DatabaseError as error:
             raise damaged(self._path, str(error)) from None
 
-    def _rows(self, query: str, arguments: tuple[Any, ...] = ()) -> list[Any]:
+    def rows(self, query: str, arguments: tuple[Any, ...] = ()) -> list[Any]:
+        """Return the rows of a query.
+
+        Raises:
+            StorageError: the file is damaged.
+        """
         return list(self._each_row(query, arguments))
 
     def _each_row(self, query: str, arguments: tuple[Any, ...] = ()) -> Iterator[Any]:

@@ -1,16 +1,13 @@
-"""The epochs of a run as they came: one metric, what each epoch took, and when in the run it ended."""
+"""One metric of a run over its epochs, with the cost of each epoch and its time in the run."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
-from tuner.results.store_file import damaged
 
 _QUERY = """
 SELECT trial_id, epoch, epochs.rung, value, duration_s, images, spent_s
@@ -21,9 +18,9 @@ WHERE metric = ? AND value IS NOT NULL ORDER BY length(trial_id), trial_id, epoc
 
 @dataclass(frozen=True)
 class TimedEpoch:
-    """A metric after one epoch, from 1; runs begun too early to record them have no times and images.
+    """A metric after one epoch, counted from 1.
 
-    `duration_s` is training and validation, `spent_s` what the run had taken by then.
+    `duration_s` is the time of training and validation, `spent_s` that of the run until then.
     """
 
     trial_id: str
@@ -36,16 +33,10 @@ class TimedEpoch:
 
 
 def timed_epochs(run_path: Path, metric: str) -> list[TimedEpoch]:
-    """Return the epochs of all trials that have the metric, trial by trial.
+    """Return the epochs of all trials with the metric, trial by trial.
 
     Raises:
         StorageError: the store is missing or damaged.
     """
-    path = run_path / STORE_FILE
-    Store(path).close()  # brings a store of an older version up to date
-    mode = "mode=ro" if os.access(run_path, os.W_OK) else "immutable=1"
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as connection:
-            return [TimedEpoch(*row) for row in connection.execute(_QUERY, (metric,))]
-    except sqlite3.DatabaseError as error:
-        raise damaged(path, str(error)) from None
+    with closing(Store(run_path / STORE_FILE)) as store:
+        return [TimedEpoch(*row) for row in store.rows(_QUERY, (metric,))]

@@ -1,4 +1,4 @@
-"""How long the steps of a run take that come before its trials."""
+"""Time of the steps of a run before its trials."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 from tuner.results.store import Store
 
 TIMINGS = "timings"
-"""The fact of a run that holds the seconds of each step."""
+"""Name of the fact of a run with the seconds of each step."""
 
 Step = Literal["preparation_s", "loading_s"]
 
 
 class Stopwatch:
-    """Runs from when it is made, and cuts the time into steps that follow one another."""
+    """Measures consecutive steps, the first from the creation of the stopwatch."""
 
     def __init__(self) -> None:
         self._started = self._step_started = time.perf_counter()
@@ -22,23 +22,20 @@ class Stopwatch:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the stopwatch was created."""
         return time.perf_counter() - self._started
 
     def end(self, step: Step) -> None:
-        """A step has come to its end; the next one begins."""
+        """End a step; the next one begins."""
         now = time.perf_counter()
         self._steps[step] = now - self._step_started
         self._step_started = now
 
     def record(self, store: Store) -> None:
-        """Add the steps to those of the same run before it was interrupted.
+        """Add the seconds to those of the run before an interruption.
 
         Raises:
             StorageError: the store cannot be written.
         """
-        facts = store.run()
-        if TIMINGS not in facts and "spent_s" in facts:
-            return  # its first part was not timed, and the rest must not pass for the whole
-        before = facts.get(TIMINGS, {})
+        before = store.run().get(TIMINGS, {})
         store.set_run({TIMINGS: {step: before.get(step, 0.0) + s for step, s in self._steps.items()}})

@@ -1,4 +1,4 @@
-"""What a vision transformer looked at: attention rollout, on any backend."""
+"""Attention rollout of a vision transformer, on any backend."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ BATCH = 32
 
 
 def attention_rollout(model: Any, images: np.ndarray) -> np.ndarray | None:
-    """Return how much of each patch reaches what a transformer is read at: maps (n, rows, columns).
+    """Return the share of each patch in the output of a transformer: maps (n, rows, columns).
 
-    The model is read at its class token, where it has one before its patches, else at the mean of all
-    patches. Each map is stretched from 0, the patch that reaches it least, to 1. It knows no classes: it says
-    where the model looked, not what for. None of a model without attention between all patches of a grid.
+    The output is that of the class token, if there is one before the patches, else the mean of all patches.
+    Each map goes from 0, the patch with the smallest share, to 1. The maps do not depend on a class. None for
+    a model without attention between all patches of a grid.
 
     Args:
-        model: A Keras model whose keras.layers.MultiHeadAttention, wherever they lie in it, follow one
-            another, each with a residual connection around it.
+        model: A Keras model whose keras.layers.MultiHeadAttention, at any depth, follow one another, each
+            with a residual connection around it.
         images: Raw pixels of shape (n, height, width, channels).
 
     Source: Abnar & Zuidema 2020, Quantifying attention flow in transformers, section 3.
@@ -40,36 +40,34 @@ def attention_rollout(model: Any, images: np.ndarray) -> np.ndarray | None:
 
 
 def rollout(layers: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Return the share of each input token in each output token: (n, tokens, tokens), rows adding up to 1.
+    """Return the share of each input token in each output token: (n, tokens, tokens), with row sums of 1.
 
-    Half of a token comes through the attention, the mean of all heads, half past it.
+    Half of a token comes through the attention, as the mean of all heads, and half past it.
 
     Args:
         layers: Attention scores of each layer, of shape (n, heads, to, from), the first layer first.
 
     Returns:
-        None without layers, or where they are not all between the same tokens.
+        None without layers, or if they are not all between the same tokens.
 
     Source: Abnar & Zuidema 2020, equation 1 and the text before it.
     """
-    shapes = {each.shape[2:] for each in layers if each.ndim == 4}
-    if not layers or len(shapes) != 1 or any(each.ndim != 4 for each in layers):
+    shapes = {each.shape[2:] for each in layers}
+    tokens = layers[0].shape[-1] if layers else 0
+    if shapes != {(tokens, tokens)}:
         return None
-    to, source = shapes.pop()
-    if to != source:
-        return None
-    flow = np.eye(to)[None]
+    flow = np.eye(tokens)[None]
     for scores in layers:
-        mixed = scores.mean(axis=1) + np.eye(to)
+        mixed = scores.mean(axis=1) + np.eye(tokens)
         flow = mixed / mixed.sum(axis=-1, keepdims=True) @ flow
     return np.asarray(flow)
 
 
 def attention_scores(model: Any, images: np.ndarray) -> list[np.ndarray]:
-    """Return what each attention layer gives to what when a model predicts images, in the order of use.
+    """Return the attention scores of a prediction of images, in the order of the layers' use.
 
-    One array (n, heads, to, from) each time a keras.layers.MultiHeadAttention is used, in blocks and models
-    within the model too.
+    Each use of a keras.layers.MultiHeadAttention, also in blocks and models within the model, gives an array
+    (n, heads, to, from).
     """
     import keras
 
@@ -79,14 +77,14 @@ def attention_scores(model: Any, images: np.ndarray) -> list[np.ndarray]:
     if not attending:
         return []
     with _recording(attending) as scores:
-        # Not `predict`, which compiles: inside a compiled function there are no numbers to record.
+        # `predict` compiles, and a compiled function has no numbers to record.
         model(images, training=False)
     return scores
 
 
 @contextmanager
 def _recording(layers: Sequence[Any]) -> Iterator[list[np.ndarray]]:
-    """Let layers keep their scores for a while."""
+    """Record the scores of layers."""
     import keras
 
     scores: list[np.ndarray] = []
@@ -106,11 +104,11 @@ def _recording(layers: Sequence[Any]) -> Iterator[list[np.ndarray]]:
         yield scores
     finally:
         for layer in layers:
-            del layer.call  # what it hid is the method of its class
+            del layer.call  # reveals the method of its class
 
 
 def _patch_grid(tokens: int, height: int, width: int) -> tuple[int, int] | None:
-    """Rows and columns of square patches that so many tokens stand for, one of them perhaps for none."""
+    """Return rows and columns of a grid of square patches; one of the tokens may not be a patch."""
     for patches in (tokens, tokens - 1):
         rows = math.isqrt(patches * height // width)
         if patches > 1 and rows and patches % rows == 0 and rows * width == patches // rows * height:

@@ -1,7 +1,7 @@
-"""Random changes to training images, computed where the images are, on every backend alike.
+"""Random changes to training images, computed on the device, with the same result on every backend.
 
-What happens to an image follows from a row of random numbers, drawn on the host from the trial's seed and the
-epoch: it depends on no batch, no device, and not on where training was interrupted.
+A row of random numbers, drawn on the host from the trial's seed and the epoch, determines the changes of an
+image. They depend neither on the batch or the device nor on interruptions of the training.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _TO_YCBCR = (
     (-0.168735892, -0.331264108, 0.5),
     (0.5, -0.418687589, -0.081312411),
 )
-# Side of the squares that JPEG works on, with colours at half the resolution.
+# Side of the squares that JPEG compresses, with colours at half the resolution.
 _MCU = 16
 
 
 def is_augmented(recipe: Recipe) -> bool:
-    """True where a recipe changes images."""
+    """True if a recipe changes images."""
     return (
         recipe.horizontal_flip
         or recipe.vertical_flip
@@ -69,17 +69,17 @@ def augment(recipe: Recipe, images: Any, draws: Any) -> Any:
     """Return changed copies of images (batch, height, width, channels) with values 0..255, as float32.
 
     Args:
-        draws: Of these images, (batch, NUM_DRAWS).
+        draws: Random numbers of these images, (batch, NUM_DRAWS).
     """
     from keras import ops
 
     images = ops.cast(images, "float32")
-    if recipe.vertical_flip or recipe.shift:
-        images = _moved(images, 1, recipe.vertical_flip, recipe.shift, draws[:, _FLIP_Y], draws[:, _SHIFT_Y])
-    if recipe.horizontal_flip or recipe.shift:
-        images = _moved(
-            images, 2, recipe.horizontal_flip, recipe.shift, draws[:, _FLIP_X], draws[:, _SHIFT_X]
-        )
+    for axis, flip, flip_column, shift_column in (
+        (1, recipe.vertical_flip, _FLIP_Y, _SHIFT_Y),
+        (2, recipe.horizontal_flip, _FLIP_X, _SHIFT_X),
+    ):
+        if flip or recipe.shift:
+            images = _moved(images, axis, flip, recipe.shift, draws[:, flip_column], draws[:, shift_column])
     if recipe.blur:
         images = _blurred(images, recipe.blur, draws[:, _BLUR])
     if recipe.jpeg_quality < 100:
@@ -89,7 +89,7 @@ def augment(recipe: Recipe, images: Any, draws: Any) -> Any:
 
 
 def _moved(images: Any, axis: int, flip: bool, shift: float, flip_draw: Any, shift_draw: Any) -> Any:
-    """Flip and shift along an axis; what a shift uncovers is mirrored in."""
+    """Flip and shift along an axis; a shift fills the border with a mirror image."""
     from keras import ops
 
     side = images.shape[axis]
@@ -105,7 +105,7 @@ def _moved(images: Any, axis: int, flip: bool, shift: float, flip_draw: Any, shi
 
 
 def _blurred(images: Any, largest: float, draws: Any) -> Any:
-    """Gaussian blur with a standard deviation of up to `largest` pixels, each image its own."""
+    """Blur each image with a Gaussian of its own, with a standard deviation of up to `largest` pixels."""
     from keras import ops
 
     reach = min(math.ceil(3 * largest), *images.shape[1:3])
@@ -127,7 +127,7 @@ def _blurred(images: Any, largest: float, draws: Any) -> Any:
 
 
 def compressed(images: Any, quality: Any) -> Any:
-    """Return images as JPEG would give them back, colours at half the resolution.
+    """Return images after a JPEG compression, with colours at half the resolution.
 
     Images (batch, height, width, 1 or 3) with values 0..255, quality (batch,) 1..100.
 
@@ -137,7 +137,7 @@ def compressed(images: Any, quality: Any) -> Any:
 
     height, width, channels = images.shape[1:]
     pads = [[0, 0], [0, -height % _MCU], [0, -width % _MCU], [0, 0]]
-    padded = _padded(images, pads)
+    padded = ops.pad(images, pads, mode="symmetric") if any(map(any, pads)) else images
     if channels == 1:
         planes = _quantised(padded - 128, _LUMINANCE, quality) + 128
     else:
@@ -150,14 +150,8 @@ def compressed(images: Any, quality: Any) -> Any:
     return ops.clip(ops.round(planes[:, :height, :width]), 0, 255)
 
 
-def _padded(images: Any, pads: list[list[int]]) -> Any:
-    from keras import ops
-
-    return ops.pad(images, pads, mode="symmetric") if any(map(any, pads)) else images
-
-
 def _halved(planes: Any) -> Any:
-    """The mean of each square of two by two pixels."""
+    """Return the mean of each square of two by two pixels."""
     from keras import ops
 
     batch = ops.shape(planes)[0]
@@ -185,7 +179,7 @@ def _quantised(planes: Any, table: tuple[tuple[int, ...], ...], quality: Any) ->
 
 
 def _cosine_transform() -> np.ndarray:
-    """The orthonormal cosine transform of a block of 8x8, its rows one after the other: (64, 64)."""
+    """Return the orthonormal cosine transform (64, 64) of a block of 8x8, row by row."""
     place, frequency = np.arange(8), np.arange(8)[:, None]
     cosines = np.cos((2 * place + 1) * frequency * np.pi / 16) * np.sqrt(np.where(frequency, 2, 1) / 8)
     return np.asarray(np.kron(cosines, cosines), np.float32)

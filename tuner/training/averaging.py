@@ -1,4 +1,4 @@
-"""One model out of several: the mean of their probabilities."""
+"""One model from several, with the mean of their probabilities."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from tuner.training.build import gives_logits
 def average(models: Sequence[Any]) -> Any:
     """Return a compiled model whose output is the mean of the probabilities of two models or more.
 
-    It takes what they take, raw pixels, and holds their layers, not copies of them. It is not for further
-    training: no weight of it is trainable.
+    Its input is raw pixels, as theirs. It shares their layers, and none of its weights is trainable.
 
     Args:
         models: Models made of a graph of layers, each with one input and one output, all of one width: one
             unit for two classes, or one for each class.
 
     Raises:
-        TunerError: they have outputs of different widths, or one is no graph of layers.
+        TunerError: the widths of their outputs differ, or one is not a graph of layers.
 
     Source: Lakshminarayanan et al. 2017, Simple and scalable predictive uncertainty estimation using deep
     ensembles: a mixture of networks with equal weights.
@@ -32,7 +31,7 @@ def average(models: Sequence[Any]) -> Any:
     if any(not getattr(model, "inputs", None) for model in models):
         raise TunerError("a model that is no graph of layers cannot be part of another")
     inputs = keras.Input(models[0].input_shape[1:])
-    # Models around their layers, not they themselves: with names of their own, and without the optimizers.
+    # New models around their layers have names of their own and no optimizers.
     members = [
         keras.Model(model.inputs[0], _probabilities(model), name=f"member_{number}")
         for number, model in enumerate(models, start=1)
@@ -47,7 +46,7 @@ def average(models: Sequence[Any]) -> Any:
 
 
 def _probabilities(model: Any) -> Any:
-    """The output of a model, with the activation that its loss takes upon itself."""
+    """Return the output of a model, with the activation that its loss includes."""
     import keras
 
     (output,) = model.outputs

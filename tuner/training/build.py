@@ -1,4 +1,4 @@
-"""From a configuration to a model that can be trained on the data, and from its outputs to probabilities."""
+"""The model of a configuration, with its checks, and probabilities from its outputs."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tuner.training.task import TrialError
 
 _BUILT_IN = "search_spaces."
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# What Keras and its applications say of images that are too small for a model.
+# Messages of Keras and its applications about images that are too small for a model.
 _TOO_SMALL = re.compile(r"zero or negative|[Nn]egative dimension|at least \d+ ?x ?\d+")
-# So far may probabilities be off, of models that compute in bfloat16: 8 bits of each.
+# Largest error of probabilities in bfloat16, which has 8 bits.
 _ROUNDING = 0.01
 _NOT_THE_USERS = {Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))}
 
 
 def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: Any = None) -> Any:
-    """Build one configuration and check that it can be trained on the data set.
+    """Build a configuration and check that it can be trained on the data set.
 
     Args:
-        hp: The `HyperParameters` that the build declares itself in; default: a new one.
+        hp: The `HyperParameters` that the build fills; a new one by default.
 
     Raises:
-        TrialError: build raised, or gave no compiled Keras model with an output per class, or one whose
-            optimizer averages weights without ever using them.
+        TrialError: the build failed, or returned no compiled Keras model with an output per class, or one
+            whose optimizer averages weights without ever using them.
     """
     import keras
     import keras_tuner as kt
@@ -87,10 +87,10 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
 
 @contextmanager
 def blaming_the_space() -> Iterator[None]:
-    """Run code of a search space: what it raises is its own failure.
+    """Run code of a search space and report its errors as those of the space.
 
     Raises:
-        TrialError: the code raised something that is neither for the user already nor a lack of memory.
+        TrialError: the code raised an error, other than a TunerError or a lack of memory.
     """
     try:
         yield
@@ -103,7 +103,7 @@ def blaming_the_space() -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """True for what Python, TensorFlow, PyTorch and JAX raise when memory, of host or device, runs out."""
+    """True for the errors of Python, TensorFlow, PyTorch and JAX when host or device memory runs out."""
     name = type(error).__name__
     return (
         isinstance(error, MemoryError)
@@ -113,9 +113,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """The line of an error's text that tells most: mostly the first.
+    """Return the most informative line of an error's text, mostly the first.
 
-    It is the second where Keras says first in which layer it was, the last where TensorFlow quotes code.
+    It is the second if Keras names the layer first, and the last if TensorFlow quotes code.
     """
     lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
     if not lines:
@@ -126,7 +126,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _message(error: Exception) -> str:
-    """What a build raised, and where; the ValueError of a built-in space is made for the user as it is."""
+    """Return the error of a build with its place, or a built-in space's own message to the user."""
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
     if type(error) is ValueError and innermost.f_globals.get("__name__", "").startswith(_BUILT_IN):
         return first_line(error)
@@ -134,7 +134,7 @@ def _message(error: Exception) -> str:
 
 
 def _place(error: Exception) -> str:
-    """Where in the user's own code an error comes from, as ' (file, line n)'; empty where there is none."""
+    """Return the place of an error in the user's code as ' (file, line n)'; empty outside of it."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -145,7 +145,7 @@ def _place(error: Exception) -> str:
 
 
 def gives_logits(model: Any) -> bool:
-    """True for a model that is compiled with a loss that takes the last activation upon itself."""
+    """True for a model whose loss includes the last activation."""
     loss = model.loss
     if isinstance(loss, dict):
         loss = list(loss.values())
@@ -155,9 +155,9 @@ def gives_logits(model: Any) -> bool:
 
 
 def not_probabilities(model: Any, outputs: np.ndarray) -> str | None:
-    """Return what is wrong with outputs (n, units) that are to be probabilities, None where nothing is.
+    """Return the fault of outputs (n, units) that are not probabilities, None without a fault.
 
-    Logits are, where the loss says so. Of a loss that is a function nobody can tell. NaN is another matter.
+    Logits are allowed if the loss expects them. NaN is not a fault here.
     """
     if gives_logits(model) or not len(outputs):
         return None
@@ -176,10 +176,10 @@ def not_probabilities(model: Any, outputs: np.ndarray) -> str | None:
 
 
 def probabilities(model: Any, outputs: np.ndarray) -> np.ndarray:
-    """Return probabilities (n, num_classes) from a model's outputs: as many, or (n, 1) for two classes.
+    """Return probabilities (n, num_classes) from a model's outputs, which are (n, 1) or (n, num_classes).
 
     Raises:
-        TunerError: the outputs are neither probabilities nor what the loss calls logits.
+        TunerError: the outputs are neither probabilities nor logits for the loss.
     """
     outputs = outputs.reshape(len(outputs), -1).astype(np.float64)
     if problem := not_probabilities(model, outputs):

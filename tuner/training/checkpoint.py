@@ -1,4 +1,4 @@
-"""The resume state of a trial on disk, and its best weights. Written whole or not at all."""
+"""The checkpoint of a trial: its resume state and its best weights, each complete or absent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class Epoch:
-    """One finished epoch: metrics with validation under `val_`, seconds, and images trained on.
+    """A finished epoch: its metrics, with validation under `val_`, and the number of training images.
 
     `duration_s` is the time of the whole epoch, `train_s` that of its training steps.
     """
@@ -39,35 +39,26 @@ History = tuple[Epoch, ...]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that the next epoch depends on, copied: weights and random state, optimizer state."""
+    """Copies of everything that the next epoch depends on: weights, random state and optimizer state."""
 
     weights: dict[str, np.ndarray]
     optimizer: dict[str, np.ndarray]
 
 
 def take_snapshot(model: Any) -> Snapshot:
-    """Copy the state of a model that goes on training."""
+    """Copy the state of a model whose training continues."""
     return Snapshot(
         {f"model_{i}": array for i, array in enumerate(_copies(_model_variables(model)))},
         {f"optimizer_{i}": array for i, array in enumerate(_copies(model.optimizer.variables))},
     )
 
 
-def save(folder: Path, snapshot: Snapshot, history: History, is_best: bool) -> None:
-    """Write a snapshot, and the weights once more where this was the best epoch so far.
-
-    Raises:
-        StorageError: a file cannot be written.
-    """
-    save_when_judged(folder, snapshot, lambda: (history, is_best))
-
-
-def save_when_judged(folder: Path, snapshot: Snapshot, judged: Callable[[], tuple[History, bool]]) -> None:
-    """Write a snapshot while its epoch is validated.
+def save(folder: Path, snapshot: Snapshot, validated: Callable[[], tuple[History, bool]]) -> None:
+    """Write a snapshot during the validation of its epoch, and its weights again if the epoch is the best.
 
     Args:
-        judged: Waits for the epochs up to this one, and for whether it is the best of them. What it raises
-            leaves everything as it was.
+        validated: Waits for the epochs up to this one, and for True if it is the best of them. An exception
+            from it leaves the checkpoint as it was.
 
     Raises:
         StorageError: a file cannot be written.
@@ -75,18 +66,18 @@ def save_when_judged(folder: Path, snapshot: Snapshot, judged: Callable[[], tupl
     with replacing(folder / STATE_FILE) as draft:
         with draft.open("wb") as file:
             np.savez(file, **snapshot.weights, **snapshot.optimizer)  # type: ignore[arg-type]
-        history, is_best = judged()
+        history, is_best = validated()
         with zipfile.ZipFile(draft, "a") as archive, archive.open("history.npy", "w") as entry:
             text = json.dumps([asdict(epoch) for epoch in history])
             np.lib.format.write_array(entry, np.array(text), allow_pickle=False)
-        # First the weights: of an epoch that is not in the state yet, they come out the same once more.
+        # The weights come first: an epoch that is missing in the state is trained again, to the same weights.
         if is_best:
             with replacing(folder / BEST_FILE) as best, best.open("wb") as file:
                 np.savez(file, **snapshot.weights)  # type: ignore[arg-type]
 
 
 def restore_state(folder: Path, model: Any) -> History:
-    """Put a saved state into a freshly built model and return its epochs; none without a usable state."""
+    """Load a saved state into a new model and return its epochs; none without a readable state."""
     path = folder / STATE_FILE
     try:
         arrays = _read(path)
@@ -102,7 +93,7 @@ def restore_state(folder: Path, model: Any) -> History:
 
 
 def read_history(folder: Path) -> History:
-    """Return the epochs of a saved state, none without a usable one; reads little of the file."""
+    """Return the epochs of a saved state, none without a readable one. Reads little of the file."""
     path = folder / STATE_FILE
     try:
         with reaching(path), path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
@@ -112,9 +103,9 @@ def read_history(folder: Path) -> History:
 
 
 def has_best(folder: Path, epochs: int) -> bool:
-    """True where a folder has the weights of the best of so many epochs.
+    """True if a folder has the best weights of a number of epochs.
 
-    A trial that is trained once more, and was cut short, has those of the best of fewer.
+    A trial that was interrupted while it was trained again has the best weights of fewer.
     """
     with reaching(folder):
         if not (folder / BEST_FILE).is_file():
@@ -124,10 +115,10 @@ def has_best(folder: Path, epochs: int) -> bool:
 
 
 def load_best(folder: Path, model: Any) -> None:
-    """Put the weights of the best epoch into a freshly built model.
+    """Load the weights of the best epoch into a new model.
 
     Raises:
-        StorageError: there are none, or they are damaged.
+        StorageError: the weights are missing or damaged.
     """
     path = folder / BEST_FILE
     try:
@@ -140,7 +131,7 @@ def load_best(folder: Path, model: Any) -> None:
 
 
 def is_readable(path: Path) -> bool:
-    """True where a checkpoint file is whole."""
+    """True if a checkpoint file is complete."""
     try:
         _read(path)
     except UNREADABLE:
@@ -149,13 +140,13 @@ def is_readable(path: Path) -> bool:
 
 
 def _model_variables(model: Any) -> list[Any]:
-    """Weights and random states, in the order of the build; metrics start anew in each epoch."""
+    """Return weights and random states in the order of the build. Each epoch resets the metrics."""
     metrics = {id(variable) for variable in model.metrics_variables}
     return [variable for variable in model.variables if id(variable) not in metrics]
 
 
 def _copies(variables: list[Any]) -> list[np.ndarray]:
-    """Values that later steps cannot reach; a variable's own `numpy` copies once, other ways twice."""
+    """Return values that later steps cannot change; `numpy` of a variable copies once, other ways twice."""
     return [np.asarray(variable.numpy()) for variable in variables]
 
 

@@ -1,4 +1,4 @@
-"""Writing checkpoints while training goes on."""
+"""Writing of checkpoints during training."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 
-class BackgroundWriter:
-    """Does one job at a time in a thread. Leaving the block waits for the last.
+class CheckpointWriter:
+    """Runs one job at a time in a thread. The end of the block waits for the last one.
 
-    What a job raises is raised by the next call, or at the end of the block.
+    The next call, or the end of the block, raises the exception of a job.
     """
 
     def __init__(self) -> None:
@@ -17,11 +17,11 @@ class BackgroundWriter:
         self._job: Future[None] | None = None
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Begin a job once the one before has ended, so that no more than one waits with its arrays."""
+        """Start a job after the end of the last one, so that only one holds its arrays."""
         self._wait()
         self._job = self._pool.submit(job)
 
-    def __enter__(self) -> BackgroundWriter:
+    def __enter__(self) -> CheckpointWriter:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Where the arithmetic runs: set up the device of this process and name it."""
+"""The device of this process: its set-up, its share of the machine and its name."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tuner.data.cache import cache_root
 
-# Set where unset before a backend is imported: no noise, GPU memory as needed, and of what JAX compiles
-# all but the smallest kept on disk, up to a GiB.
+# Defaults of the environment for a backend: no noise, GPU memory on demand, and a cache on disk, of at most a
+# GiB, for all but the smallest functions that JAX compiles.
 _DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",
@@ -28,9 +29,17 @@ _DEFAULTS = {
 }
 
 
-# Keras and TensorFlow import these where they are installed, for functions that nothing here uses. They take
-# a third of the time of the whole import.
+# Keras and TensorFlow import these if they are installed, for functions that nothing here uses. This takes a
+# third of the time of the whole import.
 _OPTIONAL = ("jax", "matplotlib", "pandas", "sklearn")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU; `capability` is NVIDIA's compute capability, such as "8.0"."""
+
+    name: str
+    capability: str
 
 
 @functools.cache
@@ -38,13 +47,13 @@ def load_backend() -> None:
     """Import Keras, its backend and Keras Tuner once, without their optional libraries and without noise."""
     with quiet_import(), _missing(_OPTIONAL):
         import keras_tuner  # noqa: F401 - and Keras with its backend
-    # Half a million objects of the libraries stay for ever; no later collection need visit them.
+    # The libraries create half a million objects for ever; later collections need not visit them.
     gc.collect()
     gc.freeze()
 
 
 def configured_backend() -> str:
-    """Return the backend that Keras will load: that of KERAS_BACKEND, else of its file of settings."""
+    """Return the backend that Keras will load, by KERAS_BACKEND or its file of settings."""
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     settings: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
@@ -54,7 +63,7 @@ def configured_backend() -> str:
 
 @contextlib.contextmanager
 def _missing(names: Iterable[str]) -> Iterator[None]:
-    """Let imports of these packages fail for now, except for the backend and for what is imported already."""
+    """Let imports of these packages fail for now, except for the backend and for imported ones."""
     hidden = [name for name in names if name not in (*sys.modules, configured_backend())]
     modules: dict[str, Any] = dict.fromkeys(hidden)  # Python raises ImportError for a module that is None
     sys.modules.update(modules)
@@ -67,7 +76,7 @@ def _missing(names: Iterable[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_import() -> Iterator[None]:
-    """Import a backend without the notes that its C++ part writes to stderr before it can be told not to.
+    """Import a backend without the messages that its C++ part writes to stderr.
 
     Variables of the environment that the user has set stay.
     """
@@ -99,7 +108,7 @@ def share_of_machine(number: int, workers: int) -> dict[str, str]:
 
 
 def threads_environment(threads: int) -> dict[str, str]:
-    """Return the environment of a process that is to compute in so many threads, at least 1.
+    """Return the environment of a process that computes in a number of threads, at least 1.
 
     TensorFlow, OpenMP (PyTorch) and XLA (JAX) read the number from variables of their own.
     """
@@ -108,31 +117,26 @@ def threads_environment(threads: int) -> dict[str, str]:
 
 
 def num_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _visible_gpus() -> list[str]:
-    """Names by which CUDA_VISIBLE_DEVICES knows the GPUs that this process may use."""
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name.strip() for name in visible.split(",") if name.strip()]
-    return _installed_gpus()
-
-
-@functools.cache
-def _installed_gpus() -> list[str]:
-    """Names of all GPUs for CUDA, asked for once: it takes a process."""
     return _nvidia_smi("uuid")
 
 
 def gpu_names() -> list[str]:
-    """Return what the GPUs of this machine are called, without loading a backend."""
+    """Return the names of the GPUs of this machine, without loading a backend."""
     return _nvidia_smi("name")
 
 
+@functools.cache
 def _nvidia_smi(column: str) -> list[str]:
-    """What NVIDIA's tool says of each GPU; nothing where there is none."""
+    """Return a property of each GPU, by NVIDIA's tool; empty without GPUs."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", f"--query-gpu={column}", "--format=csv,noheader"],
@@ -147,38 +151,41 @@ def _nvidia_smi(column: str) -> list[str]:
 
 
 def describe_device() -> str:
-    """Name the device that Keras computes on in this process, e.g. 'GPU NVIDIA H200' or 'CPU, 2 cores'."""
-    import keras
-
-    names = _GPU_NAMES[keras.config.backend()]()
-    if names:
-        return f"GPU {names[0]}" + (f" (first of {len(names)})" if len(names) > 1 else "")
+    """Return the device that Keras computes on in this process, e.g. 'GPU NVIDIA H200' or 'CPU, 2 cores'."""
+    gpus = backend_gpus()
+    if gpus:
+        return f"GPU {gpus[0].name}" + (f" (first of {len(gpus)})" if len(gpus) > 1 else "")
     return f"CPU, {num_cores()} cores"
 
 
-def _tensorflow_gpus() -> list[str]:
-    import tensorflow as tf
+def backend_gpus() -> list[Gpu]:
+    """Return the GPUs that the backend of Keras can use."""
+    import keras
 
-    gpus = tf.config.list_physical_devices("GPU")
-    return [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+    match keras.config.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            devices = tf.config.list_physical_devices("GPU")
+            details = [tf.config.experimental.get_device_details(device) for device in devices]
+            return [
+                Gpu(found.get("device_name", device.name), _version(found.get("compute_capability", ())))
+                for device, found in zip(devices, details, strict=True)
+            ]
+        case "jax":
+            import jax
+
+            devices = [device for device in jax.devices() if device.platform == "gpu"]
+            return [Gpu(device.device_kind, device.compute_capability) for device in devices]
+        case "torch":
+            import torch
+
+            return [
+                Gpu(torch.cuda.get_device_name(i), _version(torch.cuda.get_device_capability(i)))
+                for i in range(torch.cuda.device_count())
+            ]
+    return []
 
 
-def _jax_gpus() -> list[str]:
-    import jax
-
-    return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
-
-
-def _torch_gpus() -> list[str]:
-    import torch
-
-    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-
-
-_GPU_NAMES = {
-    "tensorflow": _tensorflow_gpus,
-    "jax": _jax_gpus,
-    "torch": _torch_gpus,
-    "openvino": list,
-    "numpy": list,
-}
+def _version(numbers: Iterable[int]) -> str:
+    return ".".join(map(str, numbers))

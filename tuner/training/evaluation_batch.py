@@ -1,30 +1,19 @@
-"""How many images are evaluated at a time: as many as fit a budget of memory."""
+"""Number of images to evaluate at a time, within a budget of memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
-
-from tuner.training.build import is_out_of_memory
+from typing import Any
 
 MAX_EVALUATION_BATCH = 512
 BUDGET_MIB = 512
-# Of the largest map, what is in memory at once: the input and the output of a layer, what its kernel unfolds,
-# and a second branch.
+# Copies of the largest map in memory: input and output of a layer, the unfolded input of its kernel, and a
+# second branch.
 COPIES = 4
-# Of a model whose layers do not tell their shapes: maps of the size of the image with so many channels.
+# Channels of the assumed largest map, of the size of the image, if the layers do not tell their shapes.
 CHANNELS = 64
-# Training keeps the maps of all layers for the gradient, evaluation those of one; so many images more fit.
+# Training keeps the maps of all layers for the gradient, evaluation those of one, so more images fit.
 MORE_THAN_TRAINING = 4
-
-_Found = TypeVar("_Found")
-
-
-class Evaluating(Protocol):
-    """What evaluates in batches of this size."""
-
-    evaluation_batch: int
 
 
 def evaluation_batch(model: Any, image_shape: tuple[int, ...], batch_size: int | None = None) -> int:
@@ -32,7 +21,7 @@ def evaluation_batch(model: Any, image_shape: tuple[int, ...], batch_size: int |
 
     Args:
         image_shape: (height, width, channels).
-        batch_size: That of the training, which is known to fit or is halved where it does not.
+        batch_size: Batch size of the training, which fits the memory.
     """
     largest = max(map(_numbers, _maps(model)), default=0) or CHANNELS * math.prod(image_shape[:-1])
     fitting = within_budget(largest)
@@ -40,28 +29,17 @@ def evaluation_batch(model: Any, image_shape: tuple[int, ...], batch_size: int |
 
 
 def within_budget(numbers: int) -> int:
-    """Return how many images fit the budget whose largest map has so many float32 numbers."""
+    """Return the number of images that fit the budget if their largest map has `numbers` float32 numbers."""
     return int(max(1, min(MAX_EVALUATION_BATCH, BUDGET_MIB * 2**20 // (4 * COPIES * max(1, numbers)))))
 
 
-def with_less_memory(loop: Evaluating, work: Callable[[], _Found]) -> _Found:
-    """Do work that evaluates; where memory runs out, again with half of the batch, down to one image."""
-    while True:
-        try:
-            return work()
-        except Exception as error:
-            if loop.evaluation_batch == 1 or not is_out_of_memory(error):
-                raise
-        loop.evaluation_batch //= 2
-
-
 def _maps(model: Any) -> list[Any]:
-    """Shapes of what the layers give, of those that tell."""
+    """Return the shapes of the outputs of layers, if they are known."""
     found = []
     for layer in model._flatten_layers():
         try:
             outputs = layer.output
-        except (AttributeError, ValueError):  # called never, more than once, or in a model without a graph
+        except (AttributeError, ValueError):  # of a layer never called, called twice, or without a graph
             continue
         found += [output.shape for output in (outputs if isinstance(outputs, list | tuple) else [outputs])]
     return found

@@ -1,4 +1,4 @@
-"""Floating-point operations that a model takes for one image."""
+"""Number of floating-point operations of a model for one image."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Shape = tuple[int, ...]
 
 
 def count_flops(model: Any, image_shape: tuple[int, int, int]) -> int:
-    """Return the floating-point operations of one forward pass over one image; a multiply-add counts as two.
+    """Return the number of floating-point operations of a forward pass; a multiply-add counts as two.
 
-    Counted are the products of convolutions, dense layers and multi-head attention, wherever in the model and
-    as often as they are used. Left out are biases, activations, normalisation and pooling, together a few
-    percent, and what a layer of one's own computes by itself. Nothing is computed: shapes are traced.
+    It counts each use of convolutions, dense layers and multi-head attention at any depth of the model. It
+    leaves out biases, activations, normalisation and pooling, together a few percent, and the own operations
+    of a user's layers. The pass only traces shapes.
 
     Args:
         image_shape: (height, width, channels).
@@ -23,7 +23,7 @@ def count_flops(model: Any, image_shape: tuple[int, int, int]) -> int:
     import keras
 
     class Forward(keras.Operation):  # type: ignore[misc]
-        """Calls each layer; a model given a symbolic image would only look up the shape of its output."""
+        """Calls each layer; a model with a symbolic image only looks up the shape of its output."""
 
         def call(self, images: Any) -> Any:
             return model(images, training=False)
@@ -41,7 +41,7 @@ def count_flops(model: Any, image_shape: tuple[int, int, int]) -> int:
 
 @contextmanager
 def _each_call(report: Callable[[Any, Mapping[str, Shape], Shape], None]) -> Iterator[None]:
-    """Report each layer that is called, with the shapes of its inputs and its output."""
+    """Report each call of a layer with the shapes of its inputs and its output."""
     import keras
 
     call = keras.Layer.__call__
@@ -62,7 +62,7 @@ def _each_call(report: Callable[[Any, Mapping[str, Shape], Shape], None]) -> Ite
 
 
 def _multiply_adds(layer: Any, inputs: Mapping[str, Shape], output: Shape) -> int:
-    """Multiply-adds of a layer itself; the layers inside it report their own."""
+    """Return the multiply-adds of a layer itself; the layers inside it report their own."""
     from keras import layers
 
     match layer:
@@ -82,7 +82,7 @@ def _multiply_adds(layer: Any, inputs: Mapping[str, Shape], output: Shape) -> in
             | layers.DepthwiseConv1D()
             | layers.DepthwiseConv2D()
         ):
-            # Of a grouped convolution, the kernel has the channels of one group.
+            # The kernel of a grouped convolution has the channels of one group.
             return _positions(output, layer) * _size(layer.kernel)
         case layers.MultiHeadAttention():
             query, value = inputs["query"], inputs["value"]
@@ -96,12 +96,12 @@ def _size(weights: Any) -> int:
 
 
 def _positions(shape: Shape, layer: Any) -> int:
-    """Number of pixels, of all images."""
+    """Return the number of pixels of all images."""
     return prod(shape[:-1]) if layer.data_format == "channels_last" else shape[0] * prod(shape[2:])
 
 
 def _einsum_outputs(layer: Any) -> int:
-    """How many products each input value is part of: the size of the kernel along axes the input lacks."""
+    """Return the number of products of each input value: the size of the kernel along its own axes."""
     inputs, kernel = layer.equation.partition("->")[0].split(",")
     return prod(
         size for axis, size in zip(kernel.strip(), layer.kernel.shape, strict=True) if axis not in inputs

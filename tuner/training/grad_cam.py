@@ -1,4 +1,4 @@
-"""What a model of convolutions looked at: Grad-CAM on the last map of features, on any backend."""
+"""Grad-CAM of a convolutional model on its last feature map, on any backend."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ BATCH = 32
 
 
 def grad_cam(model: Any, images: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
-    """Return where each image speaks for a class: maps (n, rows, columns), each from 0 to 1.
+    """Return maps (n, rows, columns) from 0 to 1 of the places that support the class of each image.
 
-    They have the resolution of the model's last map of features. None of a model without one, such as a
-    plain network of dense layers, and of one with attention between patches: what passes between these the
-    map does not show (see `tuner.training.attention`).
+    They have the resolution of the model's last feature map. None for a model without one, such as a network
+    of dense layers, and for one with attention between patches, which `tuner.training.attention` covers.
 
     Args:
         model: A Keras model made of a graph of layers, with one output for each class or one for two.
@@ -31,7 +30,7 @@ def grad_cam(model: Any, images: np.ndarray, classes: np.ndarray) -> np.ndarray 
 
     last = model.layers[-1]
     activation = getattr(last, "activation", None)
-    # Where a probability is nearly 1 it has no gradient; the logit behind it has.
+    # A probability of nearly 1 has no gradient, but its logit has one.
     if activation in (keras.activations.sigmoid, keras.activations.softmax):
         last.activation = keras.activations.linear
     try:
@@ -48,7 +47,7 @@ def grad_cam(model: Any, images: np.ndarray, classes: np.ndarray) -> np.ndarray 
 
 
 def _last_map(model: Any) -> Any:
-    """The last map (batch, rows, columns, channels) of more than one place, a tensor of the model's graph."""
+    """Return the last map (batch, rows, columns, channels) of the model's graph with more than one place."""
     import keras
 
     # A Sequential keeps its graph in a model of its own.
@@ -57,7 +56,7 @@ def _last_map(model: Any) -> Any:
         return None
     for _, nodes in sorted(graph._nodes_by_depth.items()):  # from the output on
         for node in nodes:
-            # Not the layer's own `output`: that of a model within a model is of the inner graph.
+            # The `output` of a model within a model belongs to the inner graph.
             for tensor in node.outputs:
                 shape = tuple(tensor.shape)
                 if len(shape) == 4 and None not in shape[1:3] and shape[1:3] != (1, 1):
@@ -82,12 +81,12 @@ def _maps(features: Any, head: Any, images: np.ndarray, classes: np.ndarray) -> 
 
 
 def _gradients(head: Any, features: Any, classes: np.ndarray) -> np.ndarray:
-    """Of the sum over images of the score of their class, by the features."""
+    """Return the gradients of the sum of the class scores with respect to the features."""
     import keras
 
     def total(values: Any) -> Any:
         outputs = keras.ops.cast(head(values, training=False), "float32")
-        if outputs.shape[-1] == 1:  # the logit of the second of two classes; of the first it is the negative
+        if outputs.shape[-1] == 1:  # the logit of the second of two classes
             signs = np.where(classes == 1, 1.0, -1.0).astype(np.float32)[:, None]
             return keras.ops.sum(outputs * signs)
         return keras.ops.sum(outputs * np.eye(outputs.shape[-1], dtype=np.float32)[classes])

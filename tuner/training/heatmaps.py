@@ -1,4 +1,4 @@
-"""What a model looked at, by the method that suits it."""
+"""Heatmaps of the parts of images that a model uses, by the method that suits the model."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ GRAD_CAM, ATTENTION_ROLLOUT = "Grad-CAM", "attention rollout"
 
 @dataclass(frozen=True)
 class Heatmaps:
-    """Maps (n, rows, columns) from 0 to 1, and the name of the method that made them."""
+    """Maps (n, rows, columns) from 0 to 1, and the name of their method."""
 
     maps: np.ndarray
     method: str
 
 
 def heatmaps(model: Any, images: np.ndarray, classes: np.ndarray) -> Heatmaps | None:
-    """Return what a model looked at in each image.
+    """Return a heatmap of each image.
 
-    Maps of a model that attends between patches are by attention rollout; others are by Grad-CAM, for a class
-    each. None of a model that neither suits.
+    Attention rollout suits models with attention between patches, Grad-CAM with a class for each image the
+    others. None if neither suits the model.
 
     Args:
         model: A Keras model of images.

@@ -1,4 +1,4 @@
-"""Faster ways to TensorFlow's own numbers: fused optimizer updates, a gradient for large matrices."""
+"""Faster versions of TensorFlow operations: fused optimizer updates, a gradient for large matrices."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-# Numbers in a matrix from which a CPU is sooner done with its transposed product: about what caches hold.
+# Size of a matrix from which its transposed product is faster on a CPU: about the size of caches.
 LARGE_MATRIX = 2**20
 
 
 class _Gradients(dict[str, Any]):
     """TensorFlow's registry of gradients, in which a custom gradient lives as long as its graph.
 
-    As TensorFlow keeps it, the gradient stays for ever and holds the whole graph that it was traced in.
-    That is the training graph of every trial, since Keras' optimizers apply one, as do activations such
-    as `silu`.
+    TensorFlow's own registry keeps the gradient for ever, and with it the graph of its trace. This is the
+    training graph of every trial, since Keras' optimizers and activations such as `silu` use one.
     """
 
     def __setitem__(self, name: str, entry: dict[str, Any]) -> None:
@@ -34,9 +33,10 @@ _matmul_gradient = ops.gradient_registry.lookup("MatMul")
 
 
 def matmul_gradient(op: Any, gradient: Any) -> Any:
-    """The gradient of `tf.matmul`, with that of the left factor as (b g^T)^T instead of g b^T.
+    """Return the gradient of `tf.matmul`, with that of the left factor as (b g^T)^T instead of g b^T.
 
-    For few rows and a large matrix `b`, as in a dense layer behind a convolution, a CPU takes half the time.
+    With few rows and a large matrix `b`, as in a dense layer after a convolution, this halves the time on a
+    CPU.
     """
     left, right = op.inputs
     plain = op.get_attr("transpose_a") or op.get_attr("transpose_b") or right.dtype != tf.float32
@@ -48,16 +48,16 @@ def matmul_gradient(op: Any, gradient: Any) -> Any:
 
 if not tf.config.list_physical_devices("GPU"):
     ops.gradient_registry._registry["MatMul"] = {"type": matmul_gradient, "location": None}
-    # Grappler rewrites each graph before its first step. On a CPU that takes a tenth of a second or more of
-    # each trial, and the steps are no faster for it.
+    # Grappler rewrites each graph before its first step. On a CPU this takes at least a tenth of a second a
+    # trial, and the steps are no faster.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def fuse_updates(optimizer: Any) -> None:
     """Let Adam, AdamW and SGD update a variable in one kernel instead of about ten.
 
-    The arithmetic is Keras' own (adam.py, sgd.py) up to float32 rounding; only `update_step` of this
-    instance is replaced, so the optimizer saves and loads as the ordinary one.
+    The arithmetic is Keras' own (adam.py, sgd.py) up to float32 rounding. Only `update_step` of this instance
+    changes, so the optimizer saves and loads as usual.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # behind the loss scale of mixed_float16
     plain = optimizer.update_step

@@ -1,49 +1,16 @@
-"""The seam between a trial and its backend: one epoch of training, evaluation, prediction."""
+"""The choice of a loop for a backend, and the loop of Keras' own functions."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
-from tuner.training.evaluation_batch import evaluation_batch, with_less_memory
+from tuner.training.batches import PLAIN_BATCHES, TrainingBatches
+from tuner.training.loop_base import Loop, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import OnStep, chunks, loss_of
-
-
-class Loop(Protocol):
-    """Trains and evaluates one compiled model on images (n, height, width, channels) of type uint8."""
-
-    evaluation_batch: int
-    """Images that are evaluated at a time; halved where memory runs out."""
-    self_contained: bool
-    """True where a step, once traced, touches nothing that Keras shares between models."""
-
-    def trace(self) -> None:
-        """Do now what can be done before the first step, so that it is not taken for part of it."""
-
-    def train_epoch(
-        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
-    ) -> dict[str, float]:
-        """Train once over the images in this order; return the metrics, averaged over the epoch.
-
-        Args:
-            draws: Random numbers for the augmentation of each of them, a row each; None where none is wanted.
-        """
-
-    def renew_statistics(self, batches: np.ndarray) -> None:
-        """Take the moving statistics of normalization anew, over batches (steps, batch) of images."""
-
-    def evaluate(self, indices: np.ndarray) -> dict[str, float]:
-        """Return the metrics on these images."""
-
-    def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        """Return what `evaluate` and `predict` do; in one pass where the backend allows it."""
-
-    def predict(self, indices: np.ndarray) -> np.ndarray:
-        """Return the model's raw output (len(indices), outputs)."""
 
 
 def make_loop(
@@ -54,17 +21,17 @@ def make_loop(
     batches: TrainingBatches = PLAIN_BATCHES,
     batch_size: int | None = None,
 ) -> Loop:
-    """Return the fastest loop there is for the active Keras backend.
+    """Return the fastest loop for the active Keras backend.
 
     Args:
+        xla: On TensorFlow, compile training steps with XLA. JAX always does, PyTorch never.
         batches: Makes the arguments of a training step.
-        batch_size: That of the training, where there is one, with which that of the evaluation shrinks.
-        xla: TensorFlow: compile training steps with XLA. JAX always does, PyTorch never.
+        batch_size: Batch size of the training, if there is one; the evaluation batch shrinks with it.
     """
     import keras
 
     backend = keras.config.backend()
-    # A model that asks not to be compiled gets what it asks for.
+    # A model may ask not to be compiled.
     if backend == "tensorflow" and not model.run_eagerly:
         from tuner.training.loop_tensorflow import TensorFlowLoop
 
@@ -76,92 +43,64 @@ def make_loop(
     return KerasLoop(model, images, labels, batches, batch_size)
 
 
-class KerasLoop:
+class KerasLoop(Loop):
     """Works on every backend: Keras' own fit, evaluate and predict over batches of the memory map."""
 
-    def __init__(
-        self,
-        model: Any,
-        images: np.ndarray,
-        labels: np.ndarray,
-        batches: TrainingBatches = PLAIN_BATCHES,
-        batch_size: int | None = None,
-    ) -> None:
-        self._model, self._images, self._labels = model, images, labels
-        self.self_contained = False
-        self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
-        self._make = batches.make
-        self._normalizations = normalizations(model)
-        if getattr(model, "optimizer", None) is not None:  # a model that was never compiled has none
-            # `fit` ends with the averages of `use_ema` in place of the weights; here the training goes on.
-            model.optimizer.finalize_variable_values = lambda *_: None
-
-    def trace(self) -> None:
-        pass  # Keras does it with the first batch
-
-    def train_epoch(
-        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
+    def _train_epoch(
+        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray
     ) -> dict[str, float]:
         import keras
 
         def report(batch: int, logs: dict[str, float]) -> None:
             on_step(min((batch + 1) * batch_size, len(order)), loss_of(logs))
 
+        # `fit` ends by replacing the weights with the averages of `use_ema`; here training continues.
+        self._model.optimizer.finalize_variable_values = lambda *_: None
         callback = keras.callbacks.LambdaCallback(on_train_batch_end=report)
-        draws = no_draws(order) if draws is None else draws
-        batches = self._batches(order, batch_size, draws)
+        batches = self._keras_batches(order, batch_size, draws)
         history = self._model.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
         return {name: float(values[-1]) for name, values in history.history.items()}
 
     def renew_statistics(self, batches: np.ndarray) -> None:
         import keras
 
-        for number, batch in enumerate(batches if self._normalizations else ()):
+        layers = normalizations(self._model)
+        for number, batch in enumerate(batches if layers else ()):
             images = keras.ops.convert_to_tensor(self._images[batch])
-            with averaging(self._normalizations, float(number)), _without_gradients():
+            with averaging(layers, float(number)), _without_gradients():
                 self._model(images, training=True)
 
-    def evaluate(self, indices: np.ndarray) -> dict[str, float]:
-        logs = with_less_memory(
-            self,
-            lambda: self._model.evaluate(
-                self._batches(indices, self.evaluation_batch), verbose=0, return_dict=True
-            ),
-        )
-        return {name: float(value) for name, value in logs.items()}
+    def _evaluate(self, indices: np.ndarray) -> tuple[dict[str, float], list[np.ndarray]]:
+        batches = self._keras_batches(indices, self.evaluation_batch)
+        return floats(self._model.evaluate(batches, verbose=0, return_dict=True)), []
 
-    def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        return self.evaluate(indices), self.predict(indices)
+    def _predict(self, indices: np.ndarray) -> np.ndarray:
+        batches = self._keras_batches(indices, self.evaluation_batch)
+        return np.asarray(self._model.predict(batches, verbose=0))
 
-    def predict(self, indices: np.ndarray) -> np.ndarray:
-        return with_less_memory(
-            self,
-            lambda: np.asarray(self._model.predict(self._batches(indices, self.evaluation_batch), verbose=0)),
-        )
-
-    def _batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None = None) -> Any:
-        """The batches of an order; made for training where there are `draws`."""
+    def _keras_batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None = None) -> Any:
+        """Return the batches of an order for Keras; training batches if `draws` are given."""
         import keras
 
-        images, labels, make = self._images, self._labels, self._make
-        places = [row for part in chunks(np.arange(len(order)), batch_size, len(order)) for row in part]
+        images, labels, make = self._images, self._labels, self._batches.make
+        rows = [row for part in chunks(np.arange(len(order)), batch_size, len(order)) for row in part]
 
         class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             def __len__(self) -> int:
-                return len(places)
+                return len(rows)
 
             def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-                batch = order[places[index]]
+                batch = order[rows[index]]
                 if draws is None:
                     return images[batch], labels[batch]
-                made = make(images[batch], labels[batch], draws[places[index]])
+                made = make(images[batch], labels[batch], draws[rows[index]])
                 return tuple(keras.ops.convert_to_numpy(part) for part in made)
 
         return Batches()
 
 
 def _without_gradients() -> AbstractContextManager[Any]:
-    """PyTorch alone keeps what a gradient would need unless it is told not to."""
+    """Keep PyTorch, the only backend that does, from storing values for a gradient."""
     import keras
 
     if keras.config.backend() != "torch":

@@ -1,4 +1,4 @@
-"""Training on JAX: images on the device, many steps a dispatch, nothing compiled twice."""
+"""Training on JAX: images on the device, many steps a dispatch, no function compiled twice."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import numpy as np
 import psutil
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
-from tuner.training.evaluation_batch import evaluation_batch, with_less_memory
+from tuner.training.loop_base import Loop, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, held, loss_of, next_steps
 
-# Of images that are not held on the device, so many bytes at a time are put there.
+# Size of the parts that are put on the device in turn if it cannot hold all images.
 WINDOW_BYTES = 2**26
 
 
 @dataclass(frozen=True)
 class _Window:
-    """Images and labels on the device, and the batches to take from them as rows of indices.
+    """Images and labels on the device, and batches of them as rows of indices.
 
-    `draws` (rows, batch, n) are random numbers for each image. `rows` may be longer than the `count` rows
-    that are meant, since each new shape is a new compilation.
+    `draws` (rows, batch, n) are random numbers for each image. Only the first `count` rows count; the others
+    keep the shape constant, since each new shape is a new compilation.
     """
 
     images: Any
@@ -37,7 +37,7 @@ class _Window:
     count: int
 
 
-class JaxLoop:
+class JaxLoop(Loop):
     """Runs the model's own `train_step` and `test_step`, compiled, on batches gathered on the device."""
 
     def __init__(
@@ -48,16 +48,13 @@ class JaxLoop:
         batches: TrainingBatches = PLAIN_BATCHES,
         batch_size: int | None = None,
     ) -> None:
-        self._model = model
-        self.self_contained = False  # a graph is made with the first dispatch, not before
-        self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
-        self._images, self._labels = images, labels.astype(np.int32)
+        super().__init__(model, images, labels.astype(np.int32), batches, batch_size)
         on_device = held(images, labels, _put, _free_bytes)
         self._held = on_device is not None
         if self._held:
             self._images, self._labels = on_device
         self._steps = FIRST_STEPS
-        # As in Keras' own fit: metrics, loss and optimizer make their variables outside of any trace.
+        # As in Keras' own fit: metrics, loss and optimizer create their variables outside of any trace.
         model._symbolic_build(data_batch=(images[:1], self._labels[:1]))
         self._train_steps = _many_steps(model, model.train_step, batches.make)
         self._test_steps = _many_steps(model, model.test_step, PLAIN_BATCHES.make)
@@ -66,11 +63,8 @@ class JaxLoop:
             lambda state, images, labels, batch: model.predict_step(state, _batch(images, labels, batch))
         )
 
-    def trace(self) -> None:
-        pass  # JAX compiles with the first batch
-
-    def train_epoch(
-        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
+    def _train_epoch(
+        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray
     ) -> dict[str, float]:
         model = self._model
         model.reset_metrics()
@@ -80,14 +74,13 @@ class JaxLoop:
             model.optimizer.variables,
             model.metrics_variables,
         )
-        draws = no_draws(order) if draws is None else draws
         done, logs = 0, {}
         for window in self._windows(order, draws, batch_size):
             first = 0
             while first < window.count:
                 steps = min(self._steps, window.count - first)
                 start = time.perf_counter()
-                logs = _floats(_dispatch(self._train_steps, groups, window, first, first + steps))
+                logs = floats(_dispatch(self._train_steps, groups, window, first, first + steps))
                 self._steps = next_steps(self._steps, steps, time.perf_counter() - start)
                 first += steps
                 done += steps * window.rows.shape[1]
@@ -106,23 +99,14 @@ class JaxLoop:
                 _assign(others, self._statistics_step(*state, window.images, row, float(before)))
                 before += 1
 
-    def evaluate(self, indices: np.ndarray) -> dict[str, float]:
-        return with_less_memory(self, lambda: self._evaluate(indices))
-
-    def _evaluate(self, indices: np.ndarray) -> dict[str, float]:
+    def _evaluate(self, indices: np.ndarray) -> tuple[dict[str, float], list[np.ndarray]]:
         model = self._model
         model.reset_metrics()
         groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
         logs: dict[str, Any] = {}
         for window in self._windows(indices, no_draws(indices), self.evaluation_batch):
             logs = _dispatch(self._test_steps, groups, window, 0, window.count)
-        return _floats(logs)
-
-    def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        return self.evaluate(indices), self.predict(indices)
-
-    def predict(self, indices: np.ndarray) -> np.ndarray:
-        return with_less_memory(self, lambda: self._predict(indices))
+        return floats(logs), []
 
     def _predict(self, indices: np.ndarray) -> np.ndarray:
         groups = (self._model.trainable_variables, self._model.non_trainable_variables)
@@ -135,7 +119,7 @@ class JaxLoop:
         return np.concatenate(outputs)
 
     def _windows(self, order: np.ndarray, draws: np.ndarray, batch_size: int) -> Iterator[_Window]:
-        """Cut an order into windows of whole batches of equal shape, and one for what is left over."""
+        """Cut an order into windows of whole batches of equal shape, and one for the rest."""
         whole = len(order) // batch_size * batch_size
         if whole:
             yield from self._whole_batches(order[:whole].reshape(-1, batch_size), draws[:whole])
@@ -164,9 +148,9 @@ def _put(images: np.ndarray, labels: np.ndarray) -> Any:
 
 
 def _many_steps(model: Any, step: Callable[..., Any], make: Callable[..., Any]) -> Any:
-    """A function that runs `step` for rows `first` to `last` and returns metrics and new state.
+    """Return a function that runs `step` for rows `first` to `last` and returns metrics and new state.
 
-    The state is given away: its memory becomes that of the new state.
+    The old state is donated: the new state takes its memory.
     """
 
     def run_row(state: Any, images: Any, labels: Any, rows: Any, draws: Any, row: Any) -> Any:
@@ -185,7 +169,7 @@ def _many_steps(model: Any, step: Callable[..., Any], make: Callable[..., Any]) 
 
         return run_rows
 
-    step = jax.jit(step)  # traced once, though it is asked for its metrics before it is run
+    step = jax.jit(step)  # traced once, although eval_shape needs it too
 
     # The bounds are arguments, so that any number of steps is one compilation.
     def run_loop(state: Any, images: Any, labels: Any, rows: Any, draws: Any, first: Any, last: Any) -> Any:
@@ -197,17 +181,18 @@ def _many_steps(model: Any, step: Callable[..., Any], make: Callable[..., Any]) 
         logs, state = jax.lax.fori_loop(first, last, body, (no_logs, state))
         with keras.StatelessScope(list(zip(model.metrics_variables, state[-1], strict=True))):
             metrics = model.get_metrics_result()
-        # As in Keras, a step of the user's own may report something else than the metrics. Where it does
-        # not, XLA drops the metrics of every step but the last.
+        # As in Keras, a user's own step may report other values than the metrics. If it does not, XLA drops
+        # the metrics of every step but the last.
         return (metrics if metrics.keys() == logs.keys() else logs), state
 
     return jax.jit(run_loop, donate_argnums=0)
 
 
 def _statistics_step(model: Any) -> Any:
-    """A function from the variables and a batch to those that training does not train, with statistics.
+    """Return a function that updates the moving statistics to the mean over `before` batches and one more.
 
-    These become the mean over `before` batches and this one. None for a model that keeps no statistics.
+    It takes the variables and a batch, and returns the variables that are not trained. None for a model
+    without statistics.
     """
     layers = normalizations(model)
     if not layers:
@@ -223,12 +208,12 @@ def _statistics_step(model: Any) -> Any:
 
 
 def loops_cost() -> bool:
-    """True where a step takes longer inside a compiled loop: half as long again on the CPU, jaxlib 0.10."""
+    """True if a step takes longer inside a compiled loop: by half on the CPU, with jaxlib 0.10."""
     return bool(jax.default_backend() == "cpu")
 
 
 def _dispatch(loop: Any, groups: tuple[list[Any], ...], window: _Window, first: int, last: int) -> Any:
-    """Run rows `first` to `last` of a window, put the new state into the variables, return the metrics."""
+    """Run rows `first` to `last` of a window, assign the new state to the variables, return the metrics."""
     logs, state = loop(_values(groups), window.images, window.labels, window.rows, window.draws, first, last)
     for variables, values in zip(groups, state, strict=True):
         _assign(variables, values)
@@ -249,12 +234,8 @@ def _assign(variables: list[Any], values: list[Any]) -> None:
 
 
 def _free_bytes() -> int:
-    """Free memory of the device; that of the host where the device reports none, as the CPU."""
+    """Return the free memory of the device, or of the host if the device reports none, as the CPU."""
     memory = jax.devices()[0].memory_stats()
     if memory is None:
         return int(psutil.virtual_memory().available)
     return int(memory["bytes_limit"] - memory["bytes_in_use"])
-
-
-def _floats(logs: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in logs.items()}

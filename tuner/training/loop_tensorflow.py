@@ -14,14 +14,16 @@ import tensorflow as tf
 from tensorflow.python.client import device_lib
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
-from tuner.training.evaluation_batch import evaluation_batch, with_less_memory
 from tuner.training.kernels_tensorflow import fuse_updates
+from tuner.training.loop_base import Loop, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, chunks, held, loss_of, next_steps
 
 
-class TensorFlowLoop:
+class TensorFlowLoop(Loop):
     """Runs the model's own `train_step` and `test_step` in a graph loop that gathers its batches itself."""
+
+    self_contained = True
 
     def __init__(
         self,
@@ -32,10 +34,7 @@ class TensorFlowLoop:
         batches: TrainingBatches = PLAIN_BATCHES,
         batch_size: int | None = None,
     ) -> None:
-        self._model = model
-        self.self_contained = True
-        self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
-        self._images, self._labels = images, labels
+        super().__init__(model, images, labels, batches, batch_size)
         on_device = held(images, labels, _as_tensors, _free_bytes)
         self._held = on_device is not None
         if self._held:
@@ -44,7 +43,9 @@ class TensorFlowLoop:
         if model.optimizer is not None:
             model.optimizer.build(model.trainable_variables)
             fuse_updates(model.optimizer)
-        _build_metrics(model, *_as_tensors(images[:1], labels[:1]))
+        # A graph that creates variables is traced twice, so the metrics create theirs now.
+        image, label = _as_tensors(images[:1], labels[:1])
+        model.compute_metrics(image, label, model(image, training=False))
         shape = images.shape[1:]
         self._train_steps = _graph_loop(model, "train_step", shape, batches.make, xla)
         self._test_steps = _graph_loop(model, "test_step", shape, PLAIN_BATCHES.make)
@@ -59,18 +60,17 @@ class TensorFlowLoop:
         if self._renew_statistics is not None:
             self._renew_statistics.get_concrete_function()
 
-    def train_epoch(
-        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
+    def _train_epoch(
+        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray
     ) -> dict[str, float]:
         self._model.reset_metrics()
-        draws = no_draws(order) if draws is None else draws
         done, logs = 0, {}
         remaining = order
         while len(remaining):
             part = chunks(remaining, batch_size, self._steps)[0]
             start = time.perf_counter()
             drawn = draws[done : done + part.size].reshape(*part.shape, draws.shape[1])
-            logs = _floats(self._train_steps(*self._feed(part), drawn)[0])
+            logs = floats(self._train_steps(*self._feed(part), drawn)[0])
             self._steps = next_steps(self._steps, len(part), time.perf_counter() - start)
             done += part.size
             remaining = remaining[part.size :]
@@ -82,14 +82,6 @@ class TensorFlowLoop:
             images, _, order = self._feed(batches)
             self._renew_statistics(images, order)
 
-    def evaluate(self, indices: np.ndarray) -> dict[str, float]:
-        return with_less_memory(self, lambda: self._evaluate(indices))[0]
-
-    def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        logs, outputs = with_less_memory(self, lambda: self._evaluate(indices))
-        # A step of the user's own does not say what the model's outputs were.
-        return logs, np.concatenate(outputs) if outputs else self.predict(indices)
-
     def _evaluate(self, indices: np.ndarray) -> tuple[dict[str, float], list[np.ndarray]]:
         self._model.reset_metrics()
         logs: dict[str, float] = {}
@@ -97,12 +89,9 @@ class TensorFlowLoop:
         for part in chunks(indices, self.evaluation_batch, 8):
             drawn = no_draws(part).reshape(*part.shape, 0)
             found, seen = self._test_steps(*self._feed(part), drawn)
-            logs = _floats(found)
+            logs = floats(found)
             outputs += [each.numpy() for each in seen]
         return logs, outputs
-
-    def predict(self, indices: np.ndarray) -> np.ndarray:
-        return with_less_memory(self, lambda: self._predict(indices))
 
     def _predict(self, indices: np.ndarray) -> np.ndarray:
         outputs = []
@@ -112,7 +101,7 @@ class TensorFlowLoop:
         return np.concatenate(outputs)
 
     def _feed(self, part: np.ndarray) -> tuple[Any, Any, Any]:
-        """Images, labels and an order (steps, batch) into them."""
+        """Return images, labels and an order (steps, batch) of their indices."""
         if self._held:
             return self._images, self._labels, tf.constant(part, tf.int32)
         flat = part.reshape(-1)
@@ -120,25 +109,20 @@ class TensorFlowLoop:
         return *_as_tensors(self._images[flat], self._labels[flat]), order
 
 
-def _build_metrics(model: Any, images: Any, labels: Any) -> None:
-    """Let the metrics make their variables now: a graph that makes variables has to be traced twice."""
-    model.compute_metrics(images, labels, model(images, training=False))
-
-
 def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, xla: bool = False) -> Any:
-    """A graph that runs a step of the model for each row of an order (steps, batch).
+    """Return a graph that runs a step of the model for each row of an order (steps, batch).
 
-    It returns the metrics and, of Keras' own test step, a list with the outputs (steps * batch, n). As in
-    Keras, where a step of the user's own reports something else, that is returned, of the last row.
+    It returns the metrics and a list, with the outputs (steps * batch, n) for Keras' own test step. As in
+    Keras, a user's own step may report other values; then it returns those of the last row.
 
     Args:
-        name: Of the step, a method of the model.
+        name: Name of the step, a method of the model.
         make: Turns images, labels and draws of a row into the arguments of a step.
     """
     step, own = getattr(model, name), _is_own(model, name)
     if own or xla:
-        # The step alone: its shapes are those of a batch, while a dispatch has any number of steps. One of
-        # the user's own is traced alone too, since what it reports has to be known before the loop.
+        # XLA compiles the step alone: a batch has a constant shape, a dispatch any number of steps. A user's
+        # own step is traced alone too, because the loop has to know its report beforehand.
         step = tf.function(step, jit_compile=xla or None, autograph=False)
 
     def run(images: Any, labels: Any, order: Any, draws: Any) -> Any:
@@ -159,7 +143,7 @@ def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, 
         steps = tf.shape(order)[0]
         keeps = name == "test_step" and not own
         outputs = [tf.TensorArray(tf.float32, steps)] if keeps else []
-        # Steps depend on each other through the variables, so they must not overlap.
+        # Steps depend on each other through the variables, so they may not overlap.
         _, logs, outputs = tf.while_loop(
             lambda row, *_: row < steps, body, [tf.constant(0), logs, outputs], parallel_iterations=1
         )
@@ -171,13 +155,13 @@ def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, 
         tf.TensorSpec([None, None], tf.int32),
         tf.TensorSpec([None, None, None], tf.float32),
     ]
-    # As in Keras' own train function, Python control flow in layers is not turned into that of a graph.
+    # As in Keras' own train function, Python control flow in layers stays Python.
     return tf.function(run, input_signature=signature, autograph=False)
 
 
 @contextmanager
 def _outputs_of(model: Any) -> Iterator[list[Any]]:
-    """Yield a list that takes the outputs which a step hands to the metrics."""
+    """Yield a list that collects the outputs that a step passes to the metrics."""
     seen = []
     plain, own = model.compute_metrics, vars(model).get("compute_metrics")
 
@@ -196,7 +180,7 @@ def _outputs_of(model: Any) -> Iterator[list[Any]]:
 
 
 def _statistics_loop(model: Any, image_shape: tuple[int, ...]) -> Any:
-    """A graph that takes the moving statistics over the rows of an order anew; None where there are none."""
+    """Return a graph that computes moving statistics over the rows of an order, None without statistics."""
     layers = normalizations(model)
     if not layers:
         return None
@@ -214,7 +198,7 @@ def _statistics_loop(model: Any, image_shape: tuple[int, ...]) -> Any:
 
 
 def _is_own(model: Any, name: str) -> bool:
-    """True for a method that is not Keras' own, of the model's class or of the model alone."""
+    """True for a method that the user defined, for the model's class or for the model alone."""
     return name in vars(model) or getattr(type(model), name) is not getattr(keras.Model, name)
 
 
@@ -223,13 +207,9 @@ def _as_tensors(images: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
 
 
 def _free_bytes() -> int:
-    """Free memory of the device that tensors are put on."""
+    """Return the free memory of the device that holds tensors."""
     if not tf.config.list_logical_devices("GPU"):
         return int(psutil.virtual_memory().available)
     devices = device_lib.list_local_devices()
     limit = next(device.memory_limit for device in devices if device.device_type == "GPU")
     return int(limit - tf.config.experimental.get_memory_info("GPU:0")["current"])
-
-
-def _floats(logs: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in logs.items()}

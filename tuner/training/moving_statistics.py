@@ -1,7 +1,7 @@
-"""Statistics of batch normalization that fit the weights of now, whatever momentum they are kept with.
+"""Statistics of batch normalization that fit the present weights, with any momentum.
 
-Moving statistics begin at mean 0 and variance 1, and with Keras' momentum of 0.99 a few hundred steps leave
-much of that. A model that trains well then validates at chance.
+Moving statistics start at mean 0 and variance 1. With Keras' momentum of 0.99, much of that is left after
+hundreds of steps, and a model that trains well validates at chance.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-# Of the images of an epoch, the share whose statistics are taken, and the least and the most of them.
+# Share of the images of an epoch for the statistics, and their minimum and maximum number.
 SHARE = 1 / 8
 MIN_IMAGES = 256
 MAX_IMAGES = 1024
 
 
 def normalizations(model: Any) -> list[Any]:
-    """Return the batch normalizations of a model that training updates; frozen ones keep their statistics."""
+    """Return the batch normalizations that training updates; frozen ones keep their statistics."""
     import keras
 
     return [
@@ -30,9 +30,9 @@ def normalizations(model: Any) -> list[Any]:
 
 
 def statistics_batches(order: np.ndarray, batch_size: int) -> np.ndarray:
-    """Return the batches of an epoch, as (steps, batch_size) of its order, whose statistics are taken.
+    """Return the batches for the statistics, as rows (steps, batch_size) of the order of an epoch.
 
-    All have the size that they have in training; of less than one batch, all images are one.
+    They have the size of training batches; fewer images than that are one batch.
 
     Source: Wu and Johnson 2021, Rethinking "Batch" in BatchNorm, section 3: averages over the batches of
     1,000 to 10,000 images, computed anew with fixed weights.
@@ -44,10 +44,10 @@ def statistics_batches(order: np.ndarray, batch_size: int) -> np.ndarray:
 
 @contextmanager
 def averaging(layers: Sequence[Any], before: Any) -> Iterator[None]:
-    """Let a pass in training mode make moving statistics the mean over `before` batches and its own.
+    """Let a pass in training mode set moving statistics to the mean over `before` batches and its own.
 
     Args:
-        before: A number, or a tensor where the pass is traced.
+        before: A number, or a tensor in a traced pass.
     """
     kept = [layer.momentum for layer in layers]
     for layer in layers:

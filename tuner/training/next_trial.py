@@ -1,4 +1,4 @@
-"""The trial that probably comes next, built and traced while another trains."""
+"""The probable next trial, built and traced while another trains."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tuner.training.warm_trials import BuiltTrial
 
 
 class NextTrial:
-    """Builds one trial ahead, in a thread of its own.
+    """Builds the next trial in a thread.
 
     Args:
-        build: Makes a trial ready to train.
-        is_ready: True for a trial, by its id, that needs no build.
+        build: Builds a trial.
+        is_ready: True for the id of a trial that needs no build.
     """
 
     def __init__(self, build: Callable[[TrainTask], BuiltTrial], is_ready: Callable[[str], bool]) -> None:
@@ -29,39 +29,39 @@ class NextTrial:
         self._build_ahead = True
 
     def __bool__(self) -> bool:
-        """True while a trial is held."""
+        """True while it holds a trial."""
         return self._found is not None
 
     def hint(self, task: TrainTask) -> None:
-        """Name the trial that probably comes next; from any thread, at any time."""
+        """Name the probable next trial; from any thread, at any time."""
         self._hints.put(task)
 
     def start(self) -> None:
-        """Build what is hinted at from now on; until `stop`, nothing else here may build a model."""
+        """Build hinted trials from now on. Until `stop`, no other code may build a model."""
         if self._build_ahead:
             self._thread = Thread(target=self._follow, name="next trial", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """Wait for the build under way and begin no other."""
+        """Wait for the current build and start no other."""
         if self._thread is not None:
             self._hints.put(None)
             self._thread.join()
             self._thread = None
 
     def take(self, task: TrainTask) -> BuiltTrial | None:
-        """Return a trial and forget it; None unless it was built, and stands where its checkpoint does.
+        """Return a trial and forget it; None unless it was built and agrees with its checkpoint.
 
-        Only to be called after `stop`, as `give_up`.
+        This and `give_up` may only be called after `stop`.
         """
         if self._found is None or self._found[0].trial_id != task.trial_id:
             return None
         (hinted, built), self._found = self._found, None
-        stands = _as_built(hinted) == _as_built(task) and read_history(task.checkpoint_dir) == built.history
-        return built if stands else None
+        same = _as_built(hinted) == _as_built(task) and read_history(task.checkpoint_dir) == built.history
+        return built if same else None
 
     def give_up(self) -> None:
-        """Let go of the trial and build none from now on: there is no memory for two."""
+        """Forget the trial and build no more: the memory is too small for two."""
         self._found, self._build_ahead = None, False
 
     def _follow(self) -> None:
@@ -69,11 +69,11 @@ class NextTrial:
             if self._is_ready(task.trial_id) or (self._found is not None and self._found[0] == task):
                 continue
             self._found = None
-            # It is built again when it is asked for; what is wrong with it is said then.
+            # Its turn builds it again, and reports the error then.
             with suppress(Exception, SystemExit):
                 self._found = task, self._build(task)
 
 
 def _as_built(task: TrainTask) -> TrainTask:
-    """A task without what its build does not depend on."""
+    """Return a task without the fields that its build does not depend on."""
     return replace(task, rung=0, epochs=0, epochs_reported=0, left_s=None)

@@ -1,4 +1,4 @@
-"""The loss and the optimizer of a compiled model, as a recipe wants them."""
+"""Changes of a recipe to the loss and the optimizer of a compiled model."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from tuner.training.recipe import Recipe
 from tuner.training.task import TrialError
 
-# Of all steps; the learning rate rises in them before it falls.
+# Share of the steps in which the learning rate rises before it falls.
 WARMUP_SHARE = 0.05
-# Decay would only shift these, not keep a model simple. On TensorFlow names are paths: "dense/bias:0".
+# Decay of these does not make a model simpler. On TensorFlow, names are paths: "dense/bias:0".
 NOT_DECAYED = [r"(^|/)(bias|gamma|beta)(:\d+)?$"]
 
 
 def apply_recipe(model: Any, recipe: Recipe, num_classes: int, steps: int) -> None:
-    """Let a compiled model train by a recipe, as far as its loss and its optimizer are concerned.
+    """Apply the parts of a recipe that concern the loss and the optimizer of a compiled model.
 
     Args:
-        steps: Training steps until the end of the last rung, over which a schedule is spread.
+        steps: Number of training steps until the end of the last rung, which a schedule spans.
 
     Raises:
-        TrialError: the optimizer has a schedule of its own already.
+        TrialError: the optimizer already has a schedule.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     if recipe.weight_decay is not None:
@@ -35,7 +35,7 @@ def apply_recipe(model: Any, recipe: Recipe, num_classes: int, steps: int) -> No
 
 
 def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return the weight of each class (num_classes,) that lets all of them count alike, 1 on average.
+    """Return weights (num_classes,) that give each class the same influence, 1 on average.
 
     Source: King & Zeng 2001, Logistic regression in rare events data, section 4.2; scikit-learn's "balanced".
     """
@@ -44,7 +44,7 @@ def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def _cosine(optimizer: Any, steps: int) -> Any:
-    """A linear rise to the optimizer's learning rate, then half a cosine down to zero.
+    """Return a schedule with a linear rise to the optimizer's learning rate, then half a cosine to zero.
 
     Source: Loshchilov & Hutter 2017, SGDR, equation 5 without restarts; Goyal et al. 2017, section 2.2.
     """
@@ -63,10 +63,10 @@ def _cosine(optimizer: Any, steps: int) -> Any:
 
 
 def _smooth_labels(model: Any, amount: float, num_classes: int) -> None:
-    """Mix the loss with that of every class alike, in training alone.
+    """Mix the training loss with the mean loss of all classes.
 
-    Validation losses stay comparable between trials. By linearity of the cross-entropy this is the loss of
-    smoothed labels, whatever form labels and outputs have.
+    Validation losses stay comparable between trials. Since the cross-entropy is linear, this is the loss of
+    smoothed labels, for any form of labels and outputs.
 
     Source: Szegedy et al. 2016, Rethinking the Inception architecture, section 7.
     """

@@ -1,4 +1,4 @@
-"""Which images go into which training step."""
+"""The order of the images of an epoch, their division into steps, and their place in memory."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from tuner.training.build import is_out_of_memory
 from tuner.training.seeds import derive_seed
 from tuner.training.task import TrialError
 
-# A dispatch of steps is long enough to cost nothing, and short enough for a live display and a prompt stop.
+# Duration of a dispatch: long enough to cost nothing, short enough for a live display and a prompt stop.
 DISPATCH_S = 0.3
 FIRST_STEPS = 4
 
-# Called with the images done in this epoch and the mean loss so far; may raise to end the epoch.
-OnStep = Callable[[int, float], None]
-
-
-# Images up to this share of the free memory are held on the device.
+# The device holds images up to this share of its free memory.
 MEMORY_SHARE = 0.25
+
+OnStep = Callable[[int, float], None]
+"""Takes the number of images done in this epoch and the mean loss so far; may raise to end the epoch."""
 
 _held: tuple[np.ndarray, np.ndarray, Any] | None = None
 
@@ -31,9 +30,9 @@ def held(
     put: Callable[[np.ndarray, np.ndarray], Any],
     free_bytes: Callable[[], float],
 ) -> Any:
-    """Return what `put` makes of a data set on the device, None where it would take too much of its memory.
+    """Put a data set on the device with `put` and return the result, None if it takes too much memory.
 
-    The trials of a process share it; the next data set takes its place.
+    The trials of a process share it; the next data set replaces it.
     """
     global _held
     if _held is None or _held[0] is not images or _held[1] is not labels:
@@ -49,14 +48,14 @@ def held(
 
 
 def epoch_order(indices: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-    """Return `indices` shuffled for one epoch; depends on the trial's seed and the epoch alone."""
+    """Return `indices` shuffled for one epoch. The order depends only on the trial's seed and the epoch."""
     return np.random.default_rng(derive_seed(seed, "shuffle", epoch)).permutation(indices)
 
 
 def stratified_part(indices: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Return a share (0..1] of the indices, of each class alike, at least one image of each.
+    """Return a share (0..1] of the indices of each class, at least one image of each.
 
-    A smaller share lies within a larger one of the same seed.
+    With the same seed, a larger share contains the smaller one.
     """
     if share >= 1:
         return indices
@@ -69,10 +68,10 @@ def stratified_part(indices: np.ndarray, labels: np.ndarray, share: float, seed:
 
 
 def loss_of(logs: Mapping[str, float]) -> float:
-    """Return the loss among what a training step reports.
+    """Return the loss that a training step reports.
 
     Raises:
-        TrialError: there is none; only a step of the user's own can leave it out.
+        TrialError: a user's own step reports no loss.
     """
     if "loss" not in logs:
         raise TrialError(
@@ -82,16 +81,18 @@ def loss_of(logs: Mapping[str, float]) -> float:
 
 
 def next_steps(steps: int, done: int, seconds: float) -> int:
-    """Return how many steps to dispatch after `done` of them took so long; tracing never counts as slow.
+    """Return the number of steps of the next dispatch: at least FIRST_STEPS, however long tracing took.
 
     Args:
-        steps: What was aimed at before.
+        steps: Number of steps planned for the last dispatch.
+        done: Number of steps that it ran.
+        seconds: Its duration.
     """
     return int(np.clip(DISPATCH_S * done / max(seconds, 1e-6), FIRST_STEPS, 4 * steps))
 
 
 def chunks(order: np.ndarray, batch_size: int, steps: int) -> list[np.ndarray]:
-    """Cut an order into arrays (steps, batch_size) of whole steps, and one (1, n) for what is left over.
+    """Cut an order into arrays (steps, batch_size) of whole steps, and one (1, n) for the rest.
 
     The last array of whole steps may hold fewer than `steps`.
     """

@@ -1,4 +1,4 @@
-"""How a trial is trained, beside its architecture, its optimizer and its number of epochs."""
+"""Settings of a training besides architecture, optimizer and number of epochs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `training(hp)` of a space may declare, each with the value that changes nothing.
+    """The settings that `training(hp)` of a space may declare. The defaults change nothing.
 
-    Flips happen to every second image. `shift` is the most of a side that an image is moved by, each way;
-    `jpeg_quality` the lowest (100: not compressed); `blur` the largest standard deviation in pixels. Each
-    image of each epoch gets its own. `weight_decay` None leaves it to the optimizer.
+    Every second image is flipped. `shift` is the maximum shift as a share of the side, `jpeg_quality` the
+    lowest quality (100: not compressed), `blur` the maximum standard deviation in pixels. Each image of each
+    epoch has its own random values. With `weight_decay` None, the optimizer decides.
     """
 
     horizontal_flip: bool = False
@@ -29,7 +29,7 @@ class Recipe:
 
 PLAIN = Recipe()
 TRAINING_NAMES = ("batch_size", "patience", *(field.name for field in fields(Recipe)))
-# What the training can do; bounds are inclusive.
+# Allowed values; bounds are inclusive.
 _RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (1, 2**20),
     "patience": (0, 2**20),
@@ -48,10 +48,10 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 
 
 def check_value(name: str, value: Any) -> None:
-    """Refuse what a hyperparameter of the training cannot be.
+    """Refuse a value that a hyperparameter of the training may not have.
 
     Raises:
-        ValueError: it is another; the text says what is allowed: "'shift' may be 0 to 0.5".
+        ValueError: the value is not allowed; the text names the allowed ones: "'shift' may be 0 to 0.5".
     """
     if name in _CHOICES:
         fits, allowed = value in _CHOICES[name], " or ".join(map(str, _CHOICES[name]))
@@ -64,5 +64,5 @@ def check_value(name: str, value: Any) -> None:
 
 
 def make_recipe(values: Mapping[str, Any]) -> Recipe:
-    """Return the recipe with these values; other names are left out."""
+    """Return the recipe with these values; other names are ignored."""
     return Recipe(**{field.name: values[field.name] for field in fields(Recipe) if field.name in values})

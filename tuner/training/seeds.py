@@ -1,4 +1,4 @@
-"""One seed drives all: independent seeds for named purposes."""
+"""Independent seeds for named purposes, derived from one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import hashlib
 
 
 def derive_seed(*parts: int | str) -> int:
-    """Return a seed in 0..2**31-1 that depends on every part and on their order."""
+    """Return a seed in 0..2**31-1 that depends on all parts and on their order."""
     digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1

@@ -1,4 +1,4 @@
-"""Which code a process runs that no package's version tells of."""
+"""Hashes of the code of a process that belongs to no installed package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PROGRAM = "tuner"
 
 
 def code_hashes() -> dict[str, str]:
-    """Return a hash of each loaded Python file that belongs to no installed package, by its name.
+    """Return a hash of each loaded Python file that belongs to no installed package, by file name.
 
-    These are a user's space and what it imports, and the search spaces that come with the program, wherever
-    they are installed. Files of one name have one hash, and so has the rest of a program that is edited.
+    These are a user's space with its imports, and the search spaces of the program, wherever they are
+    installed. Files with the same name share a hash, as do all files of an editable installation.
     """
     hashers: dict[str, Any] = {}
     for name, module in sorted(sys.modules.items()):
@@ -33,7 +33,7 @@ def code_hashes() -> dict[str, str]:
 
 @cache
 def is_installed(folder: Path) -> bool:
-    """True for a folder of the standard library or of an installed package; many modules share a few."""
+    """True for a folder of the standard library or of an installed package. Many modules share a few."""
     resolved = folder.resolve()
     return not _installation().isdisjoint((resolved, *resolved.parents))
 

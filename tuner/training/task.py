@@ -1,4 +1,4 @@
-"""What a trial is asked to train, and what it reports. Plain values that pickle."""
+"""The task of a trial and its reports, as plain values that pickle."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ FailureReason = Literal["build", "nan", "oom", "crash", "timeout", "data"]
 
 @dataclass(frozen=True)
 class TrainTask:
-    """Train one trial until it has `epochs` epochs behind it, from where its checkpoint stands.
+    """Train one trial from its checkpoint until it has `epochs` epochs.
 
-    `epochs_reported` are known to the driver; a checkpoint may be ahead of them, never behind unless damaged.
-    Without an objective there is no validation: nothing is evaluated, patience ends nothing, and the last
-    epoch is the best.
+    The driver knows `epochs_reported` of them; a checkpoint that is not damaged has at least as many. Without
+    an objective there is no validation and no patience, and the last epoch is the best.
     """
 
     trial_id: str
@@ -33,18 +32,18 @@ class TrainTask:
     seed: int
     checkpoint_dir: Path
     epochs_reported: int = 0
-    left_s: float | None = None  # seconds, from when it begins, after which no step is begun
+    left_s: float | None = None  # seconds from the start after which no step starts
     compute: Compute = DEFAULT_COMPUTE
     recipe: Recipe = PLAIN
-    passes: float = 1.0  # over the training images, to the end of the last rung; schedules span them
+    passes: float = 1.0  # over the training images until the end of the last rung; schedules span them
     shares: tuple[tuple[int, float], ...] = ()  # (n, share): up to epoch n, this share of the training images
 
     def share(self, epoch: int) -> float:
-        """Return which share (0..1] of the training images an epoch, counted from 1, sees."""
+        """Return the share (0..1] of the training images of an epoch, counted from 1."""
         return next((share for last, share in self.shares if epoch <= last), 1.0)
 
     def is_over(self, history: History) -> bool:
-        """True where `patience` epochs brought no gain; on part of the data that proves nothing."""
+        """True if `patience` epochs brought no gain; epochs on part of the images do not count."""
         on_part = max((last for last, share in self.shares if share < 1), default=0)
         return (
             self.objective is not None
@@ -53,13 +52,13 @@ class TrainTask:
         )
 
     def best_epoch(self, history: History) -> int | None:
-        """Number, from 1, of the epoch whose weights are kept; None where no value is finite."""
+        """Return the number, from 1, of the epoch whose weights are kept; None if no value is finite."""
         return len(history) if self.objective is None else self.objective.best_epoch(history)
 
 
 @dataclass(frozen=True)
 class StepsDone:
-    """Images trained in the epoch under way, of how many."""
+    """Number of images done in the current epoch, and their total."""
 
     trial_id: str
     epoch: int
@@ -69,7 +68,7 @@ class StepsDone:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """One finished epoch, counted from 1; the checkpoint holds it already."""
+    """A finished epoch, counted from 1, that the checkpoint holds."""
 
     trial_id: str
     rung: int
@@ -79,9 +78,9 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class RungDone:
-    """A trial has what its rung asked for, stopped by itself, or its time ran out.
+    """The end of a rung: all its epochs are done, patience stopped it, or the time ran out.
 
-    `overhead_s` is time that went into no finished epoch: build, trace, an epoch that was cut off.
+    `overhead_s` is the time outside finished epochs: build, trace, an interrupted epoch.
     """
 
     trial_id: str
@@ -89,12 +88,12 @@ class RungDone:
     epochs: int
     stopped_early: bool
     timed_out: bool
-    num_params: int | None  # None: not known
+    num_params: int | None  # None: unknown
     overhead_s: float
 
 
 class TrialError(Exception):
-    """A trial failed for a reason of its own; the search goes on."""
+    """The failure of a trial, after which the search continues."""
 
     def __init__(self, reason: FailureReason, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Train and checkpoint one trial; restore the winner."""
+"""Training of one trial with its checkpoints, and the model of the winner."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from tuner.data.dataset import Dataset
 from tuner.statistics.auroc import NAME as AUROC
 from tuner.statistics.auroc import auroc, has_auroc
+from tuner.training.augmentation import draw
 from tuner.training.batches import TrainingBatches
 from tuner.training.build import build_model
 from tuner.training.checkpoint import (
@@ -25,12 +26,13 @@ from tuner.training.checkpoint import (
     Snapshot,
     load_best,
     restore_state,
-    save_when_judged,
+    save,
     take_snapshot,
 )
-from tuner.training.checkpoint_writer import BackgroundWriter
+from tuner.training.checkpoint_writer import CheckpointWriter
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
-from tuner.training.loop import Loop, make_loop
+from tuner.training.loop import make_loop
+from tuner.training.loop_base import Loop
 from tuner.training.moving_statistics import statistics_batches
 from tuner.training.next_trial import NextTrial
 from tuner.training.optimization import apply_recipe, class_weights
@@ -45,6 +47,71 @@ class _OutOfTimeError(Exception):
     pass
 
 
+@dataclass(frozen=True)
+class _Rung:
+    """A rung of a trial in training; no step starts after `end`, in seconds of time.monotonic()."""
+
+    task: TrainTask
+    built: BuiltTrial
+    dataset: Dataset
+    emit: Emit
+    end: float
+
+    def train_epoch(self, number: int) -> Epoch:
+        """Train one epoch, without validation."""
+        start = time.perf_counter()
+        task, dataset, loop = self.task, self.dataset, self.built.loop
+        part = stratified_part(dataset.splits["train"], dataset.labels, task.share(number), dataset.seed)
+        order = epoch_order(part, task.seed, number)
+        draws = draw(task.recipe, len(order), task.seed, number)
+
+        def on_step(done: int, loss: float) -> None:
+            if not math.isfinite(loss):
+                raise TrialError(
+                    "nan", f"the training loss became {loss} in epoch {number}, after {done} images."
+                )
+            if time.monotonic() > self.end:
+                raise _OutOfTimeError
+            self.emit(StepsDone(task.trial_id, number, done, len(order)))
+
+        metrics = loop.train_epoch(order, task.batch_size, on_step, draws)
+        train_s = time.perf_counter() - start
+        loop.renew_statistics(statistics_batches(order, task.batch_size))
+        return Epoch(metrics, time.perf_counter() - start, train_s, len(order))
+
+    def validate(self, number: int, trained: Epoch) -> Epoch:
+        """Add the metrics and the time of a validation, if the task has an objective."""
+        if self.task.objective is None:
+            return trained
+        start = time.perf_counter()
+        dataset, objective = self.dataset, self.task.objective.name
+        validation = validation_metrics(self.built.loop, dataset.labels, dataset.splits["validation"])
+        metrics = trained.metrics | {f"val_{name}": value for name, value in validation.items()}
+        if not math.isfinite(metrics[objective]):
+            raise TrialError("nan", f"{objective} became {metrics[objective]} in epoch {number}.")
+        duration_s = trained.duration_s + time.perf_counter() - start
+        return replace(trained, metrics=metrics, duration_s=duration_s)
+
+    def save(self, snapshot: Snapshot, validated: Future[History]) -> None:
+        """Write a checkpoint during the validation of its epoch, then report the epoch.
+
+        A failed validation leaves the checkpoint before.
+        """
+
+        def wait() -> tuple[History, bool]:
+            history = validated.result()
+            return history, self.task.best_epoch(history) == len(history)
+
+        with suppress(CancelledError):
+            save(self.task.checkpoint_dir, snapshot, wait)
+            self.report(validated.result())
+
+    def report(self, history: History) -> None:
+        """Report the last epoch, unless the driver knows it."""
+        if len(history) > self.task.epochs_reported:
+            self.emit(EpochDone(self.task.trial_id, self.task.rung, len(history), history[-1]))
+
+
 def train(
     task: TrainTask,
     hypermodel: Any,
@@ -55,13 +122,12 @@ def train(
 ) -> RungDone:
     """Train one rung of a trial and report each epoch.
 
-    The weights after n epochs depend on the task's values and seed alone, not on how often training was
-    stopped and continued in between.
+    The weights after n epochs depend only on the values and the seed of the task, not on interruptions.
 
     Args:
-        emit: Takes steps from this thread, and epochs from the one that writes their checkpoints.
-        warm: Trials of this process that need not be built again; this one is put among them at its end.
-        following: Builds the trial that comes next from when this one trains; the caller stops it.
+        emit: Takes steps from this thread, and epochs from the thread that writes their checkpoints.
+        warm: Trials that this process keeps ready; this one joins them at its end.
+        following: Builds the next trial while this one trains; the caller stops it.
 
     Raises:
         TrialError: the trial cannot be built, or its loss is not finite.
@@ -71,33 +137,28 @@ def train(
     end = math.inf if task.left_s is None else time.monotonic() + task.left_s
     ready = (trials.take(task) for trials in (warm, following) if trials is not None)
     built = next(filter(None, ready), None) or build_trial(task, hypermodel, dataset)
-    history = built.history
-
-    def report(number: int, epoch: Epoch) -> None:
-        if number > task.epochs_reported:
-            emit(EpochDone(task.trial_id, task.rung, number, epoch))
-
-    # Epochs that were saved, but of which the driver never heard.
-    for number, epoch in enumerate(history, start=1):
-        report(number, epoch)
+    rung, history = _Rung(task, built, dataset, emit, end), built.history
+    # The checkpoint may hold epochs that never reached the driver.
+    for number in range(1, len(history) + 1):
+        rung.report(history[:number])
     in_epochs_s, timed_out = 0.0, False
     if following is not None and built.loop.self_contained:
         following.start()
-    with BackgroundWriter() as writer:
+    with CheckpointWriter() as writer:
         while len(history) < task.epochs and not task.is_over(history):
             number = len(history) + 1
             try:
-                trained = _train_epoch(task, built, dataset, number, emit, end)
+                trained = rung.train_epoch(number)
             except _OutOfTimeError:
                 timed_out = True
                 break
-            judged: Future[History] = Future()
-            writer.submit(partial(_keep, task, take_snapshot(built.model), judged, report))
+            validated: Future[History] = Future()
+            writer.submit(partial(rung.save, take_snapshot(built.model), validated))
             try:
-                history = (*history, _validated(task, built, dataset, number, trained))
-                judged.set_result(history)
+                history = (*history, rung.validate(number, trained))
+                validated.set_result(history)
             finally:
-                judged.cancel()  # unless it has a result
+                validated.cancel()  # unless it has a result
             in_epochs_s += history[-1].duration_s
     if warm is not None and not timed_out:
         warm.keep(task, replace(built, history=history))
@@ -113,9 +174,9 @@ def train(
 
 
 def restore_winner(hypermodel: Any, values: dict[str, Any], checkpoint_dir: Path, dataset: Dataset) -> Any:
-    """Return a compiled model with the weights of a trial's best epoch and no optimizer state.
+    """Return a compiled model with the weights of a trial's best epoch, without optimizer state.
 
-    It computes in float32, whatever it was trained in, so that it gives the same answers everywhere.
+    It computes in float32, whatever the precision of the training, so that it predicts the same everywhere.
     """
     import keras
 
@@ -127,10 +188,10 @@ def restore_winner(hypermodel: Any, values: dict[str, Any], checkpoint_dir: Path
 
 
 def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:
-    """Return a trial as its checkpoint has it, in a model of its own, traced.
+    """Return a trial in the state of its checkpoint, with a model of its own, traced.
 
     Raises:
-        TrialError: it cannot be built.
+        TrialError: the trial cannot be built.
     """
     import keras
 
@@ -142,78 +203,25 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
     apply_recipe(model, task.recipe, num_classes, _scheduled_steps(task, len(images)))
     history = restore_state(task.checkpoint_dir, model)
     weighted = task.recipe.class_weights == "auto"
-    batches = TrainingBatches(
-        task.recipe, class_weights(dataset.labels[images], num_classes) if weighted else None
-    )
+    weights = class_weights(dataset.labels[images], num_classes) if weighted else None
+    batches = TrainingBatches(task.recipe, weights)
     loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
     loop.trace()
-    return BuiltTrial(model, loop, batches, history)
+    return BuiltTrial(model, loop, history)
 
 
 def _scheduled_steps(task: TrainTask, images: int) -> int:
-    """Return how many steps a schedule spans: as many as are trained, if no rung sees part of the images.
+    """Return the number of steps of a schedule: that of the training, if all rungs see all images.
 
-    Each pass ends in a batch that may be smaller. Epochs on part of the images have more of these, of which
-    `passes` does not tell: there the last steps, at most one for each such epoch, are at rate zero.
+    Epochs on part of the images have more batches that are not full. There the last steps, at most one an
+    epoch, have rate zero.
     """
     return round(task.passes * math.ceil(images / task.batch_size))
 
 
-def _train_epoch(
-    task: TrainTask, built: BuiltTrial, dataset: Dataset, number: int, emit: Emit, end: float
-) -> Epoch:
-    """Train one epoch, without validation; no step is begun after `end`, in seconds of time.monotonic()."""
-    start = time.perf_counter()
-    part = stratified_part(dataset.splits["train"], dataset.labels, task.share(number), dataset.seed)
-    order = epoch_order(part, task.seed, number)
-    draws = built.batches.draw(len(order), task.seed, number)
-
-    def on_step(done: int, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise TrialError(
-                "nan", f"the training loss became {loss} in epoch {number}, after {done} images."
-            )
-        if time.monotonic() > end:
-            raise _OutOfTimeError
-        emit(StepsDone(task.trial_id, number, done, len(order)))
-
-    metrics = built.loop.train_epoch(order, task.batch_size, on_step, draws)
-    train_s = time.perf_counter() - start
-    built.loop.renew_statistics(statistics_batches(order, task.batch_size))
-    return Epoch(metrics, time.perf_counter() - start, train_s, len(order))
-
-
-def _validated(task: TrainTask, built: BuiltTrial, dataset: Dataset, number: int, trained: Epoch) -> Epoch:
-    """A trained epoch with the metrics of its validation, where there is one, and the time of that."""
-    if task.objective is None:
-        return trained
-    start = time.perf_counter()
-    validation = validation_metrics(built.loop, dataset.labels, dataset.splits["validation"])
-    metrics = trained.metrics | {f"val_{name}": value for name, value in validation.items()}
-    value = metrics[task.objective.name]
-    if not math.isfinite(value):
-        raise TrialError("nan", f"{task.objective.name} became {value} in epoch {number}.")
-    duration_s = trained.duration_s + time.perf_counter() - start
-    return replace(trained, metrics=metrics, duration_s=duration_s)
-
-
 def validation_metrics(loop: Loop, labels: np.ndarray, indices: np.ndarray) -> dict[str, float]:
-    """Return the metrics on these images; of two classes, `auc` is the exact area under the ROC curve."""
+    """Return the metrics on these images; with two classes, `auc` is the exact area under the ROC curve."""
     if not has_auroc(labels[indices]):
         return loop.evaluate(indices)
     metrics, outputs = loop.evaluate_and_predict(indices)
     return {**metrics, AUROC: auroc(labels[indices], outputs)}
-
-
-def _keep(
-    task: TrainTask, snapshot: Snapshot, judged: Future[History], report: Callable[[int, Epoch], None]
-) -> None:
-    """Write a checkpoint while its epoch is validated, then tell of it; nothing where that fails."""
-
-    def wait() -> tuple[History, bool]:
-        history = judged.result()
-        return history, task.best_epoch(history) == len(history)
-
-    with suppress(CancelledError):
-        save_when_judged(task.checkpoint_dir, snapshot, wait)
-        report(len(judged.result()), judged.result()[-1])

@@ -1,4 +1,4 @@
-"""The versions on which the outcome of a training depends."""
+"""The versions of packages that affect the result of a training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PACKAGES = ("keras", "keras-tuner", "tensorflow", "jax", "torch", "numpy")
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of this program and of the libraries that are installed, by name."""
+    """Return the versions of this program and of its installed libraries by name."""
     found = {"tuner": __version__}
     for name in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -20,11 +20,11 @@ def installed_versions() -> dict[str, str]:
 
 
 def differences(theirs: dict[str, str], here: dict[str, str]) -> str:
-    """Return in words what others have otherwise than it is here; nothing where they have all of it."""
+    """Return the differences of other versions from those here as text, empty without differences."""
     names = differing(theirs, here)
     return ", ".join(f"{name} {theirs.get(name, 'missing')} instead of {here[name]}" for name in names)
 
 
 def differing(theirs: dict[str, str], here: dict[str, str]) -> list[str]:
-    """Return the names of what is installed here that others lack, or have in another version."""
+    """Return the names of packages here that others lack or have in another version."""
     return [name for name in here if theirs.get(name) != here[name]]

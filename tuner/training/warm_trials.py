@@ -1,4 +1,4 @@
-"""Trials that a worker keeps built and traced, for when they are promoted."""
+"""Trials that a worker keeps built and traced in case they are promoted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.training.batches import TrainingBatches
 from tuner.training.checkpoint import History, read_history
-from tuner.training.loop import Loop
+from tuner.training.loop_base import Loop
 from tuner.training.task import TrainTask
 
 MAX_KEPT = 8
@@ -17,11 +16,10 @@ MAX_KEPT_MIB = 512.0
 
 @dataclass(frozen=True)
 class BuiltTrial:
-    """A model with these epochs behind it, and what trains it."""
+    """A trial that is ready to train: its model, the loop that trains it, and its finished epochs."""
 
     model: Any
     loop: Loop
-    batches: TrainingBatches
     history: History
 
 
@@ -33,13 +31,13 @@ class _Kept:
 
 
 class WarmTrials:
-    """The best of the trials that this process has trained lately, MAX_KEPT of them at most.
+    """The best of the trials that this process trained, MAX_KEPT at most.
 
-    The best, since Hyperband promotes those. A promoted trial that is found here goes on without being
-    built, restored and traced again.
+    Hyperband promotes the best ones. A promoted trial from here continues without another build, restore and
+    trace.
 
     Args:
-        max_mib: Most memory for their weights and optimizer states together, in MiB.
+        max_mib: Maximum memory of their weights and optimizer states together, in MiB.
     """
 
     def __init__(self, max_mib: float = MAX_KEPT_MIB) -> None:
@@ -53,20 +51,20 @@ class WarmTrials:
         return trial_id in self._kept
 
     def clear(self) -> None:
-        """Let go of all trials."""
+        """Forget all trials."""
         self._kept.clear()
 
     def take(self, task: TrainTask) -> BuiltTrial | None:
-        """Return a trial and forget it; None unless it stands exactly where its checkpoint does."""
+        """Return a trial and forget it; None unless it agrees with its checkpoint."""
         kept = self._kept.pop(task.trial_id, None)
         if kept is None or read_history(task.checkpoint_dir) != kept.built.history:
             return None
         return kept.built
 
     def keep(self, task: TrainTask, built: BuiltTrial) -> None:
-        """Hold on to a trial at the end of a rung, and let go of the worst where there is no room.
+        """Keep a trial at the end of a rung, and forget the worst ones if there are too many.
 
-        What has no objective is never promoted.
+        A trial without an objective is never promoted, and never kept.
         """
         best = task.best_epoch(built.history)
         if best is None or task.objective is None:
@@ -79,6 +77,6 @@ class WarmTrials:
 
 
 def _mib(model: Any) -> float:
-    """Memory of weights and optimizer state, of four bytes a number."""
+    """Return the memory of weights and optimizer state, at four bytes a number."""
     variables = [*model.variables, *model.optimizer.variables]
     return float(sum(math.prod(variable.shape) for variable in variables)) * 4 / 2**20

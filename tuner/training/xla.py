@@ -1,4 +1,4 @@
-"""Whether XLA pays on this machine for these models: measured once, then remembered."""
+"""The decision to compile with XLA, by a measurement that is kept for later runs."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from tuner.training.build import build_model
 from tuner.training.device import describe_device
 from tuner.training.loop import make_loop
 
-# Compiling takes seconds for each trial: fewer images than this are trained sooner without, on any device.
+# Compiling takes seconds for each trial; with fewer images, a training without it ends sooner on any device.
 MIN_IMAGES = 20_000
-# Measuring takes seconds as well, which a search over fewer images would not earn back.
+# Measuring takes seconds too; a search with fewer images in all does not save as much.
 MIN_IMAGES_IN_ALL = 500_000
-# XLA must save this share of a trial's time, so that chance does not decide.
+# Share of a trial's time that XLA has to save; a smaller one may be chance.
 MIN_GAIN = 0.1
 MEASURED_S = 0.5
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What training costs: seconds until the first steps are done, and images a second after them."""
+    """The pace of a training: seconds until the end of the first steps, and images a second after them."""
 
     start_s: float
     images_per_s: float
 
     def seconds(self, images: float) -> float:
-        """Seconds to train on so many images."""
+        """Return the seconds to train on a number of images."""
         return self.start_s + images / self.images_per_s
 
 
@@ -53,10 +53,10 @@ def choose_xla(
     """Return whether to compile training steps with XLA.
 
     Args:
-        wanted: "auto" compares a model with and without, once for a device, a model and a batch size.
+        wanted: "auto" compares a model with and without XLA, once for a device, a model and a batch size.
         values: Configuration of that model.
-        images: Images that a trial trains on, on average.
-        trials: How many there are.
+        images: Mean number of training images of a trial.
+        trials: Number of trials.
     """
     import keras
 
@@ -74,7 +74,7 @@ def choose_xla(
 
 
 def pays(plain: Pace, compiled: Pace, images: float) -> bool:
-    """True where compiling saves at least MIN_GAIN of a trial's time."""
+    """True if compiling saves at least MIN_GAIN of a trial's time."""
     return compiled.seconds(images) <= (1 - MIN_GAIN) * plain.seconds(images)
 
 
@@ -105,9 +105,9 @@ def _measured(path: Path, build: Callable[[], Any], dataset: Dataset, batch_size
     plain = _pace(build, dataset, batch_size, xla=False)
     try:
         compiled = _pace(build, dataset, batch_size, xla=True)
-    except Exception:  # XLA does not know every operation, and says so in many ways
+    except Exception:  # XLA does not support every operation, and raises various errors
         compiled = plain  # no gain
-    with contextlib.suppress(DataError):  # measured anew next time
+    with contextlib.suppress(DataError):  # the next run measures again
         keep_file(path, json.dumps({"plain": asdict(plain), "compiled": asdict(compiled)}).encode())
     return plain, compiled
 

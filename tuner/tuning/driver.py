@@ -198,15 +198,7 @@ class Search:
         is_best = self._objective.better(value, self._trials[event.trial_id].score)
         self.tally.add(event.epoch, known)
         self._budget.spend_epoch(event.trial_id)
-        self._store.record_epoch(
-            event.trial_id,
-            event.rung,
-            event.number,
-            event.epoch,
-            value if is_best else None,
-            self._spent(),
-            known,
-        )
+        self._store.record_epoch(event, value if is_best else None, self._spent(), known)
         self._reread(event.trial_id)
         self._listener(event)
 

@@ -1,4 +1,4 @@
-"""How workers start: as forks of a server that has loaded the backend already, where that is safe."""
+"""Start of workers: forks of a server with a loaded backend, if forks are safe."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tuner.training.device import configured_backend, load_backend
 def start_context() -> BaseContext:
     """Return the context of `multiprocessing` in which workers start.
 
-    Loading the backend takes seconds, a fork milliseconds: a second worker, or one in place of a dead one, is
-    ready at once. A backend may be forked after it was imported, but not after it was used.
+    Loading the backend takes seconds, a fork milliseconds, so further workers are ready at once. A backend
+    allows forks after its import, but not after its first use.
     """
     if not _forks_are_safe():
         return multiprocessing.get_context("spawn")
@@ -27,13 +27,13 @@ def start_context() -> BaseContext:
 
 
 def load_ahead() -> None:
-    """Let the server begin to load the backend; returns at once. Without a server this does nothing."""
+    """Let the server load the backend in the background, if there is a server."""
     if start_context().get_start_method() == "forkserver":
         forkserver.ensure_running()
 
 
 def load_beside() -> None:
-    """Load the backend here too, while the server loads its own and forks nobody; else do nothing."""
+    """Load the backend here too while the server loads its own, if there is a server."""
     load_ahead()
     if start_context().get_start_method() == "forkserver":
         load_backend()
@@ -42,12 +42,12 @@ def load_beside() -> None:
 def _forks_are_safe() -> bool:
     """True for TensorFlow on Linux without an NVIDIA GPU.
 
-    On macOS the system's libraries do not survive a fork, on Windows there is none, and CUDA and the other
-    backends may have started threads as they were imported.
+    The system's libraries of macOS do not survive a fork, Windows has none, and CUDA and the other backends
+    may start threads during their import.
     """
     return sys.platform == "linux" and configured_backend() == "tensorflow" and not has_nvidia_gpu()
 
 
 def has_nvidia_gpu() -> bool:
-    """True where the driver of NVIDIA is loaded; asked without loading a backend."""
+    """True if NVIDIA's driver is loaded; this does not load a backend."""
     return Path("/dev/nvidiactl").exists()

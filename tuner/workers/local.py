@@ -1,4 +1,4 @@
-"""Warm child processes on this machine, replaced when they die, hang or outgrow their memory."""
+"""Worker processes on this machine, replaced when they die, hang or exceed their memory."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from tuner.training.warm_trials import MAX_KEPT_MIB
 from tuner.workers.fork_server import load_ahead, load_beside, start_context
 from tuner.workers.protocol import Event, Failure, LookAhead, Lost, Ready, Request, WorkerSetup
 from tuner.workers.signals import leave_to_driver
-from tuner.workers.worker_state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
+from tuner.workers.worker_state import MAX_FAILED_STARTS, WorkerPool, WorkerState
 
 STOP_S = 5.0
-# How often the memory and the time of busy workers are looked at.
+# Interval between checks of the memory and the time of busy workers.
 WATCH_S = 0.2
-# Of the machine's memory, what all workers together may take where no limit is given.
+# Share of the machine's memory for all workers together, without a limit from the user.
 MEMORY_SHARE = 0.9
-# Of a worker's memory, what trials may take that it keeps for when they are promoted.
+# Share of a worker's memory for trials that it keeps in case they are promoted.
 WARM_SHARE = 0.05
 # Characters of a dead worker's output that its trial's error file keeps.
 LOG_TAIL = 8000
 
 
 def _oom_kills() -> int:
-    """Processes that the kernel has killed for want of memory since it started; 0 where it does not tell."""
+    """Return the number of processes that the kernel killed to free memory; 0 if it does not count them."""
     try:
         lines = Path("/proc/vmstat").read_text("ascii").splitlines()
     except OSError:
@@ -54,14 +54,14 @@ class _Worker(WorkerState):
 
     @property
     def memory_mib(self) -> float:
-        """Resident memory now; 0 for a process that is gone."""
+        """Present resident memory; 0 for a process that has ended."""
         try:
             return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
         except psutil.NoSuchProcess:
             return 0.0
 
     def stop(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, even if it is busy."""
         self.connection.close()
         self.process.terminate()
         self.process.join(STOP_S)
@@ -70,11 +70,11 @@ class _Worker(WorkerState):
             self.process.join()
 
 
-class LocalPool:
-    """A fixed number of worker processes, numbered from 0, among which the machine is divided.
+class LocalPool(WorkerPool):
+    """A fixed number of worker processes, numbered from 0, that share the machine.
 
-    Workers load their backend while the driver does other things, write whatever the libraries print to
-    `log_path`, leave Ctrl-C to the driver, and end themselves when the driver is gone.
+    Workers load their backend in the background, write the output of the libraries to `log_path`, leave
+    Ctrl-C to the driver, and end when the driver ends.
     """
 
     def __init__(
@@ -83,31 +83,31 @@ class LocalPool:
         self._setup, self._log_path, self._size = setup, log_path, size
         total_mib = psutil.virtual_memory().total / 2**20
         self._memory_mib = memory_mib or MEMORY_SHARE * total_mib / size
-        self._stillborn = 0
-        # Of two workers, one would take from the other what it needs for itself. Other backends build nothing
-        # beside a training.
+        self._failed_starts = 0
+        # With two workers, a build would slow down the other worker. Other backends cannot build a model
+        # during a training.
         self.looks_ahead = size == 1 and configured_backend() == "tensorflow"
         load_beside()
         self._workers = [self._start(number) for number in range(size)]
 
     @staticmethod
     def prepare() -> None:
-        """Begin now with what takes long in the start of a worker; returns at once."""
+        """Start the slow part of starting workers in the background."""
         load_ahead()
 
     def idle(self) -> list[int]:
-        """Numbers of the workers that wait for a request."""
+        """Return the numbers of the workers without a request."""
         return [number for number, worker in enumerate(self._workers) if worker.request is None]
 
     def place(self, number: int) -> str:
-        """Name a worker; empty where it is the only one."""
+        """Return the name of a worker, empty if it is the only one."""
         return f"worker {number + 1}" if self._size > 1 else ""
 
     def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
-        """Hand a request to an idle worker; `next_event` brings its answers.
+        """Send a request to an idle worker; `next_event` returns its answers.
 
-        A worker that is still busy after `limit_s` seconds, its start not counted, is killed, and its
-        request has failed with reason 'timeout'.
+        After `limit_s` seconds, not counting its start, a busy worker is killed. Its request then fails with
+        reason 'timeout'.
         """
         worker = self._workers[number]
         if worker.is_worn(worker.memory_mib):
@@ -118,20 +118,20 @@ class LocalPool:
             worker.connection.send(request)
 
     def look_ahead(self, number: int, task: TrainTask) -> None:
-        """Tell a worker that trains what it will probably be asked next; nothing is answered."""
+        """Tell a worker that trains its probable next trial; this has no answer."""
         worker = self._workers[number]
         worker.following = task
         with contextlib.suppress(BrokenPipeError):  # its death is read as an event
             worker.connection.send(LookAhead(task))
 
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
-        """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence.
+        """Wait for an event; return it with the number of its worker, or None after `timeout` seconds.
 
-        A worker that dies is replaced, and answers its request: with Lost where someone else ended it, with a
-        Failure where it ended itself, or was killed for its memory or time.
+        A new worker replaces one that died. The request of that one is answered with Lost if someone else
+        ended it, with a Failure if it ended itself or was killed for its memory or time.
 
         Raises:
-            TunerError: workers die before they can load their backend.
+            TunerError: workers die before they have loaded their backend.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -143,37 +143,24 @@ class LocalPool:
             if end is not None and time.monotonic() >= end:
                 return None
 
-    def ask(self, request: Request) -> Event:
-        """Let worker 0 do one request to its end and return the answer; all workers must be idle."""
-        for _ in range(MAX_LOST):
-            self.submit(0, request)
-            answer = self._answer()
-            if not isinstance(answer, Lost):
-                return answer
-            lost = answer
-        return lost_for_good(lost)
-
     def device(self) -> Ready:
-        """Wait until worker 0 has loaded its backend; return what it says of itself."""
+        """Wait until worker 0 has loaded its backend; return its description."""
         while self._workers[0].ready is None:
             self.next_event()
         return self._workers[0].ready
 
     def close(self) -> None:
-        """End all workers, whatever they are doing."""
+        """End all workers, even busy ones."""
         for worker in self._workers:
             worker.stop()
 
-    def __enter__(self) -> LocalPool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _idle_worker(self) -> int:
+        return self.idle()[0]
 
     def _start(self, number: int) -> _Worker:
         context = start_context()
         ours, theirs = context.Pipe()
-        # A server that workers are forked from may be older than the variables.
+        # A fork server may be older than the variables of the environment.
         environment = {**os.environ, **share_of_machine(number, self._size)}
         warm_mib = min(MAX_KEPT_MIB, WARM_SHARE * self._memory_mib)
         process = context.Process(  # type: ignore[attr-defined]
@@ -192,45 +179,38 @@ class LocalPool:
         except (EOFError, OSError):
             worker.process.join(STOP_S)
             self._workers[number] = self._start(number)
-            return self._obituary(worker)
+            return self._answer_for_dead(worker)
         if isinstance(event, Ready):
-            self._stillborn = 0
+            self._failed_starts = 0
         worker.note(event, worker.memory_mib)
         return event
 
     def _watch(self) -> None:
-        """Kill workers that take more memory or time than they may."""
+        """Kill workers that exceed their memory or time."""
         for worker in self._workers:
-            # Its memory is only looked up where it counts.
+            # A look-up of the memory takes time, so it is only made for busy workers.
             if worker.request is not None and worker.ready is not None:
                 verdict = worker.excess(worker.memory_mib, self._memory_mib)
                 if verdict is not None:
                     worker.verdict = verdict
                     worker.process.kill()
 
-    def _answer(self) -> Event:
-        while True:
-            found = self.next_event()
-            assert found is not None
-            if not isinstance(found[1], Ready) and found[0] == 0:
-                return found[1]
-
-    def _obituary(self, worker: _Worker) -> Failure | Lost:
-        """What a worker that died would have answered."""
+    def _answer_for_dead(self, worker: _Worker) -> Failure | Lost:
+        """Return the answer to the request of a worker that died."""
         code = worker.process.exitcode
         by_signal = signal.Signals(-code) if code is not None and code < 0 else None
         cause = f"was killed by {by_signal.name}" if by_signal else f"exited with code {code}"
         if worker.ready is None:
-            self._stillborn += 1
-            if self._stillborn >= MAX_STILLBORN:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
                 raise TunerError(
-                    f"{MAX_STILLBORN} worker processes in a row ended while they started, the last one "
+                    f"{MAX_FAILED_STARTS} worker processes in a row ended while they started, the last one "
                     f"{cause}. Their output is in '{self._log_path}'."
                 )
         if worker.request is None:
             return Lost(None, f"the worker process {cause}")
         if worker.following is not None:
-            # Trained alone, the trial shows whether it is to blame; and there may be no memory for two.
+            # The memory may be too small for two trials. Training it alone shows whether it is the cause.
             self.looks_ahead = False
             return Lost(worker.trial_id, f"the worker process {cause}")
         if worker.verdict is not None:
@@ -244,7 +224,7 @@ class LocalPool:
 
 
 def _main(connection: Connection, log_path: str, environment: dict[str, str], warm_mib: float) -> None:
-    """Life of a worker process."""
+    """Run a worker process."""
     leave_to_driver()
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
@@ -261,7 +241,7 @@ def _main(connection: Connection, log_path: str, environment: dict[str, str], wa
     sending = threading.Lock()
 
     def send(event: Event) -> None:
-        # Steps are reported by the thread that trains, epochs by the one that writes their checkpoints.
+        # The training thread sends steps, the thread that writes checkpoints sends epochs.
         with sending:
             connection.send(event)
 
@@ -274,7 +254,7 @@ def _main(connection: Connection, log_path: str, environment: dict[str, str], wa
 def _read(
     connection: Connection, requests: queue.Queue[Request], look_ahead: Callable[[TrainTask], None]
 ) -> None:
-    """Take requests while the main thread trains; when the driver is gone, so is this process."""
+    """Receive requests while the main thread trains; end the process when the driver ends."""
     while True:
         try:
             message = connection.recv()

@@ -1,4 +1,4 @@
-"""Imported by the server that workers are forked from, before it forks any."""
+"""Imports of the fork server before its first fork."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 
 from tuner.workers.signals import leave_to_driver
 
-# The driver decides what a signal means, and its streams are not to stay open for longer than it lives.
+# The driver handles signals, and its streams must close when it ends.
 leave_to_driver()
 _null = os.open(os.devnull, os.O_WRONLY)
 os.dup2(_null, 1)
 os.dup2(_null, 2)
 os.close(_null)
 
-# Where the backend cannot be loaded, a worker says so in its log.
+# If the backend cannot be loaded, a worker reports it in its log.
 with contextlib.suppress(Exception):
     from tuner.training.device import load_backend
 

@@ -1,4 +1,4 @@
-"""What driver and worker say to each other. Plain values that pickle; nothing here knows how they travel."""
+"""The messages between driver and worker, as plain values that pickle, independent of the transport."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, T
 class HyperModel(Protocol):
     """A search space that pickles; a `keras_tuner.HyperModel` is one.
 
-    It may have more, which is asked for: `hyperparameters()`, to declare it in; `training(hp)`, that declares
-    hyperparameters of the training and returns their names; `presets`, values by name.
+    Optional members are `hyperparameters()`, which returns a container for the build; `training(hp)`, which
+    declares hyperparameters of the training and returns their names; and `presets`, values by name.
     """
 
     def build(self, hp: Any) -> Any:
@@ -27,7 +27,7 @@ class HyperModel(Protocol):
 
 @dataclass(frozen=True)
 class WorkerSetup:
-    """What a worker knows from the start: the space and the data."""
+    """Everything that a worker needs to start: the space and the data."""
 
     hypermodel: HyperModel
     dataset: Dataset
@@ -35,10 +35,9 @@ class WorkerSetup:
 
 @dataclass(frozen=True)
 class Describe:
-    """Build the default model, try it on one batch, and tell what there is.
+    """Build the default model, run it on one batch, and describe the space.
 
-    `precision` and `xla` are as in the request of the search; `images` is what each of its trials trains on,
-    on average.
+    `precision` and `xla` are those of the request. `images` is the mean number of training images of a trial.
     """
 
     precision: Literal["auto"] | Precision
@@ -58,10 +57,7 @@ class Member:
 
 @dataclass(frozen=True)
 class FinishModel:
-    """Make a model and predict one split with it, and `others` after that.
-
-    It is that of the one member, or the mean of several.
-    """
+    """Make the model of one member, or the mean of several, and predict `split`, then `others`."""
 
     members: tuple[Member, ...]
     split: str
@@ -70,7 +66,7 @@ class FinishModel:
 
 @dataclass(frozen=True)
 class Explain:
-    """Tell what a trial's best model looked at in some images, for a class each."""
+    """Make heatmaps of a trial's best model for some images, with a class for each."""
 
     member: Member
     indices: np.ndarray
@@ -79,7 +75,7 @@ class Explain:
 
 @dataclass(frozen=True)
 class LookAhead:
-    """Get ready for a trial while another trains; a hint, which has no answer."""
+    """Build the probable next trial while another trains. This has no answer."""
 
     task: TrainTask
 
@@ -89,7 +85,7 @@ Request = Describe | TrainTask | FinishModel | Explain
 
 @dataclass(frozen=True)
 class Ready:
-    """The worker has loaded its backend and takes requests."""
+    """The worker has loaded its backend and accepts requests."""
 
     backend: str  # of Keras
     device: str
@@ -104,8 +100,8 @@ class Description:
     metrics: tuple[str, ...]  # as they are logged, validation under val_
     num_params: int
     compute: Compute
-    code: dict[str, str]  # a hash of each file that the space is made of
-    training: tuple[str, ...] = ()  # those of the hyperparameters that are the training's
+    code: dict[str, str]  # a hash of each file of the space
+    training: tuple[str, ...] = ()  # names of the hyperparameters of the training
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -116,19 +112,19 @@ class ModelDone:
     model: bytes  # a .keras file
     probabilities: np.ndarray
     prediction_s: float  # seconds for all of them, with the model loaded and traced
-    others: dict[str, np.ndarray] = field(default_factory=dict)  # the same of the other splits, by name
+    others: dict[str, np.ndarray] = field(default_factory=dict)  # probabilities of the other splits by name
 
 
 @dataclass(frozen=True)
 class Explained:
-    """Answer to Explain; None of a model that has no maps."""
+    """Answer to Explain; None for a model without heatmaps."""
 
     heat: Heatmaps | None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The request failed, for a reason of its own."""
+    """The request failed."""
 
     trial_id: str | None
     reason: FailureReason
@@ -138,7 +134,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Lost:
-    """The worker was ended from outside; what it was asked can go on elsewhere, from its checkpoint."""
+    """The worker was ended from outside. Another one can continue its request from the checkpoint."""
 
     trial_id: str | None
     message: str
@@ -146,7 +142,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Halt:
-    """Nothing is wrong with the request, but no request can be done: the storage is full, say."""
+    """No request can be done at all, for example because the storage is full."""
 
     message: str
 
@@ -155,28 +151,28 @@ Event = Ready | Description | StepsDone | EpochDone | RungDone | ModelDone | Exp
 
 
 class Pool(Protocol):
-    """Workers, numbered from 0, wherever they are."""
+    """Workers on this machine or elsewhere, numbered from 0."""
 
     looks_ahead: bool
-    """True where a worker may get ready for its next trial while it trains another."""
+    """True if a worker may build its next trial while it trains another."""
 
     def idle(self) -> list[int]:
-        """Numbers of the workers that wait for a request."""
+        """Return the numbers of the workers without a request."""
 
     def place(self, number: int) -> str:
-        """Name a worker as the user is to know it; empty where there is only one, on this machine."""
+        """Return the name of a worker for the user, empty if it is the only one on this machine."""
 
     def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
-        """Hand a request to an idle worker, which has `limit_s` seconds; `next_event` brings the answers."""
+        """Send a request to an idle worker, with a limit in seconds; `next_event` returns its answers."""
 
     def look_ahead(self, number: int, task: TrainTask) -> None:
-        """Tell a worker that trains what it will probably be asked next; nothing is answered."""
+        """Tell a worker that trains its probable next trial; this has no answer."""
 
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
-        """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence."""
+        """Wait for an event; return it with the number of its worker, or None after `timeout` seconds."""
 
     def ask(self, request: Request) -> Event:
         """Let one worker do one request to its end and return the answer; all workers must be idle."""
 
     def device(self) -> Ready:
-        """Wait for a worker that has loaded its backend; return what it says of itself."""
+        """Wait for a worker that has loaded its backend; return its description."""

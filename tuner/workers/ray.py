@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster: an actor each, placed and kept by Ray, heard by its reports."""
+"""Workers on a Ray cluster: each is an actor that Ray places, and that sends reports."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from tuner.files import remove_file, replace_text
 from tuner.training.device import threads_environment
 from tuner.training.task import TrainTask
 from tuner.training.versions import differences, installed_versions
-from tuner.training.warm_trials import MAX_KEPT_MIB
 from tuner.workers.protocol import Event, Failure, Lost, Ready, Request, WorkerSetup
 from tuner.workers.ray_cluster import Share, connect, handlers_kept, last_line, options_of
-from tuner.workers.ray_dataset import Parcel
-from tuner.workers.ray_placement import Room
-from tuner.workers.ray_worker import NeedsData, NodeSetup, NodeWorker, Placed, Refused, Report, Told
-from tuner.workers.worker_state import MAX_LOST, MAX_STILLBORN, WorkerState, lost_for_good
+from tuner.workers.ray_dataset import RayDataset
+from tuner.workers.ray_placement import RayPlacement
+from tuner.workers.ray_worker import Message, NeedsData, Placed, RayWorker, RayWorkerSetup, Refused, Report
+from tuner.workers.worker_state import MAX_FAILED_STARTS, WorkerPool, WorkerState
 
-# A worker with news reports at once, one without after so long: often enough to show progress, and seldom
-# enough that a driver of a thousand workers has time for other things.
+# Longest time between two reports of a worker: short enough to show progress, long enough for a driver with
+# a thousand workers. News is reported at once.
 REPORT_S = 0.5
 WORKERS_PER_REPORT_S = 200
-# How often the memory and the time of busy workers are looked at.
+# Interval between checks of the memory and the time of busy workers.
 WATCH_S = 1.0
 MARK_FILE = "reachable"
 
@@ -43,18 +42,18 @@ class _Actor(WorkerState):
     killed: bool = False
 
 
-class RayPool:
-    """A number of workers on a cluster, some of which may still wait for a node that has room for them.
+class RayPool(WorkerPool):
+    """A number of workers on a cluster, some of which may still wait for a node.
 
     Args:
-        checkpoints: Where all nodes find the checkpoints of the search.
-        say: Takes what the user should know, a line each.
+        checkpoints: Folder of the checkpoints, which all nodes can reach.
+        say: Takes messages for the user, one line each.
 
     Raises:
-        UsageError: Ray is not installed, there is no such cluster, or no room for a worker on this machine.
+        UsageError: Ray is not installed, no such cluster exists, or this machine is too small for a worker.
     """
 
-    looks_ahead = False  # what one worker gets ready for, another may take before
+    looks_ahead = False  # another worker may take the next trial first
 
     def __init__(
         self, setup: WorkerSetup, share: Share, checkpoints: Path, say: Callable[[str], None]
@@ -66,22 +65,21 @@ class RayPool:
             token = uuid.uuid4().hex
             replace_text(self._mark, token)
             options = options_of(share, self._ray.cluster_resources())
-            self._room = Room(self._ray, options, say)
+            self._placement = RayPlacement(self._ray, options, say)
             keras = {name: value for name, value in os.environ.items() if name == "KERAS_BACKEND"}
-            self._setup = NodeSetup(
+            self._setup = RayWorkerSetup(
                 setup,
                 content(setup.dataset),
                 self._mark,
                 token,
                 threads_environment(int(options["num_cpus"])) | keras,
-                MAX_KEPT_MIB,
             )
-            self._parcel = Parcel(self._ray, setup.dataset)
-            self._class = self._ray.remote(NodeWorker)
+            self._dataset_in_store = RayDataset(self._ray, setup.dataset)
+            self._class = self._ray.remote(RayWorker)
             self._events: deque[tuple[int, Event]] = deque()
             self._reports: dict[Any, int] = {}
             self._watched = 0.0
-            self._stillborn = [0] * share.workers
+            self._failed_starts = [0] * share.workers
             self._here = installed_versions()
             self._backend: str | None = None
             self._report_s = max(REPORT_S, share.workers / WORKERS_PER_REPORT_S)
@@ -92,9 +90,9 @@ class RayPool:
             raise
 
     def idle(self) -> list[int]:
-        """Numbers of the workers that have a place and wait for a request.
+        """Return the numbers of the workers that are ready and without a request.
 
-        One whose answer is yet to be fetched is none of them: what comes next may depend on it.
+        A worker with an unread answer is not idle, because the next request may depend on it.
         """
         with_news = {number for number, _ in self._events}
         return [
@@ -104,31 +102,30 @@ class RayPool:
         ]
 
     def place(self, number: int) -> str:
-        """Name a worker and the node that it is on."""
+        """Return the name of a worker with that of its node."""
         return f"worker {number + 1} on {self._actors[number].host}"
 
     def look_ahead(self, number: int, task: TrainTask) -> None:
         raise NotImplementedError
 
     def submit(self, number: int, request: Request, limit_s: float | None = None) -> None:
-        """Hand a request to an idle worker; `next_event` brings its answers.
+        """Send a request to an idle worker; `next_event` returns its answers.
 
-        A worker that is still busy after `limit_s` seconds is ended, and its request has failed with reason
-        'timeout'.
+        After `limit_s` seconds, a busy worker is ended. Its request then fails with reason 'timeout'.
         """
         actor = self._actors[number]
         actor.begin(request, limit_s)
         actor.handle.submit.remote(request)
 
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
-        """Wait for the next event and the worker it comes from; None after `timeout` seconds of silence.
+        """Wait for an event; return it with the number of its worker, or None after `timeout` seconds.
 
-        A worker that dies is replaced, on whatever node has room; its request is answered with Lost, since
-        Ray does not tell whether worker, node or network is to blame. One that was ended for its memory or
-        time has a Failure.
+        A new worker, on any node, replaces one that died. The request of that one is answered with Lost,
+        since Ray does not tell whether the worker, the node or the network failed; with a Failure if the
+        worker was ended for its memory or time.
 
         Raises:
-            TunerError: workers die before they can load their backend, or no node there is can have one.
+            TunerError: workers die before they have loaded their backend, or no node can have a worker.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -140,43 +137,22 @@ class RayPool:
             if not self._events and end is not None and time.monotonic() >= end:
                 return None
 
-    def ask(self, request: Request) -> Event:
-        """Let one worker do one request to its end and return the answer; all workers must be idle."""
-        for _ in range(MAX_LOST):
-            number = self._first_idle()
-            self.submit(number, request)
-            answer: Event | None = None
-            while answer is None:
-                found = self.next_event()
-                if found is not None and found[0] == number and not isinstance(found[1], Ready):
-                    answer = found[1]
-            if not isinstance(answer, Lost):
-                return answer
-            lost = answer
-        return lost_for_good(lost)
-
     def device(self) -> Ready:
-        """Wait for a worker that has loaded its backend; return what it says of itself."""
-        ready = self._actors[self._first_idle()].ready
+        """Wait for a worker that has loaded its backend; return its description."""
+        ready = self._actors[self._idle_worker()].ready
         assert ready is not None
         return ready
 
     def close(self) -> None:
-        """End all workers, whatever they are doing, and leave the cluster."""
+        """End all workers, even busy ones, and leave the cluster."""
         for actor in self._actors:
             self._ray.kill(actor.handle)
         with handlers_kept():
             self._ray.shutdown()
         remove_file(self._mark)
 
-    def __enter__(self) -> RayPool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _start(self, number: int) -> _Actor:
-        actor = _Actor(handle=self._class.options(**self._room.options).remote(self._setup))
+        actor = _Actor(handle=self._class.options(**self._placement.options).remote(self._setup))
         self._listen(number, actor)
         return actor
 
@@ -184,7 +160,7 @@ class RayPool:
         self._reports[actor.handle.report.remote(self._report_s)] = number
 
     def _end(self, number: int, cause: str = "") -> None:
-        """End a worker, hear no more of it, and answer its request, if it has one, with why it is lost."""
+        """End a worker, ignore its reports, and answer its request, if it has one, with Lost."""
         actor = self._actors[number]
         self._ray.kill(actor.handle)
         self._reports = {report: other for report, other in self._reports.items() if other != number}
@@ -192,7 +168,7 @@ class RayPool:
             self._events.append((number, Lost(actor.trial_id, cause)))
 
     def _collect(self, wait_s: float) -> None:
-        """Take the reports that there are, or the first that comes."""
+        """Read the reports that have arrived, or wait for the first one."""
         waiting = list(self._reports)
         ready, _ = self._ray.wait(waiting, timeout=wait_s)
         if ready:
@@ -202,43 +178,43 @@ class RayPool:
             try:
                 report: Report = self._ray.get(reference)
             except self._ray.exceptions.RayError as error:
-                self._bury(number, error)
+                self._replace_dead(number, error)
                 continue
             actor = self._actors[number]
             actor.memory_mib = report.memory_mib
-            for told in report.told:
-                self._take(number, actor, told)
+            for message in report.messages:
+                self._take(number, actor, message)
             if self._actors[number] is actor:
                 self._listen(number, actor)
 
-    def _take(self, number: int, actor: _Actor, told: Told) -> None:
-        if isinstance(told, Placed):
-            actor.host, actor.node = told.host, told.node
-        elif isinstance(told, NeedsData):
-            actor.handle.take_data.remote(self._parcel.references())
-        elif isinstance(told, Refused):
-            # Where another is ready, it is not the node.
+    def _take(self, number: int, actor: _Actor, message: Message) -> None:
+        if isinstance(message, Placed):
+            actor.host, actor.node = message.host, message.node
+        elif isinstance(message, NeedsData):
+            actor.handle.take_data.remote(self._dataset_in_store.references())
+        elif isinstance(message, Refused):
+            # If another worker of the node is ready, the node is not the cause.
             others = (other for other in self._actors if other.node == actor.node and other.ready)
-            if told.of_node and not any(others):
-                self._refuse(number, told.reason)
+            if message.of_node and not any(others):
+                self._refuse(number, message.reason)
             else:
-                self._begin_anew(number, told.reason)
+                self._start_again(number, message.reason)
         else:
-            if isinstance(told, Ready):
-                self._stillborn = [0] * len(self._stillborn)
-                if (difference := self._difference(told)) is not None:
+            if isinstance(message, Ready):
+                self._failed_starts = [0] * len(self._failed_starts)
+                if (difference := self._difference(message)) is not None:
                     self._refuse(number, difference)
                     return
-            actor.note(told, actor.memory_mib)
-            self._events.append((number, told))
+            actor.note(message, actor.memory_mib)
+            self._events.append((number, message))
             if actor.request is None and (actor.killed or actor.is_worn(actor.memory_mib)):
                 self._end(number)
                 self._actors[number] = self._start(number)
 
     def _difference(self, ready: Ready) -> str | None:
-        """What a worker has otherwise than this machine, and its results therefore too.
+        """Return the difference from this machine that changes a worker's results, None if there is none.
 
-        This process loads no backend, so the first worker says which it is.
+        This process loads no backend, so the first worker determines it.
         """
         if differs := differences(ready.versions, self._here):
             return f"it has {differs}. Install on all nodes what is on this machine"
@@ -248,39 +224,39 @@ class RayPool:
         return None
 
     def _refuse(self, number: int, reason: str) -> None:
-        """Do without a node, and let the worker that was there find another."""
+        """Avoid a node, and start its worker on another one."""
         actor = self._actors[number]
-        self._room.avoid(actor.node, f"{self.place(number)} is not used: {reason}")
+        self._placement.avoid(actor.node, f"{self.place(number)} is not used: {reason}")
         self._end(number, reason)
         self._actors[number] = self._start(number)
 
-    def _begin_anew(self, number: int, cause: str) -> None:
-        """Replace a worker that ended while it started, but not for ever.
+    def _start_again(self, number: int, cause: str) -> None:
+        """Replace a worker that ended during its start, MAX_FAILED_STARTS times at most.
 
-        Counted for each by itself: a node takes all its workers with it, those yet to be started too.
+        Each worker counts by itself, since a node that fails ends all its workers.
 
         Raises:
             TunerError: no worker can be started.
         """
-        self._stillborn[number] += 1
+        self._failed_starts[number] += 1
         self._end(number, cause)
-        if self._stillborn[number] < MAX_STILLBORN:
+        if self._failed_starts[number] < MAX_FAILED_STARTS:
             self._actors[number] = self._start(number)
             return
-        # Its place stays empty, and nobody listens there.
+        # Its place stays empty and sends no reports.
         self._actors[number] = _Actor(handle=self._actors[number].handle)
-        what = f"{MAX_STILLBORN} workers in a row ended while they started: {cause.rstrip('.')}. "
+        what = f"{MAX_FAILED_STARTS} workers in a row ended while they started: {cause.rstrip('.')}. "
         if self._backend is None or not self._reports:
             raise TunerError(f"{what}Compare the nodes with: tuner doctor --cluster {self._share.address}")
         self._say(f"{what}There is one worker less")
 
-    def _bury(self, number: int, error: Exception) -> None:
-        """Replace a worker that died, and answer for it."""
+    def _replace_dead(self, number: int, error: Exception) -> None:
+        """Replace a worker that died, and answer its request."""
         actor = self._actors[number]
-        self._ray.kill(actor.handle)  # one that is only out of reach must not go on beside its successor
+        self._ray.kill(actor.handle)  # a worker that is only out of reach may not continue beside the new one
         cause = last_line(error)
         if actor.ready is None:
-            self._begin_anew(number, cause)
+            self._start_again(number, cause)
             return
         if actor.verdict is None:
             after = "; its trial goes on elsewhere from its checkpoint" if actor.trial_id else ""
@@ -295,24 +271,24 @@ class RayPool:
         self._events.append((number, answer))
 
     def _watch(self) -> None:
-        """End workers that take more memory or time than they may; say so where there is no room for any."""
+        """End workers that exceed their memory or time; tell the user if none has found a node."""
         now = time.monotonic()
         if now - self._watched < WATCH_S:
             return
         self._watched = now
-        self._room.look(any(actor.host for actor in self._actors))
+        self._placement.report_wait(any(actor.host for actor in self._actors))
         if self._backend is None:
-            self._room.require_another_node()
+            self._placement.require_another_node()
         for actor in self._actors:
             verdict = actor.excess(actor.memory_mib, self._share.memory_mib or float("inf"))
             if verdict is not None:
                 actor.verdict, actor.killed = verdict, True
                 self._ray.kill(actor.handle)
 
-    def _first_idle(self) -> int:
-        # Who waits here has no use for news of workers that come and go, but is told of a wait of its own.
+    def _idle_worker(self) -> int:
+        # The events of workers that come and go do not matter here; a new wait is reported again.
         self._events.clear()
-        self._room.wait_again()
+        self._placement.start_wait()
         while not (found := self.idle()):
             self._watch()
             self._collect(WATCH_S)

@@ -1,4 +1,4 @@
-"""Joining a Ray cluster and leaving it, and what of it a worker has."""
+"""The connection to a Ray cluster, and the share of a worker in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuner.errors import UsageError, one_line
 from tuner.training.device import num_cores
 from tuner.workers.signals import STOPPING
 
-# Set where unset before Ray is imported: it neither reports home nor hides GPUs from other libraries.
+# Defaults before the import of Ray: it neither sends usage statistics nor hides GPUs from other libraries.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -28,13 +28,13 @@ _HINTS = {
     "aut": f"Start one with: ray start --head; {_TOKEN}",
     "ray": f"Correct the address; {_TOKEN}",
 }
-# A head node forks a server for each client out of a process with threads, which at times kills it.
+# A head node forks a server for each client from a process with threads, and some of these forks die.
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Share:
-    """Where workers are, and what of its node each of them has."""
+    """The cluster of the workers, and the share of each in its node."""
 
     address: str
     """As in the request: local, auto or ray://HOST:PORT."""
@@ -42,18 +42,18 @@ class Share:
     cpus: float | None = None
     """None: on one machine its share, else one core."""
     gpus: float | None = None
-    """None: its share of what GPUs there are, one at most."""
+    """None: its share of all GPUs, one at most."""
     memory_mib: float | None = None
 
 
 def options_of(share: Share, total: dict[str, float]) -> dict[str, Any]:
-    """Return the options of an actor that is a worker.
+    """Return the options of a worker's actor.
 
     Args:
-        total: Resources of the cluster as it is now.
+        total: Present resources of the cluster.
 
     Raises:
-        UsageError: this machine alone has less than a worker wants.
+        UsageError: this machine is too small for a worker.
     """
     local = share.address == "local"
     cpus = share.cpus or (max(1, num_cores() // share.workers) if local else 1)
@@ -65,12 +65,12 @@ def options_of(share: Share, total: dict[str, float]) -> dict[str, Any]:
                 "Ask for less."
             )
     memory = {} if share.memory_mib is None else {"memory": int(share.memory_mib * 2**20)}
-    # One call waits for news while others bring requests.
+    # One call waits for messages while others bring requests.
     return {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_concurrency": 4, **memory}
 
 
 def _gpu_share(gpus: float, workers: int) -> float:
-    """What of one GPU each worker has where they share all of them; Ray counts in ten-thousandths."""
+    """Return the share of a worker in one GPU, rounded down to Ray's unit, a ten-thousandth."""
     if gpus < 1:
         return gpus
     sharing = math.ceil(workers / gpus)
@@ -78,13 +78,13 @@ def _gpu_share(gpus: float, workers: int) -> float:
 
 
 def connect(address: str) -> Any:
-    """Join a Ray cluster, or start one on this machine alone; return the library.
+    """Join a Ray cluster, or start one on this machine; return the library.
 
     Args:
         address: local, auto (where `ray start` or RAY_ADDRESS say) or ray://HOST:PORT.
 
     Raises:
-        UsageError: Ray is not installed, or there is no such cluster.
+        UsageError: Ray is not installed, or no such cluster exists.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -110,35 +110,26 @@ def _init(ray: Any, address: str) -> None:
     if address == "local":
         ray.init("local", num_cpus=num_cores(), include_dashboard=False, **quiet)
     else:
-        _join(ray, address, quiet)
-    # It would tell of nodes that die on stdout, which is for data, and no option keeps it from that.
-    ray._private.worker.print_worker_logs = _say_nothing
-
-
-def _join(ray: Any, address: str, options: dict[str, Any]) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            ray.init(address, **options)
-        except ConnectionAbortedError:
-            if attempt == _ATTEMPTS:
-                raise
-        else:
-            return
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                ray.init(address, **quiet)
+                break
+            except ConnectionAbortedError:
+                if attempt == _ATTEMPTS:
+                    raise
+    # Ray writes about dead nodes to stdout, which is for data, and no option prevents it.
+    ray._private.worker.print_worker_logs = lambda *_: None
 
 
 def last_line(error: Exception) -> str:
-    """What an exception says below frames of the other side that Ray shows, without a full stop."""
+    """Return the last line of an error, below the remote traceback, without a full stop."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].strip().rstrip(".")
 
 
-def _say_nothing(*_: object) -> None:
-    pass
-
-
 @contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Put back handlers of signals, which Ray sets when it comes and goes: ours save the search."""
+    """Restore our signal handlers, which save the search, after Ray has set its own."""
     kept = {number: signal.getsignal(number) for number in STOPPING}
     try:
         yield

@@ -1,4 +1,4 @@
-"""A decoded data set in Ray's object store, from where each node takes it once."""
+"""A decoded data set in Ray's object store, from which each node reads it once."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tuner.data.dataset import Dataset
 from tuner.data.transport import Bytes, pieces
 
 
-class Parcel:
-    """Is put into the store when the first node asks for it."""
+class RayDataset:
+    """A data set that enters the store when the first node asks for it."""
 
     def __init__(self, ray: Any, dataset: Dataset) -> None:
         self._ray, self._dataset = ray, dataset
         self._references: dict[str, list[Callable[[], Bytes]]] = {}
 
     def references(self) -> dict[str, list[Callable[[], Bytes]]]:
-        """Return for each file what gets its pieces, in order, on the node that calls it."""
+        """Return functions for each file that get its pieces, in order, on the calling node."""
         if not self._references:
             for name, piece in pieces(self._dataset):
                 reference = self._ray.put(np.asarray(piece))
@@ -29,7 +29,7 @@ class Parcel:
 
 
 def _fetch(references: list[Any]) -> Bytes:
-    """Get one piece; a reference that is not inside a list would be resolved on the way, here."""
+    """Get one piece. Ray would resolve a reference outside a list on this machine."""
     import ray
 
     piece: Bytes = ray.get(references[0])

@@ -1,9 +1,10 @@
-"""The nodes of a Ray cluster, and whether what is installed on them is the same."""
+"""The nodes of a Ray cluster, and the versions that are installed on them."""
 
 from __future__ import annotations
 
 import platform
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +12,13 @@ from tuner.training.device import gpu_names
 from tuner.training.versions import differing, installed_versions
 from tuner.workers.ray_cluster import connect
 
-# A node that does not answer for so long is told as such.
+# Time after which a node counts as silent.
 ANSWER_S = 60.0
 
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of the cluster. `differs` names what is installed there in another version than here."""
+    """A machine of the cluster. `differs` names the packages with another version than here."""
 
     host: str
     address: str
@@ -32,7 +33,9 @@ class Node:
 
 
 @dataclass(frozen=True)
-class _Said:
+class _NodeFacts:
+    """The facts that a node tells about itself."""
+
     host: str
     gpu: tuple[str, ...]
     versions: dict[str, str]
@@ -45,12 +48,12 @@ def cluster_nodes(address: str) -> list[Node]:
         address: local, auto or ray://HOST:PORT.
 
     Raises:
-        UsageError: Ray is not installed, or there is no such cluster.
+        UsageError: Ray is not installed, or no such cluster exists.
     """
     ray = connect(address)
     try:
         listed = ray.nodes()
-        ask = ray.remote(_say)
+        ask = ray.remote(_node_facts)
         asked = {
             node["NodeID"]: ask.options(
                 num_cpus=0, max_retries=0, scheduling_strategy=_on(node["NodeID"])
@@ -72,33 +75,29 @@ def _on(node_id: str) -> Any:
 
 
 def _node(ray: Any, listed: dict[str, Any], asked: Any, here: dict[str, str]) -> Node:
-    said: _Said | None = None
+    facts = _NodeFacts(listed.get("NodeManagerHostname", ""), (), {})
     status = "dead" if asked is None else "silent"
     if asked is not None:
-        try:
-            said = ray.get(asked, timeout=0)
-            status = "alive"
-        except (ray.exceptions.GetTimeoutError, ray.exceptions.RayError):
-            pass
-    resources = listed.get("Resources", {})
-    versions = {} if said is None else said.versions
-    differs = [] if said is None else differing(versions, here)
+        with suppress(ray.exceptions.GetTimeoutError, ray.exceptions.RayError):
+            facts, status = ray.get(asked, timeout=0), "alive"
+    resources, versions = listed.get("Resources", {}), facts.versions
+    differs = differing(versions, here) if status == "alive" else []
     return Node(
-        host=listed.get("NodeManagerHostname", "") if said is None else said.host,
+        host=facts.host,
         address=listed["NodeManagerAddress"],
         status=status,
         cpus=resources.get("CPU", 0.0),
         gpus=resources.get("GPU", 0.0),
-        gpu=", ".join(sorted(set(said.gpu))) if said is not None else "",
+        gpu=", ".join(sorted(set(facts.gpu))),
         memory_gib=round(resources.get("memory", 0.0) / 2**30, 1),
         versions=" ".join(f"{name} {version}" for name, version in versions.items()),
         differs=", ".join(f"{name} {versions.get(name, 'missing')}, here {here[name]}" for name in differs),
     )
 
 
-def _say() -> _Said:
-    """What a node says of itself."""
-    return _Said(socket.gethostname(), tuple(gpu_names()), _versions())
+def _node_facts() -> _NodeFacts:
+    """Return the facts of the node that runs this."""
+    return _NodeFacts(socket.gethostname(), tuple(gpu_names()), _versions())
 
 
 def _versions() -> dict[str, str]:

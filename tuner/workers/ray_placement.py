@@ -1,4 +1,4 @@
-"""Where on a cluster a worker may be: which nodes are avoided, and what is waited for."""
+"""Placement of workers on a cluster: nodes to avoid, and the wait for a free one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from tuner.errors import TunerError
 
-# After so long without a place for any worker, it is said what is waited for.
+# Time without a place for any worker after which the user is told.
 PATIENCE_S = 10.0
 
 
-class Room:
-    """The nodes that workers may have.
+class RayPlacement:
+    """The nodes that workers may use.
 
     Args:
-        options: Those of a worker's actor.
-        say: Takes what the user should know, a line each.
+        options: Options of a worker's actor.
+        say: Takes messages for the user, one line each.
     """
 
     def __init__(self, ray: Any, options: dict[str, Any], say: Callable[[str], None]) -> None:
@@ -28,25 +28,25 @@ class Room:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Options of an actor that Ray puts where it is of use."""
+        """Options of an actor that keep it off the avoided nodes."""
         if not self._avoided:
             return self._options
         others = f"!in({','.join(sorted(self._avoided))})"
         return {**self._options, "label_selector": {"ray.io/node-id": others}}
 
     def avoid(self, node: str, refusal: str) -> None:
-        """Do without a node from now on, and say why where that is new."""
+        """Avoid a node from now on, and tell the user why the first time."""
         if node not in self._avoided:
             self._say(refusal)
         self._avoided.add(node)
         self._refusal = refusal
 
-    def wait_again(self) -> None:
-        """Let it be said once more what is waited for."""
+    def start_wait(self) -> None:
+        """Let the next wait be reported again."""
         self._told = False
 
-    def look(self, any_placed: bool) -> None:
-        """Say what is waited for, where no worker has had a place for a while."""
+    def report_wait(self, any_placed: bool) -> None:
+        """Tell the user if no worker has had a place for PATIENCE_S seconds."""
         now = time.monotonic()
         if any_placed:
             self._placed_at, self._told = now, False
@@ -56,10 +56,10 @@ class Room:
             self._say(f"waiting for a node of the cluster with room for a worker ({wanted})")
 
     def require_another_node(self) -> None:
-        """See that there is one that a worker fits on, and that is not avoided, if any is.
+        """Check that a node large enough for a worker is left.
 
         Raises:
-            TunerError: all that there are, were they empty, are avoided.
+            TunerError: all nodes of that size are avoided.
         """
         if not self._avoided:
             return

@@ -1,4 +1,4 @@
-"""The side of a cluster's worker that is on its node: it serves requests and keeps what there is to tell."""
+"""A worker of a cluster on its node: it serves requests and keeps messages until they are fetched."""
 
 from __future__ import annotations
 
@@ -19,24 +19,22 @@ from tuner.errors import TunerError
 from tuner.training.task import StepsDone
 from tuner.workers.protocol import Event, Request, WorkerSetup
 
-# A shared folder may take so long to show what another machine has written.
+# Time that a shared folder may take to show a file of another machine.
 MARK_S = 5.0
 
 
 @dataclass(frozen=True)
-class NodeSetup:
-    """What a worker on a node knows from the start."""
+class RayWorkerSetup:
+    """Everything that a worker on a node needs to start."""
 
     worker: WorkerSetup
     content: str
     """Fingerprint of all images of the data set."""
     mark: Path
-    """A file of the driver where checkpoints are kept, by which the worker sees whether it reaches them."""
+    """A file of the driver beside the checkpoints; a worker that can read it reaches them."""
     mark_text: str
     environment: dict[str, str]
-    """Variables to set before a backend is loaded."""
-    warm_mib: float
-    """Memory for trials that are kept for when they are promoted."""
+    """Variables of the environment to set before the backend is loaded."""
 
 
 @dataclass(frozen=True)
@@ -45,69 +43,69 @@ class Placed:
 
     host: str
     node: str
-    """By which Ray knows the machine; empty where no Ray is."""
+    """Ray's id of the machine; empty without Ray."""
 
 
 @dataclass(frozen=True)
 class NeedsData:
-    """The data set is not on this node; it waits for it to be sent."""
+    """The data set is not on this node; the worker waits for it."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The worker is of no use where it is."""
+    """The worker cannot work in its place."""
 
     reason: str
     of_node: bool
-    """Whether it would be of no use anywhere on its node; else another may be."""
+    """True if no worker can work on this node."""
 
 
-Told = Event | Placed | NeedsData | Refused
+Message = Event | Placed | NeedsData | Refused
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker had to tell, in order, and its resident memory."""
+    """The messages of a worker in order, and its resident memory."""
 
-    told: tuple[Told, ...]
+    messages: tuple[Message, ...]
     memory_mib: float
 
 
 class Outbox:
-    """What a worker has to tell, until it is fetched; of steps only the last is kept."""
+    """Messages of a worker until they are fetched; only the last one about steps is kept."""
 
     def __init__(self) -> None:
-        self._waiting: list[Told] = []
+        self._waiting: list[Message] = []
         self._steps: StepsDone | None = None
         self._changed = threading.Condition()
 
-    def put(self, told: Told) -> None:
+    def put(self, message: Message) -> None:
         with self._changed:
-            if isinstance(told, StepsDone):
-                self._steps = told
+            if isinstance(message, StepsDone):
+                self._steps = message
                 return
-            # The steps of an epoch that is over are news no more.
+            # The steps of a finished epoch do not matter any more.
             self._steps = None
-            self._waiting.append(told)
+            self._waiting.append(message)
             self._changed.notify()
 
-    def take(self, wait_s: float) -> tuple[Told, ...]:
-        """Return what there is as soon as there is more than steps, and after `wait_s` seconds anyway."""
+    def take(self, wait_s: float) -> tuple[Message, ...]:
+        """Return all messages once there are others than steps, after `wait_s` seconds at the latest."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._waiting), wait_s)
             steps = () if self._steps is None else (self._steps,)
-            told = (*self._waiting, *steps)
+            messages = (*self._waiting, *steps)
             self._waiting, self._steps = [], None
-        return told
+        return messages
 
 
-class NodeWorker:
-    """Lives in a process of its own; its methods are called from another machine, and return at once.
+class RayWorker:
+    """An actor in a process of its own. The driver calls its methods, which return quickly.
 
-    One thread does all requests: Keras keeps much of its state by thread.
+    One thread does all requests, because Keras keeps much of its state by thread.
     """
 
-    def __init__(self, setup: NodeSetup) -> None:
+    def __init__(self, setup: RayWorkerSetup) -> None:
         os.environ |= setup.environment
         self._setup = setup
         self._outbox = Outbox()
@@ -116,17 +114,16 @@ class NodeWorker:
         threading.Thread(target=self._live, daemon=True).start()
 
     def take_data(self, arriving: Mapping[str, list[Callable[[], Bytes]]]) -> None:
-        """Take the data set that the worker said it needs."""
+        """Receive the data set that the worker needs."""
         self._arriving.put(arriving)
 
     def submit(self, request: Request) -> None:
-        """Take a request; one at a time."""
+        """Receive a request; one at a time."""
         self._inbox.put(request)
 
     def report(self, wait_s: float) -> Report:
-        """Return what there is to tell, at once or after `wait_s` seconds at most."""
-        told = self._outbox.take(wait_s)
-        return Report(told, psutil.Process().memory_info().rss / 2**20)
+        """Return the messages, after `wait_s` seconds at the latest."""
+        return Report(self._outbox.take(wait_s), psutil.Process().memory_info().rss / 2**20)
 
     def _live(self) -> None:
         try:
@@ -136,7 +133,7 @@ class NodeWorker:
             reason = str(error) if isinstance(error, TunerError) else f"{type(error).__name__}: {error}"
             self._outbox.put(Refused(reason, of_node=False))
         except BaseException:
-            # Else the thread alone would end, and the process go on telling that there is no news.
+            # Otherwise only the thread would end, and the process would go on sending empty reports.
             os._exit(1)
 
     def _serve(self) -> None:
@@ -158,7 +155,7 @@ class NodeWorker:
         from tuner.workers.serve import Server, announce
 
         self._outbox.put(announce())
-        server = Server(replace(setup.worker, dataset=dataset), setup.warm_mib)
+        server = Server(replace(setup.worker, dataset=dataset))
         while True:
             self._outbox.put(server.answer(self._inbox.get(), self._outbox.put))
 

@@ -1,4 +1,4 @@
-"""The inside of a worker: take requests one by one, answer each. Transport is the caller's business."""
+"""A worker's answers to requests, independent of the transport."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _OWN = ("tuner.", "keras_tuner.", "importlib.")
 
 
 def announce() -> Ready:
-    """Load the backend and say what this process has."""
+    """Load the backend and describe this process."""
     load_backend()
     import keras
 
@@ -59,7 +59,7 @@ def announce() -> Ready:
 
 
 class Server:
-    """Answers the requests of one driver over one space and one data set."""
+    """Answers the requests of one driver for one space and one data set."""
 
     def __init__(self, setup: WorkerSetup, warm_mib: float = MAX_KEPT_MIB) -> None:
         self._dataset = setup.dataset
@@ -71,17 +71,17 @@ class Server:
         )
 
     def look_ahead(self, task: TrainTask) -> None:
-        """Get ready for a trial while another trains; from any thread."""
+        """Build the next trial while another trains; from any thread."""
         self._following.hint(task)
 
-    def settle(self) -> None:
-        """Wait for a trial that is being built ahead."""
+    def finish_build(self) -> None:
+        """Wait for the build of the next trial."""
         self._following.stop()
 
     def answer(self, request: Request, emit: Callable[[Event], None]) -> Event:
-        """Do what a request asks; failures are answers too."""
+        """Return the answer to a request; failures are answers too."""
         trial_id = request.trial_id if isinstance(request, TrainTask) else None
-        self.settle()
+        self.finish_build()
         try:
             if isinstance(request, Describe):
                 return self._describe(request)
@@ -108,9 +108,9 @@ class Server:
         except Exception as error:
             if not (is_out_of_memory(error) and (self._warm or self._following)):
                 raise
-        # The trial is not to blame for memory that others hold; it goes on from its checkpoint.
+        # Other trials hold memory; without them, this one continues from its checkpoint.
         self._warm.clear()
-        self.settle()
+        self.finish_build()
         self._following.give_up()
         gc.collect()
         reported = max(task.epochs_reported, len(read_history(task.checkpoint_dir)))
@@ -134,9 +134,9 @@ class Server:
         first = splits["train"][:8]
         loop = make_loop(model, self._dataset.images[first], labels[first])
         metrics = loop.evaluate(np.arange(len(first)))
-        # There is no validation where a winner is trained on all of it.
+        # A winner that is trained on all images has no validation split.
         exact = [AUROC] if "validation" in splits and has_auroc(labels[splits["validation"]]) else []
-        # Refused now, and not when the winner is looked at, after everything has been trained.
+        # Wrong outputs are refused now, and not after the whole search.
         outputs = model(keras.ops.convert_to_tensor(self._dataset.images[first]), training=False)
         probabilities(model, keras.ops.convert_to_numpy(outputs))
         num_params = int(model.count_params())
@@ -170,7 +170,7 @@ class Server:
             contents = path.read_bytes()
         loop = make_loop(model, dataset.images, dataset.labels)
         indices = dataset.splits[request.split]
-        # A batch of each size that comes, so that tracing is not taken for prediction.
+        # Predict a batch of each size first, so that the time does not include tracing.
         loop.predict(indices[: loop.evaluation_batch + len(indices) % loop.evaluation_batch])
         start = time.perf_counter()
         outputs = loop.predict(indices)
@@ -190,7 +190,7 @@ class Server:
 
 
 def _user_traceback(error: BaseException) -> str:
-    """The traceback without our own frames above the space's."""
+    """Return the traceback without our own frames above those of the space."""
     frame = error.__traceback__
     while (
         frame is not None and frame.tb_next and frame.tb_frame.f_globals.get("__name__", "").startswith(_OWN)

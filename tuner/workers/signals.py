@@ -1,4 +1,4 @@
-"""Signals that ask a search to save its state and end."""
+"""Signals that make a search save its state and end."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ STOPPING = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
     if hasattr(signal, name)
 )
-"""All of them that this system has; Windows has two."""
+"""All of them on this system; Windows has two."""
 
 
 def leave_to_driver() -> None:
     """Ignore, in a worker, the signals that a terminal or a job sends to all its processes.
 
-    SIGTERM ends a worker: the driver stops it so.
+    SIGTERM still ends a worker, since the driver stops it with this signal.
     """
     for number in STOPPING:
         if number != signal.SIGTERM:

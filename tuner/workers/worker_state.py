@@ -1,25 +1,26 @@
-"""What a pool knows of one of its workers, wherever that is."""
+"""What the pools of both kinds share: the state of a worker, and a request with its answer."""
 
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Self
 
 from tuner.training.task import EpochDone, StepsDone, TrainTask
-from tuner.workers.protocol import Event, Failure, Lost, Ready, Request
+from tuner.workers.protocol import Event, Failure, Lost, Pool, Ready, Request
 
-# Backends keep some of the most memory that they ever took; a worker that has grown by so much is replaced,
-# which takes seconds, before it starves the machine.
+# Growth of a worker's memory after which a new one replaces it. Backends never return all their memory.
 MAX_GROWTH_MIB = 2048
-# So many workers in a row that do not live to load their backend are no accident.
-MAX_STILLBORN = 3
-# So often is a request asked again whose worker was ended from outside each time.
+# Number of workers in a row that may end before they have loaded their backend.
+MAX_FAILED_STARTS = 3
+# Number of attempts for a request whose worker is ended from outside each time.
 MAX_LOST = 5
 
 
 @dataclass
 class WorkerState:
-    """A worker's request, and what it may take for it."""
+    """The request of a worker and its limits."""
 
     request: Request | None = None
     ready: Ready | None = None
@@ -29,33 +30,33 @@ class WorkerState:
     worn: bool = False
     verdict: Failure | None = None
     following: TrainTask | None = None
-    """What it may get ready for beside its request."""
+    """The next trial, which it may build during its request."""
 
     @property
     def trial_id(self) -> str | None:
         return self.request.trial_id if isinstance(self.request, TrainTask) else None
 
     def begin(self, request: Request, limit_s: float | None) -> None:
-        """Note a request, which may take so many seconds once the worker is ready."""
+        """Record a request, which may take `limit_s` seconds once the worker is ready."""
         assert self.request is None
         self.request, self.limit_s, self.busy_since = request, limit_s, time.monotonic()
 
     def note(self, event: Event, memory_mib: float) -> None:
-        """Note what the worker says, and the memory that it takes."""
+        """Record an event of the worker, and its memory."""
         if isinstance(event, Ready):
             self.ready, self.ready_mib, self.busy_since = event, memory_mib, time.monotonic()
         elif not isinstance(event, StepsDone | EpochDone):
-            # A verdict on what is answered by now may still end the worker; the next request is not to blame.
+            # A late verdict may still end the worker, and is not about the next request.
             self.request = self.verdict = self.following = None
-            # After an allocation that failed, a device may stay too fragmented for what came before.
+            # After a failed allocation, the memory of a device may stay fragmented.
             self.worn = isinstance(event, Failure) and event.reason == "oom"
 
     def is_worn(self, memory_mib: float) -> bool:
-        """True where the worker is to be replaced before it is given anything more."""
+        """True if a new worker has to replace this one before the next request."""
         return self.worn or (self.ready is not None and memory_mib - self.ready_mib > MAX_GROWTH_MIB)
 
     def excess(self, memory_mib: float, allowed_mib: float) -> Failure | None:
-        """Return the failure of a request that takes more memory or time than it may."""
+        """Return the failure of a request that exceeds its memory or its time, None for others."""
         if self.request is None or self.ready is None or self.verdict is not None:
             return None
         if memory_mib > allowed_mib:
@@ -67,6 +68,34 @@ class WorkerState:
         return None
 
 
-def lost_for_good(last: Lost) -> Failure:
-    """Return what a request comes to whose worker was ended MAX_LOST times."""
-    return Failure(last.trial_id, "crash", f"{last.message}, {MAX_LOST} times in a row", "")
+class WorkerPool(Pool):
+    """A pool that sends a request again after the loss of its worker, and that `with` closes."""
+
+    def ask(self, request: Request) -> Event:
+        """Let one worker do one request to its end and return the answer; all workers must be idle."""
+        for _ in range(MAX_LOST):
+            number = self._idle_worker()
+            self.submit(number, request)
+            answer: Event | None = None
+            while answer is None:
+                found = self.next_event()
+                if found is not None and found[0] == number and not isinstance(found[1], Ready):
+                    answer = found[1]
+            if not isinstance(answer, Lost):
+                return answer
+            lost = answer
+        return Failure(lost.trial_id, "crash", f"{lost.message}, {MAX_LOST} times in a row", "")
+
+    @abstractmethod
+    def close(self) -> None:
+        """End all workers, even busy ones."""
+
+    @abstractmethod
+    def _idle_worker(self) -> int:
+        """Return the number of an idle worker, and wait for one if workers still start."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

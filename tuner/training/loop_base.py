@@ -1,0 +1,98 @@
+"""Training, evaluation and prediction of one model: the interface of the loops of all backends."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
+from tuner.training.build import is_out_of_memory
+from tuner.training.evaluation_batch import evaluation_batch
+from tuner.training.pipeline import OnStep
+
+_Found = TypeVar("_Found")
+
+
+class Loop(ABC):
+    """Trains and evaluates one compiled model on images (n, height, width, channels) of type uint8.
+
+    Args:
+        batches: Makes the arguments of a training step.
+        batch_size: Batch size of the training, if there is one; the evaluation batch shrinks with it.
+    """
+
+    self_contained = False
+    """True if a traced step uses nothing that Keras shares between models."""
+
+    def __init__(
+        self,
+        model: Any,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batches: TrainingBatches = PLAIN_BATCHES,
+        batch_size: int | None = None,
+    ) -> None:
+        self._model, self._images, self._labels, self._batches = model, images, labels, batches
+        self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
+        """Number of images to evaluate at a time; halved when memory runs out."""
+
+    def trace(self) -> None:  # noqa: B027 - most backends trace with the first batch
+        """Trace the steps now, so that the first step takes no longer than others."""
+
+    def train_epoch(
+        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray | None = None
+    ) -> dict[str, float]:
+        """Train once over the images in this order; return the metrics, averaged over the epoch.
+
+        Args:
+            draws: Random numbers for the augmentation, one row an image; None without augmentation.
+        """
+        return self._train_epoch(order, batch_size, on_step, no_draws(order) if draws is None else draws)
+
+    def evaluate(self, indices: np.ndarray) -> dict[str, float]:
+        """Return the metrics on these images."""
+        return self._with_less_memory(self._evaluate, indices)[0]
+
+    def evaluate_and_predict(self, indices: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        """Return the metrics and the model's raw output, in one pass if the backend allows it."""
+        metrics, outputs = self._with_less_memory(self._evaluate, indices)
+        # A user's own test step does not tell the outputs of the model.
+        return metrics, np.concatenate(outputs) if outputs else self.predict(indices)
+
+    def predict(self, indices: np.ndarray) -> np.ndarray:
+        """Return the model's raw output (len(indices), outputs)."""
+        return self._with_less_memory(self._predict, indices)
+
+    def _with_less_memory(self, evaluate: Callable[[np.ndarray], _Found], indices: np.ndarray) -> _Found:
+        """Run an evaluation; when memory runs out, run it again with half of the batch, down to one image."""
+        while True:
+            try:
+                return evaluate(indices)
+            except Exception as error:
+                if self.evaluation_batch == 1 or not is_out_of_memory(error):
+                    raise
+            self.evaluation_batch //= 2
+
+    @abstractmethod
+    def renew_statistics(self, batches: np.ndarray) -> None:
+        """Compute the moving statistics of normalization again, over batches (steps, batch) of images."""
+
+    @abstractmethod
+    def _train_epoch(
+        self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray
+    ) -> dict[str, float]: ...
+
+    @abstractmethod
+    def _evaluate(self, indices: np.ndarray) -> tuple[dict[str, float], list[np.ndarray]]:
+        """Return the metrics, and the outputs in parts if the same pass yields them."""
+
+    @abstractmethod
+    def _predict(self, indices: np.ndarray) -> np.ndarray: ...
+
+
+def floats(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Return metrics as numbers of Python."""
+    return {name: float(value) for name, value in logs.items()}
