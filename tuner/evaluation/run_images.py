@@ -1,4 +1,4 @@
-"""The images that a run was made on, found again and split as they were."""
+"""The data set of a run, with the splits of the run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tuner.results.query import RunView
 def run_images(
     run: RunView, data: str | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Dataset:
-    """Return the data set of a run, split as it was.
+    """Return the data set of a run, with the splits of the run.
 
     Args:
-        data: Where it is now; default: where it was.
+        data: Its place now; default: its place at the start of the run.
         progress: Called with (done, total) while images are decoded.
 
     Raises:
-        DataError: it is gone, or is another by now.
+        DataError: it is gone or has changed.
     """
     facts, known = run.facts["data"], trained_on(run.facts)
     source = data or facts["source"]
