@@ -27,6 +27,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,11 @@ from typing import Any
 import pandas as pd
 
 # Keys and columns of the runs that each side makes. Look-ups read the same run: nothing is left out there.
-DATES = {"started_at"}
-MEASURED = {"duration_s", "prediction_s", "epochs_s", "spent_s", "images_per_s", "timings"}
+TIMES = {"started_at", "duration_s", "prediction_s", "epochs_s", "spent_s", "images_per_s", "timings"}
 OF_THE_CHECKOUT = {"code", "git_commit"}
-SMALL = {"MAX_TRIALS": "2", "MAX_EPOCHS": "1", "LIMIT": "400", "LIMIT_TEST": "200", "DATA": "cifake.zip"}
-VARIABLES = {f"TUNER_{name}": value for name, value in SMALL.items()}
+SMALL = {"TUNER_MAX_TRIALS": "2", "TUNER_MAX_EPOCHS": "1", "TUNER_LIMIT": "400", "TUNER_DATA": "cifake.zip"}
 SMALLER = {"--max-trials 50": "--max-trials 2", "--max-time 2h": "--max-time 20m", "--seeds 3": "--seeds 2"}
-MAKES = re.compile(r"tuner (search|train|resume|retry|spaces copy)|--retrain|--ensemble")
+MAKES = re.compile(r"tuner (search(?!.*--dry-run)|train|resume|retry|spaces copy)|--retrain|--ensemble")
 MADE = """
 search --data demo --image-size 16 --max-trials 22 --max-epochs 3 --limit 600 --seed 7 --name first
 best first --retrain --seeds 2, best first --ensemble 2, evaluate first --robustness
@@ -49,23 +48,21 @@ FORMATS = {"best": ("table", "json", "toml"), "predict": ("table", "json", "json
 LISTINGS = """
 leaderboard first, leaderboard first --top 2, runs, importance first, doctor first, best first, best resnet
 best first --retrain --seeds 2, best first --ensemble 2, compare first three, compare three resnet
-evaluate first, evaluate first --split validation, evaluate first --threshold 0.3 --positive REAL
-evaluate first --compare three, evaluate first --data demo --limit 50 --robustness
-evaluate first --data demo --limit 200, evaluate first three --data demo --limit 200
-evaluate --predictions results/first/best/predictions.csv, predict first cifake.zip
-predict first cifake.zip --threshold 0.4, data show demo, data show cifake.zip --image-size 16 --seed 3
-spaces list, spaces show cnn, spaces show my_space.py, spaces show vit --classes 5, spaces check my_space.py
+evaluate first, evaluate first --split validation, evaluate first --compare three, spaces list
+evaluate first --threshold 0.3 --positive REAL, evaluate --predictions results/first/best/predictions.csv
+evaluate first --data demo --limit 200, evaluate first three --data demo --limit 200, predict first cifake.zip
+evaluate first --data demo --limit 50 --robustness, predict first cifake.zip --threshold 0.4, data show demo
+data show cifake.zip --image-size 16, spaces show cnn, spaces show vit --classes 5, spaces check my_space.py
 """
 OTHERS = """
 report first, report resnet --out page.html, report first --png pictures, importance first --png importance
-compare first three --png compared.png, best first --export calibrated.keras --calibrated
+compare first three --png compared.png, evaluate first --out out, resume first, retry first, search --dry-run
 best first --export exported.keras, best first --export exported.onnx, best first --export exported.tflite
-best first --export exported, predict exported cifake.zip, predict exported.onnx cifake.zip
-evaluate exported.keras --data demo --limit 200, evaluate exported.tflite --data demo --limit 200
-evaluate first --out out, evaluate first three --data demo --limit 200 --out both
-evaluate first --data demo --limit 50 --robustness --out tested, resume first, retry first
-search --dry-run, train --space resnet --dry-run, search --space cnn --algorithm asha --max-trials 9 --dry-run
-search --max-trials 0, leaderboard nothing, evaluate nothing.keras, predict first nothing.jpg, best --top 0
+best first --export exported, best first --export calibrated.keras --calibrated, predict exported cifake.zip
+predict exported.keras cifake.zip, predict exported.onnx cifake.zip, predict exported.tflite cifake.zip
+evaluate first three --data demo --limit 200 --out both, train --space resnet --dry-run, best --top 0
+evaluate first --data demo --limit 50 --robustness --out tested, search --max-trials 0, leaderboard nothing
+search --space cnn --algorithm asha --max-trials 9 --dry-run, evaluate nothing.keras, predict first none.jpg
 --help, search --help, train --help, resume --help, retry --help, leaderboard --help, best --help
 evaluate --help, predict --help, report --help, compare --help, dashboard --help, importance --help
 runs --help, doctor --help, spaces --help, spaces list --help, spaces show --help, spaces check --help
@@ -94,13 +91,15 @@ class Side:
     def run(self, line: str, makes: bool) -> dict[str, Any]:
         """Run a line that starts with `tuner`; return the exit code, stdout, and the files that it wrote."""
         before = self._files()
-        done = self.python("-m", *shlex.split(line), **(VARIABLES if makes else {}))
+        done = self.python("-m", *shlex.split(line), **(SMALL if makes else {}))
         changed = [path for path, state in self._files().items() if before.get(path) != state]
         names = (START_TIME.sub("", str(path.relative_to(self.folder))) for path in changed)
         contents = (self._parsed(path.read_bytes(), path.suffix[1:]) for path in changed)
         form = "options" if "--help" in line else (re.findall(r"--format (\w+)", line) or ["table"])[0]
-        stdout = {} if makes else {"stdout": self._parsed(done.stdout, form)}
-        return {"exit code": done.returncode, "files": dict(zip(names, contents, strict=True)), **stdout}
+        # The plan of a search goes to stderr.
+        text = done.stdout + (done.stderr if "--dry-run" in line else b"")
+        printed = {} if makes else {"output": self._parsed(text, form)}
+        return {"exit code": done.returncode, "files": dict(zip(names, contents, strict=True)), **printed}
 
     def _files(self) -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file()}
@@ -110,13 +109,14 @@ class Side:
         if form not in TEXTS:
             return "written"
         text = START_TIME.sub("", re.sub(rf"{self.folder.parent}/\d", ".", content.decode()))
-        if form in ("json", "jsonl"):
-            return [json.loads(part) for part in (text.splitlines() if form == "jsonl" else [text]) if part]
-        if form == "toml":
-            return tomllib.loads(text)
-        if form == "csv" and text:
-            table = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
-            return {"columns": list(table), **table.to_dict("list")}
+        with suppress(ValueError):
+            if form in ("json", "jsonl"):
+                return [json.loads(part) for part in (text.splitlines() if form == "jsonl" else [text])]
+            if form == "toml":
+                return tomllib.loads(text)
+            if form == "csv":
+                table = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
+                return {"columns": list(table), **table.to_dict("list")}
         if form == "options":
             return sorted(set(re.findall(r"--[a-z][\w-]*", text)))
         return [float(x.replace(",", "")) for x in NUMBER.findall(PICTURE.sub("", html.unescape(text)))]
@@ -144,7 +144,7 @@ def compare(sides: list[Side], line: str, makes: bool) -> bool:
     """Run a line on both sides at once and print whether it does the same."""
     with ThreadPoolExecutor() as pool:
         before, after = pool.map(lambda side: side.run(line, makes), sides)
-    left_out = DATES | MEASURED | OF_THE_CHECKOUT if makes else set()
+    left_out = TIMES | OF_THE_CHECKOUT if makes else set()
     found = list(differences(before, after, left_out, ""))
     head = f"{'DIFFERENT' if found else 'equal':9}  {line}  (exit {before['exit code']})"
     print(head, *found[:5], sep="\n    ", flush=True)
