@@ -175,7 +175,7 @@ def correct_in_order(predictions: Predictions, other: Predictions, name: str) ->
 
 
 def _read_evaluation(path: Path) -> dict[str, Any]:
-    """The content of an evaluation.json; empty where there is none, or none that can be read."""
+    """The content of an evaluation.json; empty where it is missing or damaged."""
     try:
         values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):

@@ -37,10 +37,10 @@ def run_images(
             progress=progress,
         )
     except DataError as error:
-        raise DataError(f"no images of run '{run.run_id}': {error} Or say where they are: --data") from None
+        raise DataError(f"no images of run '{run.run_id}': {error} Or name them with --data.") from None
     if dataset.fingerprint != known.fingerprint:
         raise DataError(
-            f"'{source}' is not what run '{run.run_id}' was made on: its fingerprint is "
+            f"'{source}' is not the data set of run '{run.run_id}': its fingerprint is "
             f"{dataset.fingerprint}, not {known.fingerprint}. Name the images of the run with --data."
         )
     return dataset
