@@ -11,7 +11,7 @@ from PIL import Image
 
 from tuner.evaluation import robustness as suite
 from tuner.evaluation.corruptions import CORRUPTIONS
-from tuner.evaluation.evaluated_predictions import judge
+from tuner.evaluation.evaluated_predictions import evaluate_model
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.robustness import robustness, robustness_rows, write_robustness
 from tuner.models.loading import ModelFacts
@@ -124,7 +124,7 @@ def all_of(dataset, *bounds):
     model = ByBrightness(ModelFacts("bright", None, names), bounds)
     indices = np.arange(len(dataset.labels))
     images = LabelledImages(dataset, indices, dataset.labels, names, "all", "all images", False)
-    return model, images, judge(model, images)
+    return model, images, evaluate_model(model, images)
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +138,8 @@ def found(two):
 
 
 def test_untouched_images_have_the_figures_of_the_evaluation(two, found):
-    _, _, judged = two
-    assert headline(judged.evaluation()).items() <= found["corruptions"][0]["levels"][0].items()
+    _, _, evaluated = two
+    assert headline(evaluated.evaluation()).items() <= found["corruptions"][0]["levels"][0].items()
     assert len({level["levels"][0]["accuracy"] for level in found["corruptions"]}) == 1
 
 
@@ -150,13 +150,13 @@ def test_there_is_a_level_for_each_strength(found):
 
 
 def test_figures_under_a_corruption_are_those_of_the_corrupted_images(two, found):
-    model, images, judged = two
+    model, images, evaluated = two
     darker = BY_NAME["darker"](images.dataset.images[:], images.indices, 0.4)
-    there = replace(judged, predictions=images.predictions(model.predict(darker, images.indices)))
+    there = replace(evaluated, predictions=images.predictions(model.predict(darker, images.indices)))
     (values,) = (values for values in found["corruptions"] if values["name"] == "darker")
     level = next(level for level in values["levels"] if level["strength"] == 0.4)
     assert level == {"strength": 0.4, **headline(there.evaluation())}
-    assert level["accuracy"] < judged.evaluation()["accuracy"]
+    assert level["accuracy"] < evaluated.evaluation()["accuracy"]
 
 
 def test_the_size_of_blocks_makes_no_difference(two, found, monkeypatch):
@@ -173,11 +173,11 @@ def test_progress_counts_to_all_images_of_all_strengths(two):
 
 
 def test_of_three_classes_the_auroc_is_the_mean_of_each_against_the_rest(three_classes):
-    model, images, judged = all_of(three_classes, 90.0, 150.0)
-    values = robustness(model, images, judged, CORRUPTIONS[:1])
+    model, images, evaluated = all_of(three_classes, 90.0, 150.0)
+    values = robustness(model, images, evaluated, CORRUPTIONS[:1])
     level = values["corruptions"][0]["levels"][0]
-    assert level["auroc"] == judged.evaluation()["macro"]["auroc"]
-    assert level["auroc_interval_95"] == judged.evaluation()["macro"]["auroc_interval_95"]
+    assert level["auroc"] == evaluated.evaluation()["macro"]["auroc"]
+    assert level["auroc_interval_95"] == evaluated.evaluation()["macro"]["auroc_interval_95"]
 
 
 def test_the_files_hold_every_level_and_a_picture(found, tmp_path):

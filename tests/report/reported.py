@@ -11,7 +11,7 @@ import numpy as np
 from tests.results.records import FACTS, epoch, record
 from tuner.config import make_config, to_toml
 from tuner.evaluation.corruptions import CORRUPTIONS
-from tuner.evaluation.evaluated_predictions import Judged, compared
+from tuner.evaluation.evaluated_predictions import EvaluatedPredictions, compare_predictions
 from tuner.evaluation.gallery import MakeHeatmaps, write_gallery
 from tuner.evaluation.predictions import Predictions, read_predictions, write_predictions
 from tuner.results.query import RunView, open_run
@@ -225,7 +225,7 @@ def average(run: RunView, count: int) -> dict[str, Any]:
         {"trial_id": trial.trial_id, "best_epoch": trial.best_epoch, "score": trial.score}
         for trial in run.ranked[:count]
     ]
-    comparison = compared("the ensemble", Judged(made, None, Chosen(None, None)), "the best", made.right)
+    comparison = compare_predictions("the ensemble", EvaluatedPredictions(made, None), "the best", made.right)
     conclusion = f"The mean of {count} cannot be told from <the best>."
     found = {**evaluation, "members": members, "comparison": {**comparison, "conclusion": conclusion}}
     folder = run.path / f"{ENSEMBLE_PREFIX}{count}"

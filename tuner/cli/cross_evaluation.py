@@ -16,7 +16,7 @@ from tuner.cli.output import Format, note, show, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
 from tuner.errors import UsageError
-from tuner.evaluation.evaluated_predictions import Judged, judge
+from tuner.evaluation.evaluated_predictions import EvaluatedPredictions, evaluate_model
 from tuner.evaluation.labelled_images import LabelledImages, Split, labelled_images
 from tuner.evaluation.predictions import write_predictions
 from tuner.models.loading import ModelFacts, load_model
@@ -45,7 +45,7 @@ class Cell:
     data: str
     own: bool
     evaluation: dict[str, Any]
-    judged: Judged
+    judged: EvaluatedPredictions
 
     @property
     def row(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def evaluate_all(
                 )
             _tell(facts.name, source, images, quiet)
             with waiting(f"{facts.name} on {source}: {len(images.indices):,} images", quiet):
-                judged = judge(trained, images).at(None, request.positive)
+                judged = evaluate_model(trained, images).override(None, request.positive)
             if source not in warned:
                 found = shortcuts(images.dataset)
                 for warning in shortcut_warnings(images.dataset, found):

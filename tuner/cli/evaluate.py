@@ -39,11 +39,17 @@ from tuner.cli.output import Format, note, show, stdout
 from tuner.cli.progress import decoding_bar, waiting
 from tuner.cli.robustness import corruption_bar, robustness_figure_rows, robustness_view
 from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
-from tuner.evaluation.evaluated_predictions import Judged, compared, judge, judged_before, right_in_order
+from tuner.evaluation.evaluated_predictions import (
+    EvaluatedPredictions,
+    compare_predictions,
+    correct_in_order,
+    evaluate_model,
+    read_evaluated_predictions,
+)
 from tuner.evaluation.labelled_images import LabelledImages, Split, labelled_images, same_images
 from tuner.evaluation.predictions import read_predictions, write_predictions
 from tuner.evaluation.robustness import robustness, write_robustness
-from tuner.evaluation.run_robustness import keep_robustness
+from tuner.evaluation.run_robustness import write_run_robustness
 from tuner.models.loading import ModelFacts, TrainedModel, describe_model, load_model
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE, ROBUSTNESS_FILES
 from tuner.results.tables import rows_table, write_json
@@ -113,9 +119,9 @@ def evaluate(
         given["--robustness"] = with_robustness
         refuse_beside_predictions([name for name, value in given.items() if value])
         name, title = str(predictions), str(predictions)
-        judged = judged_before(predictions).at(threshold, positive)
+        judged = read_evaluated_predictions(predictions).override(threshold, positive)
         if compare is not None:
-            other = right_in_order(judged.predictions, predictions_file(compare), compare)
+            other = correct_in_order(judged.predictions, predictions_file(compare), compare)
     else:
         model = require_model(models or [])
         pairs = class_pairs(class_map or [])
@@ -138,21 +144,21 @@ def evaluate(
             note(warning)
         warned = shortcut_rows(found, warnings_only=True)
         with waiting(f"predicting {len(images.indices):,} images", quiet):
-            judged = judge(trained, images).at(threshold, positive)
+            judged = evaluate_model(trained, images).override(threshold, positive)
         if other_facts is not None:
             other = _other(images, source, _load(other_facts, quiet), other_pairs, quiet)
         elif compare is not None:
-            other = right_in_order(judged.predictions, read_predictions(Path(compare)), compare)
+            other = correct_in_order(judged.predictions, read_predictions(Path(compare)), compare)
         if with_robustness:
             with corruption_bar(quiet) as advance:
                 corrupted = robustness(trained, images, judged, progress=advance)
-            if kept := keep_robustness(facts, images, judged, corrupted):
+            if kept := write_run_robustness(facts, images, judged, corrupted):
                 note(f"Kept       {kept / ROBUSTNESS_FILE}; tuner report {model} draws it")
     evaluation = judged.evaluation()
     if warned:
         evaluation["shortcuts"] = warned
     if compare is not None and other is not None:
-        evaluation["comparison"] = compared(name, judged, compare, other)
+        evaluation["comparison"] = compare_predictions(name, judged, compare, other)
     if not quiet:
         _tell_of_threshold(judged)
     _print(evaluation, corrupted, title, name, form)
@@ -225,7 +231,7 @@ def _warn_of_seen(images: LabelledImages, name: str) -> None:
     )
 
 
-def _tell_of_threshold(judged: Judged) -> None:
+def _tell_of_threshold(judged: EvaluatedPredictions) -> None:
     """Why there are no figures at a threshold, where one would expect them."""
     if judged.positive is None or len(judged.predictions.class_names) > 2:
         return
@@ -233,13 +239,10 @@ def _tell_of_threshold(judged: Judged) -> None:
         note(
             "Threshold  none: the model was trained on the validation images too; --threshold gives one"
             if "trained_on_validation" in judged.facts
-            else "Threshold  none was chosen on validation images for this model; --threshold gives one, and "
-            "evaluating it on the data it was trained on chooses one"
+            else "Threshold  none was chosen on validation images for this model; --threshold gives one"
         )
     elif "chosen_in" in judged.facts and judged.chosen.source == "validation":
         note(f"Threshold  as {judged.facts['chosen_in']} has it")
-    elif images := judged.facts.get("chosen_now_on"):
-        note(f"Threshold  chosen now, on {images:,} validation images of the search")
 
 
 def _print(

@@ -20,7 +20,7 @@ from tuner.cli.prediction_streams import StreamFormat, texts
 from tuner.cli.progress import waiting
 from tuner.data.image_paths import STDIN, InputImages
 from tuner.errors import TunerError
-from tuner.evaluation.prediction import Prediction, Rule, decision_rule, predict_images
+from tuner.evaluation.prediction import DecisionRule, Prediction, decision_rule, predict_images
 from tuner.models.loading import describe_model, load_model
 from tuner.statistics.thresholds import DEFAULT_THRESHOLD
 from tuner.units import counted
@@ -70,7 +70,7 @@ def _lines() -> Iterator[str]:
             yield path
 
 
-def _tell(rule: Rule) -> None:
+def _tell(rule: DecisionRule) -> None:
     """By what rule probabilities become classes, where there is one to choose."""
     if len(rule.class_names) == 2:
         if rule.threshold is None:

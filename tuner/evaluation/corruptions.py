@@ -1,4 +1,4 @@
-"""What happens to images on their way through the world: compressed, blurred, scaled, cropped, marked."""
+"""Corruptions of images, such as happen on the web: compression, blur, noise, scaling, crops, watermarks."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Corruption:
 
     name: str
     meaning: str
-    """What the numbers of its strengths are."""
+    """Of the numbers in `strengths`."""
     strengths: tuple[float, ...]
     """The mildest first."""
     untouched: float | None
-    """The strength that changes nothing, None where there is no such number: JPEG at 100 is not lossless."""
+    """The strength without a change, None where no number is one: JPEG at 100 is not lossless."""
     apply: Apply
 
     def __call__(self, images: Pixels, positions: npt.NDArray[np.int64], strength: float | None) -> Pixels:
@@ -37,8 +37,8 @@ class Corruption:
 
         Args:
             images: With 1 or 3 channels.
-            positions: Of the images in their data set, shape (n,): what is random about an image depends on
-                its position alone, so that it is the same in each strength and in each selection.
+            positions: Of the images in their data set, shape (n,). The random numbers of an image depend on
+                its position alone: they are the same at each strength and in each selection.
             strength: `untouched` returns the images themselves.
         """
         if strength is None or strength == self.untouched:
@@ -104,10 +104,10 @@ def _watermark(images: Pixels, _: npt.NDArray[np.int64], opacity: float) -> Pixe
 
 @cache
 def _mark(height: int, width: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The grey of a mark, 0..255, and how much it covers, 0..1; both of shape (height, width, 1).
+    """The grey of a mark, 0..255, and its cover, 0..1; both of shape (height, width, 1).
 
-    Two diagonals and a ring, as picture agencies print over previews: no font is needed, and a dark edge
-    makes the white lines visible on white.
+    Two diagonals and a ring, as picture agencies print over previews. They need no font; a dark edge makes
+    the white lines visible on white.
     """
     size = width * _WATERMARK_DETAIL, height * _WATERMARK_DETAIL
     right, bottom = size[0] - 1, size[1] - 1
@@ -118,7 +118,7 @@ def _mark(height: int, width: int) -> tuple[npt.NDArray[np.float32], npt.NDArray
         draw = ImageDraw.Draw(image)
         draw.line((0, 0, right, bottom), fill=255, width=line)
         draw.line((0, bottom, right, 0), fill=255, width=line)
-        # The width of an ellipse grows inwards; so that the edge is on both sides, it begins further out.
+        # The width of an ellipse grows inwards: half of it further out, the edge is on both sides.
         out = line / 2
         draw.ellipse((ring[0] - out, ring[1] - out, ring[2] + out, ring[3] + out), outline=255, width=line)
     grey, covered = (
@@ -128,7 +128,7 @@ def _mark(height: int, width: int) -> tuple[npt.NDArray[np.float32], npt.NDArray
 
 
 def _each(images: Pixels, change: Callable[[Image.Image], Image.Image]) -> Pixels:
-    """Let Pillow change one image after the other, in their order."""
+    """Change one image after the other with Pillow, in their order."""
     changed = np.empty_like(images)
     for pixels, place in zip(images, changed, strict=True):
         image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
@@ -161,4 +161,4 @@ CORRUPTIONS = (
     Corruption("brighter", "factor of brightness", (1.2, 1.4, 1.6, 2, 2.5), 1, _brightness),
     Corruption("watermark", "opacity", (0.1, 0.2, 0.3, 0.5, 0.7), 0, _watermark),
 )
-"""In the sizes that classifiers of small images take; a pixel is one of the image as the model sees it."""
+"""For the sizes of small-image classifiers; a pixel is one of the image in the size of the model."""

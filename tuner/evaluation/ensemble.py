@@ -1,4 +1,4 @@
-"""The mean of the best trials of a run as one model, beside the best of them alone."""
+"""The mean of the best trials of a run as one model, compared with the best trial alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
-from tuner.evaluation.evaluated_predictions import compared, right_in_order
+from tuner.evaluation.evaluated_predictions import compare_predictions, correct_in_order
 from tuner.evaluation.finished_model import finish_request, keep_finished
 from tuner.evaluation.predictions import read_predictions
 from tuner.models.trial_weights import best_epoch, is_kept
@@ -29,7 +29,7 @@ from tuner.workers.protocol import Failure, Halt, ModelDone, Pool
 
 
 def ensemble_folder(count: int) -> Path:
-    """Return where the mean of so many trials lies in the folder of a run."""
+    """Return the folder of the mean of `count` trials, within the folder of a run."""
     return Path(f"{ENSEMBLE_PREFIX}{count}")
 
 
@@ -40,19 +40,19 @@ def ensemble_members(run: RunView, count: int) -> tuple[TrialRecord, ...]:
         TunerError: fewer have a score, or the weights of one of them are not kept.
     """
     ranked = run.ranked
-    possible = sum(1 for _ in takewhile(lambda trial: is_kept(run, trial), ranked))
+    possible = len(list(takewhile(lambda trial: is_kept(run, trial), ranked)))
     if possible < count:
-        allowed = f"2 to {possible}" if possible > 2 else "2" if possible == 2 else "none"
+        bounds = "2" if possible == 2 else f"2 to {possible}"
+        allowed = f"{bounds}. Choose fewer." if possible > 1 else "none. Search with more trials."
         raise TunerError(
             f"--ensemble {count}: run '{run.run_id}' has {len(ranked)} trials with a score, and keeps the "
-            f"weights of the best {possible}. Allowed: {allowed}. "
-            + ("Choose fewer." if possible > 1 else "Search with more trials.")
+            f"weights of the best {possible}. Allowed: {allowed}"
         )
     return tuple(ranked[:count])
 
 
 def ensemble_before(run: RunView, members: Sequence[TrialRecord]) -> dict[str, Any] | None:
-    """Return the evaluation of the mean of these trials where it was made before, else None."""
+    """Return the evaluation of an earlier mean of these trials, None where there is none."""
     folder = run.path / ensemble_folder(len(members))
     path = folder / EVALUATION_FILE
     if not (path.is_file() and (folder / MODEL_FILE).is_file()):
@@ -64,33 +64,33 @@ def ensemble_before(run: RunView, members: Sequence[TrialRecord]) -> dict[str, A
 def make_ensemble(
     run: RunView, members: Sequence[TrialRecord], dataset: Dataset, pool: Pool
 ) -> dict[str, Any]:
-    """Write the mean of trials as a model, measure it, and return what its evaluation.json holds.
+    """Write the mean of trials as a model, evaluate it, and return the content of its evaluation.json.
 
-    Threshold and temperature are chosen on the validation split. The first of the trials must be that in
-    best/, with whose predictions it is compared.
+    Threshold and temperature are chosen on the validation split. The first of the trials must be the one in
+    best/; the mean is compared with its predictions.
 
     Raises:
         TunerError: the models cannot be restored, or have no mean.
         StorageError: a file cannot be written.
     """
     folder = run.path / ensemble_folder(len(members))
-    # What describes an earlier one must not stay beside the model of this one.
+    # The evaluation of an earlier mean must not stay beside the new model.
     (folder / EVALUATION_FILE).unlink(missing_ok=True)
     restored = [best_epoch(run, trial) for trial in members]
     answer = pool.ask(finish_request(*restored))
     if isinstance(answer, Failure | Halt):
         raise TunerError(f"the ensemble of {len(members)} cannot be made: {answer.message.rstrip('.')}.")
     assert isinstance(answer, ModelDone)
-    judged = keep_finished(folder, answer, dataset)
+    evaluated = keep_finished(folder, answer, dataset)
     single = f"trial {members[0].trial_id}"
     other = read_predictions(run.path / BEST / PREDICTIONS_FILE)
-    right = right_in_order(judged.predictions, other, single)
-    comparison = compared("the ensemble", judged, single, right)
+    correct = correct_in_order(evaluated.predictions, other, single)
+    comparison = compare_predictions("the ensemble", evaluated, single, correct)
     evaluation = {
         "run_id": run.run_id,
         "members": _described(members),
         "split": "test",
-        **judged.evaluation(),
+        **evaluated.evaluation(),
         "prediction_s": answer.prediction_s,
         "comparison": {**comparison, "conclusion": _conclusion(comparison, len(members))},
     }
@@ -106,20 +106,19 @@ def _described(members: Sequence[TrialRecord]) -> list[dict[str, Any]]:
 
 
 def _conclusion(comparison: dict[str, Any], count: int) -> str:
-    """What the test against the best single model says, and which of the two to use."""
+    """The result of the test against the best single model, and the model to use."""
     single, mine, other = (comparison[key] for key in ("other", "only_this_right", "only_other_right"))
     found = (
         f"images that only the ensemble has right: {mine:,}; that only {single} has right: {other:,}; "
         f"{p_text(comparison['p_value'])} ({comparison['test']})"
     )
+    advice = "Use the single model."
     if comparison["p_value"] >= ALPHA:
-        return (
-            f"The difference from {single} alone cannot be told from chance: {found}. Use the single model, "
-            "which is smaller and faster."
-        )
-    if mine > other:
-        return (
-            f"The ensemble is better than {single} alone: {found}. It is as large and as slow as its "
-            f"{count} members together."
-        )
-    return f"The ensemble is worse than {single} alone: {found}. Use the single model."
+        verdict = f"The difference from {single} alone cannot be told from chance"
+        advice = "Use the single model, which is smaller and faster."
+    elif mine > other:
+        verdict = f"The ensemble is better than {single} alone"
+        advice = f"It is as large and as slow as its {count} members together."
+    else:
+        verdict = f"The ensemble is worse than {single} alone"
+    return f"{verdict}: {found}. {advice}"

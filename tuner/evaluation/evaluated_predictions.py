@@ -1,4 +1,4 @@
-"""A model judged on labelled images, fresh from the model or from a file of its predictions."""
+"""Predictions on labelled images with the threshold and temperature that turn them into figures."""
 
 from __future__ import annotations
 
@@ -19,83 +19,69 @@ from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE
 from tuner.statistics.intervals import wilson_interval
 from tuner.statistics.metrics import chosen_before, evaluate
 from tuner.statistics.significance import ALPHA, mcnemar, p_text
-from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen, choose_on_validation
+from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Predictions, and what it takes to turn them into figures."""
+class EvaluatedPredictions:
+    """Predictions on labelled images, with the positive class and the choices made on validation images."""
 
     predictions: Predictions
     positive: str | None
     chosen: Chosen = NOTHING_CHOSEN
     facts: dict[str, Any] = field(default_factory=dict)
-    """Which model, which images: the head of evaluation.json."""
+    """The model and the images: the first keys of evaluation.json."""
 
     def evaluation(self) -> dict[str, Any]:
-        """Return what evaluation.json holds."""
+        """Return the content of evaluation.json."""
         found = self.predictions
         figures = evaluate(
             found.labels, found.probabilities, found.class_names, self.positive, self.chosen, found.seen
         )
         return {**self.facts, **figures}
 
-    def at(self, threshold: float | None, positive: str | None) -> Judged:
-        """Return the same with a threshold or a positive class that the user gives instead.
+    def override(self, threshold: float | None, positive: str | None) -> EvaluatedPredictions:
+        """Return the same with the threshold or the positive class of the user; None changes nothing.
 
         Raises:
-            UsageError: there is no such class, or the threshold is out of bounds or one of several classes.
+            UsageError: the class does not exist, or the threshold is not allowed.
         """
-        names = self.predictions.class_names
-        judged = self
+        names, chosen = self.predictions.class_names, self.chosen
         if positive is not None and positive != self.positive:
             if positive not in names:
                 raise UsageError(
                     f"positive class '{positive}' is no class of the model. Allowed: {', '.join(names)}."
                 )
-            # A threshold on one of two classes is one on the other too.
-            before = self.chosen.threshold
-            mirrored = None if before is None else 1 - before
-            judged = replace(self, positive=positive, chosen=replace(self.chosen, threshold=mirrored))
-        if threshold is None:
-            return judged
-        if not 0 <= threshold <= 1:
-            raise UsageError(f"threshold {threshold} is no probability. Allowed: 0 to 1. Choose another.")
-        if len(names) != 2:
-            raise UsageError(
-                f"a threshold is for two classes, and the model has {len(names)}. Leave out --threshold."
-            )
-        return replace(judged, chosen=replace(judged.chosen, threshold=threshold, source="given"))
+            if chosen.threshold is not None:
+                # p >= t for one of two classes is p <= 1 - t for the other.
+                chosen = replace(chosen, threshold=1 - chosen.threshold)
+        if threshold is not None:
+            check_threshold(threshold, names)
+            chosen = replace(chosen, threshold=threshold, source="given")
+        return replace(self, positive=positive or self.positive, chosen=chosen)
 
 
-def judge(model: TrainedModel, images: LabelledImages) -> Judged:
-    """Let a model predict images; what was chosen for it on validation goes with it.
+def check_threshold(threshold: float, class_names: Sequence[str]) -> None:
+    """Check the threshold of the user.
 
-    A model from before anything was chosen gets it now where that can be done: on the validation split of the
-    data it was trained on.
+    Raises:
+        UsageError: it is out of bounds, or the model does not have two classes.
     """
-    facts, dataset = model.facts, images.dataset
-    chosen = facts.chosen
-    positive = facts.positive_class or positive_class(facts.class_names)
-    head: dict[str, Any] = {"model": facts.name}
-    known = facts.trained_on
-    unseen = images.own and known is not None and not known.with_validation
-    if (
-        chosen.temperature is None
-        and chosen.converged
-        and unseen
-        and dataset.class_names == facts.class_names
-    ):
-        validation = dataset.splits["validation"]
-        column = None if positive is None else facts.class_names.index(positive)
-        chosen = choose_on_validation(
-            dataset.labels[validation], model.predict(dataset.images, validation), column
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"threshold {threshold} is no probability. Allowed: 0 to 1. Choose another.")
+    if len(class_names) != 2:
+        raise UsageError(
+            f"a threshold is for two classes, and the model has {len(class_names)}. Leave out --threshold."
         )
-        head["chosen_now_on"] = len(validation)
-    if known is not None and known.with_validation:
-        head["trained_on_validation"] = True
-    probabilities = model.predict(dataset.images, images.indices)
-    head |= {
+
+
+def evaluate_model(model: TrainedModel, images: LabelledImages) -> EvaluatedPredictions:
+    """Return the predictions of a model on images, with the choices made for it on validation images."""
+    facts, dataset = model.facts, images.dataset
+    with_validation = facts.trained_on is not None and facts.trained_on.with_validation
+    head = {
+        "model": facts.name,
+        **({"trained_on_validation": True} if with_validation else {}),
         "data": dataset.source,
         "data_fingerprint": dataset.fingerprint,
         "split": images.split,
@@ -105,14 +91,15 @@ def judge(model: TrainedModel, images: LabelledImages) -> Judged:
         },
         "seen_in_training": images.seen,
     }
-    return Judged(images.predictions(probabilities), positive, chosen, head)
+    predictions = images.predictions(model.predict(dataset.images, images.indices))
+    positive = facts.positive_class or positive_class(facts.class_names)
+    return EvaluatedPredictions(predictions, positive, facts.chosen, head)
 
 
-def judged_before(path: Path) -> Judged:
-    """Return what a file of predictions says, with what evaluation.json beside it says was chosen.
+def read_evaluated_predictions(path: Path) -> EvaluatedPredictions:
+    """Read a file of predictions, with the choices in the evaluation.json beside it.
 
-    The latter is heeded for the file of that name alone: of others, such as the predictions of the validation
-    images, it does not speak.
+    That evaluation describes the file `predictions.csv` only; other files have no choices.
 
     Raises:
         UsageError: the file cannot be read or makes no sense.
@@ -120,13 +107,15 @@ def judged_before(path: Path) -> Judged:
     predictions = read_predictions(path)
     names = predictions.class_names
     facts: dict[str, Any] = {"predictions": str(path)}
-    beside = path.with_name(EVALUATION_FILE)
-    if path.name == PREDICTIONS_FILE and beside.is_file():
-        before = _evaluation(beside)
+    if path.name == PREDICTIONS_FILE:
+        beside = path.with_name(EVALUATION_FILE)
+        before = _read_evaluation(beside)
         if (before.get("class_names"), before.get("images")) == (list(names), len(predictions.paths)):
             facts["chosen_in"] = str(beside)
-            return Judged(predictions, before.get("positive_class"), chosen_before(before), facts)
-    return Judged(predictions, positive_class(names), NOTHING_CHOSEN, facts)
+            return EvaluatedPredictions(
+                predictions, before.get("positive_class"), chosen_before(before), facts
+            )
+    return EvaluatedPredictions(predictions, positive_class(names), facts=facts)
 
 
 def positive_class(class_names: Sequence[str]) -> str | None:
@@ -134,20 +123,23 @@ def positive_class(class_names: Sequence[str]) -> str | None:
     return (generated_class(class_names) or class_names[1]) if len(class_names) == 2 else None
 
 
-def compared(name: str, judged: Judged, other_name: str, right: np.ndarray) -> dict[str, Any]:
-    """Return how two models differ on the same images, each taking its most probable class.
+def compare_predictions(
+    name: str, evaluated: EvaluatedPredictions, other_name: str, correct: np.ndarray
+) -> dict[str, Any]:
+    """Return the difference of two models on the same images, with the most probable class of each.
 
     Args:
-        right: For each image, in the order of the first, whether the other is right, of shape (n,), boolean.
+        correct: Whether the other model is right on each image, in the order of the first, of shape (n,),
+            boolean.
     """
-    test = mcnemar(judged.predictions.right, right)
+    test = mcnemar(evaluated.predictions.right, correct)
     better = name if test.only_first > test.only_second else other_name
     verdict = f"{better} is better" if test.p_value < ALPHA else "no difference to be seen"
-    correct = int(right.sum())
+    count = int(correct.sum())
     return {
         "other": other_name,
-        "accuracy": correct / test.images,
-        "accuracy_interval_95": list(wilson_interval(correct, test.images)),
+        "accuracy": count / test.images,
+        "accuracy_interval_95": list(wilson_interval(count, test.images)),
         "only_this_right": test.only_first,
         "only_other_right": test.only_second,
         "test": test.test,
@@ -156,22 +148,25 @@ def compared(name: str, judged: Judged, other_name: str, right: np.ndarray) -> d
     }
 
 
-def right_in_order(predictions: Predictions, other: Predictions, name: str) -> np.ndarray:
-    """Return whether the other, of this name, is right on each image, in the order of the first, shape (n,).
+def correct_in_order(predictions: Predictions, other: Predictions, name: str) -> np.ndarray:
+    """Return whether the other model is right on each image, in the order of `predictions`, of shape (n,).
+
+    Args:
+        name: Of the other model, for errors.
 
     Raises:
         UsageError: the images, or the names of their classes, are not the same.
     """
     places = {path: number for number, path in enumerate(other.paths)}
-    if len(places) != len(other.paths) or set(places) != set(predictions.paths):
-        shared = len(set(places) & set(predictions.paths))
+    shared = places.keys() & set(predictions.paths)
+    if not len(shared) == len(places) == len(other.paths) == len(set(predictions.paths)):
         raise UsageError(
-            f"'{name}' is about other images: of {len(predictions.paths):,}, {shared:,} are among its "
+            f"'{name}' is about other images: of {len(predictions.paths):,}, {len(shared):,} are among its "
             f"{len(other.paths):,}. Needed: the same images for both models. Predict them with both."
         )
     order = [places[path] for path in predictions.paths]
-    of_other = [other.class_names[label] for label in other.labels[order]]
-    if of_other != [predictions.class_names[label] for label in predictions.labels]:
+    labels, other_labels = (np.array(each.class_names)[each.labels] for each in (predictions, other))
+    if not np.array_equal(labels, other_labels[order]):
         raise UsageError(
             f"'{name}' has other labels for the same images. Needed: the same for both models. "
             "Predict them with both."
@@ -179,7 +174,8 @@ def right_in_order(predictions: Predictions, other: Predictions, name: str) -> n
     return other.right[order]
 
 
-def _evaluation(path: Path) -> dict[str, Any]:
+def _read_evaluation(path: Path) -> dict[str, Any]:
+    """The content of an evaluation.json; empty where it is missing or damaged."""
     try:
         values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):

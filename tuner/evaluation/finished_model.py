@@ -1,11 +1,11 @@
-"""A finished model put into its folder of a run, with what it predicts."""
+"""A finished model and its predictions in a folder of the run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from tuner.data.dataset import Dataset
-from tuner.evaluation.evaluated_predictions import Judged
+from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
 from tuner.evaluation.predictions import split_predictions, write_predictions
 from tuner.files import replace_bytes
 from tuner.results.schema import MODEL_FILE, PREDICTIONS_FILE, VALIDATION_PREDICTIONS_FILE
@@ -14,17 +14,17 @@ from tuner.workers.protocol import FinishModel, Member, ModelDone
 
 
 def finish_request(*members: Member) -> FinishModel:
-    """Return what to ask a worker for, so that its answer can be kept: one model, or the mean of several."""
+    """Return the request for one model, or the mean of several, with predictions on test and validation."""
     return FinishModel(members, "test", ("validation",))
 
 
-def keep_finished(folder: Path, answer: ModelDone, dataset: Dataset) -> Judged:
-    """Write the model and its predictions, and return those of the test split with what was chosen for it.
+def keep_finished(folder: Path, answer: ModelDone, dataset: Dataset) -> EvaluatedPredictions:
+    """Write a model and its predictions, and return those on the test split.
 
     Threshold and temperature are chosen on the validation split.
 
     Args:
-        answer: To what `finish_request` asks.
+        answer: To the request of `finish_request`.
 
     Raises:
         StorageError: a file cannot be written.
@@ -38,4 +38,4 @@ def keep_finished(folder: Path, answer: ModelDone, dataset: Dataset) -> Judged:
     chosen = choose_on_validation(
         validation.labels, validation.probabilities, None if positive is None else names.index(positive)
     )
-    return Judged(test, positive, chosen)
+    return EvaluatedPredictions(test, positive, chosen)

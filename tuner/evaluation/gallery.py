@@ -1,4 +1,4 @@
-"""Images that tell what a model gets right and wrong, with what it looked at, kept in the run's folder."""
+"""Typical hits and errors of a model, with heatmaps, in a file of the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tuner.errors import StorageError
 from tuner.evaluation.predictions import Predictions
 from tuner.files import replacing
 from tuner.statistics.calibration import predicted_classes
-from tuner.training.heatmaps import GRAD_CAM, Heatmaps
+from tuner.training.heatmaps import Heatmaps
 
 IMAGES_EACH = 8
 MAX_CLASSES = 8
@@ -28,9 +28,9 @@ MakeHeatmaps = Callable[[np.ndarray, np.ndarray], Heatmaps | None]
 class Example:
     """One image of a gallery.
 
-    `pixels` has shape (height, width, channels); `heat` (rows, columns), uint8, is None of a model that has
-    no such maps, and of the predicted class where the method knows classes. `confidence` is the probability
-    of the predicted class.
+    `pixels` has shape (height, width, channels). `heat` has shape (rows, columns), uint8, and shows the
+    predicted class where the method distinguishes classes; None of a model without heatmaps. `confidence` is
+    the probability of the predicted class.
     """
 
     path: str
@@ -52,7 +52,7 @@ class Gallery:
 
     examples: tuple[Example, ...]
     method: str | None = None
-    """By which the maps of what the model looked at were made; None without maps."""
+    """Of the heatmaps; None without heatmaps."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -65,10 +65,10 @@ class Gallery:
 
 
 def choose_examples(predictions: Predictions) -> np.ndarray:
-    """Return positions among the predictions: of each class its most confident errors and typical hits.
+    """Return the positions of the most confident errors and the typical hits of each class.
 
-    Typical are the hits whose confidence is nearest to the median of their class. Of more than MAX_CLASSES
-    classes, those with the most errors are shown.
+    Typical hits have the confidence nearest to the median of their class. Of more than MAX_CLASSES classes,
+    those with the most errors are shown.
     """
     predicted = predicted_classes(predictions.probabilities)
     confidence = predictions.probabilities[np.arange(len(predicted)), predicted]
@@ -89,11 +89,11 @@ def choose_examples(predictions: Predictions) -> np.ndarray:
 def write_gallery(
     path: Path, dataset: Dataset, split: str, predictions: Predictions, heatmaps: MakeHeatmaps | None = None
 ) -> None:
-    """Keep the pixels of the examples: a run's folder has no others.
+    """Write the examples with their pixels; the folder of a run has no other pixels.
 
     Args:
         predictions: Of all images of the split, in its order.
-        heatmaps: Makes maps for indices into `dataset.images`; None leaves them out.
+        heatmaps: Makes heatmaps for indices into `dataset.images`; None: no heatmaps.
 
     Raises:
         StorageError: the file cannot be written.
@@ -118,7 +118,7 @@ def write_gallery(
 
 
 def read_gallery(path: Path) -> Gallery | None:
-    """Return the examples that a run has kept, None where it has none.
+    """Return the examples of a run, None where it has none.
 
     Raises:
         StorageError: the file is damaged.
@@ -126,18 +126,12 @@ def read_gallery(path: Path) -> Gallery | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            heat = arrays["heat"] if "heat" in arrays else [None] * len(arrays["paths"])
-            # Earlier versions knew one method, and did not name it.
-            made_by = str(arrays["method"]) if "method" in arrays else GRAD_CAM
-            columns = [arrays[name] for name in ("paths", "labels", "predicted", "confidence", "pixels")]
-            rows = list(zip(*columns, heat, strict=True))
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        names = ("paths", "labels", "predicted", "confidence")
+        heat = arrays.get("heat", [None] * len(arrays["paths"]))
+        rows = zip(*(arrays[name].tolist() for name in names), arrays["pixels"], heat, strict=True)
+        examples = tuple(Example(*row) for row in rows)
+        return Gallery(examples, str(arrays["method"]) if "heat" in arrays else None)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise StorageError(f"'{path}' is damaged: {error}. Delete it; the report does without.") from None
-    return Gallery(
-        tuple(
-            Example(str(path), str(label), str(predicted), float(confidence), pixels, heat)
-            for path, label, predicted, confidence, pixels, heat in rows
-        ),
-        made_by if any(heat is not None for *_, heat in rows) else None,
-    )

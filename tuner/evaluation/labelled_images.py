@@ -1,9 +1,10 @@
-"""Labelled images for a model that was made elsewhere: of which split, in whose classes, and never seen."""
+"""Labelled images of any data set, in the size and the classes of a model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -21,18 +22,18 @@ Progress = Callable[[int, int], None] | None
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Some images of a data set, with labels that are indices into the classes of a model."""
+    """Images of a data set; `labels` are indices into the classes of a model."""
 
     dataset: Dataset
     indices: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
-    """Those of the model."""
+    """Of the model."""
     split: Split
     why: str
-    """Which images these are, and why these, for the reader."""
+    """The choice of the images in words, for the reader."""
     own: bool
-    """Whether this is the data set that the model was trained on."""
+    """Whether the model was trained on this data set."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -40,17 +41,14 @@ class LabelledImages:
 
     @property
     def seen(self) -> int | None:
-        """Number of the images that training or its choices (epochs, configurations) have seen.
+        """Number of images in the training or validation images of the model, exact copies included.
 
-        An exact copy of such an image counts, whatever its split. Of other data than those of its search it
-        is not known: None.
+        None for data other than those of its search.
         """
-        if not self.own:
-            return None
-        return int(self.dataset.seen_in_training(self.indices).sum())
+        return int(self.dataset.seen_in_training(self.indices).sum()) if self.own else None
 
     def predictions(self, probabilities: np.ndarray) -> Predictions:
-        """Put probabilities, in the order of `indices`, together with what the images are."""
+        """Return predictions from probabilities (n, num_classes) in the order of `indices`."""
         seen = self.dataset.seen_in_training(self.indices) if self.own else None
         return Predictions(self.paths, self.labels, self.class_names, probabilities, seen)
 
@@ -76,7 +74,7 @@ def labelled_images(
         UsageError: its classes are not those of the model.
     """
     dataset, own = _load(source, model, progress)
-    mapping = match_classes(dataset.class_names, model.facts.class_names, class_map)
+    labels = _labels(dataset, model, class_map)
     given = {SPLITS[number] for number in np.unique(dataset.records["split"]) if number >= 0}
     if split is None:
         split = "test" if own or "test" in given else "all"
@@ -90,8 +88,7 @@ def labelled_images(
     if limit is not None and limit < len(indices):
         indices = sample_splits({split: indices}, dataset.labels, limit, dataset.seed)[split]
         why += f"; {limit:,} of them"
-    labels = mapping[dataset.labels[indices]]
-    return LabelledImages(dataset, indices, labels, model.facts.class_names, split, why, own)
+    return LabelledImages(dataset, indices, labels[indices], model.facts.class_names, split, why, own)
 
 
 def same_images(
@@ -101,31 +98,29 @@ def same_images(
     class_map: Mapping[str, str],
     progress: Progress = None,
 ) -> LabelledImages:
-    """Return the same images of the same source as another model takes them, in the same order."""
+    """Return the same images of the same source, in the same order, for another model."""
     dataset, own = _load(source, model, progress)
-    mapping = match_classes(dataset.class_names, model.facts.class_names, class_map)
+    labels, names = _labels(dataset, model, class_map), model.facts.class_names
     places = {path: index for index, path in enumerate(dataset.paths)}
     indices = np.array([places[path] for path in images.paths])
-    labels = mapping[dataset.labels[indices]]
-    return LabelledImages(dataset, indices, labels, model.facts.class_names, images.split, images.why, own)
+    return replace(
+        images, dataset=dataset, indices=indices, labels=labels[indices], class_names=names, own=own
+    )
 
 
-def match_classes(
-    data_names: Sequence[str], model_names: Sequence[str], class_map: Mapping[str, str]
-) -> np.ndarray:
-    """Return for each class of the data the index of the same class of the model, shape (len(data_names),).
+def _labels(dataset: Dataset, model: TrainedModel, class_map: Mapping[str, str]) -> np.ndarray:
+    """The class of the model for each image of the data set, as an index, of shape (n,).
 
-    A class goes where `class_map` puts it, else to the class of its name, else to that of its name in other
-    capitals. Several classes of the data may go to one of the model.
+    `class_map` comes first, then the class of the same name, then the class of the same name in other
+    capitals. Several classes of the data may be one class of the model.
 
     Raises:
-        UsageError: a class of either side in the map does not exist, or a class of the data has no place.
+        UsageError: a class in the map does not exist, or a class of the data has no class of the model.
     """
+    data_names, model_names = dataset.class_names, model.facts.class_names
     for data_name, model_name in class_map.items():
-        for name, names, whose in (
-            (model_name, model_names, "the model"),
-            (data_name, data_names, "the data"),
-        ):
+        sides = ((model_name, model_names, "the model"), (data_name, data_names, "the data"))
+        for name, names, whose in sides:
             if name not in names:
                 raise UsageError(
                     f"--map {model_name}={data_name}: '{name}' is no class of {whose}. "
@@ -145,12 +140,12 @@ def match_classes(
                 f"{', '.join(data_names)}; of the model: {', '.join(model_names)}. "
                 f"Say which is which: {_suggestion(data_names, model_names)}"
             )
-        found.append(list(model_names).index(target))
-    return np.array(found)
+        found.append(model_names.index(target))
+    return np.array(found)[dataset.labels]
 
 
 def _suggestion(data_names: Sequence[str], model_names: Sequence[str]) -> str:
-    """A --map to begin with: what has no namesake, in its order."""
+    """A --map for the classes without a class of the same name, in their order."""
     lower = {name.lower() for name in model_names}
     lost = [name for name in data_names if name.lower() not in lower]
     taken = {name.lower() for name in data_names}
@@ -163,28 +158,21 @@ def _indices(dataset: Dataset, split: Split) -> np.ndarray:
     if split == "all":
         return np.arange(len(dataset.labels))
     official = np.flatnonzero(dataset.records["split"] == SPLITS.index(split))
-    # Found without carving others from train, for which there may be too few images; from train they are.
+    # Carving may fail for too few images, and an official split needs none; train may lose images to others.
     if len(official) and split != "train" and dataset.is_whole:
         return official
     return dataset.splits[split]
 
 
 def _load(source: str, model: TrainedModel, progress: Progress) -> tuple[Dataset, bool]:
-    """The data in the model's size, split as in its search where it was trained on it; and whether it was."""
+    """The data set in the size of the model, and whether the model was trained on it: then split as there."""
     size, _, channels = model.image_shape
+    load = partial(
+        load_dataset, source, image_size=size, channels=channels, labelled_only=True, progress=progress
+    )
     known = model.facts.trained_on
     if known is not None:
-        dataset = load_dataset(
-            source,
-            image_size=size,
-            channels=channels,
-            seed=known.seed,
-            limit=known.limit,
-            limit_test=known.limit_test,
-            labelled_only=True,
-            progress=progress,
-        )
+        dataset = load(seed=known.seed, limit=known.limit, limit_test=known.limit_test)
         if dataset.fingerprint == known.fingerprint:
             return dataset, True
-    dataset = load_dataset(source, image_size=size, channels=channels, labelled_only=True, progress=progress)
-    return dataset, False
+    return load(), False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from tuner.files import replacing
 
 def write_confusion_png(path: Path, evaluation: dict[str, Any], title: str) -> None:
     """Draw counts and row percentages; the colour is the share of the true class."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     names = evaluation["class_names"]
@@ -21,7 +19,6 @@ def write_confusion_png(path: Path, evaluation: dict[str, Any], title: str) -> N
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.6 + 0.9 * len(names)
     figure = Figure(figsize=(side + 0.9, side), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*counts.shape):
@@ -45,7 +42,5 @@ def write_confusion_png(path: Path, evaluation: dict[str, Any], title: str) -> N
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     bar.outline.set_visible(False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
     with replacing(path) as draft:
-        draft.write_bytes(buffer.getvalue())
+        figure.savefig(draft, format="png")

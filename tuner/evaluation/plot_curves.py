@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from tuner.files import replacing
@@ -13,26 +12,20 @@ TRAINING, VALIDATION = "#8a8a8a", "#1f6fb4"
 
 def write_curves_png(path: Path, history: History, objective: str, best_epoch: int, title: str) -> None:
     """Draw the loss and the objective's metric, in training and validation; a line marks the best epoch."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     metric = objective.removeprefix("val_")
-    shown = ["loss", metric] if metric != "loss" else ["loss", *_others(history)]
+    shown = ["loss", metric]
+    if metric == "loss":
+        shown = [name for name in ("loss", "accuracy") if name in history[0].metrics]
     figure = Figure(figsize=(4.2 * len(shown), 3.2), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
     epochs = range(1, len(history) + 1)
     for axes, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         for key, label, colour in ((name, "training", TRAINING), (f"val_{name}", "validation", VALIDATION)):
             if all(key in epoch.metrics for epoch in history):
-                axes.plot(
-                    epochs,
-                    [epoch.metrics[key] for epoch in history],
-                    marker="o",
-                    markersize=3,
-                    color=colour,
-                    label=label,
-                )
+                values = [epoch.metrics[key] for epoch in history]
+                axes.plot(epochs, values, marker="o", markersize=3, color=colour, label=label)
         axes.axvline(best_epoch, color="#cccccc", linewidth=1, zorder=0)
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("epoch")
@@ -40,11 +33,5 @@ def write_curves_png(path: Path, history: History, objective: str, best_epoch: i
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=9, color="#333333")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
     with replacing(path) as draft:
-        draft.write_bytes(buffer.getvalue())
-
-
-def _others(history: History) -> list[str]:
-    return [name for name in ("accuracy",) if name in history[0].metrics]
+        figure.savefig(draft, format="png")

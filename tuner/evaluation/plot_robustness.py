@@ -1,14 +1,13 @@
-"""Robustness as curves: a small picture for each corruption."""
+"""Robustness as curves: a panel for each corruption."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 from tuner.files import replacing
 
-# Told apart by the colour-blind too, and by their markers.
+# Safe for colour-blind readers; the markers differ too.
 ACCURACY, AUROC = "#0072b2", "#d55e00"
 COLUMNS = 4
 
@@ -16,16 +15,14 @@ COLUMNS = 4
 def write_robustness_png(path: Path, found: dict[str, Any], title: str) -> None:
     """Draw accuracy and AUROC over the strengths of each corruption, with their 95 % intervals as bands.
 
-    Dotted lines are those of the untouched images.
+    Dotted lines show the untouched images.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     corruptions = found["corruptions"]
     columns = min(COLUMNS, len(corruptions))
     rows = -(-len(corruptions) // columns)
     figure = Figure(figsize=(max(6.0, 2.8 * columns), 2.5 * rows + 0.8), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
     for axes, corruption in zip(panels, corruptions, strict=False):
         levels = corruption["levels"]
@@ -33,7 +30,7 @@ def write_robustness_png(path: Path, found: dict[str, Any], title: str) -> None:
             ("accuracy", "accuracy", ACCURACY, "o"),
             ("auroc", "AUROC", AUROC, "s"),
         ):
-            # Strengths are of no common scale, and not of equal steps: each has its place on the axis.
+            # Strengths have no common scale and no equal steps: they are placed side by side.
             known = [(x, level) for x, level in enumerate(levels) if level[key] is not None]
             places = [x for x, _ in known]
             values = [level[key] for _, level in known]
@@ -57,7 +54,5 @@ def write_robustness_png(path: Path, found: dict[str, Any], title: str) -> None:
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=10, color="#333333")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
     with replacing(path) as draft:
-        draft.write_bytes(buffer.getvalue())
+        figure.savefig(draft, format="png")

@@ -1,9 +1,9 @@
-"""How a model's figures fall as its images are corrupted."""
+"""Accuracy and AUROC of a model on corrupted images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tuner.evaluation.corruptions import CORRUPTIONS, Corruption, Pixels
-from tuner.evaluation.evaluated_predictions import Judged
+from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.plot_robustness import write_robustness_png
 from tuner.models.loading import TrainedModel
@@ -22,7 +22,7 @@ from tuner.training.device import num_cores
 
 ROBUSTNESS_COLUMNS = ("corruption", "strength", "images", *HEADLINE_COLUMNS)
 
-# A model predicts so many images at once, a thread corrupts so many: what takes little memory and much time.
+# Images that a model predicts at once, and that a thread corrupts: little memory, and enough work for each.
 _BLOCK_IMAGES, _BLOCK_BYTES = 8192, 64 * 2**20
 _PART_IMAGES = 256
 
@@ -30,44 +30,39 @@ _PART_IMAGES = 256
 def robustness(
     model: TrainedModel,
     images: LabelledImages,
-    judged: Judged,
+    evaluated: EvaluatedPredictions,
     corruptions: Sequence[Corruption] = CORRUPTIONS,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Return what robustness.json holds: accuracy and AUROC in each strength of each corruption.
+    """Return the content of robustness.json: accuracy and AUROC at each strength of each corruption.
 
-    The first level of each corruption is the untouched images, with the figures of `judged`.
+    The first level of each corruption is the untouched images, with the figures of `evaluated`.
 
     Args:
-        images: In the size of the model, in which they are corrupted.
-        judged: What the model says of these images untouched.
+        images: In the size of the model; they are corrupted in this size.
+        evaluated: Predictions of the model on the untouched images.
         progress: Called with (done, total) images.
     """
-    untouched = headline(judged.evaluation())
-    found: list[dict[str, Any]] = [
-        {
-            "name": corruption.name,
-            "meaning": corruption.meaning,
-            "levels": [{"strength": corruption.untouched, **untouched}],
-        }
-        for corruption in corruptions
-    ]
-    steps = [(i, strength) for i, corruption in enumerate(corruptions) for strength in corruption.strengths]
-    total = len(steps) * len(images.indices)
-    predicted = _predicted(model, images, [(corruptions[i], strength) for i, strength in steps])
-    for done, ((i, strength), probabilities) in enumerate(zip(steps, predicted, strict=True), start=1):
-        there = replace(judged, predictions=images.predictions(probabilities))
-        found[i]["levels"].append({"strength": strength, **headline(there.evaluation())})
+    count = len(images.indices)
+    untouched = headline(evaluated.evaluation())
+    levels = {each.name: [{"strength": each.untouched, **untouched}] for each in corruptions}
+    steps = [(corruption, strength) for corruption in corruptions for strength in corruption.strengths]
+    predicted = zip(steps, _predicted(model, images, steps), strict=True)
+    for done, ((corruption, strength), probabilities) in enumerate(predicted, start=1):
+        corrupted = replace(evaluated, predictions=images.predictions(probabilities))
+        levels[corruption.name].append({"strength": strength, **headline(corrupted.evaluation())})
         if progress:
-            progress(done * len(images.indices), total)
+            progress(done * count, len(steps) * count)
     return {
         "model": model.facts.name,
         "data": images.dataset.source,
         "data_fingerprint": images.dataset.fingerprint,
         "split": images.split,
-        "images": len(images.indices),
-        "positive_class": judged.positive,
-        "corruptions": found,
+        "images": count,
+        "positive_class": evaluated.positive,
+        "corruptions": [
+            {"name": each.name, "meaning": each.meaning, "levels": levels[each.name]} for each in corruptions
+        ],
     }
 
 
@@ -97,27 +92,24 @@ def _predicted(
 ) -> Iterator[np.ndarray]:
     """Class probabilities (n, num_classes) of the images in each step.
 
-    Threads corrupt the next block while the model predicts this one; no more than two are in memory.
+    Threads corrupt the next block while the model predicts this one; at most two blocks are in memory.
     """
     pixels, indices = images.dataset.images, images.indices
     length = max(1, min(_BLOCK_IMAGES, _BLOCK_BYTES // pixels[0].nbytes))
     blocks = [indices[start : start + length] for start in range(0, len(indices), length)]
     jobs = [(corruption, strength, block) for corruption, strength in steps for block in blocks]
 
-    def corrupt(corruption: Corruption, strength: float, positions: np.ndarray) -> Pixels:
-        return corruption(pixels[positions], positions, strength)
-
     with ThreadPoolExecutor(num_cores(), "corrupt") as pool:
 
-        def begin(corruption: Corruption, strength: float, block: np.ndarray) -> list[Future[Pixels]]:
-            parts = (block[start : start + _PART_IMAGES] for start in range(0, len(block), _PART_IMAGES))
-            return [pool.submit(corrupt, corruption, strength, part) for part in parts]
+        def start(corruption: Corruption, strength: float, block: np.ndarray) -> Iterator[Pixels]:
+            parts = [block[first : first + _PART_IMAGES] for first in range(0, len(block), _PART_IMAGES)]
+            return pool.map(lambda part: corruption(pixels[part], part, strength), parts)
 
-        under_way = begin(*jobs[0]) if jobs else []
+        under_way = start(*jobs[0]) if jobs else iter(())
         outputs = []
-        for number in range(len(jobs)):
-            block = np.concatenate([future.result() for future in under_way])
-            under_way = begin(*jobs[number + 1]) if number + 1 < len(jobs) else []
+        for number in range(1, len(jobs) + 1):
+            block = np.concatenate(list(under_way))
+            under_way = start(*jobs[number]) if number < len(jobs) else iter(())
             outputs.append(model.predict(block, np.arange(len(block))))
             if len(outputs) == len(blocks):
                 yield np.concatenate(outputs)

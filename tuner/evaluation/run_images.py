@@ -1,4 +1,4 @@
-"""The images that a run was made on, found again and split as they were."""
+"""The data set of a run, with the splits of the run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tuner.results.query import RunView
 def run_images(
     run: RunView, data: str | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Dataset:
-    """Return the data set of a run, split as it was.
+    """Return the data set of a run, with the splits of the run.
 
     Args:
-        data: Where it is now; default: where it was.
+        data: Its place now; default: its place at the start of the run.
         progress: Called with (done, total) while images are decoded.
 
     Raises:
-        DataError: it is gone, or is another by now.
+        DataError: it is gone or has changed.
     """
     facts, known = run.facts["data"], trained_on(run.facts)
     source = data or facts["source"]
@@ -37,10 +37,10 @@ def run_images(
             progress=progress,
         )
     except DataError as error:
-        raise DataError(f"no images of run '{run.run_id}': {error} Or say where they are: --data") from None
+        raise DataError(f"no images of run '{run.run_id}': {error} Or name them with --data.") from None
     if dataset.fingerprint != known.fingerprint:
         raise DataError(
-            f"'{source}' is not what run '{run.run_id}' was made on: its fingerprint is "
+            f"'{source}' is not the data set of run '{run.run_id}': its fingerprint is "
             f"{dataset.fingerprint}, not {known.fingerprint}. Name the images of the run with --data."
         )
     return dataset

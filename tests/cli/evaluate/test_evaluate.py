@@ -120,23 +120,6 @@ def test_a_sample_keeps_the_shares_of_the_classes(at, images):
     assert {name: values["images"] for name, values in found["classes"].items()} == {"FAKE": 10, "REAL": 10}
 
 
-def test_a_run_from_before_thresholds_chooses_them_on_its_own_data(at, searched, images, tmp_path):
-    old = tmp_path / "old"
-    shutil.copytree(searched / "results/first", old)
-    path = old / "best/evaluation.json"
-    now = json.loads(path.read_text())
-    kept = (*HEAD, "images", "correct", "accuracy", "accuracy_interval_95", "class_names", "confusion_matrix")
-    kept += ("classes", "positive_class", "auroc")
-    path.write_text(json.dumps({name: now[name] for name in kept}))
-    shown = at("best", old)
-    assert shown.code == 0, shown.stderr
-    assert "AUROC" in shown.stdout
-    result = at("evaluate", old, "--data", images, "--format", "json")
-    assert close(figures(as_json(result)) | {"chosen_now_on": 0}, figures(now) | {"chosen_now_on": 0})
-    (threshold,) = [line for line in result.error_lines if "validation images" in line]
-    assert all(word in threshold for word in ("chosen now", " 24 "))
-
-
 def test_a_table_says_what_the_figures_are_and_what_they_rest_on(at, images):
     shown = at("evaluate", "first", "--data", images).stdout
     for words in (
