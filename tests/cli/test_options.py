@@ -64,7 +64,7 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchConfig]:
     for field in ALL:
         monkeypatch.delenv(f"TUNER_{field.upper()}", raising=False)
     requests: list[SearchConfig] = []
-    monkeypatch.setattr(session, "run_search", lambda request, _quiet: requests.append(request))
+    monkeypatch.setattr(session, "run_search", lambda request: requests.append(request))
 
     def search(*arguments: str) -> SearchConfig:
         app(["search", *arguments], standalone_mode=False)

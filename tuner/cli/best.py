@@ -13,7 +13,7 @@ from rich.text import Text
 from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import note, stdout
-from tuner.cli.progress import decoding_bar, waiting
+from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.review import load_evaluation, test_title
 from tuner.config import to_toml
 from tuner.data.dataset import Dataset
@@ -172,14 +172,14 @@ def _export(model: RunModel, target: str, form: Format, calibrated: bool, data: 
     """Write the model with its card, and say how far it is from the Keras model."""
     dataset: Dataset | None = None
     try:
-        with decoding_bar(quiet=False) as advance:
+        with progress_bar("decoding images") as advance:
             dataset = run_images(model.run, data, advance)
     except DataError as error:
         # A copy of the file needs no comparison; whoever named data wants one.
         if form != "keras" or calibrated or data is not None:
             raise
         reason = str(error)
-    with waiting(f"exporting {target}", quiet=False):
+    with waiting(f"exporting {target}"):
         done = export(model, target, form, calibrated, dataset)
         card = card_path(done.path)
         replace_text(card, card_text(model, exports_beside(done)))

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.evaluation_request import class_maps
-from tuner.cli.output import Format, note, show, stdout
-from tuner.cli.progress import decoding_bar, waiting
+from tuner.cli.output import Format, note, say, show, stdout
+from tuner.cli.progress import progress_bar, waiting
 from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import EvaluatedPredictions, evaluate_model
@@ -73,9 +73,7 @@ class Request:
     positive: str | None
 
 
-def evaluate_all(
-    models: Sequence[ModelFacts], sources: Sequence[str], request: Request, quiet: bool
-) -> list[Cell]:
+def evaluate_all(models: Sequence[ModelFacts], sources: Sequence[str], request: Request) -> list[Cell]:
     """Judge each model on each data set, the data sets of a model one after the other.
 
     Raises:
@@ -89,20 +87,20 @@ def evaluate_all(
     warned: dict[str, list[dict[str, Any]]] = {}
     cells = []
     for facts in models:
-        with waiting(f"loading {facts.name}", quiet):
+        with waiting(f"loading {facts.name}"):
             trained = load_model(facts)
         for source in sources:
-            with decoding_bar(quiet) as advance:
+            with progress_bar("decoding images") as advance:
                 images = labelled_images(
                     source, trained, request.split, maps[facts.name, source], request.limit, advance
                 )
-            _tell(facts.name, source, images, quiet)
-            with waiting(f"{facts.name} on {source}: {len(images.indices):,} images", quiet):
+            _tell(facts.name, source, images)
+            with waiting(f"{facts.name} on {source}: {len(images.indices):,} images"):
                 judged = evaluate_model(trained, images).override(None, request.positive)
             if source not in warned:
                 found = shortcuts(images.dataset)
                 for warning in shortcut_warnings(images.dataset, found):
-                    note(warning)
+                    say(warning)
                 warned[source] = shortcut_rows(found, warnings_only=True)
             evaluation = judged.evaluation()
             if warned[source]:
@@ -142,7 +140,7 @@ def write_matrix(out: Path, cells: Sequence[Cell]) -> None:
         write_predictions(out / folder / PREDICTIONS_FILE, cell.judged.predictions)
         write_json(out / folder / EVALUATION_FILE, cell.evaluation)
     write_table(out / MATRIX_FILE, rows_table((cell.row for cell in cells), MATRIX_COLUMNS))
-    note(f"Written    {out / MATRIX_FILE}; {', '.join(_CELL_FILES)} in a folder for each of {len(cells)}")
+    say(f"Written    {out / MATRIX_FILE}; {', '.join(_CELL_FILES)} in a folder for each of {len(cells)}")
 
 
 _CELL_FILES = (EVALUATION_FILE, PREDICTIONS_FILE)
@@ -156,11 +154,10 @@ def _folders(models: Sequence[str], sources: Sequence[str]) -> Iterator[str]:
         yield f"{number}-{model}-on-{source}"
 
 
-def _tell(name: str, source: str, images: LabelledImages, quiet: bool) -> None:
-    if not quiet:
-        note(f"Images     {name} on {source}: {len(images.indices):,}, {images.why}")
+def _tell(name: str, source: str, images: LabelledImages) -> None:
+    note(f"Images     {name} on {source}: {len(images.indices):,}, {images.why}")
     if images.seen:
-        note(
+        say(
             f"Warning: {images.seen:,} of {len(images.indices):,} images of {source} were in the training or "
             f"validation of {name}; such figures say nothing about new images."
         )

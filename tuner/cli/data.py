@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from tuner.cli.options import FormatOption, QuietOption
-from tuner.cli.output import make_table, note, show, stdout
+from tuner.cli.output import make_table, note, show, stderr, stdout
 from tuner.results.tables import rows_table
 
 if TYPE_CHECKING:
@@ -32,16 +32,16 @@ def show_data(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
     form: FormatOption = "table",
-    quiet: QuietOption = False,
+    _quiet: QuietOption = False,
 ) -> None:
     """Show counts per split and class, sizes, duplicates, near copies, unreadable images and shortcuts."""
-    from tuner.cli.progress import decoding_bar, waiting
+    from tuner.cli.progress import progress_bar, waiting
     from tuner.data.audit import audit
     from tuner.data.dataset import load_dataset
 
-    with decoding_bar(quiet) as advance:
+    with progress_bar("decoding images") as advance:
         dataset = load_dataset(path, image_size=image_size, seed=seed, progress=advance)
-    with waiting("looking for copies and shortcuts", quiet):
+    with waiting("looking for copies and shortcuts"):
         findings = audit(dataset)
     if form == "table":
         _print(dataset, findings)
@@ -57,22 +57,21 @@ def fetch(
     to: Annotated[
         Path | None, typer.Option("--to", help="A new folder for it; default: kagglehub's cache.")
     ] = None,
-    quiet: QuietOption = False,
+    _quiet: QuietOption = False,
 ) -> None:
     """Download a known data set from Kaggle, check it, and print the path to give as --data."""
     from tuner.data.kaggle import KAGGLE_SETS
     from tuner.data.kaggle import fetch as fetch_set
 
-    path = fetch_set(name, to, quiet)
+    path = fetch_set(name, to, quiet=stderr().quiet)
     print(path)
-    if not quiet:
-        splits = (
-            f"{split} " + " + ".join(f"{count:,} {label}" for label, count in counts.items())
-            for split, counts in KAGGLE_SETS[name].counts.items()
-        )
-        note(f"{name}: complete; {', '.join(splits)}")
-        note(f"Next       tuner data show {shlex.quote(str(path))}")
-        note(f"           tuner search --data {shlex.quote(str(path))}")
+    splits = (
+        f"{split} " + " + ".join(f"{count:,} {label}" for label, count in counts.items())
+        for split, counts in KAGGLE_SETS[name].counts.items()
+    )
+    note(f"{name}: complete; {', '.join(splits)}")
+    note(f"Next       tuner data show {shlex.quote(str(path))}")
+    note(f"           tuner search --data {shlex.quote(str(path))}")
 
 
 def _summary(dataset: Dataset) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def _show_cluster(address: str, form: Format) -> None:
     """
     from tuner.workers.ray_nodes import cluster_nodes
 
-    with waiting("asking the nodes", quiet=False):
+    with waiting("asking the nodes"):
         nodes = cluster_nodes(address)
     # Of the versions, the table has those that differ, in a column of their own: lines are short.
     show(rows_table(nodes).drop(columns="versions" if form == "table" else []), form)

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.output import make_table
-from tuner.cli.progress import decoding_bar, waiting
+from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.session_display import session_display
 from tuner.errors import TunerError
 from tuner.evaluation.ensemble import ensemble_before, ensemble_folder, ensemble_members, make_ensemble
@@ -37,12 +37,12 @@ def ensemble_model(
     if evaluation is None:
         from tuner.tuning.workers import workers_again
 
-        with decoding_bar(quiet=False) as advance:
+        with progress_bar("decoding images") as advance:
             dataset = run_images(run, data, advance)
         with (
             session_display() as listener,
             workers_again(run, dataset, accept_changed_code, "ensemble", listener) as pool,
-            waiting(f"averaging {count} models", quiet=False),
+            waiting(f"averaging {count} models"),
         ):
             evaluation = make_ensemble(run, members, dataset, pool)
     return RunModel(run, members, evaluation, ensemble_folder(count))

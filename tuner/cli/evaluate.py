@@ -35,9 +35,9 @@ from tuner.cli.evaluation_request import (
 )
 from tuner.cli.evaluation_view import FIGURE_COLUMNS, evaluation_view, figure_rows
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption
-from tuner.cli.output import Format, note, show, stdout
-from tuner.cli.progress import decoding_bar, waiting
-from tuner.cli.robustness import corruption_bar, robustness_figure_rows, robustness_view
+from tuner.cli.output import Format, note, say, show, stdout
+from tuner.cli.progress import progress_bar, waiting
+from tuner.cli.robustness import robustness_figure_rows, robustness_view
 from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
 from tuner.evaluation.evaluated_predictions import (
     EvaluatedPredictions,
@@ -96,7 +96,7 @@ def evaluate(
     with_robustness: Annotated[bool, typer.Option("--robustness", help=ROBUSTNESS)] = False,
     out: Annotated[Path | None, typer.Option(help=OUT, show_default=False)] = None,
     form: FormatOption = "table",
-    quiet: QuietOption = False,
+    _quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
     """Judge a model on labelled images: every figure with what it rests on, at 0.5 and at a threshold
@@ -108,7 +108,7 @@ def evaluate(
         refuse_of_several([name for name, value in alone.items() if value is not None])
         request = Request(split, class_pairs(class_map or []), limit, positive)
         names = tuple(classes.split(",")) if classes else ()
-        _evaluate_all(models or [], sources, request, names, results_dir, out, form, quiet)
+        _evaluate_all(models or [], sources, request, names, results_dir, out, form)
         return
     require_free(out, [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())])
     other: np.ndarray | None = None
@@ -132,35 +132,34 @@ def evaluate(
             other_facts = describe_model(compare, results_dir)
             maps = class_maps([facts, other_facts], [source], pairs)
             pairs, other_pairs = maps[facts.name, source], maps[other_facts.name, source]
-        trained = _load(facts, quiet)
-        with decoding_bar(quiet) as advance:
+        trained = _load(facts)
+        with progress_bar("decoding images") as advance:
             images = labelled_images(source, trained, split, pairs, limit, advance)
         if not sources:
             require_unchanged(images, model, source)
         title = f"{model} on {source}: {images.why}"
-        _tell(images, model, quiet)
+        _tell(images, model)
         found = shortcuts(images.dataset)
         for warning in shortcut_warnings(images.dataset, found):
-            note(warning)
+            say(warning)
         warned = shortcut_rows(found, warnings_only=True)
-        with waiting(f"predicting {len(images.indices):,} images", quiet):
+        with waiting(f"predicting {len(images.indices):,} images"):
             judged = evaluate_model(trained, images).override(threshold, positive)
         if other_facts is not None:
-            other = _other(images, source, _load(other_facts, quiet), other_pairs, quiet)
+            other = _other(images, source, _load(other_facts), other_pairs)
         elif compare is not None:
             other = correct_in_order(judged.predictions, read_predictions(Path(compare)), compare)
         if with_robustness:
-            with corruption_bar(quiet) as advance:
+            with progress_bar("corrupted images") as advance:
                 corrupted = robustness(trained, images, judged, progress=advance)
             if kept := write_run_robustness(facts, images, judged, corrupted):
-                note(f"Kept       {kept / ROBUSTNESS_FILE}; tuner report {model} draws it")
+                say(f"Kept       {kept / ROBUSTNESS_FILE}; tuner report {model} draws it")
     evaluation = judged.evaluation()
     if warned:
         evaluation["shortcuts"] = warned
     if compare is not None and other is not None:
         evaluation["comparison"] = compare_predictions(name, judged, compare, other)
-    if not quiet:
-        _tell_of_threshold(judged)
+    _tell_of_threshold(judged)
     _print(evaluation, corrupted, title, name, form)
     if out is not None:
         write_predictions(out / PREDICTIONS_FILE, judged.predictions)
@@ -169,7 +168,7 @@ def evaluate(
         if corrupted is not None:
             write_robustness(out, corrupted, title)
             written += ROBUSTNESS_FILES
-        note(f"Written    {', '.join(written)}")
+        say(f"Written    {', '.join(written)}")
 
 
 def _evaluate_all(
@@ -180,52 +179,46 @@ def _evaluate_all(
     results_dir: Path,
     out: Path | None,
     form: Format,
-    quiet: bool,
 ) -> None:
     """Judge each model on each data set."""
     models, sources = require_both(models, sources)
     require_free(out, files_of(models, sources))
     facts = [describe_model(model, results_dir, classes) for model in models]
-    cells = evaluate_all(facts, sources, request, quiet)
+    cells = evaluate_all(facts, sources, request)
     print_matrix(cells, form)
     if out is not None:
         write_matrix(out, cells)
 
 
-def _load(facts: ModelFacts, quiet: bool) -> TrainedModel:
-    with waiting(f"loading {facts.name}", quiet):
+def _load(facts: ModelFacts) -> TrainedModel:
+    with waiting(f"loading {facts.name}"):
         return load_model(facts)
 
 
-def _other(
-    images: LabelledImages, source: str, model: TrainedModel, pairs: Mapping[str, str], quiet: bool
-) -> np.ndarray:
+def _other(images: LabelledImages, source: str, model: TrainedModel, pairs: Mapping[str, str]) -> np.ndarray:
     """Whether the other model is right on the same images, in the size that it takes; shape (n,)."""
-    with decoding_bar(quiet) as advance:
+    with progress_bar("decoding images") as advance:
         others = same_images(images, source, model, pairs, advance)
     if others.seen:
         _warn_of_seen(others, model.facts.name)
-    with waiting(f"predicting {len(others.indices):,} images", quiet):
+    with waiting(f"predicting {len(others.indices):,} images"):
         return others.predictions(model.predict(others.dataset.images, others.indices)).right
 
 
-def _tell(images: LabelledImages, name: str, quiet: bool) -> None:
-    """Which images these are, and under which names; what has been seen is said even when quiet."""
-    if not quiet:
-        note(f"Images     {len(images.indices):,}: {images.why}")
-        names = images.dataset.class_names
-        pairs = sorted(set(zip(images.dataset.labels[images.indices], images.labels, strict=True)))
-        renamed = [
-            f"{names[i]} is {images.class_names[k]}" for i, k in pairs if names[i] != images.class_names[k]
-        ]
-        if renamed:
-            note(f"Classes    {', '.join(renamed)}")
+def _tell(images: LabelledImages, name: str) -> None:
+    """Tell which images these are, and under which names; what has been seen is said in any case."""
+    note(f"Images     {len(images.indices):,}: {images.why}")
+    names, own = images.dataset.class_names, images.class_names
+    pairs = sorted(set(zip(images.dataset.labels[images.indices], images.labels, strict=True)))
+    renamed = [f"{names[i]} is {own[k]}" for i, k in pairs if names[i] != own[k]]
+    if renamed:
+        note(f"Classes    {', '.join(renamed)}")
     if images.seen:
         _warn_of_seen(images, name)
 
 
 def _warn_of_seen(images: LabelledImages, name: str) -> None:
-    note(
+    say(
         f"Warning: {images.seen:,} of {len(images.indices):,} images were in the training or validation of "
         f"{name}; such figures say nothing about new images."
     )

@@ -30,7 +30,7 @@ from tuner.cli import (
     spaces,
     train,
 )
-from tuner.cli.output import stderr
+from tuner.cli.output import loud_stderr, set_quiet
 from tuner.errors import TunerError
 from tuner.workers.signals import STOPPING
 
@@ -89,6 +89,7 @@ def main() -> NoReturn:
 
 def run() -> int:
     """Run the command that the arguments name; return its exit code."""
+    set_quiet(False)
     try:
         code = app(standalone_mode=False)
     except TunerError as error:
@@ -131,5 +132,5 @@ def _catch_signals() -> None:
 
 def _report(message: str, code: int) -> int:
     if message:
-        stderr().print(f"error: {message}", style="red", markup=False, soft_wrap=True)
+        loud_stderr().print(f"error: {message}", style="red", markup=False, soft_wrap=True)
     return code

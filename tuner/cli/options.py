@@ -11,13 +11,15 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from tuner.cli.output import Format
+from tuner.cli.output import Format, set_quiet
 from tuner.config import Panel, SearchConfig, option_name
 
 RUN = typer.Argument(help="A run: its id or its folder; default: the last one.", show_default=False)
 RunArgument = Annotated[str | None, RUN]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the listing.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress on stderr.", callback=set_quiet, expose_value=False)
+]
 ResultsDirOption = Annotated[
     Path, typer.Option("--results-dir", envvar="TUNER_RESULTS_DIR", help="Folder that holds the runs.")
 ]

@@ -31,9 +31,24 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def loud_stderr() -> Console:
+    """Console for what `--quiet` does not silence: errors, warnings, paths of written files."""
+    return Console(stderr=True, highlight=False) if stderr().quiet else stderr()
+
+
 def note(text: str) -> None:
-    """One line on stderr."""
+    """One line on stderr, but for `--quiet`."""
     stderr().print(text, markup=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """One line on stderr, whatever is given."""
+    loud_stderr().print(text, markup=False, soft_wrap=True)
+
+
+def set_quiet(quiet: bool) -> None:
+    """Let notes, bars and waiting signs appear on stderr, or not."""
+    stderr().quiet = quiet
 
 
 def show(frame: pd.DataFrame, form: Format, sparse: bool = False) -> None:

@@ -43,24 +43,22 @@ def predict(
     calibrated: Annotated[bool, typer.Option("--calibrated", help=CALIBRATED)] = False,
     classes: Annotated[str | None, typer.Option(help=CLASSES, show_default=False)] = None,
     form: Annotated[StreamFormat, typer.Option("--format", help=FORMAT)] = "table",
-    quiet: QuietOption = False,
+    _quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
     """Predict the class of images: a row for each, in their order; one that cannot be read has an error."""
     facts = describe_model(model, results_dir, tuple(classes.split(",")) if classes else ())
     rule = decision_rule(facts, threshold, calibrated)
     images = InputImages(paths, _lines())
-    with waiting(f"loading {facts.name}", quiet):
+    with waiting(f"loading {facts.name}"):
         trained = load_model(facts)
-    if not quiet:
-        _tell(rule)
+    _tell(rule)
     tally = _Tally()
-    with _bar(images, quiet) as bar, closing(predict_images(trained, images, rule)) as parts:
+    with _bar(images) as bar, closing(predict_images(trained, images, rule)) as parts:
         for text in texts(tally.watch(parts), rule.class_names, form):
             bar.write(text, tally.images)
     tally.require_some()
-    if not quiet:
-        note(tally.summary())
+    note(tally.summary())
 
 
 def _lines() -> Iterator[str]:
@@ -145,9 +143,9 @@ class _Bar:
 
 
 @contextmanager
-def _bar(images: InputImages, quiet: bool) -> Iterator[_Bar]:
+def _bar(images: InputImages) -> Iterator[_Bar]:
     console = stderr()
-    if quiet or not console.is_terminal:
+    if not console.is_terminal:
         yield _Bar()
         return
     columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), _Rate())

@@ -14,13 +14,13 @@ REFRESH_PER_S = 8
 
 
 @contextmanager
-def decoding_bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
     """Yield a function (done, total) that draws a bar on a terminal; nothing appears unless it is called."""
     console = stderr()
-    if quiet or not console.is_terminal:
+    if not console.is_terminal:
         yield None
         return
-    columns = (TextColumn("decoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True)
     task = bar.add_task("", total=None)
 
@@ -36,11 +36,11 @@ def decoding_bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
 
 
 @contextmanager
-def waiting(text: str, quiet: bool) -> Iterator[None]:
+def waiting(text: str) -> Iterator[None]:
     """Show on a terminal that something takes its time."""
     console = stderr()
-    if quiet or not console.is_terminal:
-        yield
-    else:
+    if console.is_terminal:
         with console.status(Text(f"{text} ...", "dim")):
             yield
+    else:
+        yield

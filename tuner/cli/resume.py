@@ -41,12 +41,12 @@ changes_of_a_run = options_of(
 def resume(
     run: RunArgument = None,
     accept_changed_code: AcceptChangedCode = False,
-    quiet: QuietOption = False,
+    _quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
     **changes: Any,
 ) -> None:
     """Continue an interrupted run where it stands; a finished one is shown."""
-    continue_run(run, results_dir, changes, accept_changed_code, retry=False, quiet=quiet)
+    continue_run(run, results_dir, changes, accept_changed_code, retry=False)
 
 
 def continue_run(
@@ -56,7 +56,6 @@ def continue_run(
     accept_changed_code: bool,
     *,
     retry: bool,
-    quiet: bool,
 ) -> None:
     """Find a run and take it up, with the changes that are given.
 
@@ -74,4 +73,4 @@ def continue_run(
 
     from tuner.cli.session import resume_search
 
-    resume_search(view, changes, accept_changed_code, retry, quiet)
+    resume_search(view, changes, accept_changed_code, retry)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.output import format_seconds, note, stderr
-from tuner.cli.progress import REFRESH_PER_S, decoding_bar
+from tuner.cli.progress import REFRESH_PER_S, progress_bar
 from tuner.cli.session_display import session_display
 from tuner.config import make_config
 from tuner.errors import InterruptedRunError
@@ -131,7 +131,7 @@ def _train(
 ) -> None:
     from tuner.tuning.workers import workers_again
 
-    with decoding_bar(quiet=False) as advance:
+    with progress_bar("decoding images") as advance:
         dataset = run_images(run, data, advance).with_validation_in_training()
     epochs = {each.trial.trial_id: each.epochs for each in wanted}
     seeds = dict.fromkeys(str(each.seed) for each in wanted)

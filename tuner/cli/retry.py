@@ -12,9 +12,9 @@ from tuner.cli.resume import AcceptChangedCode, changes_of_a_run, continue_run
 def retry(
     run: RunArgument = None,
     accept_changed_code: AcceptChangedCode = False,
-    quiet: QuietOption = False,
+    _quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
     **changes: Any,
 ) -> None:
     """Run the failed trials of a run again, each from its beginning, then whatever else is left to do."""
-    continue_run(run, results_dir, changes, accept_changed_code, retry=True, quiet=quiet)
+    continue_run(run, results_dir, changes, accept_changed_code, retry=True)

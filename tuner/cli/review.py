@@ -7,7 +7,7 @@ from typing import Any
 
 from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.leaderboard import TOP, print_leaderboard
-from tuner.cli.output import note, stdout
+from tuner.cli.output import say, stdout
 from tuner.errors import TunerError
 from tuner.results.query import RunView, reference
 from tuner.results.schema import BEST, CONFUSION_FILE, CURVES_FILE, EVALUATION_FILE, TRIALS_FILE
@@ -41,6 +41,6 @@ def print_review(run: RunView) -> None:
     print_leaderboard(run, TOP, console)
     console.print()
     console.print(evaluation_view(evaluation, test_title(evaluation)))
-    note(f"\nReview     {run.path / TRIALS_FILE}")
-    note(f"Pictures   {run.path / BEST / CONFUSION_FILE}, {CURVES_FILE}")
-    note(f"Next       tuner best {reference(run.path)} --export model.keras")
+    say(f"\nReview     {run.path / TRIALS_FILE}")
+    say(f"Pictures   {run.path / BEST / CONFUSION_FILE}, {CURVES_FILE}")
+    say(f"Next       tuner best {reference(run.path)} --export model.keras")

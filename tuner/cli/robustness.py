@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.evaluation_view import rows_of
-from tuner.cli.output import stderr
-
-
-@contextmanager
-def corruption_bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a function (done, total) that draws a bar on a terminal."""
-    console = stderr()
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("corrupted images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def robustness_view(found: dict[str, Any]) -> Group:

@@ -18,7 +18,7 @@ DRY_RUN = typer.Option("--dry-run", help="Show the plan, train nothing.", rich_h
 def search(
     config: Annotated[Path | None, CONFIG] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
-    quiet: QuietOption = False,
+    _quiet: QuietOption = False,
     **given: Any,
 ) -> None:
     """Search for the best model, then show the leaderboard and the winner's confusion matrix.
@@ -31,6 +31,6 @@ def search(
     from tuner.cli.session import preview, run_search
 
     if dry_run:
-        preview(request, quiet)
+        preview(request)
     else:
-        run_search(request, quiet)
+        run_search(request)

@@ -14,29 +14,27 @@ from tuner.tuning.session import Session
 from tuner.workers.protocol import Pool
 
 
-def preview(config: SearchConfig, quiet: bool) -> None:
+def preview(config: SearchConfig) -> None:
     """Show the plan of a search and train nothing."""
-    with session_display(quiet) as listener:
+    with session_display() as listener:
         Session(config, listener, _evaluate).preview()
 
 
-def run_search(config: SearchConfig, quiet: bool) -> None:
+def run_search(config: SearchConfig) -> None:
     """Run a search from its beginning to the review of its winner."""
-    with session_display(quiet) as listener:
+    with session_display() as listener:
         run = Session(config, listener, _evaluate).start()
     print_review(run)
 
 
-def resume_search(
-    run: RunView, changes: Mapping[str, Any], accept_changed_code: bool, retry: bool, quiet: bool
-) -> None:
+def resume_search(run: RunView, changes: Mapping[str, Any], accept_changed_code: bool, retry: bool) -> None:
     """Take up a run where it stands, to the review of its winner.
 
     Args:
         changes: Fields of the request to replace, with their values as a user types them.
     """
     config = make_config({**run.facts["config"], **changes})
-    with session_display(quiet) as listener:
+    with session_display() as listener:
         session = Session(config, listener, _evaluate)
         finished = session.resume(run, accept_changed_code=accept_changed_code, retry=retry)
     print_review(finished)

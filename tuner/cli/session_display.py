@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TypeVar
 
 from tuner.cli.output import note
-from tuner.cli.progress import decoding_bar, waiting
+from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.search_display import search_display
 from tuner.cli.search_summary import show_speed, show_start
 from tuner.tuning.events import (
@@ -29,11 +29,8 @@ T = TypeVar("T")
 
 
 @contextmanager
-def session_display(quiet: bool = False) -> Iterator[Listener]:
-    """Yield the listener that shows a session on stderr; with `quiet` it shows nothing."""
-    if quiet:
-        yield ignore
-        return
+def session_display() -> Iterator[Listener]:
+    """Yield the listener that shows a session on stderr."""
     with ExitStack() as live:
         yield _Display(live).show
 
@@ -53,11 +50,11 @@ class _Display:
                 note(event.text)
             case Decoding():
                 if not self._decoding:
-                    self._advance, self._decoding = self._replace(decoding_bar(quiet=False)), True
+                    self._advance, self._decoding = self._replace(progress_bar("decoding images")), True
                 if self._advance is not None:
                     self._advance(event.done, event.total)
             case Busy():
-                self._replace(waiting(event.text, quiet=False))
+                self._replace(waiting(event.text))
             case BusyEnded() | SearchEnded():
                 self._live.close()
             case Prepared():

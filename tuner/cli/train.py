@@ -34,7 +34,7 @@ CONFIG = typer.Option(
 def train(
     preset: Annotated[str | None, PRESET] = None,
     config: Annotated[Path | None, CONFIG] = None,
-    quiet: QuietOption = False,
+    _quiet: QuietOption = False,
     **given: Any,
 ) -> None:
     """Train one configuration: a search of one, with the same data, results and review."""
@@ -51,7 +51,7 @@ def train(
 
     from tuner.cli.session import run_search
 
-    run_search(search, quiet)
+    run_search(search)
 
 
 def _asked(path: Path) -> dict[str, Any]:
