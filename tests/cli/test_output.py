@@ -1,12 +1,15 @@
 """Tables on stdout: laid out for people, whole and exact for programs."""
 
+import io
 import json
+import sys
 
 import pandas as pd
 import pytest
 
 from tuner.cli.output import show
-from tuner.results.tables import rows_table
+from tuner.errors import UsageError
+from tuner.results.tables import parquet, rows_table
 
 ROWS = [
     {"name": "[ai]", "share": 0.1 + 0.2, "count": 12345, "flag": True},
@@ -64,3 +67,18 @@ def test_a_class_may_be_called_like_a_column(printed):
     frame = pd.DataFrame([["train", 1, 2]], columns=["split", "images", "images"])
     assert printed(frame, "csv") == "split,images,images\ntrain,1,2\n"
     assert printed(frame, "table").split() == ["split", "images", "images", "train", "1", "2"]
+
+
+def test_parquet_keeps_types_and_what_is_missing(capfdbinary):
+    mixed = [{**row, "value": value} for row, value in zip(ROWS, [1, "auto"], strict=True)]
+    show(rows_table(mixed), "parquet")
+    frame = pd.read_parquet(io.BytesIO(capfdbinary.readouterr().out))
+    assert frame["count"].tolist() == [12345, pd.NA]
+    assert frame.dtypes.astype(str).tolist()[1:4] == ["Float64", "Int64", "boolean"]
+    assert frame["value"].tolist() == ["1", "auto"]
+
+
+def test_parquet_without_pyarrow_names_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError, match=r"kt-search\[parquet\]"):
+        parquet(rows_table(ROWS))

@@ -245,9 +245,9 @@ def _print(
         whole = evaluation if corrupted is None else {**evaluation, "robustness": corrupted}
         print(json.dumps(whole, indent=2, ensure_ascii=False))
         return
-    if form == "csv":
+    if form != "table":
         more = [] if corrupted is None else robustness_figure_rows(corrupted)
-        show(rows_table([*figure_rows(evaluation), *more], FIGURE_COLUMNS), "csv")
+        show(rows_table([*figure_rows(evaluation), *more], FIGURE_COLUMNS), form)
         return
     console = stdout()
     console.print(evaluation_view(evaluation, title))

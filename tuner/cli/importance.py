@@ -61,10 +61,10 @@ def show_importance(
         )
     if form == "json":
         print(json.dumps(_document(view, found), indent=2, ensure_ascii=False))
-    elif form == "csv":
-        show(_frame(_document(view, found)), "csv")
-    else:
+    elif form == "table":
         _print(view, found, stdout())
+    else:
+        show(_frame(_document(view, found)), form)
     if png is not None:
         from tuner.analysis.plot_importance import write_effects_png, write_importance_png
 

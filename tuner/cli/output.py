@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tuner.results.tables import csv_text, plain
+from tuner.errors import UsageError
+from tuner.results.tables import csv_text, parquet, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Format = Literal["table", "json", "csv"]
+Format = Literal["table", "json", "csv", "parquet"]
 
 
 def stdout() -> Console:
@@ -52,10 +53,13 @@ def set_quiet(quiet: bool) -> None:
 
 
 def show(frame: pd.DataFrame, form: Format, sparse: bool = False) -> None:
-    """Print a table for people, or whole and exact as JSON or CSV; its index is not shown.
+    """Print a table for people, or whole and exact for programs; its index is not shown.
 
     Args:
         sparse: Rows of JSON lack the keys of missing values, which are null otherwise.
+
+    Raises:
+        UsageError: Parquet, which is bytes, has a terminal to go to, or pyarrow is not installed.
     """
     if form == "json":
         rows = plain(frame).to_dict("records")
@@ -64,6 +68,12 @@ def show(frame: pd.DataFrame, form: Format, sparse: bool = False) -> None:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
     elif form == "csv":
         sys.stdout.write(csv_text(frame))
+    elif form == "parquet":
+        if sys.stdout.isatty():
+            raise UsageError(
+                "--format parquet is no text for a terminal. Write it to a file: ... > FILE.parquet"
+            )
+        sys.stdout.buffer.write(parquet(frame))
     else:
         stdout().print(make_table(frame))
 

@@ -84,6 +84,26 @@ def csv_text(frame: pd.DataFrame, header: bool = True) -> str:
     return frame.to_csv(index=False, header=header, lineterminator="\n")
 
 
+def parquet(frame: pd.DataFrame) -> bytes:
+    """Return a table as Parquet, without its index; values of several types in a column become text.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+    """
+    import pandas as pd
+
+    typed = frame.convert_dtypes()
+    mixed = [name for name in typed if pd.api.types.infer_dtype(typed[name]).startswith("mixed")]
+    try:
+        whole: bytes = typed.astype(dict.fromkeys(mixed, "string")).to_parquet(index=False)
+    except ImportError:
+        raise UsageError(
+            "--format parquet needs pyarrow, which is not installed. Type: pip install 'kt-search[parquet]', "
+            "or choose csv."
+        ) from None
+    return whole
+
+
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Replace a CSV file.
 
