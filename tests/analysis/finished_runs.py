@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.results.records import FACTS, epoch, record
+from tuner.config import make_config
 from tuner.results.query import RunView, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, PREDICTIONS_FILE, STORE_FILE
 from tuner.results.store import Store
@@ -26,6 +27,10 @@ def unfinished_run(path: Path, scores: tuple[float, ...] = (0.5, 0.75), **facts:
         "dataset": "tiny",
         "device": "CPU, 2 cores",
         "seed": 0,
+        "objective": "val_accuracy",
+        "algorithm": "hyperband",
+        "config": make_config({}).model_dump(mode="json"),
+        "hyperparameters": {"space": []},
         "data": {"fingerprint": "f", "source": "/data/tiny"},
         "timings": TIMINGS,
     }

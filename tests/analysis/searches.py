@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.results.records import FACTS, epoch, record
+from tuner.config import make_config
 from tuner.results.query import RunView, open_run
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
@@ -27,6 +28,14 @@ def draw(number: int, rng: random.Random, noise: int = 2) -> Values:  # noqa: AR
     }
 
 
+def request(**fields: Any) -> dict[str, Any]:
+    """The fact of a run that holds its request."""
+    return make_config(fields).model_dump(mode="json")
+
+
+RANDOM = {**FACTS, "objective": "val_accuracy", "config": request(algorithm="random")}
+
+
 def search(
     path: Path,
     trials: int,
@@ -39,8 +48,7 @@ def search(
     """A search of one epoch a trial; its scores have noise of a hundredth."""
     rng = random.Random(0)
     path.mkdir(parents=True)
-    given = {**FACTS, "objective": "val_accuracy", "config": {"algorithm": "random"}, "status": "completed"}
-    store = Store.create(path / STORE_FILE, {**given, **facts})
+    store = Store.create(path / STORE_FILE, {**RANDOM, "status": "completed", **facts})
     for number in range(1, trials + 1):
         trial_id, chosen = f"{number:04d}", values(number, rng)
         store.start_rung(record(trial_id, values=chosen))
@@ -58,8 +66,7 @@ def search(
 def unfinished_run(path: Path, stopped: bool, **facts: Any) -> RunView:
     """A search whose only trial is in its first rung, or was stopped in it, with an epoch on record."""
     path.mkdir(parents=True)
-    given = {**FACTS, "run_id": path.name, "objective": "val_accuracy", "config": {"algorithm": "random"}}
-    store = Store.create(path / STORE_FILE, {**given, **facts, "run_id": path.name, "status": "running"})
+    store = Store.create(path / STORE_FILE, {**RANDOM, **facts, "run_id": path.name, "status": "running"})
     store.start_rung(record("0001"))
     epoch(store, "0001", 0, 1, {"val_accuracy": 0.5}, 0.5)
     if stopped:

@@ -4,8 +4,8 @@ import re
 import numpy as np
 import pytest
 
-from tests.analysis.searches import by_rate, by_width, draw, search, unfinished_run
-from tests.results.records import epoch, record
+from tests.analysis.searches import by_rate, by_width, draw, request, search, unfinished_run
+from tests.results.records import FACTS, epoch, record
 from tuner.analysis import fanova
 from tuner.analysis.comparable_trials import observe
 from tuner.analysis.importance import (
@@ -160,15 +160,14 @@ def test_failures_spread_by_chance_name_no_value(tmp_path):
     ("config", "adaptive"),
     [
         ({"algorithm": "random"}, False),
-        ({"algorithm": "hyperband", "sampler": "random"}, False),
         ({"algorithm": "asha", "sampler": "random"}, False),
-        ({"algorithm": "hyperband"}, False),
+        ({"algorithm": "hyperband", "sampler": "random"}, False),
         ({"algorithm": "hyperband", "sampler": "tpe"}, True),
         ({"algorithm": "bayesian", "sampler": "tpe"}, True),
     ],
 )
 def test_where_scores_chose_the_configurations_there_are_no_p_values(tmp_path, config, adaptive):
-    found = importance(search(tmp_path / "r", 24, by_rate, config=config))
+    found = importance(search(tmp_path / "r", 24, by_rate, config=request(**config)))
     assert (named(found)["rate"].effects[SCORE].p_value is None) == adaptive
     assert bool(found.caveats) == adaptive
     assert named(found)["rate"].effects[SCORE].share is not None
@@ -180,7 +179,7 @@ def hyperband(path, images=(50, 50)):
     An epoch of each bracket sees so many images.
     """
     path.mkdir()
-    facts = {"objective": "val_x", "direction": "max", "config": {"algorithm": "hyperband"}}
+    facts = {**FACTS, "objective": "val_x", "direction": "max", "config": request()}
     store = Store.create(path / STORE_FILE, facts)
     for trial_id, bracket, last in (("0001", 0, 1), ("0002", 0, 3), ("0003", 1, 3), ("0004", 0, 1)):
         store.start_rung(record(trial_id, bracket=bracket))
@@ -213,7 +212,7 @@ def test_trials_whose_first_rung_saw_another_share_of_the_data_are_left_out(tmp_
 def test_a_trial_that_stopped_for_want_of_gain_is_compared_by_its_best(tmp_path):
     path = tmp_path / "r"
     path.mkdir()
-    facts = {"objective": "val_x", "direction": "min", "config": {"algorithm": "random"}}
+    facts = {**FACTS, "objective": "val_x", "direction": "min", "config": request(algorithm="random")}
     store = Store.create(path / STORE_FILE, facts)
     for trial_id, values in (("0001", (0.5, 0.4, 0.6)), ("0002", (0.3, 0.7))):
         store.start_rung(record(trial_id))

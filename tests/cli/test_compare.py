@@ -87,7 +87,7 @@ def test_many_runs_are_lines_where_there_is_room_for_all_their_figures(tuner: Ru
     names = [f"r{i}" for i in range(30)]
     for name in names:
         finished_run(tmp_path / "results" / name)
-    table, _ = tuner("compare", *names, COLUMNS="240").stdout.split("\n\n")
+    table, *_ = tuner("compare", *names, COLUMNS="240").stdout.split("\n\n")
     shown = table.splitlines()
     assert [line.split()[0] for line in shown] == ["run", *names]
 
@@ -187,11 +187,12 @@ def test_scores_on_other_validation_images_are_told_on_stderr(tuner: Run, tmp_pa
     noted(tuner("compare", "a", "b"), "validation images", " a: b")
 
 
-def test_a_run_without_recorded_times_is_said_to_have_no_curve(tuner: Run, tmp_path: Path) -> None:
+def test_a_run_of_which_no_epoch_is_over_is_said_to_have_no_curve(tuner: Run, tmp_path: Path) -> None:
     finished_run(tmp_path / "results" / "a", **CURVE)
-    old = finished_run(tmp_path / "results" / "b", **CURVE)
-    with sqlite3.connect(old.path / "run.sqlite") as connection:
+    begun = finished_run(tmp_path / "results" / "b", **CURVE)
+    with sqlite3.connect(begun.path / "run.sqlite") as connection:
         connection.execute("DELETE FROM costs")
+        connection.execute("DELETE FROM epochs")
     noted(tuner("compare", "a", "b"), "curve", ": b.")
 
 

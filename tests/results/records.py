@@ -7,7 +7,12 @@ from tuner.results.store import Store
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone
 
-FACTS = {"run_id": "r", "started_at": "2026-01-01T00:00:00+00:00", "direction": "max"}
+FACTS = {
+    "run_id": "r",
+    "started_at": "2026-01-01T00:00:00+00:00",
+    "direction": "max",
+    "hyperparameters": {"space": []},
+}
 
 
 def record(trial_id: str = "0001", **facts: Any) -> TrialRecord:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.results.query import RunView
 from tuner.results.schema import COMPLETED, FAILED, TrialRecord
-from tuner.results.timeline import TimedEpoch, timed_epochs
+from tuner.results.timeline import timed_epochs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FAILED_REASON = "failed"
 UNFINISHED = "unfinished"
@@ -51,49 +53,50 @@ def observe(run: RunView) -> Observations:
     Hyperband trains its better trials longer, so final scores would say as much of the training as of the
     hyperparameters. All trials are compared where the shortest first rung ended; one that stopped before that
     for want of gain counts with its best. Where lower rungs see part of the data, the trials whose first
-    epoch saw the most frequent part are compared. Seconds are training and validation; of a run begun too
-    early to record them by epoch, the trial's whole time by its epochs.
+    epoch saw the most frequent part are compared. Seconds are those of training and validation.
 
     Raises:
         StorageError: the store of the run is missing or damaged.
     """
     objective, direction = run.facts["objective"], run.facts["direction"]
-    epochs: dict[str, list[TimedEpoch]] = {}
-    for epoch in timed_epochs(run.path, objective):
-        epochs.setdefault(epoch.trial_id, []).append(epoch)
+    epochs = timed_epochs(run.path, objective)
+    part = epochs.groupby("trial_id")["images"].first()
     failed = tuple(trial for trial in run.trials if trial.status == FAILED)
-    left_out = Counter({FAILED_REASON: len(failed)})
     alive = [trial for trial in run.trials if trial.status != FAILED]
-    begun = [trial for trial in alive if trial.trial_id in epochs]
-    frequent = Counter(epochs[trial.trial_id][0].images for trial in begun).most_common(1)
-    alike = [trial for trial in begun if epochs[trial.trial_id][0].images == frequent[0][0]]
-    left_out[OTHER_DATA] = len(begun) - len(alike)
+    begun = [trial for trial in alive if trial.trial_id in part.index]
+    frequent = Counter(part[trial.trial_id] for trial in begun).most_common(1)
+    alike = [trial for trial in begun if part[trial.trial_id] == frequent[0][0]]
     most = _first_rung(alike, epochs)
-    best = max if direction == "max" else min
-    observed = []
-    for trial in alike:
-        first = [epoch for epoch in epochs[trial.trial_id] if epoch.epoch <= most]
-        if not first or not (trial.status == COMPLETED or trial.rung > 0 or len(first) == most):
-            continue
-        observed.append(
-            Observation(
-                trial.trial_id, trial.values, best(epoch.value for epoch in first), _seconds(trial, first)
-            )
-        )
-    left_out[UNFINISHED] = len(alive) - left_out[OTHER_DATA] - len(observed)
-    return Observations(objective, direction, most, tuple(observed), failed, dict(+left_out))
+    first = epochs[epochs["epoch"] <= most].groupby("trial_id")
+    scores = first["value"].max() if direction == "max" else first["value"].min()
+    seconds, trained = first["duration_s"].median(), first.size()
+    observed = tuple(
+        Observation(name, trial.values, float(scores[name]), float(seconds[name]))
+        for trial in alike
+        if (name := trial.trial_id) in trained.index and (_is_over(trial) or trained[name] == most)
+    )
+    left_out = {
+        FAILED_REASON: len(failed),
+        OTHER_DATA: len(begun) - len(alike),
+        UNFINISHED: len(alive) - (len(begun) - len(alike)) - len(observed),
+    }
+    counted = {reason: number for reason, number in left_out.items() if number}
+    return Observations(objective, direction, most, observed, failed, counted)
 
 
-def _first_rung(trials: Sequence[TrialRecord], epochs: dict[str, list[TimedEpoch]]) -> int:
-    """Epochs at the end of the shortest first rung that was finished; a trial may stop before its end."""
+def _is_over(trial: TrialRecord) -> bool:
+    """True where the first rung of a trial is over."""
+    return trial.status == COMPLETED or trial.rung > 0
+
+
+def _first_rung(trials: Sequence[TrialRecord], epochs: pd.DataFrame) -> int:
+    """Return the epochs at the end of the shortest first rung that was finished, 0 where none was.
+
+    A trial may stop before that end: of each bracket the longest counts.
+    """
+    last = epochs[epochs["rung"] == 0].groupby("trial_id")["epoch"].max()
     ends: dict[int, int] = {}
     for trial in trials:
-        if trial.status == COMPLETED or trial.rung > 0:
-            last = max((epoch.epoch for epoch in epochs[trial.trial_id] if epoch.rung == 0), default=0)
-            ends[trial.bracket] = max(ends.get(trial.bracket, 0), last)
+        if _is_over(trial):
+            ends[trial.bracket] = max(ends.get(trial.bracket, 0), int(last.get(trial.trial_id, 0)))
     return min((end for end in ends.values() if end), default=0)
-
-
-def _seconds(trial: TrialRecord, first: Sequence[TimedEpoch]) -> float:
-    timed = [epoch.duration_s for epoch in first if epoch.duration_s is not None]
-    return statistics.median(timed) if timed else trial.duration_s / max(trial.epochs, 1)

@@ -203,7 +203,7 @@ def _axes(
     run: RunView, trials: Sequence[Observation], names: Sequence[str], rows: Sequence[int]
 ) -> dict[str, Axis]:
     """The hyperparameters that are active in all of these trials, and differ in them."""
-    declared = run.facts.get("hyperparameters", {}).get("space", [])
+    declared = run.facts["hyperparameters"]["space"]
     logarithmic = {each["config"]["name"] for each in declared if each["config"].get("sampling") == "log"}
     axes = {}
     for name in names:
@@ -281,8 +281,8 @@ def _failing(hyperparameters: Iterable[Hyperparameter]) -> list[str]:
 
 def _adaptive(run: RunView) -> bool:
     """Whether earlier scores chose later configurations."""
-    config = run.facts["config"]
-    by = config.get("sampler", "random") if config["algorithm"] in WITH_RUNGS else config["algorithm"]
+    config = run.config
+    by = config.sampler if config.algorithm in WITH_RUNGS else config.algorithm
     return by not in ("random", "grid")
 
 
@@ -293,6 +293,6 @@ def _caveats(run: RunView, adaptive: bool) -> list[str]:
             "earlier scores chose later configurations, so good values come with good values of others: the "
             "means mix their effects, and p values would too; shares weigh all values alike"
         )
-    if run.facts["config"].get("workers", 1) > 1:
+    if run.config.workers > 1:
         found.append("workers shared the machine, and their seconds depend on what ran beside them")
     return found

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import optuna
+import pandas as pd
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -22,7 +23,6 @@ from optuna.trial import FrozenTrial, TrialState
 from tuner.config import make_config
 from tuner.results.query import RunView, rank
 from tuner.results.schema import COMPLETED, FAILED, RUN_RUNNING, RUNNING, TRIAL_COLUMNS, TrialRecord
-from tuner.results.timeline import TimedEpoch
 from tuner.tuning.oracles import make_plan
 from tuner.tuning.plan import Plan
 
@@ -34,7 +34,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 def make_study(
     run: RunView,
-    epochs: Sequence[TimedEpoch],
+    epochs: pd.DataFrame,
     evaluation: Mapping[str, Any] | None,
     storage: BaseStorage,
 ) -> optuna.Study:
@@ -47,7 +47,7 @@ def make_study(
     test split as `test_<name>`.
 
     Args:
-        epochs: The objective of every epoch of the run.
+        epochs: The objective of every epoch of the run, as `timed_epochs` returns it.
         evaluation: What best/evaluation.json holds, once it is there.
     """
     study = optuna.create_study(
@@ -65,9 +65,10 @@ def make_study(
         study.set_user_attr("best_score", run.ranked[0].score)
     space = _Space(run.facts["hyperparameters"]["space"])
     states = _States(run)
-    values: dict[str, dict[int, float]] = {}
-    for epoch in epochs:
-        values.setdefault(epoch.trial_id, {})[epoch.epoch] = epoch.value
+    values: dict[Any, dict[Any, float]] = {
+        trial_id: dict(zip(each["epoch"], each["value"], strict=True))
+        for trial_id, each in epochs.groupby("trial_id")
+    }
     for trial in run.trials:
         tested = evaluation if evaluation and evaluation["trial_id"] == trial.trial_id else {}
         study.add_trial(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from tuner.errors import UsageError
 from tuner.results.query import RunView
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, PREDICTIONS_FILE, TrialRecord
+from tuner.results.tables import read_table
 from tuner.results.timings import TIMINGS
 from tuner.statistics.significance import ALPHA, McNemar, holm, mcnemar, p_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     "run_id",
@@ -98,9 +100,9 @@ def comparison_row(run: RunView) -> dict[str, Any]:
     model = run.path / BEST / MODEL_FILE
     return {
         "run_id": run.run_id,
-        "space": run.facts.get("space"),
-        "dataset": run.facts.get("dataset"),
-        "status": run.facts.get("status"),
+        "space": run.facts["space"],
+        "dataset": run.facts["dataset"],
+        "status": run.facts["status"],
         "trials": len(run.trials),
         "trial_id": trial.trial_id if trial else None,
         "accuracy": evaluation.get("accuracy"),
@@ -117,7 +119,7 @@ def comparison_row(run: RunView) -> dict[str, Any]:
         "prediction_s": prediction_s,
         "prediction_images_per_s": images / prediction_s if images and prediction_s else None,
         "test_images": images,
-        "device": run.facts.get("device"),
+        "device": run.facts["device"],
     }
 
 
@@ -147,28 +149,28 @@ def _test(first: RunView, second: RunView) -> McNemar | str:
             return f"{run.run_id} has no evaluated winner yet"
     answers, others = _answers(first.path), _answers(second.path)
     for run, found in ((first, answers), (second, others)):
-        if not found:
+        if found.empty:
             return f"{run.run_id} has no readable {BEST}/{PREDICTIONS_FILE}"
-    same_images = {(path, label) for path, (label, _) in answers.items()} == {
-        (path, label) for path, (label, _) in others.items()
-    }
-    if not (same_images and _same_test_images(first, second)):
+    if not (answers["label"].equals(others["label"]) and _same_test_images(first, second)):
         return "their test images are not the same"
-    right = [
-        [label == said for label, said in (each[path] for path in answers)] for each in (answers, others)
-    ]
-    return mcnemar(np.array(right[0]), np.array(right[1]))
+    right, also = ((each["label"] == each["predicted"]).to_numpy(bool) for each in (answers, others))
+    return mcnemar(right, also)
 
 
-def _answers(run_path: Path) -> dict[str, tuple[str, str]]:
-    """True and predicted class of each test image by its path; none where the file cannot be read."""
-    path = run_path / BEST / PREDICTIONS_FILE
+def _answers(run_path: Path) -> pd.DataFrame:
+    """Return `label` and `predicted` of each test image, in the order of `path`, the index.
+
+    The table is empty where the file cannot be read.
+    """
+    import pandas as pd
+
+    columns = ["path", "label", "predicted"]
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-            return {row["path"]: (row["label"], row["predicted"]) for row in rows}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError):
-        return {}
+        frame = read_table(run_path / BEST / PREDICTIONS_FILE, PREDICTIONS_FILE)
+    except UsageError:
+        frame = pd.DataFrame()
+    whole = frame if {*columns} <= {*frame.columns} else pd.DataFrame(columns=columns)
+    return whole[columns].set_index("path").sort_index()
 
 
 def caveats(runs: Sequence[RunView]) -> list[str]:
@@ -194,7 +196,7 @@ def caveats(runs: Sequence[RunView]) -> list[str]:
             "took epochs from earlier runs, which cost it no time: "
             + ", ".join(f"{name} ({number})" for name, number in reused.items() if number)
         )
-    devices = {run.facts["device"] for run in runs if "device" in run.facts}
+    devices = {run.facts["device"] for run in runs}
     if len(devices) > 1:
         found.append(f"run on different devices: {' | '.join(sorted(devices))}; times are not comparable")
     return found
@@ -234,14 +236,6 @@ def _same_test_images(first: RunView, second: RunView) -> bool:
     same_data = data["fingerprint"] == other["fingerprint"]
     if same_data and first.facts["seed"] == second.facts["seed"]:
         return True
+    labels, others = _answers(first.path)["label"], _answers(second.path)["label"]
     same_source = same_data or data["source"] == other["source"]
-    return same_source and bool(labels := _labels(first.path)) and labels == _labels(second.path)
-
-
-def _labels(run_path: Path) -> list[tuple[str, str]]:
-    """Path and true class of each test image, in the order of the paths; none where the file is gone."""
-    path = run_path / BEST / PREDICTIONS_FILE
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return sorted((row["path"], row["label"]) for row in csv.DictReader(file))
+    return same_source and not labels.empty and labels.equals(others)

@@ -6,14 +6,14 @@ import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tuner.analysis.best_so_far import Step, best_so_far, checkpoints, score_after
+from tuner.analysis.best_so_far import best_so_far, halvings, score_after
 from tuner.analysis.run_comparison import (
     COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -28,6 +28,9 @@ from tuner.errors import TunerError, UsageError
 from tuner.results.query import RunView, find_run
 from tuner.results.tables import rows_table
 from tuner.units import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUNS = typer.Argument(metavar="RUN", help="Two runs or more: their ids or folders.", show_default=False)
 # A reader tells runs apart by their names, which take a few letters a line.
@@ -58,12 +61,11 @@ def compare(
         names = [str(view.path) for view in views]
     tested = differences(views, names)
     rows = [comparison_row(view) for view in views]
-    objectives = sorted({str(view.facts.get("objective")) for view in views})
-    curves = {name: steps for name, view in zip(names, views, strict=True) if (steps := best_so_far(view))}
-    if len(objectives) > 1:
-        curves = {}
+    objectives = sorted({view.facts["objective"] for view in views})
+    steps = dict(zip(names, map(best_so_far, views), strict=True))
+    curves = {name: each for name, each in steps.items() if len(objectives) == 1 and not each.empty}
     if png is not None and not curves:
-        reason = "none of the runs has recorded when its epochs ended"
+        reason = "none of the runs has a score yet"
         if len(objectives) > 1:
             reason = f"the runs have different objectives, {', '.join(objectives)}"
         raise TunerError(f"nothing to draw in '{png}': {reason}. Name others.")
@@ -86,7 +88,7 @@ def compare(
         note(f"Note: {caveat}.")
     if shown and len(drawn) < len(views):
         missing = ", ".join(name for name in names if name not in curves)
-        note(f"Note: without a curve, as the time of their epochs was not recorded: {missing}.")
+        note(f"Note: without a curve, as no epoch is over: {missing}.")
     if png is not None:
         from tuner.analysis.plot_comparison import write_best_so_far_png
 
@@ -94,7 +96,7 @@ def compare(
         note(f"Picture    {png}")
 
 
-def _best_so_far(curves: dict[str, tuple[Step, ...]], objective: str, console: Console) -> Table:
+def _best_so_far(curves: dict[str, pd.DataFrame], objective: str, console: Console) -> Table:
     """The best score of each run at as many points of its way as there is room for."""
     widest = console.options.update(max_width=1000)
     for count in range(CHECKPOINTS, 1, -1):
@@ -104,19 +106,19 @@ def _best_so_far(curves: dict[str, tuple[Step, ...]], objective: str, console: C
     return table
 
 
-def _progress_table(curves: dict[str, tuple[Step, ...]], objective: str, count: int) -> Table:
+def _progress_table(curves: dict[str, pd.DataFrame], objective: str, count: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, PADDING, 0, 0), header_style="dim")
     table.add_column(f"best {objective} after", overflow="fold")
-    ends = [steps[-1] for steps in curves.values()]
-    most = max(end.trials for end in ends)
-    trials = sorted({math.ceil(number) for number in checkpoints(most, count)})
-    seconds = checkpoints(max(end.seconds for end in ends), count)
+    ends = {name: steps.iloc[-1] for name, steps in curves.items()}
+    most, longest = (max(end[column] for end in ends.values()) for column in ("trials", "seconds"))
+    trials = sorted({math.ceil(number) for number in halvings(most, count)})
+    seconds = halvings(longest, count)
     headings = [counted(trials[0], "trial"), *map(str, trials[1:])]
     for heading in [*headings, *map(format_seconds, seconds)]:
         table.add_column(heading, justify="right")
     for name, steps in curves.items():
-        by_trials = [_score(score_after(steps, trials=n), n > steps[-1].trials) for n in trials]
-        by_seconds = [_score(score_after(steps, seconds=s), s > steps[-1].seconds) for s in seconds]
+        by_trials = [_score(score_after(steps, trials=n), n > ends[name]["trials"]) for n in trials]
+        by_seconds = [_score(score_after(steps, seconds=s), s > ends[name]["seconds"]) for s in seconds]
         table.add_row(name, *by_trials, *by_seconds)
     return table
 

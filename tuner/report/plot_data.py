@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,10 @@ from tuner.analysis.value_bins import is_number, ordered, value_text
 from tuner.evaluation.predictions import Predictions
 from tuner.results.query import RunView
 from tuner.results.schema import FAILED
-from tuner.results.timeline import TimedEpoch, timed_epochs
+from tuner.results.timeline import timed_epochs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Of so many different numbers, each has a place of its own on its axis; more lie on a scale.
 MAX_PLACES = 8
@@ -154,32 +157,30 @@ def _axis(name: str, column: Sequence[Any], sampling: str | None) -> Axis:
     return Axis(name, "log" if on_log else "linear", (), low, high, numbers, True)
 
 
-def _curves(run: RunView, epochs: Sequence[TimedEpoch]) -> tuple[Curve, ...]:
-    positions = {trial.trial_id: i for i, trial in enumerate(run.trials)}
-    found: dict[int, dict[int, TimedEpoch]] = {}
-    for epoch in epochs:
-        found.setdefault(positions[epoch.trial_id], {})[epoch.epoch] = epoch
+def _curves(run: RunView, epochs: pd.DataFrame) -> tuple[Curve, ...]:
+    of_trial = dict(list(epochs.groupby("trial_id")))
     curves = []
-    for position, each in sorted(found.items()):
-        values = tuple(each[n].value if n in each else None for n in range(1, max(each) + 1))
-        ends = {epoch.rung: n for n, epoch in sorted(each.items())}
-        promoted = tuple(end for rung, end in sorted(ends.items()) if rung < max(ends))
-        curves.append(Curve(position, values, promoted))
+    for position, trial in enumerate(run.trials):
+        if trial.trial_id in of_trial:
+            own = of_trial[trial.trial_id]
+            values: dict[int, float] = dict(zip(own["epoch"], own["value"], strict=True))
+            ends = own.groupby("rung")["epoch"].max().tolist()
+            every = tuple(values.get(number) for number in range(1, max(values) + 1))
+            curves.append(Curve(position, every, tuple(ends[:-1])))
     return tuple(curves)
 
 
-def _progress(run: RunView, trials: Sequence[TrialPoint], epochs: Sequence[TimedEpoch]) -> Progress:
+def _progress(run: RunView, trials: Sequence[TrialPoint], epochs: pd.DataFrame) -> Progress:
     better = max if run.facts["direction"] == "max" else min
 
     def best(first: float | None, second: float | None) -> float | None:
         return better((score for score in (first, second) if score is not None), default=None)
 
     positions = {trial.trial_id: i for i, trial in enumerate(run.trials)}
-    failed = {trial.trial_id for trial in run.trials if trial.status == FAILED}
+    failed = [trial.trial_id for trial in run.trials if trial.status == FAILED]
+    alive = epochs[~epochs["trial_id"].isin(failed)]
     timed = sorted(
-        (epoch.spent_s or 0.0, epoch.value, positions[epoch.trial_id])
-        for epoch in epochs
-        if epoch.trial_id not in failed
+        zip(alive["spent_s"].tolist(), alive["value"].tolist(), alive["trial_id"].map(positions), strict=True)
     )
     steps: list[tuple[float, float, int]] = []
     for seconds, value, position in timed:

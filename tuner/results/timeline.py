@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("trial_id", "epoch", "rung", "value", "duration_s", "images", "spent_s")
 _QUERY = """
 SELECT trial_id, epoch, epochs.rung, value, duration_s, images, spent_s
-FROM epochs LEFT JOIN costs USING (trial_id, epoch)
+FROM epochs JOIN costs USING (trial_id, epoch)
 WHERE metric = ? AND value IS NOT NULL ORDER BY length(trial_id), trial_id, epoch
 """
 
 
-@dataclass(frozen=True)
-class TimedEpoch:
-    """A metric after one epoch, counted from 1.
+def timed_epochs(run_path: Path, metric: str) -> pd.DataFrame:
+    """Return one row an epoch with a finite value of the metric, trial by trial.
 
-    `duration_s` is the time of training and validation, `spent_s` that of the run until then.
-    """
-
-    trial_id: str
-    epoch: int
-    rung: int
-    value: float
-    duration_s: float | None
-    images: int | None
-    spent_s: float | None
-
-
-def timed_epochs(run_path: Path, metric: str) -> list[TimedEpoch]:
-    """Return the epochs of all trials with the metric, trial by trial.
+    Columns: `trial_id`, `epoch` (from 1), `rung`, `value`, `duration_s` of training and validation, `images`
+    trained on, and `spent_s`, the time that the run had taken by the end of the epoch.
 
     Raises:
         StorageError: the store is missing or damaged.
     """
+    import pandas as pd
+
     with closing(Store(run_path / STORE_FILE)) as store:
-        return [TimedEpoch(*row) for row in store.rows(_QUERY, (metric,))]
+        frame = pd.DataFrame(store.rows(_QUERY, (metric,)), columns=list(_COLUMNS))
+    return frame.astype({"trial_id": "str", **dict.fromkeys(("value", "duration_s", "spent_s"), "float64")})
