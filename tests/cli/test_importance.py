@@ -10,7 +10,7 @@ import pytest
 from tests.analysis.searches import by_rate, by_width, search
 from tests.cli.conftest import Run
 from tuner.analysis import fanova
-from tuner.cli.importance import COLUMNS
+from tuner.analysis.importance_table import COLUMNS
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import UsageError
 from tuner.results.query import RunView
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, PREDICTIONS_FILE, TrialRecord
-from tuner.results.tables import read_table
+from tuner.results.tables import read_table, rows_table
 from tuner.results.timings import TIMINGS
 from tuner.statistics.significance import ALPHA, McNemar, holm, mcnemar, p_text
 
@@ -82,7 +82,7 @@ class Difference:
 
 
 def comparison_row(run: RunView) -> dict[str, Any]:
-    """Return the COLUMNS of a run; what it has not come to, or was begun too early to record, is None.
+    """Return the COLUMNS of a run; values that it does not have yet are None.
 
     Figures of a model are those of the evaluated winner, before there is one those of the best trial so far.
     `model_mib` is the size of its file; accuracy and AUROC are on the test split, with Wilson's interval;
@@ -121,6 +121,17 @@ def comparison_row(run: RunView) -> dict[str, Any]:
         "test_images": images,
         "device": run.facts["device"],
     }
+
+
+def comparison_table(runs: Sequence[RunView], tested: Sequence[Difference]) -> pd.DataFrame:
+    """Return one row a run: COLUMNS, then DIFFERENCE_COLUMNS against the first run.
+
+    Args:
+        tested: The differences of all runs but the first.
+    """
+    against = [dict.fromkeys(DIFFERENCE_COLUMNS), *(each.row for each in tested)]
+    rows = (comparison_row(run) | found for run, found in zip(runs, against, strict=True))
+    return rows_table(rows, [*COLUMNS, *DIFFERENCE_COLUMNS])
 
 
 def differences(runs: Sequence[RunView], names: Sequence[str]) -> list[Difference]:

@@ -15,10 +15,9 @@ from rich.text import Text
 
 from tuner.analysis.best_so_far import best_so_far, halvings, score_after
 from tuner.analysis.run_comparison import (
-    COLUMNS,
-    DIFFERENCE_COLUMNS,
     caveats,
     comparison_row,
+    comparison_table,
     curve_caveats,
     differences,
 )
@@ -60,7 +59,6 @@ def compare(
     if len(set(names)) < len(names):
         names = [str(view.path) for view in views]
     tested = differences(views, names)
-    rows = [comparison_row(view) for view in views]
     objectives = sorted({view.facts["objective"] for view in views})
     steps = dict(zip(names, map(best_so_far, views), strict=True))
     curves = {name: each for name, each in steps.items() if len(objectives) == 1 and not each.empty}
@@ -71,7 +69,8 @@ def compare(
         raise TunerError(f"nothing to draw in '{png}': {reason}. Name others.")
     if form == "table":
         console = stdout()
-        _print(dict(zip(names, map(_cells, rows), strict=True)), console)
+        cells = (_cells(comparison_row(view)) for view in views)
+        _print(dict(zip(names, cells, strict=True)), console)
         if curves:
             console.print()
             console.print(_best_so_far(curves, objectives[0], console))
@@ -79,9 +78,7 @@ def compare(
         for each in tested:
             console.print(Text(f"{each.sentence}."))
     else:
-        against = [dict.fromkeys(DIFFERENCE_COLUMNS), *(each.row for each in tested)]
-        whole = [row | difference for row, difference in zip(rows, against, strict=True)]
-        show(rows_table(whole, [*COLUMNS, *DIFFERENCE_COLUMNS]), form)
+        show(comparison_table(views, tested), form)
     drawn = [view for name, view in zip(names, views, strict=True) if name in curves]
     shown = drawn and (form == "table" or png is not None)
     for caveat in [*caveats(views), *(curve_caveats(drawn) if shown else [])]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.analysis.importance import LITTLE, SCORE, SECONDS, TARGETS, Effect, Importance, Level, importance
+from tuner.analysis.importance_table import importance_document, importance_table
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
 from tuner.cli.output import format_values, note, show, stderr, stdout
 from tuner.errors import TunerError
@@ -20,23 +21,10 @@ from tuner.results.query import reference as run_reference
 from tuner.statistics.significance import p_text
 from tuner.units import counted
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 PngOption = Annotated[
     Path | None,
     typer.Option("--png", metavar="FOLDER", help="Write importance.png and marginal_means.png there."),
 ]
-_EFFECT_COLUMNS = ("share", "share_low_95", "share_high_95", "p_value")
-_MEAN_COLUMNS = ("mean", "mean_low_95", "mean_high_95")
-COLUMNS = (
-    "hyperparameter",
-    "active_trials",
-    "value",
-    "trials",
-    "failed",
-    *(f"{target}_{column}" for target in TARGETS for column in (*_EFFECT_COLUMNS, *_MEAN_COLUMNS)),
-)
 
 
 def show_importance(
@@ -60,11 +48,11 @@ def show_importance(
             f"See how it stands with: tuner leaderboard {run_reference(view.path)}"
         )
     if form == "json":
-        print(json.dumps(_document(view, found), indent=2, ensure_ascii=False))
+        print(json.dumps(importance_document(view, found), indent=2, ensure_ascii=False))
     elif form == "table":
         _print(view, found, stdout())
     else:
-        show(_frame(_document(view, found)), form)
+        show(importance_table(view, found), form)
     if png is not None:
         from tuner.analysis.plot_importance import write_effects_png, write_importance_png
 
@@ -203,60 +191,3 @@ def _mean_text(level: Level, target: str, digits: int) -> str:
     if mean.low_95 is not None and mean.high_95 is not None:
         text += f" ± {mean.high_95 - mean.mean:.{digits}f}"
     return text
-
-
-def _figures(effect: Effect) -> dict[str, float | None]:
-    share = effect.share
-    values = (share.share, share.low_95, share.high_95) if share else (None, None, None)
-    return dict(zip(_EFFECT_COLUMNS, (*values, effect.p_value), strict=True))
-
-
-def _means(level: Level, target: str) -> dict[str, float | None]:
-    mean = level.means.get(target)
-    values = (mean.mean, mean.low_95, mean.high_95) if mean else (None, None, None)
-    return dict(zip(_MEAN_COLUMNS, values, strict=True))
-
-
-def _frame(document: dict[str, Any]) -> pd.DataFrame:
-    """A row for each value, with the figures of its hyperparameter."""
-    import pandas as pd
-
-    effects = [[target, name] for target in TARGETS for name in _EFFECT_COLUMNS]
-    of_hyperparameter: list[str | list[str]] = ["name", "active_trials", *effects]
-    frame = pd.json_normalize(document["hyperparameters"], "values", of_hyperparameter, sep="_")
-    return frame.rename(columns={"name": "hyperparameter"}).reindex(columns=COLUMNS)
-
-
-def _document(run: RunView, found: Importance) -> dict[str, Any]:
-    observed = found.observations
-    return {
-        "run_id": run.run_id,
-        "objective": observed.objective,
-        "direction": observed.direction,
-        "epochs": observed.epochs,
-        "trials": len(observed.trials),
-        "left_out": observed.left_out,
-        "too_few": found.too_few,
-        "unseen_r2": found.unseen_r2,
-        "hyperparameters": [
-            {
-                "name": each.name,
-                "active_trials": each.trials,
-                "conditional": each.conditional,
-                **{target: _figures(effect) for target, effect in each.effects.items()},
-                "values": [
-                    {
-                        "value": level.label,
-                        "trials": level.trials,
-                        "failed": level.failed,
-                        **{target: _means(level, target) for target in TARGETS},
-                    }
-                    for level in each.levels
-                ],
-            }
-            for each in found.hyperparameters
-        ],
-        "constant": found.constant,
-        "failing": list(found.failing),
-        "notes": list(found.caveats),
-    }
