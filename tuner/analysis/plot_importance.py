@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 from typing import Any
@@ -105,19 +104,14 @@ def _title(found: Importance, target: str) -> str:
 
 
 def _figure(width: float, height: float) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=150, layout="constrained")
 
 
 def _save(figure: Any, path: Path, title: str, found: Importance) -> None:
     observed = found.observations
     compared = f"{counted(len(observed.trials), 'trial')} in {counted(observed.epochs, 'epoch')}"
     figure.suptitle(f"{title}; {compared}", fontsize=9, color="#333333")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
     with replacing(path) as draft:
-        draft.write_bytes(buffer.getvalue())
+        figure.savefig(draft, format="png")
