@@ -102,7 +102,9 @@ class Side:
         return {"exit code": done.returncode, "files": dict(zip(names, contents, strict=True)), **printed}
 
     def _files(self) -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file()}
+        # SQLite leaves its journal or not, as the last reader closes it.
+        files = (path for path in self.folder.rglob("*") if path.is_file() and "-wal" not in path.suffix)
+        return {path: path.stat().st_mtime_ns for path in files if "-shm" not in path.suffix}
 
     def _parsed(self, content: bytes, form: str) -> Any:
         """JSON, TOML and CSV as values, a help text as its options, other texts as their figures."""

@@ -1,13 +1,12 @@
-"""What a search may still spend: time and epochs."""
+"""The time and the epochs that a search may still spend."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tuner.config import SearchConfig
-from tuner.results.schema import TrialRecord
 
 # A worker looks at the clock after each dispatch of steps; one that has not done so this long after the end
 # of the time hangs.
@@ -15,7 +14,7 @@ GRACE_S = 10.0
 
 
 class Budget:
-    """Keeps the account of one run, over all its interruptions.
+    """The account of one run, over all its interruptions.
 
     Args:
         spent_s: Seconds that the run has taken before.
@@ -103,11 +102,6 @@ class Budget:
         return self._max_epochs - self._spent_epochs - sum(self._granted.values())
 
 
-def budget_of(config: SearchConfig, facts: Mapping[str, Any], trials: Iterable[TrialRecord]) -> Budget:
-    """Return what a run may still spend, after what it has spent.
-
-    Args:
-        facts: Those of the run; one that was begun too early to say so has spent the epochs of its trials.
-    """
-    of_trials = sum(trial.epochs for trial in trials)
-    return Budget(config, facts.get("spent_s", 0.0), facts.get("spent_epochs", of_trials))
+def budget_of(config: SearchConfig, facts: Mapping[str, Any]) -> Budget:
+    """Return what a run may still spend, after what it has spent by its facts."""
+    return Budget(config, facts.get("spent_s", 0.0), facts.get("spent_epochs", 0))

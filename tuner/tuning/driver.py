@@ -77,7 +77,7 @@ class Search:
             oracle.settle(*facts[SETTLED])
         self._known = EarlierTrials(folder, facts.get(CONDITIONS) if config.reuse else None, self._objective)
         self._epochs_s_before = facts.get("epochs_s", 0.0)
-        self._budget = budget_of(config, facts, self._trials.values())
+        self._budget = budget_of(config, facts)
 
     def run(self) -> Outcome:
         """Search to the end of the plan, the space or the budget.

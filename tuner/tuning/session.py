@@ -295,7 +295,7 @@ def _require_budget(run: RunView, config: SearchConfig) -> None:
     Raises:
         UsageError: nothing is left to spend on them.
     """
-    budget = budget_of(config, run.facts, run.trials)
+    budget = budget_of(config, run.facts)
     if _failed(run) and not budget.allows():
         raise UsageError(
             f"run '{run.run_id}' is out of {budget.exceeded}: its failed trials cannot be run again. Give it "
