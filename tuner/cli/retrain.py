@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,28 +12,15 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli.output import format_seconds, note, stderr
-from tuner.cli.progress import REFRESH_PER_S, decoding_bar
+from tuner.cli.output import format_seconds, stderr
+from tuner.cli.progress import REFRESH_PER_S
 from tuner.cli.session_display import session_display
-from tuner.config import make_config
-from tuner.errors import InterruptedRunError
-from tuner.evaluation.retraining import (
-    Event,
-    Measured,
-    SeededTrial,
-    retrain,
-    seeded_trials,
-    summarize,
-)
-from tuner.evaluation.run_images import run_images
-from tuner.models.run_model import RunModel
-from tuner.results.query import RunView, reference
-from tuner.results.schema import EVALUATION_FILE
+from tuner.evaluation.retrained_model import Listener, RetrainingStarted
+from tuner.evaluation.retraining import Event, Measured, SeededTrial
 from tuner.statistics.spread import epochs_text
 from tuner.training.checkpoint import read_history
 from tuner.training.task import EpochDone, StepsDone
-from tuner.tuning.budget import Budget
-from tuner.units import counted
+from tuner.tuning import events
 
 HEADINGS = {
     "accuracy_without_seen": "no copies",
@@ -49,42 +34,6 @@ HEADINGS = {
 }
 """Of a table that fits a terminal; others are called as in files."""
 SPREAD = {"mean": "mean", "sd": "std dev", "min": "min", "max": "max"}
-
-
-def retrained(
-    run: RunView, seeds: int, top: int, max_time: str | None, data: str | None, accept_changed_code: bool
-) -> tuple[dict[str, Any], RunModel]:
-    """Train what is not trained yet; return the summary, and the model of the best trial's first seed.
-
-    Args:
-        max_time: Train no longer than this, from now on, all models together; default: to their end.
-        data: Where the images of the run are now; default: where they were.
-        accept_changed_code: Train with other code of the space than the run was begun with.
-    """
-    budget = Budget(make_config({"max_time": max_time}), spent_s=0.0, spent_epochs=0)
-    wanted = seeded_trials(run, seeds, top)
-    if any(each.evaluation() is None for each in wanted):
-        again = f"tuner best {reference(run.path)} --retrain --seeds {seeds} --top {top}"
-        if accept_changed_code:
-            again += " --accept-changed-code"
-        _train(run, wanted, budget, data, accept_changed_code, again)
-    summary = summarize(run, wanted)
-    finished = sum(each.evaluation() is not None for each in wanted)
-    if finished < len(wanted):
-        done = f"{finished} of {counted(len(wanted), 'model')}"
-        note(f"out of time, {done} trained to the end. Go on with: {again}")
-    best = summary["trials"][0]
-    first, folder = best["seeds"][0]["seed"], Path(best["seeds"][0]["folder"])
-    facts = {
-        "images": summary["trained_on"]["images"],
-        "epochs": best["epochs"],
-        "planned_epochs": best["planned_epochs"],
-        "seed": first,
-        "seeds": [each["seed"] for each in best["seeds"]],
-        "figures": best["figures"],
-    }
-    evaluation = json.loads((run.path / folder / EVALUATION_FILE).read_text("utf-8"))
-    return summary, RunModel(run, (wanted[0].trial,), evaluation, folder, facts)
 
 
 def summary_view(summary: dict[str, Any]) -> RenderableType:
@@ -121,42 +70,27 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _train(
-    run: RunView,
-    wanted: Sequence[SeededTrial],
-    budget: Budget,
-    data: str | None,
-    accept_changed_code: bool,
-    again: str,
-) -> None:
-    from tuner.tuning.workers import workers_again
+@contextmanager
+def retraining_display() -> Iterator[Listener]:
+    """Yield the listener that shows a retraining: live on a terminal, a line for each model elsewhere."""
+    with ExitStack() as live, session_display() as show_other:
+        show_model: Callable[[Event], None] | None = None
 
-    with decoding_bar(quiet=False) as advance:
-        dataset = run_images(run, data, advance).with_validation_in_training()
-    epochs = {each.trial.trial_id: each.epochs for each in wanted}
-    seeds = dict.fromkeys(str(each.seed) for each in wanted)
-    trials = ", ".join(
-        f"trial {trial_id} for {counted(number, 'epoch')}" for trial_id, number in epochs.items()
-    )
-    try:
-        with (
-            session_display() as listener,
-            workers_again(run, dataset, accept_changed_code, "retraining", listener) as pool,
-        ):
-            note(
-                f"Training {trials}, with seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}, on "
-                f"{len(dataset.splits['train']):,} images: train and validation together"
-            )
-            with _display(wanted) as show:
-                for event in retrain(run, dataset, pool, wanted, budget):
-                    show(event)
-    except KeyboardInterrupt:
-        raise InterruptedRunError(f"interrupted; what is trained is saved. Continue with: {again}") from None
+        def show(event: events.Event | RetrainingStarted | Event) -> None:
+            nonlocal show_model
+            if isinstance(event, RetrainingStarted):
+                show_model = live.enter_context(_models(event.wanted))
+            elif show_model is not None and isinstance(event, StepsDone | EpochDone | Measured):
+                show_model(event)
+            elif not isinstance(event, Measured):
+                show_other(event)
+
+        yield show
 
 
 @contextmanager
-def _display(wanted: Sequence[SeededTrial]) -> Iterator[Callable[[Event], None]]:
-    """Yield the listener that shows the training: live on a terminal, a line for each model elsewhere."""
+def _models(wanted: Sequence[SeededTrial]) -> Iterator[Callable[[Event], None]]:
+    """Yield the function that shows the training of models."""
     console = stderr()
     state = _State(wanted)
     if not console.is_terminal:
