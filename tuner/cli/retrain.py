@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -90,18 +89,10 @@ def retraining_display() -> Iterator[Listener]:
 
 @contextmanager
 def _models(wanted: Sequence[SeededTrial]) -> Iterator[Callable[[Event], None]]:
-    """Yield the function that shows the training of models."""
+    """Yield the function that shows the training of models. Bars count passes over all images."""
     console = stderr()
-    state = _State(wanted)
-    if not console.is_terminal:
-
-        def print_line(event: Event) -> None:
-            state.take(event)
-            if isinstance(event, Measured):
-                console.print(state.line(event), soft_wrap=True)
-
-        yield print_line
-        return
+    missing = [each for each in wanted if each.evaluation() is None]
+    trained = {each.label: len(read_history(each.checkpoint)) for each in missing}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(24),
@@ -109,75 +100,53 @@ def _models(wanted: Sequence[SeededTrial]) -> Iterator[Callable[[Event], None]]:
         TextColumn("{task.fields[more]}"),
     )
     with Progress(
-        *columns, console=console, refresh_per_second=REFRESH_PER_S, transient=True, expand=False
+        *columns,
+        console=console,
+        refresh_per_second=REFRESH_PER_S,
+        transient=True,
+        disable=not console.is_terminal,
     ) as bars:
-        rows: dict[str, TaskID] = {}
-        whole = bars.add_task(state.position, total=1.0, more="")
+        finished = len(wanted) - len(missing)
+        passes = sum(each.epochs for each in missing)
+        bars.add_task("training models", total=passes, completed=sum(trained.values()), more="")
+        for each in missing:
+            bars.add_task(
+                each.label, total=each.epochs, completed=trained[each.label], visible=False, more=""
+            )
+        whole, *others = bars.tasks
+        models = dict(zip(trained, others, strict=True))
 
         def show(event: Event) -> None:
-            state.take(event)
+            nonlocal finished
             if isinstance(event, Measured):
-                console.print(state.line(event), no_wrap=True, overflow="ellipsis", crop=True)
-                if event.which.label in rows:
-                    bars.remove_task(rows.pop(event.which.label))
-            elif isinstance(event, StepsDone):
-                epochs = state.epochs[event.trial_id]
-                text = f"{event.trial_id} epoch {event.epoch} of {epochs}"
-                if event.trial_id not in rows:
-                    rows[event.trial_id] = bars.add_task(text, total=1.0, more="")
-                bars.update(rows[event.trial_id], description=text, completed=event.done / event.total)
-            bars.update(whole, description=state.position, completed=state.share, more=state.times)
+                finished += 1
+                console.print(_line(event, f"[{finished}/{len(wanted)}]"), soft_wrap=True)
+                bars.update(models[event.which.label].id, visible=False)
+            else:
+                model = models[event.trial_id]
+                if isinstance(event, StepsDone):
+                    done = event.epoch - 1 + event.done / event.total
+                    text = f"{event.trial_id} epoch {event.epoch} of {model.total:.0f}"
+                    bars.update(model.id, completed=done, description=text, visible=True)
+                else:
+                    bars.update(model.id, completed=max(model.completed, event.number))
+            more = f"{format_seconds(whole.elapsed or 0.0)} elapsed"
+            if whole.time_remaining is not None:
+                more += f"  {format_seconds(whole.time_remaining)} left"
+            bars.update(
+                whole.id,
+                completed=sum(model.completed for model in models.values()),
+                description=f"model {min(finished + 1, len(wanted))} of {len(wanted)}",
+                more=more,
+            )
 
         yield show
 
 
-class _State:
-    """How far the training is. Epochs count in passes over all images, which all of them are."""
-
-    def __init__(self, wanted: Sequence[SeededTrial]) -> None:
-        self._count = len(wanted)
-        missing = [each for each in wanted if each.evaluation() is None]
-        self._finished = self._count - len(missing)
-        self.epochs = {each.label: each.epochs for each in missing}
-        self._done: dict[str, float] = {each.label: len(read_history(each.checkpoint)) for each in missing}
-        self._done_before = sum(self._done.values())
-        self._start = time.monotonic()
-
-    @property
-    def position(self) -> str:
-        """The model under way, of how many."""
-        return f"model {min(self._finished + 1, self._count)} of {self._count}"
-
-    @property
-    def share(self) -> float:
-        """Part of the epochs of what was missing that is done, 0 to 1."""
-        return min(1.0, sum(self._done.values()) / max(1, sum(self.epochs.values())))
-
-    @property
-    def times(self) -> str:
-        """Time since the start and time left."""
-        elapsed = time.monotonic() - self._start
-        done = sum(self._done.values())
-        trained = done - self._done_before
-        if not trained:
-            return f"{format_seconds(elapsed)} elapsed"
-        left = elapsed / trained * (sum(self.epochs.values()) - done)
-        return f"{format_seconds(elapsed)} elapsed  {format_seconds(left)} left"
-
-    def take(self, event: Event) -> None:
-        """Note what happened."""
-        if isinstance(event, StepsDone):
-            self._done[event.trial_id] = event.epoch - 1 + event.done / event.total
-        elif isinstance(event, EpochDone):
-            self._done[event.trial_id] = max(self._done[event.trial_id], event.number)
-        else:
-            self._finished += 1
-
-    def line(self, event: Measured) -> Text:
-        """One trained model on one line."""
-        evaluation = event.evaluation
-        return Text(
-            f"[{self._finished}/{self._count}] trial {event.which.label}  test accuracy "
-            f"{evaluation['accuracy']:.4f}  {epochs_text(evaluation)}  "
-            f"{format_seconds(evaluation['duration_s'])}"
-        )
+def _line(event: Measured, position: str) -> Text:
+    """One trained model on one line."""
+    evaluation = event.evaluation
+    return Text(
+        f"{position} trial {event.which.label}  test accuracy {evaluation['accuracy']:.4f}  "
+        f"{epochs_text(evaluation)}  {format_seconds(evaluation['duration_s'])}"
+    )
