@@ -11,7 +11,7 @@ from typing import Any
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
 from tuner.evaluation.evaluated_predictions import compared, right_in_order
-from tuner.evaluation.finished_model import finish_request, keep_finished
+from tuner.evaluation.finished_model import finish_model
 from tuner.evaluation.predictions import read_predictions
 from tuner.evaluation.run_images import run_images
 from tuner.models.run_model import RunModel
@@ -29,7 +29,7 @@ from tuner.results.tables import write_json
 from tuner.statistics.significance import ALPHA, p_text
 from tuner.tuning.events import Listener, busy, decoding
 from tuner.tuning.workers import workers_again
-from tuner.workers.protocol import Failure, Halt, ModelDone, Pool
+from tuner.workers.protocol import Pool
 
 
 def ensemble_model(
@@ -114,11 +114,8 @@ def make_ensemble(
     # What describes an earlier one must not stay beside the model of this one.
     (folder / EVALUATION_FILE).unlink(missing_ok=True)
     restored = [best_epoch(run, trial) for trial in members]
-    answer = pool.ask(finish_request(*restored))
-    if isinstance(answer, Failure | Halt):
-        raise TunerError(f"the ensemble of {len(members)} cannot be made: {answer.message.rstrip('.')}.")
-    assert isinstance(answer, ModelDone)
-    judged = keep_finished(folder, answer, dataset)
+    failure = f"the ensemble of {len(members)} cannot be made"
+    judged, figures = finish_model(folder, restored, dataset, pool, failure)
     single = f"trial {members[0].trial_id}"
     other = read_predictions(run.path / BEST / PREDICTIONS_FILE)
     right = right_in_order(judged.predictions, other, single)
@@ -126,9 +123,7 @@ def make_ensemble(
     evaluation = {
         "run_id": run.run_id,
         "members": _described(members),
-        "split": "test",
-        **judged.evaluation(),
-        "prediction_s": answer.prediction_s,
+        **figures,
         "comparison": {**comparison, "conclusion": _conclusion(comparison, len(members))},
     }
     write_json(folder / EVALUATION_FILE, evaluation)
