@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tuner.cli.evaluation_view import evaluation_view
@@ -156,9 +156,7 @@ def _print(form: str, facts: dict[str, Any], title: str, *shown: Any) -> None:
 
 
 def _table(run: RunView, trial: TrialRecord) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column()
+    table = Table(Column(style="dim"), Column(), box=None, show_header=False, pad_edge=False)
     rows = {
         run.facts["objective"]: f"{trial.score:.4f}",
         "best epoch": f"{trial.best_epoch} of {trial.epochs} trained",
