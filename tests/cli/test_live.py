@@ -8,6 +8,7 @@ from rich.console import Console
 from tests.results.records import record
 from tuner.cli import progress, retrain
 from tuner.cli.session_display import session_display
+from tuner.evaluation.retrained_model import RetrainingStarted
 from tuner.evaluation.retraining import Measured, SeededTrial
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone, StepsDone
@@ -42,11 +43,12 @@ def test_a_retraining_shows_its_models_and_each_that_is_measured(terminal, tmp_p
         for seed in (7, 8)
     ]
     evaluation = {"accuracy": 0.875, "epochs": 2, "planned_epochs": 2, "duration_s": 3.0}
-    with retrain._display(wanted) as show:
+    with retrain.retraining_display() as show:
+        show(RetrainingStarted(wanted))
         show(StepsDone("0001 seed 7", 1, 5, 10))
         show(EpochDone("0001 seed 7", 0, 1, Epoch({}, 1.0, 0.5, 50)))
         show(StepsDone("0001 seed 7", 2, 10, 10))
         show(Measured(wanted[0], evaluation))
     shown = terminal.file.getvalue()
-    parts = ("model 1 of 2", "[1/2] trial 0001 seed 7", "0.8750", "left")
+    parts = ("training models", "[1/2] trial 0001 seed 7", "0.8750")
     assert [part for part in parts if part not in shown] == []

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tuner.cli.evaluation_view import evaluation_view
@@ -15,6 +15,7 @@ from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import note, stdout
 from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.review import load_evaluation, test_title
+from tuner.cli.session_display import session_display
 from tuner.config import to_toml
 from tuner.data.dataset import Dataset
 from tuner.errors import DataError, UsageError
@@ -74,16 +75,19 @@ def best(
     view = find_run(run, results_dir)
     evaluation = load_evaluation(view)
     if retrain:
-        from tuner.cli.retrain import retrained, summary_view
+        from tuner.cli.retrain import retraining_display, summary_view
+        from tuner.evaluation.retrained_model import Retraining, retrained_model
 
-        summary, model = retrained(
-            view, seeds or DEFAULT_SEEDS, top or 1, max_time, data, accept_changed_code
-        )
+        request = Retraining(seeds or DEFAULT_SEEDS, top or 1, max_time, data, accept_changed_code)
+        with retraining_display() as show:
+            summary, model = retrained_model(view, request, show)
         _print(form, summary, f"Best of {view.run_id}, trained anew", summary_view(summary))
     elif ensemble is not None:
-        from tuner.cli.ensemble import ensemble_model, ensemble_view
+        from tuner.cli.ensemble import ensemble_view
+        from tuner.evaluation.ensemble import ensemble_model
 
-        model = ensemble_model(view, ensemble, evaluation["trial_id"], data, accept_changed_code)
+        with session_display() as show:
+            model = ensemble_model(view, ensemble, data, accept_changed_code, show)
         title = f"Ensemble of {view.run_id}: the mean of {ensemble} trials"
         _print(form, model_facts(model), title, ensemble_view(model))
     else:
@@ -152,9 +156,7 @@ def _print(form: str, facts: dict[str, Any], title: str, *shown: Any) -> None:
 
 
 def _table(run: RunView, trial: TrialRecord) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column()
+    table = Table(Column(style="dim"), Column(), box=None, show_header=False, pad_edge=False)
     rows = {
         run.facts["objective"]: f"{trial.score:.4f}",
         "best epoch": f"{trial.best_epoch} of {trial.epochs} trained",

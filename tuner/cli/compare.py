@@ -95,12 +95,14 @@ def compare(
 
 def _best_so_far(curves: dict[str, pd.DataFrame], objective: str, console: Console) -> Table:
     """The best score of each run at as many points of its way as there is room for."""
-    widest = console.options.update(max_width=1000)
-    for count in range(CHECKPOINTS, 1, -1):
-        table = _progress_table(curves, objective, count)
-        if console.measure(table, options=widest).maximum <= console.width:
-            break
-    return table
+    tables = (_progress_table(curves, objective, count) for count in range(CHECKPOINTS, 2, -1))
+    narrowest = _progress_table(curves, objective, 2)
+    return next((table for table in tables if _fits(table, console)), narrowest)
+
+
+def _fits(table: Table, console: Console) -> bool:
+    """Whether no line of a table has to be broken."""
+    return console.measure(table, options=console.options.update(max_width=1000)).maximum <= console.width
 
 
 def _progress_table(curves: dict[str, pd.DataFrame], objective: str, count: int) -> Table:
@@ -181,10 +183,7 @@ def _print(runs: dict[str, Cells], console: Console) -> None:
     room = console.width - max(map(len, labels))
     groups = math.ceil(len(names) / max(1, room // (least + PADDING)))
     lines = make_table(rows_table({"run": name, **runs[name]} for name in names))
-    if (
-        groups > 1
-        and console.measure(lines, options=console.options.update(max_width=1000)).maximum <= console.width
-    ):
+    if groups > 1 and _fits(lines, console):
         console.print(lines)
         return
     size = math.ceil(len(names) / groups)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tuner.data.audit import Audit
     from tuner.data.dataset import Dataset
+
+FACTS = ("name", "source", "fingerprint", "image_shape", "class_names", "positive_class")
 
 app = typer.Typer(help="Data sets: images in classes.", no_args_is_help=True)
 
@@ -46,7 +48,8 @@ def show_data(
     if form == "table":
         _print(dataset, findings)
     elif form == "json":
-        print(json.dumps({**_summary(dataset), **dataclasses.asdict(findings)}, indent=2, ensure_ascii=False))
+        summary = {name: getattr(dataset, name) for name in FACTS}
+        print(json.dumps(summary | dataclasses.asdict(findings), indent=2, ensure_ascii=False))
     else:
         show(_counts(dataset, findings), "csv")
 
@@ -72,17 +75,6 @@ def fetch(
     note(f"{name}: complete; {', '.join(splits)}")
     note(f"Next       tuner data show {shlex.quote(str(path))}")
     note(f"           tuner search --data {shlex.quote(str(path))}")
-
-
-def _summary(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "source": dataset.source,
-        "fingerprint": dataset.fingerprint,
-        "image_shape": dataset.image_shape,
-        "class_names": dataset.class_names,
-        "positive_class": dataset.positive_class,
-    }
 
 
 def _counts(dataset: Dataset, findings: Audit) -> pd.DataFrame:

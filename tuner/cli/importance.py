@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tuner.analysis.importance import LITTLE, SCORE, SECONDS, TARGETS, Effect, Importance, Level, importance
@@ -138,24 +138,23 @@ def _title(found: Importance, target: str) -> str:
 
 def _share_table(found: Importance) -> Table:
     with_p = any(each.effects[SCORE].p_value is not None for each in found.hyperparameters)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("hyperparameter", overflow="fold")
-    for target in TARGETS:
-        table.add_column(_title(found, target), justify="right")
-        if with_p:
-            table.add_column("p", justify="right")
-    table.add_column("trials", justify="right")
+    titles = [_title(found, target) for target in TARGETS]
+    numeric = [heading for title in titles for heading in (title, "p")] if with_p else titles
+    table = _table("hyperparameter", *(Column(name, justify="right") for name in (*numeric, "trials")))
     for each in found.hyperparameters:
         cells: list[Text] = []
         for target in TARGETS:
             effect = each.effects[target]
-            style = "bold green" if found.is_told(each, target) else ""
-            cells.append(Text(_share_text(effect), style))
+            cells.append(Text(_share_text(effect), "bold green" if found.is_told(each, target) else ""))
             if with_p:
                 text = "" if effect.p_value is None else p_text(effect.p_value).removeprefix("p ")
                 cells.append(Text(text.removeprefix("= "), "dim"))
         table.add_row(Text(each.name), *cells, f"{each.trials}{' *' if each.conditional else ''}")
     return table
+
+
+def _table(first: str, *columns: Column) -> Table:
+    return Table(Column(first, overflow="fold"), *columns, box=None, pad_edge=False, header_style="dim")
 
 
 def _share_text(effect: Effect) -> str:
@@ -165,21 +164,14 @@ def _share_text(effect: Effect) -> str:
 
 
 def _level_table(found: Importance) -> Table:
-    failed = bool(found.observations.failed)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("mean by value", overflow="fold")
-    table.add_column("")
-    table.add_column("trials", justify="right")
-    for target in TARGETS:
-        table.add_column(_title(found, target), justify="right")
-    if failed:
-        table.add_column("failed", justify="right")
+    numeric = ["trials", *(_title(found, target) for target in TARGETS)]
+    numeric += ["failed"] if found.observations.failed else []
+    table = _table("mean by value", Column(), *(Column(name, justify="right") for name in numeric))
     for each in found.hyperparameters:
         for i, level in enumerate(each.levels):
-            cells = [_mean_text(level, target, 4 if target == SCORE else 2) for target in TARGETS]
-            failures = [str(level.failed)] if failed else []
-            name = Text(each.name if i == 0 else "")
-            table.add_row(name, Text(level.label), str(level.trials), *cells, *failures)
+            means = (_mean_text(level, SCORE, 4), _mean_text(level, SECONDS, 2))
+            cells = [str(level.trials), *means, str(level.failed)][: len(numeric)]
+            table.add_row(Text("" if i else each.name), Text(level.label), *cells)
     return table
 
 

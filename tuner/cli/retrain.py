@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli.output import format_seconds, note, stderr
-from tuner.cli.progress import REFRESH_PER_S, progress_bar
+from tuner.cli.output import format_seconds, stderr
+from tuner.cli.progress import REFRESH_PER_S
 from tuner.cli.session_display import session_display
-from tuner.config import make_config
-from tuner.errors import InterruptedRunError
-from tuner.evaluation.retraining import (
-    Event,
-    Measured,
-    SeededTrial,
-    retrain,
-    seeded_trials,
-    summarize,
-)
-from tuner.evaluation.run_images import run_images
-from tuner.models.run_model import RunModel
-from tuner.results.query import RunView, reference
-from tuner.results.schema import EVALUATION_FILE
+from tuner.evaluation.retrained_model import Listener, RetrainingStarted
+from tuner.evaluation.retraining import Event, Measured, SeededTrial
 from tuner.statistics.spread import epochs_text
 from tuner.training.checkpoint import read_history
 from tuner.training.task import EpochDone, StepsDone
-from tuner.tuning.budget import Budget
-from tuner.units import counted
+from tuner.tuning import events
 
 HEADINGS = {
     "accuracy_without_seen": "no copies",
@@ -49,42 +33,6 @@ HEADINGS = {
 }
 """Of a table that fits a terminal; others are called as in files."""
 SPREAD = {"mean": "mean", "sd": "std dev", "min": "min", "max": "max"}
-
-
-def retrained(
-    run: RunView, seeds: int, top: int, max_time: str | None, data: str | None, accept_changed_code: bool
-) -> tuple[dict[str, Any], RunModel]:
-    """Train what is not trained yet; return the summary, and the model of the best trial's first seed.
-
-    Args:
-        max_time: Train no longer than this, from now on, all models together; default: to their end.
-        data: Where the images of the run are now; default: where they were.
-        accept_changed_code: Train with other code of the space than the run was begun with.
-    """
-    budget = Budget(make_config({"max_time": max_time}), spent_s=0.0, spent_epochs=0)
-    wanted = seeded_trials(run, seeds, top)
-    if any(each.evaluation() is None for each in wanted):
-        again = f"tuner best {reference(run.path)} --retrain --seeds {seeds} --top {top}"
-        if accept_changed_code:
-            again += " --accept-changed-code"
-        _train(run, wanted, budget, data, accept_changed_code, again)
-    summary = summarize(run, wanted)
-    finished = sum(each.evaluation() is not None for each in wanted)
-    if finished < len(wanted):
-        done = f"{finished} of {counted(len(wanted), 'model')}"
-        note(f"out of time, {done} trained to the end. Go on with: {again}")
-    best = summary["trials"][0]
-    first, folder = best["seeds"][0]["seed"], Path(best["seeds"][0]["folder"])
-    facts = {
-        "images": summary["trained_on"]["images"],
-        "epochs": best["epochs"],
-        "planned_epochs": best["planned_epochs"],
-        "seed": first,
-        "seeds": [each["seed"] for each in best["seeds"]],
-        "figures": best["figures"],
-    }
-    evaluation = json.loads((run.path / folder / EVALUATION_FILE).read_text("utf-8"))
-    return summary, RunModel(run, (wanted[0].trial,), evaluation, folder, facts)
 
 
 def summary_view(summary: dict[str, Any]) -> RenderableType:
@@ -121,53 +69,30 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _train(
-    run: RunView,
-    wanted: Sequence[SeededTrial],
-    budget: Budget,
-    data: str | None,
-    accept_changed_code: bool,
-    again: str,
-) -> None:
-    from tuner.tuning.workers import workers_again
+@contextmanager
+def retraining_display() -> Iterator[Listener]:
+    """Yield the listener that shows a retraining: live on a terminal, a line for each model elsewhere."""
+    with ExitStack() as live, session_display() as show_other:
+        show_model: Callable[[Event], None] | None = None
 
-    with progress_bar("decoding images") as advance:
-        dataset = run_images(run, data, advance).with_validation_in_training()
-    epochs = {each.trial.trial_id: each.epochs for each in wanted}
-    seeds = dict.fromkeys(str(each.seed) for each in wanted)
-    trials = ", ".join(
-        f"trial {trial_id} for {counted(number, 'epoch')}" for trial_id, number in epochs.items()
-    )
-    try:
-        with (
-            session_display() as listener,
-            workers_again(run, dataset, accept_changed_code, "retraining", listener) as pool,
-        ):
-            note(
-                f"Training {trials}, with seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}, on "
-                f"{len(dataset.splits['train']):,} images: train and validation together"
-            )
-            with _display(wanted) as show:
-                for event in retrain(run, dataset, pool, wanted, budget):
-                    show(event)
-    except KeyboardInterrupt:
-        raise InterruptedRunError(f"interrupted; what is trained is saved. Continue with: {again}") from None
+        def show(event: events.Event | RetrainingStarted | Event) -> None:
+            nonlocal show_model
+            if isinstance(event, RetrainingStarted):
+                show_model = live.enter_context(_models(event.wanted))
+            elif show_model is not None and isinstance(event, StepsDone | EpochDone | Measured):
+                show_model(event)
+            elif not isinstance(event, Measured):
+                show_other(event)
+
+        yield show
 
 
 @contextmanager
-def _display(wanted: Sequence[SeededTrial]) -> Iterator[Callable[[Event], None]]:
-    """Yield the listener that shows the training: live on a terminal, a line for each model elsewhere."""
+def _models(wanted: Sequence[SeededTrial]) -> Iterator[Callable[[Event], None]]:
+    """Yield the function that shows the training of models. Bars count passes over all images."""
     console = stderr()
-    state = _State(wanted)
-    if not console.is_terminal:
-
-        def print_line(event: Event) -> None:
-            state.take(event)
-            if isinstance(event, Measured):
-                console.print(state.line(event), soft_wrap=True)
-
-        yield print_line
-        return
+    missing = [each for each in wanted if each.evaluation() is None]
+    trained = {each.label: len(read_history(each.checkpoint)) for each in missing}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(24),
@@ -175,75 +100,53 @@ def _display(wanted: Sequence[SeededTrial]) -> Iterator[Callable[[Event], None]]
         TextColumn("{task.fields[more]}"),
     )
     with Progress(
-        *columns, console=console, refresh_per_second=REFRESH_PER_S, transient=True, expand=False
+        *columns,
+        console=console,
+        refresh_per_second=REFRESH_PER_S,
+        transient=True,
+        disable=not console.is_terminal,
     ) as bars:
-        rows: dict[str, TaskID] = {}
-        whole = bars.add_task(state.position, total=1.0, more="")
+        finished = len(wanted) - len(missing)
+        passes = sum(each.epochs for each in missing)
+        bars.add_task("training models", total=passes, completed=sum(trained.values()), more="")
+        for each in missing:
+            bars.add_task(
+                each.label, total=each.epochs, completed=trained[each.label], visible=False, more=""
+            )
+        whole, *others = bars.tasks
+        models = dict(zip(trained, others, strict=True))
 
         def show(event: Event) -> None:
-            state.take(event)
+            nonlocal finished
             if isinstance(event, Measured):
-                console.print(state.line(event), no_wrap=True, overflow="ellipsis", crop=True)
-                if event.which.label in rows:
-                    bars.remove_task(rows.pop(event.which.label))
-            elif isinstance(event, StepsDone):
-                epochs = state.epochs[event.trial_id]
-                text = f"{event.trial_id} epoch {event.epoch} of {epochs}"
-                if event.trial_id not in rows:
-                    rows[event.trial_id] = bars.add_task(text, total=1.0, more="")
-                bars.update(rows[event.trial_id], description=text, completed=event.done / event.total)
-            bars.update(whole, description=state.position, completed=state.share, more=state.times)
+                finished += 1
+                console.print(_line(event, f"[{finished}/{len(wanted)}]"), soft_wrap=True)
+                bars.update(models[event.which.label].id, visible=False)
+            else:
+                model = models[event.trial_id]
+                if isinstance(event, StepsDone):
+                    done = event.epoch - 1 + event.done / event.total
+                    text = f"{event.trial_id} epoch {event.epoch} of {model.total:.0f}"
+                    bars.update(model.id, completed=done, description=text, visible=True)
+                else:
+                    bars.update(model.id, completed=max(model.completed, event.number))
+            more = f"{format_seconds(whole.elapsed or 0.0)} elapsed"
+            if whole.time_remaining is not None:
+                more += f"  {format_seconds(whole.time_remaining)} left"
+            bars.update(
+                whole.id,
+                completed=sum(model.completed for model in models.values()),
+                description=f"model {min(finished + 1, len(wanted))} of {len(wanted)}",
+                more=more,
+            )
 
         yield show
 
 
-class _State:
-    """How far the training is. Epochs count in passes over all images, which all of them are."""
-
-    def __init__(self, wanted: Sequence[SeededTrial]) -> None:
-        self._count = len(wanted)
-        missing = [each for each in wanted if each.evaluation() is None]
-        self._finished = self._count - len(missing)
-        self.epochs = {each.label: each.epochs for each in missing}
-        self._done: dict[str, float] = {each.label: len(read_history(each.checkpoint)) for each in missing}
-        self._done_before = sum(self._done.values())
-        self._start = time.monotonic()
-
-    @property
-    def position(self) -> str:
-        """The model under way, of how many."""
-        return f"model {min(self._finished + 1, self._count)} of {self._count}"
-
-    @property
-    def share(self) -> float:
-        """Part of the epochs of what was missing that is done, 0 to 1."""
-        return min(1.0, sum(self._done.values()) / max(1, sum(self.epochs.values())))
-
-    @property
-    def times(self) -> str:
-        """Time since the start and time left."""
-        elapsed = time.monotonic() - self._start
-        done = sum(self._done.values())
-        trained = done - self._done_before
-        if not trained:
-            return f"{format_seconds(elapsed)} elapsed"
-        left = elapsed / trained * (sum(self.epochs.values()) - done)
-        return f"{format_seconds(elapsed)} elapsed  {format_seconds(left)} left"
-
-    def take(self, event: Event) -> None:
-        """Note what happened."""
-        if isinstance(event, StepsDone):
-            self._done[event.trial_id] = event.epoch - 1 + event.done / event.total
-        elif isinstance(event, EpochDone):
-            self._done[event.trial_id] = max(self._done[event.trial_id], event.number)
-        else:
-            self._finished += 1
-
-    def line(self, event: Measured) -> Text:
-        """One trained model on one line."""
-        evaluation = event.evaluation
-        return Text(
-            f"[{self._finished}/{self._count}] trial {event.which.label}  test accuracy "
-            f"{evaluation['accuracy']:.4f}  {epochs_text(evaluation)}  "
-            f"{format_seconds(evaluation['duration_s'])}"
-        )
+def _line(event: Measured, position: str) -> Text:
+    """One trained model on one line."""
+    evaluation = event.evaluation
+    return Text(
+        f"{position} trial {event.which.label}  test accuracy {evaluation['accuracy']:.4f}  "
+        f"{epochs_text(evaluation)}  {format_seconds(evaluation['duration_s'])}"
+    )

@@ -11,10 +11,12 @@ from typing import Any
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
 from tuner.evaluation.evaluated_predictions import compare_predictions, correct_in_order
-from tuner.evaluation.finished_model import finish_request, keep_finished
+from tuner.evaluation.finished_model import finish_model
 from tuner.evaluation.predictions import read_predictions
+from tuner.evaluation.run_images import run_images
+from tuner.models.run_model import RunModel
 from tuner.models.trial_weights import best_epoch, is_kept
-from tuner.results.query import RunView
+from tuner.results.query import RunView, reference
 from tuner.results.schema import (
     BEST,
     ENSEMBLE_PREFIX,
@@ -25,7 +27,42 @@ from tuner.results.schema import (
 )
 from tuner.results.tables import write_json
 from tuner.statistics.significance import ALPHA, p_text
-from tuner.workers.protocol import Failure, Halt, ModelDone, Pool
+from tuner.tuning.events import Listener, busy, decoding
+from tuner.tuning.workers import workers_again
+from tuner.workers.protocol import Pool
+
+
+def ensemble_model(
+    run: RunView, count: int, data: str | None, accept_changed_code: bool, listener: Listener
+) -> RunModel:
+    """Return the mean of the best trials, which is made once and compared with the trial in best/.
+
+    Args:
+        count: Number of trials, 2 or more.
+        data: Where the images of the run are now; default: where they were.
+        accept_changed_code: Put the weights into models of other code than the run was begun with.
+        listener: Hears what happens.
+
+    Raises:
+        TunerError: these trials have no mean, or the best of them is not the trial in best/.
+        DataError: the images are gone, or are others by now.
+    """
+    members = ensemble_members(run, count)
+    winner_id = json.loads((run.path / BEST / EVALUATION_FILE).read_text("utf-8"))["trial_id"]
+    if members[0].trial_id != winner_id:
+        raise TunerError(
+            f"the best trial of run '{run.run_id}' is {members[0].trial_id} by now, and the one evaluated is "
+            f"{winner_id}. Finish the run with: tuner resume {reference(run.path)}"
+        )
+    evaluation = ensemble_before(run, members)
+    if evaluation is None:
+        dataset = run_images(run, data, decoding(listener))
+        with (
+            workers_again(run, dataset, accept_changed_code, "ensemble", listener) as pool,
+            busy(listener, f"averaging {count} models"),
+        ):
+            evaluation = make_ensemble(run, members, dataset, pool)
+    return RunModel(run, members, evaluation, ensemble_folder(count))
 
 
 def ensemble_folder(count: int) -> Path:
@@ -77,11 +114,8 @@ def make_ensemble(
     # The evaluation of an earlier mean must not stay beside the new model.
     (folder / EVALUATION_FILE).unlink(missing_ok=True)
     restored = [best_epoch(run, trial) for trial in members]
-    answer = pool.ask(finish_request(*restored))
-    if isinstance(answer, Failure | Halt):
-        raise TunerError(f"the ensemble of {len(members)} cannot be made: {answer.message.rstrip('.')}.")
-    assert isinstance(answer, ModelDone)
-    evaluated = keep_finished(folder, answer, dataset)
+    failure = f"the ensemble of {len(members)} cannot be made"
+    evaluated, figures = finish_model(folder, restored, dataset, pool, failure)
     single = f"trial {members[0].trial_id}"
     other = read_predictions(run.path / BEST / PREDICTIONS_FILE)
     correct = correct_in_order(evaluated.predictions, other, single)
@@ -89,9 +123,7 @@ def make_ensemble(
     evaluation = {
         "run_id": run.run_id,
         "members": _described(members),
-        "split": "test",
-        **evaluated.evaluation(),
-        "prediction_s": answer.prediction_s,
+        **figures,
         "comparison": {**comparison, "conclusion": _conclusion(comparison, len(members))},
     }
     write_json(folder / EVALUATION_FILE, evaluation)

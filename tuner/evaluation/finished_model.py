@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tuner.data.dataset import Dataset
+from tuner.errors import StorageError, TunerError
 from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
 from tuner.evaluation.predictions import split_predictions, write_predictions
 from tuner.files import replace_bytes
 from tuner.results.schema import MODEL_FILE, PREDICTIONS_FILE, VALIDATION_PREDICTIONS_FILE
 from tuner.statistics.thresholds import choose_on_validation
-from tuner.workers.protocol import FinishModel, Member, ModelDone
+from tuner.workers.protocol import Failure, FinishModel, Halt, Member, ModelDone, Pool
 
 
-def finish_request(*members: Member) -> FinishModel:
-    """Return the request for one model, or the mean of several, with predictions on test and validation."""
-    return FinishModel(members, "test", ("validation",))
+def finish_model(
+    folder: Path, members: Sequence[Member], dataset: Dataset, pool: Pool, failure: str
+) -> tuple[EvaluatedPredictions, dict[str, Any]]:
+    """Write a model and its predictions; return those of the test split, and its figures for evaluation.json.
 
-
-def keep_finished(folder: Path, answer: ModelDone, dataset: Dataset) -> EvaluatedPredictions:
-    """Write a model and its predictions, and return those on the test split.
-
-    Threshold and temperature are chosen on the validation split.
+    Threshold and temperature are chosen on the validation split; the test split is only measured.
 
     Args:
-        answer: To the request of `finish_request`.
+        members: The trial whose model it is, or the trials whose mean it is.
+        failure: First words of the error where the model cannot be restored.
 
     Raises:
+        TunerError: the model cannot be restored.
         StorageError: a file cannot be written.
     """
+    answer = pool.ask(FinishModel(tuple(members), "test", ("validation",)))
+    if isinstance(answer, Halt):
+        raise StorageError(answer.message)
+    if isinstance(answer, Failure):
+        raise TunerError(f"{failure}: {answer.message.rstrip('.')}.")
+    assert isinstance(answer, ModelDone)
     replace_bytes(folder / MODEL_FILE, answer.model)
     names, positive = dataset.class_names, dataset.positive_class
     validation = split_predictions(dataset, "validation", answer.others["validation"])
@@ -38,4 +46,5 @@ def keep_finished(folder: Path, answer: ModelDone, dataset: Dataset) -> Evaluate
     chosen = choose_on_validation(
         validation.labels, validation.probabilities, None if positive is None else names.index(positive)
     )
-    return EvaluatedPredictions(test, positive, chosen)
+    evaluated = EvaluatedPredictions(test, positive, chosen)
+    return evaluated, {"split": "test", **evaluated.evaluation(), "prediction_s": answer.prediction_s}

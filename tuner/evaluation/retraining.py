@@ -68,9 +68,8 @@ class SeededTrial:
     def cut_short(self) -> dict[str, Any] | None:
         """Return its figures after its last epoch where the time was over before its end, None otherwise."""
         found = self._measured()
-        if found is None or found["epochs"] == self.epochs:
-            return None
-        return found if found.get("planned_epochs") == self.epochs else None
+        is_cut = found is not None and found["epochs"] != self.epochs == found["planned_epochs"]
+        return found if is_cut else None
 
     def _measured(self) -> dict[str, Any] | None:
         path = self.folder / EVALUATION_FILE

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from tuner.data.dataset import Dataset
-from tuner.errors import StorageError, TunerError
-from tuner.evaluation.finished_model import finish_request, keep_finished
+from tuner.evaluation.finished_model import finish_model
 from tuner.evaluation.gallery import write_gallery
 from tuner.evaluation.plot_confusion import write_confusion_png
 from tuner.evaluation.plot_curves import write_curves_png
@@ -24,7 +23,7 @@ from tuner.results.schema import (
 )
 from tuner.results.tables import write_json
 from tuner.training.heatmaps import Heatmaps
-from tuner.workers.protocol import Explain, Explained, Failure, Halt, ModelDone, Pool
+from tuner.workers.protocol import Explain, Explained, Pool
 
 
 def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any]:
@@ -38,21 +37,9 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
     trial = winner(run)
     best = run.path / BEST
     member = best_epoch(run, trial)
-    answer = pool.ask(finish_request(member))
-    if isinstance(answer, Halt):
-        raise StorageError(answer.message)
-    if isinstance(answer, Failure):
-        reason = answer.message.rstrip(".")
-        raise TunerError(f"the best model, trial {trial.trial_id}, cannot be restored: {reason}.")
-    assert isinstance(answer, ModelDone)
-    judged = keep_finished(best, answer, dataset)
-    evaluation = {
-        "run_id": run.run_id,
-        "trial_id": trial.trial_id,
-        "split": "test",
-        **judged.evaluation(),
-        "prediction_s": answer.prediction_s,
-    }
+    failure = f"the best model, trial {trial.trial_id}, cannot be restored"
+    judged, figures = finish_model(best, [member], dataset, pool, failure)
+    evaluation = {"run_id": run.run_id, "trial_id": trial.trial_id, **figures}
     write_json(best / HYPERPARAMETERS_FILE, trial.values)
     write_confusion_png(
         best / CONFUSION_FILE, evaluation, f"{run.facts['dataset']} test split, trial {trial.trial_id}"

@@ -148,3 +148,8 @@ def busy(listener: Listener, text: str) -> Iterator[None]:
         yield
     finally:
         listener(BusyEnded())
+
+
+def decoding(listener: Listener) -> Callable[[int, int], None]:
+    """Return the function that tells a listener the progress of decoding."""
+    return lambda done, total: listener(Decoding(done, total))

@@ -25,7 +25,6 @@ from tuner.results.timings import Stopwatch
 from tuner.spaces.references import check_reference, made_for_images_of
 from tuner.tuning.budget import budget_of
 from tuner.tuning.events import (
-    Decoding,
     Event,
     Listener,
     Note,
@@ -35,6 +34,7 @@ from tuner.tuning.events import (
     Tally,
     WinnerEvaluated,
     busy,
+    decoding,
 )
 from tuner.tuning.new_run import (
     begin_run,
@@ -182,7 +182,7 @@ class Session:
                 limit=config.limit,
                 limit_test=config.limit_test,
                 largest=made_for_images_of(config.space) or MAX_DEFAULT_SIZE,
-                progress=lambda done, total: self._listener(Decoding(done, total)),
+                progress=decoding(self._listener),
             )
         self._config = settle_fidelity(config, len(dataset.splits["train"]))
         return dataset
