@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -66,12 +65,11 @@ class LiveStudy:
 
     def _show(self) -> Application:
         run = open_run(self._path)
-        evaluation = self._path / BEST / EVALUATION_FILE
         storage = InMemoryStorage()
         make_study(
             run,
             timed_epochs(self._path, run.facts["objective"]),
-            json.loads(evaluation.read_text("utf-8")) if evaluation.is_file() else None,
+            run.evaluation,
             storage,
         )
         application: Application = wsgi(storage)

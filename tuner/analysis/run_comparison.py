@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
 from tuner.results.query import RunView
-from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, PREDICTIONS_FILE, TrialRecord
+from tuner.results.schema import BEST, MODEL_FILE, PREDICTIONS_FILE
 from tuner.results.tables import read_table, rows_table
 from tuner.results.timings import TIMINGS
 from tuner.statistics.significance import ALPHA, McNemar, holm, mcnemar, p_text
@@ -92,8 +91,8 @@ def comparison_row(run: RunView) -> dict[str, Any]:
     workers together; `prediction_s` into the test split, with the model loaded. An epoch that was taken from
     an earlier run counts with the time it took there.
     """
-    evaluation = _evaluation(run)
-    trial = _winner(run, evaluation)
+    evaluation = run.evaluation or {}
+    trial = run.evaluated_trial or next(iter(run.ranked), None)
     timings = run.facts.get(TIMINGS, {})
     low, high = evaluation.get("accuracy_interval_95", (None, None))
     images, prediction_s = evaluation.get("images"), evaluation.get("prediction_s")
@@ -156,7 +155,7 @@ def differences(runs: Sequence[RunView], names: Sequence[str]) -> list[Differenc
 def _test(first: RunView, second: RunView) -> McNemar | str:
     """The test, or why there is none."""
     for run in (first, second):
-        if not _evaluation(run):
+        if run.evaluation is None:
             return f"{run.run_id} has no evaluated winner yet"
     answers, others = _answers(first.path), _answers(second.path)
     for run, found in ((first, answers), (second, others)):
@@ -187,7 +186,7 @@ def _answers(run_path: Path) -> pd.DataFrame:
 def caveats(runs: Sequence[RunView]) -> list[str]:
     """Return what a reader has to know before comparing these figures, a sentence each."""
     found = []
-    evaluated = [run for run in runs if _evaluation(run)]
+    evaluated = [run for run in runs if run.evaluation is not None]
     others = [run.run_id for run in evaluated[1:] if not _same_test_images(evaluated[0], run)]
     if others:
         found.append(
@@ -224,17 +223,6 @@ def curve_caveats(runs: Sequence[RunView]) -> list[str]:
         f"scored on different validation images than {first.run_id}: {', '.join(others)}; "
         "compare how their curves rise, not how high"
     ]
-
-
-def _evaluation(run: RunView) -> dict[str, Any]:
-    """What evaluation.json holds; nothing where no winner was evaluated."""
-    path = run.path / BEST / EVALUATION_FILE
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
-
-
-def _winner(run: RunView, evaluation: dict[str, Any]) -> TrialRecord | None:
-    evaluated = (trial for trial in run.trials if trial.trial_id == evaluation.get("trial_id"))
-    return next(evaluated, run.ranked[0] if run.ranked else None)
 
 
 def _same_test_images(first: RunView, second: RunView) -> bool:

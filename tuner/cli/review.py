@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tuner.cli.evaluation_view import evaluation_view
@@ -10,7 +9,7 @@ from tuner.cli.leaderboard import TOP, print_leaderboard
 from tuner.cli.output import say, stdout
 from tuner.errors import TunerError
 from tuner.results.query import RunView, reference
-from tuner.results.schema import BEST, CONFUSION_FILE, CURVES_FILE, EVALUATION_FILE, TRIALS_FILE
+from tuner.results.schema import BEST, CONFUSION_FILE, CURVES_FILE, TRIALS_FILE
 
 
 def load_evaluation(run: RunView) -> dict[str, Any]:
@@ -19,14 +18,12 @@ def load_evaluation(run: RunView) -> dict[str, Any]:
     Raises:
         TunerError: the run has not come so far.
     """
-    path = run.path / BEST / EVALUATION_FILE
-    if not path.is_file():
+    if run.evaluation is None:
         raise TunerError(
             f"run '{run.run_id}' ({run.facts['status']}) has no evaluated winner yet. "
             f"Finish it with: tuner resume {reference(run.path)}"
         )
-    evaluation: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return evaluation
+    return run.evaluation
 
 
 def test_title(evaluation: dict[str, Any]) -> str:

@@ -48,11 +48,11 @@ def ensemble_model(
         DataError: the images are gone, or are others by now.
     """
     members = ensemble_members(run, count)
-    winner_id = json.loads((run.path / BEST / EVALUATION_FILE).read_text("utf-8"))["trial_id"]
-    if members[0].trial_id != winner_id:
+    evaluated = run.evaluated_trial.trial_id if run.evaluated_trial else "none"
+    if members[0].trial_id != evaluated:
         raise TunerError(
             f"the best trial of run '{run.run_id}' is {members[0].trial_id} by now, and the one evaluated is "
-            f"{winner_id}. Finish the run with: tuner resume {reference(run.path)}"
+            f"{evaluated}. Finish the run with: tuner resume {reference(run.path)}"
         )
     evaluation = ensemble_before(run, members)
     if evaluation is None:

@@ -14,7 +14,7 @@ from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.robustness import write_robustness
 from tuner.models.loading import ModelFacts
 from tuner.results.query import RunView, open_run
-from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, ROBUSTNESS_FILE, TrialRecord
+from tuner.results.schema import BEST, MODEL_FILE, ROBUSTNESS_FILE, TrialRecord
 
 
 def write_run_robustness(
@@ -33,7 +33,7 @@ def write_run_robustness(
     if facts.run_path is None or not _is_own_test(images, evaluated, facts):
         return None
     run = open_run(facts.run_path)
-    trial, folder = _evaluated_trial(run), run.path / BEST
+    trial, folder = run.evaluated_trial, run.path / BEST
     if trial is None or facts.path != folder / MODEL_FILE:
         return None
     write_robustness(folder, {**_key(trial), **found}, f"{run.run_id}: {images.why}")
@@ -46,7 +46,7 @@ def read_robustness(run: RunView) -> dict[str, Any] | None:
     Raises:
         StorageError: the file is damaged.
     """
-    path, trial = run.path / BEST / ROBUSTNESS_FILE, _evaluated_trial(run)
+    path, trial = run.path / BEST / ROBUSTNESS_FILE, run.evaluated_trial
     if trial is None or not path.is_file():
         return None
     try:
@@ -63,13 +63,6 @@ def _is_own_test(images: LabelledImages, evaluated: EvaluatedPredictions, facts:
         return False
     test = images.dataset.splits["test"]
     return np.array_equal(images.indices, test) and np.array_equal(images.labels, images.dataset.labels[test])
-
-
-def _evaluated_trial(run: RunView) -> TrialRecord | None:
-    """The trial in the evaluation of the run."""
-    path = run.path / BEST / EVALUATION_FILE
-    tested = json.loads(path.read_text("utf-8")).get("trial_id") if path.is_file() else None
-    return next((trial for trial in run.trials if trial.trial_id == tested), None)
 
 
 def _key(trial: TrialRecord) -> dict[str, Any]:

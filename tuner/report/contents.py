@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from collections.abc import Mapping
@@ -22,7 +21,6 @@ from tuner.results.query import RunView, reference
 from tuner.results.schema import (
     BEST,
     CONFIG_FILE,
-    EVALUATION_FILE,
     FAILED,
     GALLERY_FILE,
     PREDICTIONS_FILE,
@@ -75,10 +73,7 @@ class Contents:
     @property
     def winner(self) -> TrialRecord | None:
         """The trial that was tested; before that, the best so far."""
-        if self.evaluation is None:
-            return next(iter(self.run.ranked), None)
-        tested = self.evaluation["trial_id"]
-        return next(trial for trial in self.run.trials if trial.trial_id == tested)
+        return self.run.evaluated_trial or next(iter(self.run.ranked), None)
 
     @property
     def winner_position(self) -> int | None:
@@ -171,10 +166,8 @@ def read_contents(run: RunView) -> Contents:
         TunerError: a file of the run is damaged.
     """
     best = run.path / BEST
-    saved: dict[str, Any] | None = None
+    saved = run.evaluation
     roc: tuple[Roc, ...] = ()
-    if (best / EVALUATION_FILE).is_file():
-        saved = json.loads((best / EVALUATION_FILE).read_text("utf-8"))
     if saved is not None and (best / PREDICTIONS_FILE).is_file():
         roc = roc_curves(read_predictions(best / PREDICTIONS_FILE), saved)
     config = run.path / CONFIG_FILE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from tuner.results.lock import is_abandoned
 from tuner.results.run_folder import RunFolder, run_folder
 from tuner.results.schema import (
     BACKUP_FILE,
+    BEST,
     COMPLETED,
+    EVALUATION_FILE,
     FAILED,
     INTERRUPTED,
     RUN_RUNNING,
@@ -48,6 +51,19 @@ class RunView:
     def folder(self) -> RunFolder:
         """Where its files are."""
         return run_folder(self.path, self.config)
+
+    @property
+    def evaluation(self) -> dict[str, Any] | None:
+        """The content of best/evaluation.json; None before the winner is evaluated."""
+        path = self.path / BEST / EVALUATION_FILE
+        found: dict[str, Any] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
+        return found
+
+    @property
+    def evaluated_trial(self) -> TrialRecord | None:
+        """The trial of this evaluation; after `tuner resume` another may be the best."""
+        tested = (self.evaluation or {}).get("trial_id")
+        return next((trial for trial in self.trials if trial.trial_id == tested), None)
 
     @property
     def ranked(self) -> list[TrialRecord]:
