@@ -22,7 +22,7 @@ from tuner.analysis.run_comparison import (
     differences,
 )
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption
-from tuner.cli.output import format_seconds, make_table, note, show, stdout
+from tuner.cli.output import fits, format_seconds, make_table, note, show, stdout
 from tuner.errors import TunerError, UsageError
 from tuner.results.query import RunView, find_run
 from tuner.results.tables import rows_table
@@ -97,12 +97,7 @@ def _best_so_far(curves: dict[str, pd.DataFrame], objective: str, console: Conso
     """The best score of each run at as many points of its way as there is room for."""
     tables = (_progress_table(curves, objective, count) for count in range(CHECKPOINTS, 2, -1))
     narrowest = _progress_table(curves, objective, 2)
-    return next((table for table in tables if _fits(table, console)), narrowest)
-
-
-def _fits(table: Table, console: Console) -> bool:
-    """Whether no line of a table has to be broken."""
-    return console.measure(table, options=console.options.update(max_width=1000)).maximum <= console.width
+    return next((table for table in tables if fits(table, console)), narrowest)
 
 
 def _progress_table(curves: dict[str, pd.DataFrame], objective: str, count: int) -> Table:
@@ -183,7 +178,7 @@ def _print(runs: dict[str, Cells], console: Console) -> None:
     room = console.width - max(map(len, labels))
     groups = math.ceil(len(names) / max(1, room // (least + PADDING)))
     lines = make_table(rows_table({"run": name, **runs[name]} for name in names))
-    if groups > 1 and _fits(lines, console):
+    if groups > 1 and fits(lines, console):
         console.print(lines)
         return
     size = math.ceil(len(names) / groups)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import format_value, format_values, make_table, note, show, stdout
+from tuner.cli.output import fits, format_value, format_values, make_table, note, show, stdout
 from tuner.results.query import RunView, find_run, reference
 from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TRIAL_COLUMNS, TrialRecord
 from tuner.results.tables import rows_table, trials_table
@@ -28,7 +28,7 @@ def leaderboard(
 ) -> None:
     """Rank the trials of a run by their score."""
     view = find_run(run, results_dir)
-    if view.facts.get("status") == INTERRUPTED:
+    if view.facts["status"] == INTERRUPTED:
         note(f"Run '{view.run_id}' was interrupted. Continue it with: tuner resume {reference(view.path)}")
     if form == "table":
         print_leaderboard(view, top, stdout())
@@ -93,16 +93,13 @@ def _table(run: RunView, top: int, common: Collection[str], console: Console) ->
         column.justify = "right" if name in fixed or isinstance(value, int | float) else "left"
         column.header = name.removeprefix(HP_PREFIX).replace("_", "\n")
         column.vertical = "bottom"
-    unbounded = console.options.update(max_width=1000)
-    if console.measure(table, options=unbounded).maximum > console.width:
-        table = make_table(rows_table(rows, [*fixed[:5], "hyperparameters"]))
-    return table
+    return table if fits(table, console) else make_table(rows_table(rows, [*fixed[:5], "hyperparameters"]))
 
 
 def _counts(run: RunView, shown: int) -> str:
     failed = sum(trial.status == FAILED for trial in run.trials)
     begun = sum(trial.status == RUNNING for trial in run.trials)
-    state = INTERRUPTED if run.facts.get("status") == INTERRUPTED else "running"
+    state = INTERRUPTED if run.facts["status"] == INTERRUPTED else "running"
     parts = [f"{shown} of {counted(len(run.trials), 'trial')}"]
     parts += [f"{failed} failed"] if failed else []
     parts += [f"{begun} {state}"] if begun else []

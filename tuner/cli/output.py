@@ -93,6 +93,11 @@ def make_table(frame: pd.DataFrame) -> Table:
     return table
 
 
+def fits(table: Table, console: Console) -> bool:
+    """True if no line of a table has to be broken."""
+    return console.measure(table, options=console.options.update(max_width=1000)).maximum <= console.width
+
+
 def format_value(value: Any) -> str:
     """Text of one cell: four digits for fractions, thousands separated."""
     if value is None:
