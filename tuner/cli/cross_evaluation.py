@@ -13,28 +13,18 @@ from rich.text import Text
 from tuner.cli.evaluation_view import SHORT, bounds, figures_table, short_figure
 from tuner.cli.output import Format, say, show, stdout
 from tuner.evaluation.model_evaluation import ModelEvaluation
-from tuner.evaluation.predictions import write_predictions
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE
-from tuner.results.tables import rows_table, write_json, write_table
-from tuner.statistics.headline import HEADLINE_COLUMNS, headline, headline_row
+from tuner.results.tables import rows_table, write_table
+from tuner.statistics.headline import headline, headline_row
 
 MATRIX_FILE = "matrix.csv"
-MATRIX_COLUMNS = (
-    "model",
-    "data",
-    "trained_on",
-    "split",
-    "images",
-    "seen",
-    *HEADLINE_COLUMNS,
-    "accuracy_without_seen",
-)
+_CELL_FILES = (EVALUATION_FILE, PREDICTIONS_FILE)
 
 
 def print_matrix(cells: Sequence[ModelEvaluation], form: Format) -> None:
     """Print a table of accuracies and one of AUROCs, models down and data sets across; or a row a cell."""
     if form != "table":
-        show(rows_table(map(_row, cells), MATRIX_COLUMNS), form)
+        show(rows_table(map(_row, cells)), form)
         return
     console = stdout()
     console.print(_table("Accuracy", cells, "accuracy"))
@@ -53,13 +43,9 @@ def matrix_files(models: Sequence[str], sources: Sequence[str]) -> list[str]:
 def write_matrix(out: Path, cells: Sequence[ModelEvaluation]) -> None:
     """Write matrix.csv, and of each cell the evaluation and the predictions in a folder of their own."""
     for folder, cell in zip(_folders([(cell.name, cell.source) for cell in cells]), cells, strict=True):
-        write_predictions(out / folder / PREDICTIONS_FILE, cell.predictions.predictions)
-        write_json(out / folder / EVALUATION_FILE, cell.evaluation)
-    write_table(out / MATRIX_FILE, rows_table(map(_row, cells), MATRIX_COLUMNS))
+        cell.write(out / folder)
+    write_table(out / MATRIX_FILE, rows_table(map(_row, cells)))
     say(f"Written    {out / MATRIX_FILE}; {', '.join(_CELL_FILES)} in a folder for each of {len(cells)}")
-
-
-_CELL_FILES = (EVALUATION_FILE, PREDICTIONS_FILE)
 
 
 def _folders(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -75,7 +61,7 @@ def _own(cell: ModelEvaluation) -> bool:
 
 
 def _row(cell: ModelEvaluation) -> dict[str, Any]:
-    """The values of MATRIX_COLUMNS."""
+    """The row of a cell in matrix.csv."""
     return {
         "model": cell.name,
         "data": cell.source,

@@ -29,12 +29,10 @@ from tuner.evaluation.model_evaluation import (
     evaluate_models,
     evaluate_predictions,
 )
-from tuner.evaluation.predictions import write_predictions
-from tuner.evaluation.robustness import write_robustness
 from tuner.evaluation.run_robustness import write_run_robustness
 from tuner.models.loading import describe_model
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE, ROBUSTNESS_FILES
-from tuner.results.tables import rows_table, write_json
+from tuner.results.tables import rows_table
 from tuner.tuning.events import Busy, Decoding, Note
 
 MODELS = typer.Argument(
@@ -95,7 +93,8 @@ def evaluate(
     if predictions is not None:
         of_models = {"MODEL": models or None, "--data": data or None, "--map": class_map or None}
         _refuse(of_models | {"--split": split, "--limit": limit, "--robustness": robust}, NEEDS_MODEL)
-    _require_free(out, matrix_files(references, sources) if several else _files(with_robustness))
+    files = [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())]
+    _require_free(out, matrix_files(references, sources) if several else files)
     names = tuple(classes.split(",")) if classes else ()
     facts = [describe_model(reference, results_dir, names) for reference in references]
     other = None
@@ -120,7 +119,7 @@ def evaluate(
     _tell_of_threshold(result.predictions)
     _print(result, form)
     if out is not None:
-        _write(out, result)
+        say(f"Written    {out}: {', '.join(result.write(out))}")
 
 
 def _data_sets(texts: Sequence[str]) -> list[str]:
@@ -228,15 +227,3 @@ def _print(result: ModelEvaluation, form: Format) -> None:
     if corrupted is not None:
         console.print()
         console.print(robustness_view(corrupted))
-
-
-def _files(with_robustness: bool) -> list[str]:
-    return [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())]
-
-
-def _write(out: Path, result: ModelEvaluation) -> None:
-    write_predictions(out / PREDICTIONS_FILE, result.predictions.predictions)
-    write_json(out / EVALUATION_FILE, result.evaluation)
-    if result.robustness is not None:
-        write_robustness(out, result.robustness, result.title)
-    say(f"Written    {out}: {', '.join(_files(result.robustness is not None))}")

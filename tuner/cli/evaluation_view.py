@@ -96,13 +96,11 @@ def figure_rows(evaluation: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _decision_rows(chosen, f"{chosen['threshold']:g}")
     yield from rows_of(evaluation.get("without_seen", {}), ("images", "accuracy", "auroc"), at="without seen")
     if found := evaluation.get("comparison"):
-        renamed = {
-            "other_accuracy": found["accuracy"],
-            "other_accuracy_interval_95": found["accuracy_interval_95"],
-            "mcnemar_p_value": found["p_value"],
-        }
+        other = {f"other_{name}": value for name, value in found.items()}
         names = ("other_accuracy", "only_this_right", "only_other_right", "mcnemar_p_value")
-        yield from rows_of(found | renamed, names, at=f"against {found['other']}")
+        yield from rows_of(
+            other | found | {"mcnemar_p_value": found["p_value"]}, names, at=f"against {found['other']}"
+        )
 
 
 def rows_of(
@@ -128,9 +126,8 @@ def figures_table(*columns: str, title: str | None = None, **options: Any) -> Ta
         options: Arguments of `Table.add_column` for all columns.
     """
     # As text, since names of classes and files are no markup.
-    heading = None if title is None else Text(title)
+    heading = None if title is None else Text(title, "bold")
     table = Table(box=None, pad_edge=False, header_style="dim", title=heading, title_justify="left")
-    table.title_style = "bold"
     for number, name in enumerate(columns):
         table.add_column(Text(name), justify="right" if number else "left", **options)
     return table
@@ -164,18 +161,13 @@ def _overall_table(evaluation: dict[str, Any]) -> Table:
 
 def _remarks(evaluation: dict[str, Any]) -> list[Text]:
     """What a figure rests on, where it is less than a reader would think."""
+    remarks = [] if chosen_before(evaluation).converged else [NOT_CONVERGED.capitalize()]
     points = evaluation.get("tpr_at_fpr") or ()
-    none = [f"{point['fpr']:.1%}" for point in points if point["false_positives"] == 0]
-    remarks = []
-    if not chosen_before(evaluation).converged:
-        remarks.append(Text(NOT_CONVERGED.capitalize(), "dim"))
-    if not none:
-        return remarks
-    names, row = evaluation["class_names"], evaluation["confusion_matrix"]
-    negatives = sum(sum(row[i]) for i, name in enumerate(names) if name != evaluation["positive_class"])
-    rates = " and ".join(none)
-    text = f"{rates} of {negatives:,} negatives is less than one: TPR with no false positive"
-    return [*remarks, Text(text, "dim")]
+    if none := [f"{point['fpr']:.1%}" for point in points if point["false_positives"] == 0]:
+        positives = evaluation["classes"][evaluation["positive_class"]]["images"]
+        negatives = f"{evaluation['images'] - positives:,} negatives"
+        remarks.append(f"{' and '.join(none)} of {negatives} is less than one: TPR with no false positive")
+    return [Text(remark, "dim") for remark in remarks]
 
 
 def _one_vs_rest_table(evaluation: dict[str, Any]) -> Table:

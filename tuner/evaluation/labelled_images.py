@@ -122,12 +122,9 @@ def _labels(dataset: Dataset, model: TrainedModel, class_map: Mapping[str, str])
     unique = len(lower) == len(model_names)
     found = []
     for name in data_names:
-        target = class_map.get(name, name)
-        if target not in model_names:
-            target = name
-        if target not in model_names and unique:
-            target = lower.get(target.lower(), target)
-        if target not in model_names:
+        candidates = (class_map.get(name), name, lower.get(name.lower()) if unique else None)
+        target = next((each for each in candidates if each in model_names), None)
+        if target is None:
             raise UsageError(
                 f"class '{name}' of the data is no class of the model. Classes of the data: "
                 f"{', '.join(data_names)}; of the model: {', '.join(model_names)}. "

@@ -18,9 +18,11 @@ from tuner.evaluation.evaluated_predictions import (
     read_evaluated_predictions,
 )
 from tuner.evaluation.labelled_images import LabelledImages, Split, labelled_images, same_images
-from tuner.evaluation.predictions import read_predictions
-from tuner.evaluation.robustness import robustness
+from tuner.evaluation.predictions import read_predictions, write_predictions
+from tuner.evaluation.robustness import robustness, write_robustness
 from tuner.models.loading import ModelFacts, TrainedModel, load_model
+from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILES
+from tuner.results.tables import write_json
 from tuner.tuning.events import Note, busy, decoding, ignore
 
 
@@ -80,6 +82,15 @@ class ModelEvaluation:
     def title(self) -> str:
         """The model and its images in words."""
         return self.name if self.images is None else f"{self.name} on {self.source}: {self.images.why}"
+
+    def write(self, folder: Path) -> list[str]:
+        """Write evaluation.json, predictions.csv and the files of the robustness; return their names."""
+        write_predictions(folder / PREDICTIONS_FILE, self.predictions.predictions)
+        write_json(folder / EVALUATION_FILE, self.evaluation)
+        if self.robustness is None:
+            return [EVALUATION_FILE, PREDICTIONS_FILE]
+        write_robustness(folder, self.robustness, self.title)
+        return [EVALUATION_FILE, PREDICTIONS_FILE, *ROBUSTNESS_FILES]
 
 
 def evaluate_models(
