@@ -3,56 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.text import Text
 
-from tuner.cli.cross_evaluation import (
-    MATRIX_FILE,
-    Request,
-    evaluate_all,
-    files_of,
-    print_matrix,
-    write_matrix,
-)
-from tuner.cli.evaluation_request import (
-    class_maps,
-    class_pairs,
-    data_sets,
-    is_csv,
-    own_data,
-    predictions_file,
-    refuse_beside_predictions,
-    refuse_of_several,
-    require_both,
-    require_free,
-    require_model,
-    require_unchanged,
-)
-from tuner.cli.evaluation_view import FIGURE_COLUMNS, evaluation_view, figure_rows
+from tuner.cli.cross_evaluation import MATRIX_FILE, matrix_files, print_matrix, write_matrix
+from tuner.cli.evaluation_view import FIGURE_COLUMNS, accuracy_text, evaluation_view, figure_rows
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption
 from tuner.cli.output import Format, note, say, show, stdout
 from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.robustness import robustness_figure_rows, robustness_view
-from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
-from tuner.evaluation.evaluated_predictions import (
-    EvaluatedPredictions,
-    compare_predictions,
-    correct_in_order,
-    evaluate_model,
-    read_evaluated_predictions,
+from tuner.errors import UsageError
+from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
+from tuner.evaluation.labelled_images import Split
+from tuner.evaluation.model_evaluation import (
+    Corrupting,
+    DataWarning,
+    EvaluationListener,
+    EvaluationRequest,
+    ModelEvaluation,
+    evaluate_models,
+    evaluate_predictions,
 )
-from tuner.evaluation.labelled_images import LabelledImages, Split, labelled_images, same_images
-from tuner.evaluation.predictions import read_predictions, write_predictions
-from tuner.evaluation.robustness import robustness, write_robustness
 from tuner.evaluation.run_robustness import write_run_robustness
-from tuner.models.loading import ModelFacts, TrainedModel, describe_model, load_model
+from tuner.models.loading import describe_model
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE, ROBUSTNESS_FILES
-from tuner.results.tables import rows_table, write_json
+from tuner.results.tables import rows_table
+from tuner.tuning.events import Busy, Decoding, Note
 
 MODELS = typer.Argument(
     metavar="MODEL",
@@ -80,6 +61,8 @@ OUT = (
     f"{', '.join(ROBUSTNESS_FILES)}; of several models or data sets also {MATRIX_FILE}. "
     "Default: no such folder."
 )
+FOR_ONE = "is for one model on one data set, and there are several. Leave it out, or give one of each"
+NEEDS_MODEL = "makes no sense beside --predictions, which holds all that is evaluated. Leave it out"
 
 
 def evaluate(
@@ -102,130 +85,111 @@ def evaluate(
     """Judge a model on labelled images: every figure with what it rests on, at 0.5 and at a threshold
     that was chosen on validation images, never on these. Several models or data sets: each model on each
     data set, with accuracy and AUROC."""
-    sources = data_sets(data or [])
-    if predictions is None and (len(models or []) > 1 or len(sources) > 1):
-        alone = {"--compare": compare, "--threshold": threshold, "--robustness": with_robustness or None}
-        refuse_of_several([name for name, value in alone.items() if value is not None])
-        request = Request(split, class_pairs(class_map or []), limit, positive)
-        names = tuple(classes.split(",")) if classes else ()
-        _evaluate_all(models or [], sources, request, names, results_dir, out, form)
-        return
-    require_free(out, [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())])
-    other: np.ndarray | None = None
-    warned: list[dict[str, Any]] = []
-    corrupted: dict[str, Any] | None = None
+    references, sources = models or [], _data_sets(data or [])
+    several = predictions is None and (len(references) > 1 or len(sources) > 1)
+    robust = with_robustness or None
+    if several:
+        _refuse({"--compare": compare, "--threshold": threshold, "--robustness": robust}, FOR_ONE)
     if predictions is not None:
-        given = {"MODEL": models, "--data": data, "--map": class_map, "--split": split, "--limit": limit}
-        given["--robustness"] = with_robustness
-        refuse_beside_predictions([name for name, value in given.items() if value])
-        name, title = str(predictions), str(predictions)
-        judged = read_evaluated_predictions(predictions).override(threshold, positive)
-        if compare is not None:
-            other = correct_in_order(judged.predictions, predictions_file(compare), compare)
+        of_models = {"MODEL": models or None, "--data": data or None, "--map": class_map or None}
+        _refuse(of_models | {"--split": split, "--limit": limit, "--robustness": robust}, NEEDS_MODEL)
+    files = [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())]
+    _require_free(out, matrix_files(references, sources) if several else files)
+    names = tuple(classes.split(",")) if classes else ()
+    facts = [describe_model(reference, results_dir, names) for reference in references]
+    other = None
+    if compare is not None:
+        is_file = Path(compare).suffix == ".csv"
+        other = Path(compare) if is_file else describe_model(compare, results_dir)
+    pairs = _class_pairs(class_map or [])
+    request = EvaluationRequest(split, pairs, limit, threshold, positive, other, with_robustness)
+    if predictions is not None:
+        results = [evaluate_predictions(predictions, request)]
     else:
-        model = require_model(models or [])
-        pairs = class_pairs(class_map or [])
-        name, facts = model, describe_model(model, results_dir, tuple(classes.split(",")) if classes else ())
-        source = sources[0] if sources else own_data(facts)
-        other_facts, other_pairs = None, pairs
-        if compare is not None and not is_csv(compare):
-            other_facts = describe_model(compare, results_dir)
-            maps = class_maps([facts, other_facts], [source], pairs)
-            pairs, other_pairs = maps[facts.name, source], maps[other_facts.name, source]
-        trained = _load(facts)
-        with progress_bar("decoding images") as advance:
-            images = labelled_images(source, trained, split, pairs, limit, advance)
-        if not sources:
-            require_unchanged(images, model, source)
-        title = f"{model} on {source}: {images.why}"
-        _tell(images, model)
-        found = shortcuts(images.dataset)
-        for warning in shortcut_warnings(images.dataset, found):
-            say(warning)
-        warned = shortcut_rows(found, warnings_only=True)
-        with waiting(f"predicting {len(images.indices):,} images"):
-            judged = evaluate_model(trained, images).override(threshold, positive)
-        if other_facts is not None:
-            other = _other(images, source, _load(other_facts), other_pairs)
-        elif compare is not None:
-            other = correct_in_order(judged.predictions, read_predictions(Path(compare)), compare)
-        if with_robustness:
-            with progress_bar("corrupted images") as advance:
-                corrupted = robustness(trained, images, judged, progress=advance)
-            if kept := write_run_robustness(facts, images, judged, corrupted):
-                say(f"Kept       {kept / ROBUSTNESS_FILE}; tuner report {model} draws it")
-    evaluation = judged.evaluation()
-    if warned:
-        evaluation["shortcuts"] = warned
-    if compare is not None and other is not None:
-        evaluation["comparison"] = compare_predictions(name, judged, compare, other)
-    _tell_of_threshold(judged)
-    _print(evaluation, corrupted, title, name, form)
+        with _display() as listener:
+            results = evaluate_models(facts, sources, request, listener)
+    if several:
+        print_matrix(results, form)
+        if out is not None:
+            write_matrix(out, results)
+        return
+    (result,) = results
+    if kept := write_run_robustness(result):
+        say(f"Kept       {kept / ROBUSTNESS_FILE}; tuner report {result.name} draws it")
+    _tell_of_threshold(result.predictions)
+    _print(result, form)
     if out is not None:
-        write_predictions(out / PREDICTIONS_FILE, judged.predictions)
-        write_json(out / EVALUATION_FILE, evaluation)
-        written = [str(out / EVALUATION_FILE), PREDICTIONS_FILE]
-        if corrupted is not None:
-            write_robustness(out, corrupted, title)
-            written += ROBUSTNESS_FILES
-        say(f"Written    {', '.join(written)}")
+        say(f"Written    {out}: {', '.join(result.write(out))}")
 
 
-def _evaluate_all(
-    models: Sequence[str],
-    sources: Sequence[str],
-    request: Request,
-    classes: tuple[str, ...],
-    results_dir: Path,
-    out: Path | None,
-    form: Format,
-) -> None:
-    """Judge each model on each data set."""
-    models, sources = require_both(models, sources)
-    require_free(out, files_of(models, sources))
-    facts = [describe_model(model, results_dir, classes) for model in models]
-    cells = evaluate_all(facts, sources, request)
-    print_matrix(cells, form)
-    if out is not None:
-        write_matrix(out, cells)
+def _data_sets(texts: Sequence[str]) -> list[str]:
+    """Return each data set that is named: A,B are two, unless there is a file or folder of that name."""
+    parts = ([text] if Path(text).expanduser().exists() else text.split(",") for text in texts)
+    return [source for part in parts for source in part]
 
 
-def _load(facts: ModelFacts) -> TrainedModel:
-    with waiting(f"loading {facts.name}"):
-        return load_model(facts)
+def _class_pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Return class of the data -> class of the model, from MODEL=DATA,...
+
+    Raises:
+        UsageError: a part is no pair, or a class of the data is in two.
+    """
+    pairs: dict[str, str] = {}
+    for part in ",".join(texts).split(",") if texts else ():
+        model_name, sign, data_name = (piece.strip() for piece in part.partition("="))
+        if not (model_name and sign and data_name):
+            raise UsageError(
+                f"--map '{part}' makes no pair. Allowed: MODEL=DATA,... such as REAL=photo,FAKE=generated."
+            )
+        if data_name in pairs:
+            raise UsageError(f"--map names class '{data_name}' of the data twice. Name each once.")
+        pairs[data_name] = model_name
+    return pairs
 
 
-def _other(images: LabelledImages, source: str, model: TrainedModel, pairs: Mapping[str, str]) -> np.ndarray:
-    """Whether the other model is right on the same images, in the size that it takes; shape (n,)."""
-    with progress_bar("decoding images") as advance:
-        others = same_images(images, source, model, pairs, advance)
-    if others.seen:
-        _warn_of_seen(others, model.facts.name)
-    with waiting(f"predicting {len(others.indices):,} images"):
-        return others.predictions(model.predict(others.dataset.images, others.indices)).right
+def _refuse(options: Mapping[str, Any], reason: str) -> None:
+    """Refuse those of these options that are given, for a reason that begins with a verb."""
+    if given := [name for name, value in options.items() if value is not None]:
+        raise UsageError(f"{', '.join(given)} {reason}.")
 
 
-def _tell(images: LabelledImages, name: str) -> None:
-    """Tell which images these are, and under which names; what has been seen is said in any case."""
-    note(f"Images     {len(images.indices):,}: {images.why}")
-    names, own = images.dataset.class_names, images.class_names
-    pairs = sorted(set(zip(images.dataset.labels[images.indices], images.labels, strict=True)))
-    renamed = [f"{names[i]} is {own[k]}" for i, k in pairs if names[i] != own[k]]
-    if renamed:
-        note(f"Classes    {', '.join(renamed)}")
-    if images.seen:
-        _warn_of_seen(images, name)
+def _require_free(out: Path | None, names: Sequence[str]) -> None:
+    """Refuse before the work what could only be overwritten after it."""
+    for name in names:
+        if out is not None and (out / name).exists():
+            raise UsageError(f"'{out / name}' exists and is not overwritten. Name another folder with --out.")
 
 
-def _warn_of_seen(images: LabelledImages, name: str) -> None:
-    say(
-        f"Warning: {images.seen:,} of {len(images.indices):,} images were in the training or validation of "
-        f"{name}; such figures say nothing about new images."
-    )
+@contextmanager
+def _display() -> Iterator[EvaluationListener]:
+    """Yield the listener that shows an evaluation on stderr, one moving thing at a time."""
+    bars = {Decoding: "decoding images", Corrupting: "corrupted images"}
+    moving: type | None = None
+    advance: Callable[[int, int], None] | None = None
+
+    def show_event(event: object) -> None:
+        nonlocal moving, advance
+        if moving is not type(event):
+            live.close()
+            moving = type(event)
+            if moving in bars:
+                advance = live.enter_context(progress_bar(bars[moving]))
+        match event:
+            case Note():
+                note(event.text)
+            case DataWarning():
+                say(event.text)
+            case Busy():
+                live.enter_context(waiting(event.text))
+            case Decoding() | Corrupting() if advance is not None:
+                advance(event.done, event.total)
+
+    with ExitStack() as live:
+        yield show_event
 
 
 def _tell_of_threshold(judged: EvaluatedPredictions) -> None:
-    """Why there are no figures at a threshold, where one would expect them."""
+    """Tell why there are no figures at a threshold, where one would expect them."""
     if judged.positive is None or len(judged.predictions.class_names) > 2:
         return
     if judged.chosen.threshold is None:
@@ -238,9 +202,8 @@ def _tell_of_threshold(judged: EvaluatedPredictions) -> None:
         note(f"Threshold  as {judged.facts['chosen_in']} has it")
 
 
-def _print(
-    evaluation: dict[str, Any], corrupted: dict[str, Any] | None, title: str, name: str, form: Format
-) -> None:
+def _print(result: ModelEvaluation, form: Format) -> None:
+    evaluation, corrupted = result.evaluation, result.robustness
     if form == "json":
         whole = evaluation if corrupted is None else {**evaluation, "robustness": corrupted}
         print(json.dumps(whole, indent=2, ensure_ascii=False))
@@ -250,15 +213,15 @@ def _print(
         show(rows_table([*figure_rows(evaluation), *more], FIGURE_COLUMNS), form)
         return
     console = stdout()
-    console.print(evaluation_view(evaluation, title))
+    console.print(evaluation_view(evaluation, result.title))
     if found := evaluation.get("comparison"):
-        low, high = found["accuracy_interval_95"]
+        name, other = result.name, found["other"]
         console.print()
-        console.print(Text(f"{name} and {found['other']}: {found['verdict']}", "bold"))
-        other, ours, theirs = found["other"], found["only_this_right"], found["only_other_right"]
+        console.print(Text(f"{name} and {other}: {found['verdict']}", "bold"))
         facts = (
-            f"{other} has accuracy {found['accuracy']:.2%}  [{low:.2%}, {high:.2%}]; only {name} is right on "
-            f"{ours:,} images, only {other} on {theirs:,} ({found['test']})"
+            f"{other} has accuracy {accuracy_text(found)}; only {name} is right on "
+            f"{found['only_this_right']:,} images, only {other} on {found['only_other_right']:,} "
+            f"({found['test']})"
         )
         console.print(Text(facts))
     if corrupted is not None:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Annotated
 
@@ -54,9 +54,9 @@ def predict(
         trained = load_model(facts)
     _tell(rule)
     tally = _Tally()
-    with _bar(images) as bar, closing(predict_images(trained, images, rule)) as parts:
+    with _writer(images) as write, closing(predict_images(trained, images, rule)) as parts:
         for text in texts(tally.watch(parts), rule.class_names, form):
-            bar.write(text, tally.images)
+            write(text, tally.images)
     tally.require_some()
     note(tally.summary())
 
@@ -81,27 +81,30 @@ def _tell(rule: DecisionRule) -> None:
 
 
 class _Tally:
-    """Counts what goes by."""
+    """Counts predictions and errors as they go by."""
 
     def __init__(self) -> None:
-        self.images = 0
-        self._classes: Counter[str] = Counter()
+        self._counts: Counter[str | None] = Counter()
         self._first_error: Prediction | None = None
         self._start = time.monotonic()
 
+    @property
+    def images(self) -> int:
+        """Number of images so far."""
+        return self._counts.total()
+
     def watch(self, parts: Iterable[list[Prediction]]) -> Iterator[list[Prediction]]:
         for part in parts:
-            self.images += len(part)
-            self._classes.update(row.prediction for row in part if row.prediction is not None)
-            if self._first_error is None:
-                self._first_error = next((row for row in part if row.error is not None), None)
+            self._counts.update(row.prediction for row in part)
+            errors = (row for row in part if row.error is not None)
+            self._first_error = self._first_error or next(errors, None)
             yield part
 
     def require_some(self) -> None:
         """Raise TunerError where there is no prediction at all."""
         if not self.images:
             raise TunerError("standard input named no images. Needed: their paths, one a line.")
-        if self._first_error is not None and not self._classes:
+        if self._first_error is not None and set(self._counts) == {None}:
             path, *_, reason = self._first_error
             raise TunerError(
                 f"none of {self.images:,} images could be predicted, the first being '{path}': {reason}. "
@@ -109,10 +112,10 @@ class _Tally:
             )
 
     def summary(self) -> str:
-        """How many of what, and how fast."""
+        """Return the number of images of each class, and the speed, as text."""
         seconds = time.monotonic() - self._start
-        found = [f"{count:,} {name}" for name, count in self._classes.most_common()]
-        if failed := self.images - self._classes.total():
+        found = [f"{count:,} {name}" for name, count in self._counts.most_common() if name is not None]
+        if failed := self._counts[None]:
             found.append(f"{failed:,} with an error")
         rate = f"{format_seconds(seconds)}, {self.images / max(seconds, 1e-9):,.0f} a second"
         return f"Predicted  {counted(self.images, 'image')} ({rate}): {', '.join(found)}"
@@ -123,35 +126,27 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:,.0f} images/s" if task.speed else "", "dim")
 
 
-class _Bar:
-    """Writes rows; on a terminal it shows how far they are."""
-
-    def __init__(self, progress: Progress | None = None, total: int | None = None) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", total=total) if progress else None
-        self._in_the_way = sys.stdout.isatty()
-
-    def write(self, text: str, done: int) -> None:
-        if self._progress is None or self._task is None:
-            _write(text)
-            return
-        if self._in_the_way:
-            self._progress.stop()
-        _write(text)
-        self._progress.update(self._task, completed=done)
-        self._progress.start()
-
-
 @contextmanager
-def _bar(images: InputImages) -> Iterator[_Bar]:
+def _writer(images: InputImages) -> Iterator[Callable[[str, int], None]]:
+    """Yield the function that writes rows, of so many images so far; on a terminal it also moves a bar."""
     console = stderr()
     if not console.is_terminal:
-        yield _Bar()
+        yield lambda text, _done: _write(text)
         return
     columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), _Rate())
+    in_the_way = sys.stdout.isatty()
     # Redirected, rows would go to stderr with the bar, also where stdout is a file.
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
-        yield _Bar(progress, images.count())
+        task = progress.add_task("", total=images.count())
+
+        def write(text: str, done: int) -> None:
+            if in_the_way:
+                progress.stop()
+            _write(text)
+            progress.update(task, completed=done)
+            progress.start()
+
+        yield write
 
 
 def _write(text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from tuner.evaluation.prediction import Prediction
 from tuner.evaluation.predictions import PREFIX
@@ -67,19 +67,15 @@ def _table(parts: Parts, class_names: tuple[str, ...]) -> Iterator[str]:
         path_width = max(path_width, *(cell_len(row.path) for row in part))
         lines = []
         if head:
-            cells = [_padded("path", path_width), _padded("prediction", class_width), *names]
+            cells = [set_cell_size("path", path_width), set_cell_size("prediction", class_width), *names]
             lines.append("  ".join(cells))
             head = False
         for row in part:
-            start = f"{_padded(row.path, path_width)}  "
+            start = f"{set_cell_size(row.path, path_width)}  "
             if row.probabilities is None:
                 lines.append(f"{start}error: {row.error}")
                 continue
             shown = row.probabilities if every else (max(row.probabilities),)
             numbers = (f"{p:>{max(6, cell_len(name))}.4f}" for p, name in zip(shown, names, strict=True))
-            lines.append("  ".join([start + _padded(row.prediction or "", class_width), *numbers]))
+            lines.append("  ".join([start + set_cell_size(row.prediction or "", class_width), *numbers]))
         yield "\n".join(lines) + "\n"
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - cell_len(text))

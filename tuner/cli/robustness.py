@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli.evaluation_view import rows_of
+from tuner.cli.evaluation_view import figures_table, rows_of, short_figure
 
 
 def robustness_view(found: dict[str, Any]) -> Group:
@@ -34,28 +34,18 @@ def robustness_figure_rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _table(title: str, found: dict[str, Any], figure: str) -> Table:
-    table = Table(
-        box=None, pad_edge=False, header_style="dim", title=title, title_justify="left", title_style="bold"
-    )
-    table.add_column("")
-    table.add_column("none", justify="right")
     corruptions = found["corruptions"]
-    for number in range(1, max(len(corruption["levels"]) for corruption in corruptions)):
-        table.add_column(f"strength {number}", justify="right", no_wrap=True)
+    most = max(len(corruption["levels"]) for corruption in corruptions)
+    strengths = (f"strength {number}" for number in range(1, most))
+    table = figures_table("", "none", *strengths, title=title, no_wrap=True)
     for corruption in corruptions:
         untouched, *levels = corruption["levels"]
         cells = (
-            Text.assemble((f"{level['strength']:g}: ", "dim"), _number(level[figure], figure))
+            Text.assemble((f"{level['strength']:g}: ", "dim"), short_figure(level, figure))
             for level in levels
         )
-        table.add_row(corruption["name"], _number(untouched[figure], figure), *cells)
+        table.add_row(corruption["name"], short_figure(untouched, figure), *cells)
     return table
-
-
-def _number(value: float | None, figure: str) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.1%}" if figure == "accuracy" else f"{value:.3f}"
 
 
 def _widest(found: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -18,9 +17,6 @@ from tuner.tuning.oracles import make_plan
 from tuner.tuning.plan import Bracket, Plan, Rung
 from tuner.units import counted
 
-if TYPE_CHECKING:
-    import keras_tuner as kt
-
 LABEL_WIDTH = 7
 # Pixels a side that networks for photographs are usually trained on.
 PHOTOGRAPHS = 224
@@ -33,18 +29,19 @@ def show_start(event: Prepared) -> None:
     config, dataset, description = event.config, event.dataset, event.description
     space = declared_space(description.hyperparameters)
     size = space_size(space)
+    extent = counted(len({parameter.name for parameter in space.space}), "hyperparameter")
+    if size is not None:
+        extent += f", {counted(size, 'configuration')}"
     plan = make_plan(config, size)
-    counts = {split: sum(classes.values()) for split, classes in dataset.counts().items()}
     height, width, channels = dataset.image_shape
-    images = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    images = ", ".join(f"{split} {len(indices):,}" for split, indices in dataset.splits.items())
     classes = " / ".join(dataset.class_names)
     skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
         **_resized(dataset),
         **_copies(event),
-        "space": f"{config.space}, {_extent(space, size)}; "
-        f"default model {description.num_params:,} parameters",
+        "space": f"{config.space}, {extent}; default model {description.num_params:,} parameters",
         "device": _device(event.device, description.compute),
         "plan": _plan(config, plan),
         **_brackets(plan),
@@ -105,11 +102,8 @@ def _copies(event: Prepared) -> dict[str, str]:
 
 def _device(device: str, compute: Compute) -> str:
     text = device if device.startswith("GPU") else f"{device} (no GPU found)"
-    return (
-        text
-        + (f", {compute.precision}" if compute != DEFAULT_COMPUTE else "")
-        + (", XLA" if compute.xla else "")
-    )
+    precision = f", {compute.precision}" if compute != DEFAULT_COMPUTE else ""
+    return f"{text}{precision}{', XLA' if compute.xla else ''}"
 
 
 def _plan(config: SearchConfig, plan: Plan) -> str:
@@ -150,8 +144,3 @@ def _bracket(bracket: Bracket, each: bool) -> str:
 
 def _part(rung: Rung) -> str:
     return "" if rung.data_share == 1 else f" on {rung.data_share:.0%} of the data"
-
-
-def _extent(space: kt.HyperParameters, size: int | None) -> str:
-    text = counted(len({parameter.name for parameter in space.space}), "hyperparameter")
-    return text if size is None else f"{text}, {counted(size, 'configuration')}"

@@ -66,7 +66,7 @@ def labelled_images(
     Args:
         split: None takes the test split where the data has one, or where the model was trained on this data
             and the search made one; else all images.
-        class_map: Name of a class in the data -> name of the same class in the model.
+        class_map: Name of a class in the data -> name of the same class in the model. Others do not count.
         limit: Number of images to take, each class keeping its share.
 
     Raises:
@@ -115,26 +115,16 @@ def _labels(dataset: Dataset, model: TrainedModel, class_map: Mapping[str, str])
     capitals. Several classes of the data may be one class of the model.
 
     Raises:
-        UsageError: a class in the map does not exist, or a class of the data has no class of the model.
+        UsageError: a class of the data has no class of the model.
     """
     data_names, model_names = dataset.class_names, model.facts.class_names
-    for data_name, model_name in class_map.items():
-        sides = ((model_name, model_names, "the model"), (data_name, data_names, "the data"))
-        for name, names, whose in sides:
-            if name not in names:
-                raise UsageError(
-                    f"--map {model_name}={data_name}: '{name}' is no class of {whose}. "
-                    f"Allowed: MODEL=DATA, of the model {', '.join(model_names)}, of the data "
-                    f"{', '.join(data_names)}. Write the model's class first."
-                )
     lower = {name.lower(): name for name in model_names}
     unique = len(lower) == len(model_names)
     found = []
     for name in data_names:
-        target = class_map.get(name, name)
-        if target not in model_names and unique:
-            target = lower.get(target.lower(), target)
-        if target not in model_names:
+        candidates = (class_map.get(name), name, lower.get(name.lower()) if unique else None)
+        target = next((each for each in candidates if each in model_names), None)
+        if target is None:
             raise UsageError(
                 f"class '{name}' of the data is no class of the model. Classes of the data: "
                 f"{', '.join(data_names)}; of the model: {', '.join(model_names)}. "

@@ -17,10 +17,8 @@ from tuner.evaluation.plot_robustness import write_robustness_png
 from tuner.models.loading import TrainedModel
 from tuner.results.schema import ROBUSTNESS_FILE, ROBUSTNESS_PLOT, ROBUSTNESS_TABLE
 from tuner.results.tables import rows_table, write_json, write_table
-from tuner.statistics.headline import HEADLINE_COLUMNS, headline, headline_row
+from tuner.statistics.headline import headline, headline_row
 from tuner.training.device import num_cores
-
-ROBUSTNESS_COLUMNS = ("corruption", "strength", "images", *HEADLINE_COLUMNS)
 
 # Images that a model predicts at once, and that a thread corrupts: little memory, and enough work for each.
 _BLOCK_IMAGES, _BLOCK_BYTES = 8192, 64 * 2**20
@@ -67,7 +65,7 @@ def robustness(
 
 
 def robustness_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a row of ROBUSTNESS_COLUMNS for each level; the strength of what has none stays empty."""
+    """Return a row of robustness.csv for each level; the strength of what has none stays empty."""
     return [
         {
             "corruption": corruption["name"],
@@ -83,7 +81,7 @@ def robustness_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
 def write_robustness(folder: Path, found: dict[str, Any], title: str) -> None:
     """Write ROBUSTNESS_FILES into a folder: all of it, as a table, as curves."""
     write_json(folder / ROBUSTNESS_FILE, found)
-    write_table(folder / ROBUSTNESS_TABLE, rows_table(robustness_rows(found), ROBUSTNESS_COLUMNS))
+    write_table(folder / ROBUSTNESS_TABLE, rows_table(robustness_rows(found)))
     write_robustness_png(folder / ROBUSTNESS_PLOT, found, title)
 
 

@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import StorageError
-from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
 from tuner.evaluation.labelled_images import LabelledImages
+from tuner.evaluation.model_evaluation import ModelEvaluation
 from tuner.evaluation.robustness import write_robustness
-from tuner.models.loading import ModelFacts
 from tuner.results.query import RunView, open_run
 from tuner.results.schema import BEST, MODEL_FILE, ROBUSTNESS_FILE, TrialRecord
 
 
-def write_run_robustness(
-    facts: ModelFacts, images: LabelledImages, evaluated: EvaluatedPredictions, found: dict[str, Any]
-) -> Path | None:
-    """Write the result of `robustness` into the folder of the run, over an earlier one.
+def write_run_robustness(result: ModelEvaluation) -> Path | None:
+    """Write the robustness of a model into the folder of its run, over an earlier one.
 
     This is done only for the best trial of a run on the whole test split of the run, as in its evaluation.
 
@@ -30,11 +27,14 @@ def write_run_robustness(
     Raises:
         StorageError: a file cannot be written.
     """
-    if facts.run_path is None or not _is_own_test(images, evaluated, facts):
+    model, images, found = result.model, result.images, result.robustness
+    if model is None or images is None or found is None or model.run_path is None:
         return None
-    run = open_run(facts.run_path)
+    if result.predictions.positive != model.positive_class or not _is_own_test(images):
+        return None
+    run = open_run(model.run_path)
     trial, folder = run.evaluated_trial, run.path / BEST
-    if trial is None or facts.path != folder / MODEL_FILE:
+    if trial is None or model.path != folder / MODEL_FILE:
         return None
     write_robustness(folder, {**_key(trial), **found}, f"{run.run_id}: {images.why}")
     return folder
@@ -58,8 +58,8 @@ def read_robustness(run: RunView) -> dict[str, Any] | None:
     return found if key == _key(trial) else None
 
 
-def _is_own_test(images: LabelledImages, evaluated: EvaluatedPredictions, facts: ModelFacts) -> bool:
-    if not images.own or evaluated.positive != facts.positive_class:
+def _is_own_test(images: LabelledImages) -> bool:
+    if not images.own:
         return False
     test = images.dataset.splits["test"]
     return np.array_equal(images.indices, test) and np.array_equal(images.labels, images.dataset.labels[test])

@@ -4,15 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-HEADLINE_COLUMNS = (
-    "accuracy",
-    "accuracy_low_95",
-    "accuracy_high_95",
-    "auroc",
-    "auroc_low_95",
-    "auroc_high_95",
-)
-
 
 def headline(evaluation: dict[str, Any]) -> dict[str, Any]:
     """Return accuracy and AUROC with their 95 % intervals, as evaluation.json names them.
@@ -30,7 +21,7 @@ def headline(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def headline_row(figures: dict[str, Any]) -> dict[str, Any]:
-    """Return the same as HEADLINE_COLUMNS, each bound in a column of its own."""
+    """Return the same with each bound in a column of its own: accuracy, accuracy_low_95, ..."""
     row: dict[str, Any] = {}
     for name in ("accuracy", "auroc"):
         low, high = figures[f"{name}_interval_95"] or (None, None)

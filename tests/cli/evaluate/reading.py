@@ -64,4 +64,4 @@ def train_untrained(folder, cache, *more):
 def shorten_suite(monkeypatch):
     """Let the suite be of the mildest JPEG and blur alone, where its length does not matter."""
     mild = [replace(corruption, strengths=corruption.strengths[:1]) for corruption in CORRUPTIONS[:2]]
-    monkeypatch.setattr("tuner.cli.evaluate.robustness", partial(robustness, corruptions=mild))
+    monkeypatch.setattr("tuner.evaluation.model_evaluation.robustness", partial(robustness, corruptions=mild))
