@@ -156,7 +156,7 @@ def test_help_imports_neither_pandas_nor_keras():
 
 def test_the_command_and_a_search_start_without_heavy_libraries():
     """Workers load them at the same time, and their messages go to the log."""
-    imports = "import sys\nimport tuner.cli.main, tuner.cli.session\n"
+    imports = "import sys\nimport tuner.cli.main, tuner.cli.search_commands\n"
     code = f"{imports}print(sorted(set(sys.modules) & {set(HEAVY)!r}))"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout == "[]\n"

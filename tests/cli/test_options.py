@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-import tuner.cli.session as session
+import tuner.cli.search_commands as search_commands
 from tuner.cli.main import app
 from tuner.cli.options import options_of
 from tuner.config import SearchConfig, option_name, read_toml, to_toml
@@ -64,7 +64,7 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchConfig]:
     for field in ALL:
         monkeypatch.delenv(f"TUNER_{field.upper()}", raising=False)
     requests: list[SearchConfig] = []
-    monkeypatch.setattr(session, "run_search", lambda request: requests.append(request))
+    monkeypatch.setattr(search_commands, "run_search", lambda request: requests.append(request))
 
     def search(*arguments: str) -> SearchConfig:
         app(["search", *arguments], standalone_mode=False)

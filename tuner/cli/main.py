@@ -1,4 +1,4 @@
-"""The `tuner` command: its subcommands, and the one place that prints errors."""
+"""The `tuner` command: its subcommands, its signals such as Ctrl-C, and the one place that prints errors."""
 
 from __future__ import annotations
 

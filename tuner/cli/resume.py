@@ -71,6 +71,6 @@ def continue_run(
             f"--max-trials {changes['max_trials']}"
         )
 
-    from tuner.cli.session import resume_search
+    from tuner.cli.search_commands import resume_search
 
     resume_search(view, changes, accept_changed_code, retry)

@@ -28,7 +28,7 @@ def search(
     """
     request = make_config({**(read_toml(config) if config else {}), **given})
 
-    from tuner.cli.session import preview, run_search
+    from tuner.cli.search_commands import preview, run_search
 
     if dry_run:
         preview(request)

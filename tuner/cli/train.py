@@ -49,7 +49,7 @@ def train(
     # The one trial is what the space's defaults are, once the values above are the only ones.
     search = make_config({**asked, **given, "hp": values, **SINGLE})
 
-    from tuner.cli.session import run_search
+    from tuner.cli.search_commands import run_search
 
     run_search(search)
 

@@ -1,4 +1,4 @@
-"""Decoded data sets on disk: one folder each, whole or absent, checked when it is opened."""
+"""Decoded data sets on disk, a folder each, whole or absent. tuner/data/preparation.py names the folders."""
 
 from __future__ import annotations
 

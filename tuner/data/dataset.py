@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data import cache
-from tuner.data.layout import generated_class
+from tuner.data.layout import positive_class
 from tuner.data.listing import SkippedImage
 from tuner.data.preparation import MAX_DEFAULT_SIZE, MAX_SIZE, MIN_SIZE, WantedFormat, prepare
 from tuner.data.sources import open_source
@@ -244,9 +244,7 @@ def _positive_class(class_names: tuple[str, ...], wanted: str | None) -> str | N
             f"positive class '{wanted}' is no class of the data.{did_you_mean(wanted, class_names)} "
             f"Allowed: {', '.join(class_names[:20])}{', ...' if len(class_names) > 20 else ''}. Name one."
         )
-    if len(class_names) != 2:
-        return None
-    return generated_class(class_names) or class_names[1]
+    return positive_class(class_names)
 
 
 def _require_few_skipped(dataset: Dataset, strict: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from tuner.errors import DataError
@@ -78,6 +78,11 @@ def generated_class(class_names: Collection[str]) -> str | None:
     """Return the class of generated images: the only one of two with a positive word in its name, or None."""
     named = [name for name in class_names if POSITIVE_WORDS & {word.lower() for word in _WORD.findall(name)}]
     return named[0] if len(class_names) == 2 and len(named) == 1 else None
+
+
+def positive_class(class_names: Sequence[str]) -> str | None:
+    """Return the positive class: of two the one of generated images, else the second; of more, None."""
+    return (generated_class(class_names) or class_names[1]) if len(class_names) == 2 else None
 
 
 def split_of(folder: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data.layout import generated_class
+from tuner.data.layout import positive_class
 from tuner.errors import UsageError
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.predictions import Predictions, read_predictions
@@ -116,11 +116,6 @@ def read_evaluated_predictions(path: Path) -> EvaluatedPredictions:
                 predictions, before.get("positive_class"), chosen_before(before), facts
             )
     return EvaluatedPredictions(predictions, positive_class(names), facts=facts)
-
-
-def positive_class(class_names: Sequence[str]) -> str | None:
-    """Return the class of generated images of two classes, else the second; None of more than two."""
-    return (generated_class(class_names) or class_names[1]) if len(class_names) == 2 else None
 
 
 def compare_predictions(

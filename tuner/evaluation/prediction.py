@@ -11,9 +11,10 @@ import numpy as np
 
 from tuner.data.decoding import Format
 from tuner.data.image_paths import InputImage
+from tuner.data.layout import positive_class
 from tuner.data.stream import DecodedImages, decode_stream
 from tuner.errors import UsageError
-from tuner.evaluation.evaluated_predictions import check_threshold, positive_class
+from tuner.evaluation.evaluated_predictions import check_threshold
 from tuner.models.loading import ModelFacts, TrainedModel
 from tuner.statistics.calibration import NOT_CONVERGED, at_temperature, predicted_classes
 

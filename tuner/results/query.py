@@ -1,4 +1,4 @@
-"""Finding runs and reading them back."""
+"""Finding runs, reading them back, and ranking their trials."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tuner.statistics.calibration import (
 )
 from tuner.statistics.headline import headline
 from tuner.statistics.intervals import macro_auroc_interval, wilson_interval
-from tuner.statistics.ranking import ranking_figures
+from tuner.statistics.roc import ranking_figures
 from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen
 
 

@@ -1,4 +1,4 @@
-"""Training of one trial with its checkpoints, and the model of the winner."""
+"""Training of one trial, to the end of its epochs or of its time, and the model of the winner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals that make a search save its state and end."""
+"""The signals that make a search save its state and end. Workers ignore them; cli/main.py acts on them."""
 
 from __future__ import annotations
 

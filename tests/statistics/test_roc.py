@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from tuner.statistics.ranking import ranking_figures
+from tuner.statistics.roc import ranking_figures
 
 CASES = st.lists(
     st.tuples(st.booleans(), st.integers(0, 20).map(lambda twentieth: twentieth / 20)), min_size=2

@@ -1,4 +1,4 @@
-"""A search at the terminal, as `tuner search`, `train`, `resume` and `retry` share it."""
+"""What `tuner search`, `train`, `resume` and `retry` share: a Session of tuner/tuning, shown and reviewed."""
 
 from __future__ import annotations
 

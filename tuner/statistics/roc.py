@@ -1,4 +1,4 @@
-"""How well scores put the images of one class before all others, whatever the threshold."""
+"""AUROC, average precision, EER and TPR at a FPR: how well scores tell one class, at any threshold."""
 
 from __future__ import annotations
 
