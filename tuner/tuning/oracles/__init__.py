@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from tuner.config import WITH_RUNGS, SearchConfig
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
     from tuner.tuning.equivalence import Training
     from tuner.tuning.oracles.planned import PlannedOracle
 
-
+# The class of each sampler. Random search is all chance, which every Oracle has to fall back on.
+ORACLES = {
+    "random": "planned:PlannedOracle",
+    "grid": "grid:GridSearchOracle",
+    "single": "single:SingleOracle",
+    "bayesian": "bayesian:BayesianOracle",
+    "tpe": "tpe:TPEOracle",
+}
 # Up to so many training images, loading, building and tracing weigh as much as the training of a first rung.
 SMALL_DATA = 10_000
 
@@ -65,27 +73,6 @@ def make_oracle(
     def trained(values: Values) -> Values:
         return values if training is None else trained_values(values, training, plan)
 
-    return _oracle_class(sampler)(config.objective, plan, space, config.seed, initial, trained)
-
-
-def _oracle_class(sampler: str) -> type[PlannedOracle]:
     # Each import may bring a library that the others do not need.
-    if sampler == "grid":
-        from tuner.tuning.oracles.grid import GridSearchOracle
-
-        return GridSearchOracle
-    if sampler == "single":
-        from tuner.tuning.oracles.single import SingleOracle
-
-        return SingleOracle
-    if sampler == "bayesian":
-        from tuner.tuning.oracles.bayesian import BayesianOracle
-
-        return BayesianOracle
-    if sampler == "tpe":
-        from tuner.tuning.oracles.tpe import TPEOracle
-
-        return TPEOracle
-    from tuner.tuning.oracles.random import RandomSearchOracle
-
-    return RandomSearchOracle
+    oracle_class: type[PlannedOracle] = resolve_name(f"tuner.tuning.oracles.{ORACLES[sampler]}")
+    return oracle_class(config.objective, plan, space, config.seed, initial, trained)

@@ -10,15 +10,14 @@ from itertools import chain
 from typing import Any
 
 import keras_tuner as kt
-from keras_tuner.engine import trial as trial_module
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus as Status
 
 from tuner.objective import Objective
 from tuner.spaces.configurations import Values, draw, effective, enumerate_space, key, space_size
 from tuner.training.seeds import derive_seed
 from tuner.tuning.oracles.rungs import Standing, make_rungs
 from tuner.tuning.plan import Plan
-
-Status = trial_module.TrialStatus
 
 MAX_COLLISIONS = 100
 # A space is listed to find what is left of it only if it is no larger than this.
@@ -73,9 +72,12 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self._workers: dict[str, str] = {}  # by the trial that each trains
         self._proposed: tuple[int, Values | None] = (0, None)
 
-    def samples(self, number: int) -> Iterator[Values]:
-        """Yield the algorithm's proposals for trial `number`, from 1; after them, chance takes over."""
-        raise NotImplementedError
+    def samples(self, number: int) -> Iterator[Values]:  # noqa: ARG002
+        """Yield the algorithm's proposals for trial `number`, from 1; after them, chance takes over.
+
+        Random search has none. Chance draws each active hyperparameter from its own distribution.
+        """
+        return iter(())
 
     def candidates(self, number: int) -> Iterator[Values]:
         """Yield values for trial `number` until one is new; no more of them means that none is left."""
@@ -94,11 +96,13 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         """
         trial_id = self._retry_queue.pop(0) if self._retry_queue else self._next()
         if trial_id is not None:
-            trial = self.ongoing_trials[tuner_id] = self._hand_out(trial_id)
+            trial = self.ongoing_trials[tuner_id] = self.trials[trial_id]
+            trial.status = Status.RUNNING
+            trial.hyperparameters.values = self._values(trial_id, self._standings[trial_id].rung)
             self._workers[trial_id] = tuner_id
             return trial
         status = Status.IDLE if self.ongoing_trials else Status.STOPPED
-        return trial_module.Trial(self._space_with({}), trial_id="", status=status)
+        return Trial(self._space_with({}), trial_id="", status=status)
 
     def peek(self) -> tuple[str, Values] | None:
         """Return the id and the values, as `create_trial` has them, of the trial that may come next.
@@ -108,19 +112,18 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         """
         if self._retry_queue:
             trial_id = self._retry_queue[0]
-            standing = self._standings[trial_id]
-            return trial_id, self._handed_out(self._values(trial_id), standing.bracket, standing.rung)
+            return trial_id, self._values(trial_id, self._standings[trial_id].rung)
         for index in sorted(self._open):
             rungs = self._brackets[index]
             if promotion := rungs.next_promotion(self.exhausted):
                 trial_id = _trial_id(promotion[0])
-                return trial_id, self._handed_out(self._values(trial_id), index, promotion[1])
+                return trial_id, self._values(trial_id, promotion[1])
             if rungs.open_places() > 0:
                 number = len(self.trials) + 1
                 values = None if self.exhausted else self._distinct(number)
                 if values is None:
                     return None
-                return _trial_id(number), self._handed_out(values, index, 0)
+                return _trial_id(number), self._in_rung(values, index, 0)
             if rungs.under_way:
                 return None
         return None
@@ -218,9 +221,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         return self._untried
 
     def _add(self, trial_id: str, values: Values, standing: Standing) -> None:
-        self.trials[trial_id] = trial_module.Trial(
-            self._space_with(values), trial_id=trial_id, status=standing.status
-        )
+        self.trials[trial_id] = Trial(self._space_with(values), trial_id=trial_id, status=standing.status)
         self._tried.add(self._key(values))
         self._set(trial_id, standing)
 
@@ -250,18 +251,13 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         hp.values = dict(values)
         return hp
 
-    def _hand_out(self, trial_id: str) -> Any:
-        trial, standing = self.trials[trial_id], self._standings[trial_id]
-        trial.status = Status.RUNNING
-        values = self._handed_out(self._values(trial_id), standing.bracket, standing.rung)
-        trial.hyperparameters.values = values
-        return trial
+    def _values(self, trial_id: str, rung: int) -> Values:
+        """Return the values of a trial in a rung of its bracket."""
+        values = self.trials[trial_id].hyperparameters.values
+        return self._in_rung(values, self._standings[trial_id].bracket, rung)
 
-    def _values(self, trial_id: str) -> Values:
-        return dict(self.trials[trial_id].hyperparameters.values)
-
-    def _handed_out(self, values: Values, bracket: int, rung: int) -> Values:
-        """Values with what Keras Tuner's Hyperband adds to them in this rung."""
+    def _in_rung(self, values: Values, bracket: int, rung: int) -> Values:
+        """Return values with those that Keras Tuner's Hyperband adds in this rung."""
         rungs = self.plan.brackets[bracket].rungs
         return values | {
             "tuner/epochs": rungs[rung].epochs,
