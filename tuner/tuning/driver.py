@@ -13,6 +13,7 @@ from tuner.files import replace_text
 from tuner.results.run_folder import RunFolder
 from tuner.results.schema import (
     COMPLETED,
+    CONDITIONS,
     ERRORS,
     RUNNING,
     SETTLED,
@@ -24,17 +25,14 @@ from tuner.spaces.configurations import Values
 from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
 from tuner.tuning.budget import budget_of
 from tuner.tuning.checkpoints import Checkpoints
+from tuner.tuning.endings import Outcome, killed_too_often, outcome_of, too_many
 from tuner.tuning.events import Listener, RungEnded, Tally, started
-from tuner.tuning.failures import killed_too_often, too_many
 from tuner.tuning.leaders import Leaders
-from tuner.tuning.new_trial import new_trial
 from tuner.tuning.oracles.planned import PlannedOracle
 from tuner.tuning.oracles.rungs import Standing
-from tuner.tuning.outcome import Outcome, outcome_of
 from tuner.tuning.outputs import Outputs
 from tuner.tuning.retrain_winner import retrain_winner
 from tuner.tuning.reuse import EarlierTrials
-from tuner.tuning.run_conditions import CONDITIONS
 from tuner.tuning.tasks import Tasks
 from tuner.workers.protocol import Failure, Halt, Lost, Pool
 
@@ -169,7 +167,7 @@ class Search:
 
     def _in_rung(self, trial_id: str, values: Values) -> TrialRecord:
         """The record of a trial in the rung that the Oracle gives it."""
-        record = self._trials.get(trial_id) or new_trial(trial_id, values, self._config.seed, self._tasks)
+        record = self._trials.get(trial_id) or self._tasks.new_trial(trial_id, values)
         return replace(record, rung=values["tuner/round"])
 
     def _look_ahead(self, worker: int) -> None:

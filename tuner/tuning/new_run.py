@@ -17,12 +17,11 @@ from tuner.data.near_copies import near_copies
 from tuner.errors import UsageError
 from tuner.files import reaching, replace_text
 from tuner.results.run_folder import RunFolder, run_folder
-from tuner.results.schema import CONFIG_FILE, RUN_FILE, RUN_RUNNING, WORKER_LOG
+from tuner.results.schema import CODE, CONDITIONS, CONFIG_FILE, RUN_FILE, RUN_RUNNING, TRAINING, WORKER_LOG
 from tuner.results.store import Store
 from tuner.results.tables import write_json
 from tuner.spaces.references import label
-from tuner.tuning.run_conditions import CODE, CONDITIONS, conditions
-from tuner.tuning.tasks import TRAINING
+from tuner.tuning.run_conditions import conditions
 from tuner.workers.protocol import Description, Ready
 
 

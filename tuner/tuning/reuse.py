@@ -12,12 +12,11 @@ from tuner.files import copy_file, replacing
 from tuner.objective import Objective
 from tuner.results.query import RunView, runs
 from tuner.results.run_folder import RunFolder
-from tuner.results.schema import STORE_FILE, TrialRecord
+from tuner.results.schema import CONDITIONS, STORE_FILE, TrialRecord
 from tuner.results.store import Store
 from tuner.spaces.configurations import key
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, History, read_history
 from tuner.training.task import EpochDone, RungDone, TrainTask
-from tuner.tuning.run_conditions import CONDITIONS
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,13 @@ from typing import Any, Literal
 from tuner.config import SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.errors import UsageError
-from tuner.results.schema import TRIAL_COLUMNS, TRIALS_FILE
+from tuner.results.schema import ACCEPTED_CODE, CODE, CONDITIONS, TRIAL_COLUMNS, TRIALS_FILE
 from tuner.results.store import Store
 from tuner.spaces.references import unknown
 from tuner.spaces.weights import WEIGHTS, weights_hash
 from tuner.training.compute import Compute
 from tuner.training.source_code import PROGRAM
 from tuner.workers.protocol import Description, Ready
-
-CONDITIONS = "conditions"
-"""The fact of a run that tells under which conditions its trials train; None: nothing can be taken over."""
-CODE = "code"
-"""The fact of a run that has a hash of each file that its search space is made of."""
-ACCEPTED_CODE = "accepted_code"
-"""The fact of a run that tells when other code was accepted: which files, after how many trials, what for."""
 
 
 def conditions(

@@ -19,7 +19,7 @@ from tuner.results.lock import locked
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.repair import remove_drafts
 from tuner.results.run_folder import RunFolder, run_folder
-from tuner.results.schema import FAILED, INTERRUPTED, SHORTCUTS, TENSORBOARD, TrialRecord
+from tuner.results.schema import FAILED, INTERRUPTED, SHORTCUTS, TENSORBOARD, TRAINING, TrialRecord
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
 from tuner.spaces.references import check_reference, made_for_images_of
@@ -52,13 +52,13 @@ from tuner.tuning.run_conditions import (
     check_space,
     note_changed_code,
 )
-from tuner.tuning.tasks import TRAINING, training_values
+from tuner.tuning.tasks import training_values
 from tuner.tuning.workers import describe_space, prepare_workers, worker_pool
 from tuner.units import counted
 from tuner.workers.protocol import Description, Pool
 
 if TYPE_CHECKING:
-    from tuner.tuning.outcome import Outcome
+    from tuner.tuning.endings import Outcome
 
 EvaluateWinner = Callable[[RunView, Dataset, Pool], object]
 """Looks at the test split, once, for the winner of a run, with the workers of its search."""

@@ -1,24 +1,23 @@
-"""From a trial on record to what a worker is asked to train."""
+"""New trials, and the tasks by which workers train them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from tuner.config import DEFAULT_BATCH_SIZE, DEFAULT_PATIENCE, SearchConfig
-from tuner.results.schema import TrialRecord
+from tuner.results.schema import RUNNING, TRAINING, TrialRecord
 from tuner.training.compute import Compute
 from tuner.training.recipe import make_recipe
+from tuner.training.seeds import derive_seed
 from tuner.training.task import TrainTask
 from tuner.tuning.checkpoints import Checkpoints
 from tuner.tuning.plan import Plan
 
-TRAINING = "training"
-"""The fact of a run that names those of its hyperparameters that are the training's."""
-
 
 class Tasks:
-    """Makes the tasks of one search.
+    """Makes the trials and the tasks of one search.
 
     Args:
         facts: Those of the run: how it computes, and which of its hyperparameters are the training's.
@@ -35,6 +34,23 @@ class Tasks:
         self._compute = Compute(**facts["compute"])
         self._training: Collection[str] = facts[TRAINING]
         self._checkpoints = checkpoints
+
+    def new_trial(self, trial_id: str, values: Mapping[str, Any]) -> TrialRecord:
+        """Return the record of a trial that starts with the values that the Oracle gave it."""
+        from tuner.spaces.configurations import key
+
+        effective = {name: value for name, value in values.items() if not name.startswith("tuner/")}
+        return TrialRecord(
+            trial_id=trial_id,
+            values=effective,
+            status=RUNNING,
+            bracket=values["tuner/bracket"],
+            rung=0,
+            # Equal configurations have equal scores, whichever trial they are.
+            seed=derive_seed(self._config.seed, "trial", key(effective)),
+            batch_size=self.batch_size(effective),
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
 
     def make(self, trial: TrialRecord, epochs: int, left_s: float | None) -> TrainTask:
         """Return the task to train a trial until it has so many epochs behind it, or that time has passed."""
