@@ -11,21 +11,13 @@ from tuner.config import SearchConfig
 from tuner.errors import StorageError, TunerError
 from tuner.files import replace_text
 from tuner.results.run_folder import RunFolder
-from tuner.results.schema import (
-    COMPLETED,
-    CONDITIONS,
-    ERRORS,
-    RUNNING,
-    SETTLED,
-    STOPPED,
-    TrialRecord,
-)
+from tuner.results.schema import COMPLETED, CONDITIONS, ERRORS, RUNNING, SETTLED, STOPPED, TrialRecord
 from tuner.results.store import Store
 from tuner.spaces.configurations import Values
 from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
 from tuner.tuning.budget import budget_of
 from tuner.tuning.checkpoints import Checkpoints
-from tuner.tuning.endings import Outcome, killed_too_often, outcome_of, too_many
+from tuner.tuning.endings import Outcome, outcome_of, too_many
 from tuner.tuning.events import Listener, RungEnded, Tally, started
 from tuner.tuning.leaders import Leaders
 from tuner.tuning.oracles.planned import PlannedOracle
@@ -36,12 +28,12 @@ from tuner.tuning.reuse import EarlierTrials
 from tuner.tuning.tasks import Tasks
 from tuner.workers.protocol import Failure, Halt, Lost, Pool
 
-# Trials whose best weights stay on disk, in case the winner is deposed by a later look.
+# Number of trials whose best weights stay on disk: the winner may yet fail and lose its place.
 KEEP_BEST = 3
-# So often is an epoch begun whose process was killed from outside each time. A trial that brings down the
-# machine would else do so at each resume.
+# Number of times an epoch is begun if its process is killed from outside each time. Without this limit, a
+# trial that brings down the machine would do so at each resume.
 MAX_ATTEMPTS = 5
-# So often it is looked whether the budget still allows anything, in seconds.
+# Seconds between two looks at the budget.
 TICK_S = 1.0
 
 
@@ -64,7 +56,7 @@ class Search:
         self._checkpoints = Checkpoints(folder.checkpoints)
         self._outputs = Outputs(folder, store, self._trials, self._objective.name)
         self.tally = Tally()
-        # In a row, of each rung: beside a last rung that always fails, others may go well for ever.
+        # In a row, by rung: where the last rung always fails, trials of the others may succeed for ever.
         self._failures: Counter[int] = Counter()
         self._restore()
         self._leaders = Leaders(self._trials, self._objective.direction, KEEP_BEST)
@@ -103,15 +95,12 @@ class Search:
         scores = self._store.rung_scores()
         for trial in self._store.trials():
             if trial.status == RUNNING and trial.attempts >= MAX_ATTEMPTS:
-                trial = self._fail(trial, "crash", killed_too_often(trial.attempts))
+                trial = self._fail_killed(trial)
             # A trial that was cut short goes on; its checkpoint knows how far it came.
             status = RUNNING if trial.status == STOPPED else trial.status
             earlier = tuple(scores[trial.trial_id][: trial.rung])
-            self._oracle.restore(
-                trial.trial_id,
-                trial.values,
-                Standing(trial.bracket, trial.rung, status, trial.score, earlier),
-            )
+            standing = Standing(trial.bracket, trial.rung, status, trial.score, earlier)
+            self._oracle.restore(trial.trial_id, trial.values, standing)
             self._trials[trial.trial_id] = trial
 
     def _submit(self) -> bool:
@@ -177,18 +166,19 @@ class Search:
             self._pool.look_ahead(worker, task)
 
     def _handle(self, event: object) -> None:
-        if isinstance(event, StepsDone):
-            self._listener(event)
-        elif isinstance(event, EpochDone):
-            self._record(event)
-        elif isinstance(event, RungDone):
-            self._on_rung(event)
-        elif isinstance(event, Failure) and event.trial_id is not None:
-            self._on_failure(self._trials[event.trial_id], event)
-        elif isinstance(event, Lost) and event.trial_id is not None:
-            self._on_lost(self._trials[event.trial_id])
-        elif isinstance(event, Halt):
-            raise StorageError(event.message)
+        match event:
+            case StepsDone():
+                self._listener(event)
+            case EpochDone():
+                self._record(event)
+            case RungDone():
+                self._on_rung(event)
+            case Failure(trial_id=str(trial_id)):
+                self._on_failure(self._trials[trial_id], event)
+            case Lost(trial_id=str(trial_id)):
+                self._on_lost(self._trials[trial_id])
+            case Halt():
+                raise StorageError(event.message)
 
     def _record(self, event: EpochDone, known: bool = False) -> None:
         """Put an epoch on record that was trained just now, or in an earlier run."""
@@ -215,19 +205,17 @@ class Search:
         if event.reason == "timeout" and self._budget.out_of_time:
             self._store.stop(trial.trial_id)
             self._end_rung(self._reread(trial.trial_id))
-            return
-        if event.reason == "oom" and trial.batch_size == self._tasks.batch_size(trial.values) > 1:
+        elif event.reason == "oom" and trial.batch_size == self._tasks.batch_size(trial.values) > 1:
             self._begin_again(trial, trial.batch_size // 2)
-            return
-        self._end_failed(self._fail(trial, event.reason, event.message, event.traceback))
+        else:
+            self._end_failed(self._fail(trial, event.reason, event.message, event.traceback))
 
     def _on_lost(self, trial: TrialRecord) -> None:
         """The worker was killed from outside: the trial is not to blame, unless that happens each time."""
-        self._budget.settle(trial.trial_id)
         if trial.attempts < MAX_ATTEMPTS:
-            self._oracle.retry(trial.trial_id)
+            self._retry(trial.trial_id)
         else:
-            self._end_failed(self._fail(trial, "crash", killed_too_often(trial.attempts)))
+            self._end_failed(self._fail_killed(trial))
 
     def _end_failed(self, trial: TrialRecord) -> None:
         """End a rung in which a trial failed, and the search where too many do.
@@ -245,26 +233,33 @@ class Search:
         """Let a trial that ran out of memory start anew with smaller batches."""
         self._checkpoints.discard(trial.trial_id)
         self._store.restart(trial.trial_id, batch_size)
-        self._budget.settle(trial.trial_id)
         self._leaders.update(self._reread(trial.trial_id))
-        self._oracle.retry(trial.trial_id)
+        self._retry(trial.trial_id)
+
+    def _retry(self, trial_id: str) -> None:
+        """Let the Oracle hand out a trial again, in its rung."""
+        self._budget.settle(trial_id)
+        self._oracle.retry(trial_id)
 
     def _fail(
         self, trial: TrialRecord, reason: FailureReason, message: str, traceback: str = ""
     ) -> TrialRecord:
         """Put a failure on record and return the trial as it then is."""
-        error = f"{reason}: {message}"
         if traceback:
             replace_text(self._folder.path / ERRORS / f"{trial.trial_id}.txt", traceback)
-        self._store.fail(trial.trial_id, trial.rung, error)
+        self._store.fail(trial.trial_id, trial.rung, f"{reason}: {message}")
         return self._reread(trial.trial_id)
+
+    def _fail_killed(self, trial: TrialRecord) -> TrialRecord:
+        killed = f"its process was killed {trial.attempts} times before it finished an epoch."
+        return self._fail(trial, "crash", killed)
 
     def _end_rung(self, trial: TrialRecord) -> None:
         """Tell the Oracle, tidy up, tell the listener."""
-        self._budget.settle(trial.trial_id)
         if trial.status == STOPPED:
-            self._oracle.retry(trial.trial_id)
+            self._retry(trial.trial_id)
         else:
+            self._budget.settle(trial.trial_id)
             oracle_trial = self._oracle.trials[trial.trial_id]
             oracle_trial.status, oracle_trial.score = trial.status, trial.score
             self._oracle.end_trial(oracle_trial)

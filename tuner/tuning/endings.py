@@ -18,8 +18,8 @@ from tuner.tuning.oracles.planned import PlannedOracle
 class Outcome:
     """A status: completed, space exhausted, out of time, or out of epochs; `note` says more.
 
-    `lacking` says why the winner cannot be evaluated, where the time ran out before it had weights; else it
-    is empty.
+    `lacking` is the reason why the winner cannot be evaluated: the time ran out before it had weights. It is
+    empty where the winner has them.
     """
 
     status: str
@@ -42,16 +42,8 @@ def outcome_of(
     return Outcome("completed")
 
 
-def killed_too_often(attempts: int) -> str:
-    """The error of a trial whose process was ended from outside each time."""
-    return f"its process was killed {attempts} times before it finished an epoch."
-
-
 def too_many(trials: Iterable[TrialRecord], in_a_row: int, rung: int, folder: RunFolder) -> str:
-    """Why a search stops after so many failures in a row of a rung: reasons, the last error, what to do.
-
-    One that stops at its first says no more than that.
-    """
+    """Return the error of a search that stops after `in_a_row` failures in a rung, and what to do."""
     failed = [trial for trial in trials if trial.status == FAILED]
     last = failed[-1].error.rstrip(".")
     if in_a_row == 1:
