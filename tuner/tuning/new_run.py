@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +34,9 @@ def make_run_folder(config: SearchConfig, dataset: Dataset) -> RunFolder:
     stem = config.name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(label(config.space))}-{dataset.name}"
     try:
         results.mkdir(parents=True, exist_ok=True)
-        for path in _candidates(results, stem, numbered=config.name is None):
+        # Two runs may start in one second.
+        numbered = () if config.name else (f"{stem}-{number}" for number in range(2, 100))
+        for path in (results / name for name in (stem, *numbered)):
             try:
                 path.mkdir()
             except FileExistsError:
@@ -142,12 +143,6 @@ def write_run_json(folder: RunFolder, store: Store) -> None:
     write_json(folder.path / RUN_FILE, store.run())
 
 
-def _candidates(results: Path, stem: str, numbered: bool) -> Iterator[Path]:
-    yield results / stem
-    if numbered:  # two runs begun in one second
-        yield from (results / f"{stem}-{number}" for number in range(2, 100))
-
-
 def _slug(text: str) -> str:
     return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-") or "space"
 
@@ -155,9 +150,8 @@ def _slug(text: str) -> str:
 def _git_commit() -> str | None:
     """Commit of the folder that the user works in, where it is a repository."""
     try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return subprocess.check_output(
+            ["git", "rev-parse", "HEAD"], stderr=subprocess.DEVNULL, text=True, timeout=5
+        ).strip()
+    except (OSError, subprocess.SubprocessError):
         return None
-    return result.stdout.strip() if result.returncode == 0 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,13 +89,9 @@ class EarlierTrials:
 
 
 def _history(found: _Found) -> History:
-    """The epochs of a trial; none of a run that was deleted or damaged meanwhile."""
-    with contextlib.suppress(TunerError):
-        store = Store(found.run.path / STORE_FILE)
-        try:
-            return store.history(found.trial.trial_id)
-        finally:
-            store.close()
+    """Return the epochs of a trial; none if its run was deleted or damaged meanwhile."""
+    with suppress(TunerError), closing(Store(found.run.path / STORE_FILE)) as store:
+        return store.history(found.trial.trial_id)
     return ()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from tuner.results.lock import locked
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.repair import remove_drafts
 from tuner.results.run_folder import RunFolder, run_folder
-from tuner.results.schema import FAILED, INTERRUPTED, SHORTCUTS, TENSORBOARD, TRAINING, TrialRecord
+from tuner.results.schema import FAILED, INTERRUPTED, SHORTCUTS, TENSORBOARD, TRAINING
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
 from tuner.spaces.references import check_reference, made_for_images_of
@@ -35,6 +35,7 @@ from tuner.tuning.events import (
     Tally,
     WinnerEvaluated,
     busy,
+    ignore,
 )
 from tuner.tuning.new_run import (
     begin_run,
@@ -46,7 +47,6 @@ from tuner.tuning.new_run import (
 )
 from tuner.tuning.oracles import make_oracle, settle_fidelity
 from tuner.tuning.run_conditions import (
-    check_code,
     check_conditions,
     check_data,
     check_space,
@@ -144,7 +144,8 @@ class Session:
         """
         with locked(run.path):
             folder = run_folder(run.path, self._config)
-            if retry:
+            failed = [trial for trial in run.trials if retry and trial.status == FAILED]
+            if failed:
                 _require_budget(run, self._config)
             moved = self._config.data != run.config.data
             dataset = self._prepare(self._config.data if moved else run.facts["data"]["source"])
@@ -152,8 +153,7 @@ class Session:
             check_data(run.facts, dataset)
             with worker_pool(self._config, dataset, folder, self._listener) as pool:
                 description = describe_space(self._config, dataset, pool, self._listener)
-                check_space(run.facts, description)
-                changed = check_code(run.facts, description, accept_changed_code)
+                changed = check_space(run.facts, description, accept_changed_code)
                 self._tell_plan(dataset, pool, description, folder)
                 remove_drafts(folder.path)
                 store = Store(folder.store)
@@ -162,8 +162,10 @@ class Session:
                 if changed:
                     note_changed_code(store, description, changed, "search")
                 check_conditions(store, self._config, dataset, pool.device(), description)
-                if retry:
-                    _restart_failed(run, folder, self._config, store, description)
+                for trial in failed:
+                    chosen = training_values(self._config, description.training, trial.values)
+                    folder.remove_checkpoint(trial.trial_id)
+                    store.restart(trial.trial_id, chosen["batch_size"])
                 self._search(folder, store, dataset, pool)
         return open_run(folder.path)
 
@@ -255,7 +257,12 @@ class Session:
         for name in without_effect(space, training, oracle.plan):
             text = f"{name} has no effect in this plan; configurations that differ in it count as one"
             self._listener(Note(text))
-        with self._recorded(folder, store) as listener:
+        with self._recorder(folder, store) as record:
+
+            def listener(event: Event) -> None:
+                record(event)
+                self._listener(event)
+
             images = len(dataset.splits["train"])
             listener(SearchStarted(self._config, oracle.plan, images, store.trials(), constants(space)))
             search = Search(self._config, folder, store, oracle, pool, listener)
@@ -267,26 +274,14 @@ class Session:
             self._listener(Note(outcome.note))
         return search.tally, outcome
 
-    @contextmanager
-    def _recorded(self, folder: RunFolder, store: Store) -> Iterator[Listener]:
-        """Yield the listener; where TensorBoard is asked for, one that writes its files too."""
+    def _recorder(self, folder: RunFolder, store: Store) -> AbstractContextManager[Listener]:
+        """Return the listener that writes the files of TensorBoard, where the user asks for it."""
         if not self._config.tensorboard:
-            yield self._listener
-            return
+            return nullcontext(ignore)
         from tuner.tuning.tensorboard import TensorBoard
 
         self._listener(Note(f"Look on with: tensorboard --logdir {folder.path / TENSORBOARD}"))
-        with TensorBoard(folder.path / TENSORBOARD, store) as board:
-
-            def both(event: Event) -> None:
-                board(event)
-                self._listener(event)
-
-            yield both
-
-
-def _failed(run: RunView) -> list[TrialRecord]:
-    return [trial for trial in run.trials if trial.status == FAILED]
+        return TensorBoard(folder.path / TENSORBOARD, store)
 
 
 def _require_budget(run: RunView, config: SearchConfig) -> None:
@@ -296,17 +291,8 @@ def _require_budget(run: RunView, config: SearchConfig) -> None:
         UsageError: nothing is left to spend on them.
     """
     budget = budget_of(config, run.facts)
-    if _failed(run) and not budget.allows():
+    if not budget.allows():
         raise UsageError(
             f"run '{run.run_id}' is out of {budget.exceeded}: its failed trials cannot be run again. Give it "
             "more with --max-time or --max-epochs-total."
         )
-
-
-def _restart_failed(
-    run: RunView, folder: RunFolder, config: SearchConfig, store: Store, description: Description
-) -> None:
-    for trial in _failed(run):
-        chosen = training_values(config, description.training, trial.values)
-        folder.remove_checkpoint(trial.trial_id)
-        store.restart(trial.trial_id, chosen["batch_size"])

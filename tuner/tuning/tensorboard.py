@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event as Record
@@ -18,7 +18,7 @@ from tuner.results.schema import COMPLETED, FAILED, TrialRecord
 from tuner.results.store import Store
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone
-from tuner.tuning.events import Event, RungEnded, TrialStarted
+from tuner.tuning.events import Event, Listener, RungEnded, TrialStarted
 
 TRAIN, VALIDATION = "train", "validation"
 """Runs of a trial, as Keras names them."""
@@ -28,7 +28,7 @@ SCORE = "Score"
 _END = {COMPLETED: api_pb2.STATUS_SUCCESS, FAILED: api_pb2.STATUS_FAILURE}
 
 
-class TensorBoard:
+class TensorBoard(AbstractContextManager[Listener]):
     """A listener that writes each event at once into one folder a trial; a context manager.
 
     `<trial>/train` and `<trial>/validation` hold the metrics of each epoch, `<trial>` the hyperparameters
@@ -52,12 +52,7 @@ class TensorBoard:
                 log.add_epoch(number, epoch)
             log.add_score(trial)
 
-    def __enter__(self) -> TensorBoard:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # TensorBoard takes the first end of a trial that it reads; one that ends a rung may go on.
         for trial_id, trial in self._trials.items():
             if trial.status in _END:

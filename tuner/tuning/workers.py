@@ -21,7 +21,7 @@ from tuner.training.device import load_backend
 from tuner.tuning.events import Listener, Note, busy
 from tuner.tuning.new_run import write_run_json
 from tuner.tuning.oracles import make_plan
-from tuner.tuning.run_conditions import check_code, check_names, check_space, note_changed_code
+from tuner.tuning.run_conditions import check_names, check_space, note_changed_code
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, Halt, Pool, WorkerSetup
 
@@ -115,8 +115,7 @@ def workers_again(
     config = run.config.model_copy(update={"xla": "off"})
     with locked(run.path), worker_pool(config, dataset, run.folder, listener) as pool:
         description = describe_space(config, dataset, pool, listener)
-        check_space(run.facts, description)
-        if changed := check_code(run.facts, description, accept_changed_code):
+        if changed := check_space(run.facts, description, accept_changed_code):
             with closing(Store(run.folder.store)) as store:
                 note_changed_code(store, description, changed, use)
                 write_run_json(run.folder, store)
