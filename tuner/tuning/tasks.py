@@ -24,11 +24,7 @@ class Tasks:
     """
 
     def __init__(
-        self,
-        config: SearchConfig,
-        plan: Plan,
-        facts: Mapping[str, Any],
-        checkpoints: Checkpoints,
+        self, config: SearchConfig, plan: Plan, facts: Mapping[str, Any], checkpoints: Checkpoints
     ) -> None:
         self._config, self._plan = config, plan
         self._compute = Compute(**facts["compute"])

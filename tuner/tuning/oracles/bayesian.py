@@ -33,7 +33,7 @@ class _Candidate:
 
     bound: float
     values: Values
-    place: list[float]
+    place: Any
 
 
 class BayesianOracle(ModelBasedOracle):
@@ -96,17 +96,13 @@ class BayesianOracle(ModelBasedOracle):
         found: dict[str, _Candidate] = {}
 
         def look_at(points: Any) -> None:
-            new: dict[str, tuple[Values, list[float]]] = {}
-            for point in points.tolist():
-                values, place = self._snap(point)
-                name = key(values)
-                if name not in found and name not in self._tried:
-                    new[name] = (values, place)
+            snapped = {key(values): values for values in map(self._snap, points.tolist())}
+            new = {name: snapped[name] for name in snapped if name not in found and name not in self._tried}
             if new:
-                places = np.array([place for _, place in new.values()])
+                places = self._points(new.values())
                 mean, deviation = model.predict(places, return_std=True)
-                for (name, (values, place)), bound in zip(new.items(), mean - BETA * deviation, strict=True):
-                    found[name] = _Candidate(bound, values, place)
+                for name, place, bound in zip(new, places, mean - BETA * deviation, strict=True):
+                    found[name] = _Candidate(bound, new[name], place)
 
         look_at(rng.random((RANDOM_POINTS, best.shape[1])))
         look_at(_neighbours(best[:BEST_POINTS], DISTANCES[0], rng))
@@ -126,18 +122,12 @@ class BayesianOracle(ModelBasedOracle):
             coordinates[parameter] = self.axes[parameter].coordinate(value)
         return list(coordinates.values())
 
-    def _snap(self, point: list[float]) -> tuple[Values, list[float]]:
-        """Return the configuration to whose part of the cube a point belongs, and the place of that."""
-        given = dict(zip(self.axes, point, strict=True))
-        coordinates = dict(self._defaults)
-
-        def choose(parameter: Any) -> Any:
-            axis = self.axes[parameter]
-            value = axis.value(given[parameter])
-            coordinates[parameter] = axis.coordinate(value)
-            return value
-
-        return walk(self.hyperparameters, choose), list(coordinates.values())
+    def _snap(self, point: list[float]) -> Values:
+        """Return the configuration to whose part of the cube a point belongs."""
+        coordinates = dict(zip(self.axes, point, strict=True))
+        return walk(
+            self.hyperparameters, lambda parameter: self.axes[parameter].value(coordinates[parameter])
+        )
 
     @cached_property
     def _defaults(self) -> dict[Any, float]:

@@ -69,7 +69,6 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self._waiting: set[int] = set()
         self._tried: set[str] = set()
         self._untried: list[Values] | None = None
-        self._workers: dict[str, str] = {}  # by the trial that each trains
         self._proposed: tuple[int, Values | None] = (0, None)
 
     def samples(self, number: int) -> Iterator[Values]:  # noqa: ARG002
@@ -99,7 +98,6 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
             trial = self.ongoing_trials[tuner_id] = self.trials[trial_id]
             trial.status = Status.RUNNING
             trial.hyperparameters.values = self._values(trial_id, self._standings[trial_id].rung)
-            self._workers[trial_id] = tuner_id
             return trial
         status = Status.IDLE if self.ongoing_trials else Status.STOPPED
         return Trial(self._space_with({}), trial_id="", status=status)
@@ -119,11 +117,8 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
                 trial_id = _trial_id(promotion[0])
                 return trial_id, self._values(trial_id, promotion[1])
             if rungs.open_places() > 0:
-                number = len(self.trials) + 1
-                values = None if self.exhausted else self._distinct(number)
-                if values is None:
-                    return None
-                return _trial_id(number), self._in_rung(values, index, 0)
+                new = self._distinct()
+                return new and (new[0], self._in_rung(new[1], index, 0))
             if rungs.under_way:
                 return None
         return None
@@ -192,24 +187,26 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         return trial_id
 
     def _propose(self, index: int) -> str | None:
+        proposal = self._distinct()
+        if proposal is None:
+            self.exhausted = True
+            return None
+        trial_id, values = proposal
+        self._add(trial_id, values, Standing(index, 0, Status.RUNNING))
+        return trial_id
+
+    def _distinct(self) -> tuple[str, Values] | None:
+        """Return id and values of the next new trial; None where no untried configuration is left."""
         if self.exhausted:
             return None
         number = len(self.trials) + 1
-        values = self._distinct(number)
-        if values is None:
-            self.exhausted = True
-            return None
-        self._add(_trial_id(number), values, Standing(index, 0, Status.RUNNING))
-        return _trial_id(number)
-
-    def _distinct(self, number: int) -> Values | None:
-        """Values of a configuration not yet tried, None where there is none left."""
         if self._proposed[0] != number:  # else it was settled before
             proposals = chain(self._initial, self.candidates(number))
             each = (effective(self.hyperparameters, proposal) for proposal in proposals)
             new = next((values for values in each if self._key(values) not in self._tried), None)
             self._proposed = number, new
-        return self._proposed[1]
+        values = self._proposed[1]
+        return None if values is None else (_trial_id(number), values)
 
     def _list_untried(self) -> list[Values]:
         """What is left of the space, in its order; nothing where it is too large to list."""
@@ -240,10 +237,9 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
             heappush(self._open, standing.bracket)
 
     def _release(self, trial_id: str) -> None:
-        tuner_id = self._workers.pop(trial_id, "")
-        ongoing = self.ongoing_trials.get(tuner_id)
-        if ongoing is not None and ongoing.trial_id == trial_id:
-            del self.ongoing_trials[tuner_id]
+        for tuner_id, trial in list(self.ongoing_trials.items()):
+            if trial.trial_id == trial_id:
+                del self.ongoing_trials[tuner_id]
 
     def _space_with(self, values: Values) -> kt.HyperParameters:
         # A deep copy for each trial is what most of the time of a proposal would go into.
