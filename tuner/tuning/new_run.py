@@ -1,4 +1,4 @@
-"""The folder of a run: made new, and described."""
+"""The folder of a new run, and the facts in it."""
 
 from __future__ import annotations
 
@@ -127,20 +127,24 @@ def begin_run(
 
 
 def record_config(folder: RunFolder, store: Store, config: SearchConfig) -> None:
-    """Note that a search with this request begins, or goes on.
+    """Record that a search with this request begins or goes on.
 
     Raises:
         StorageError: a file cannot be written.
     """
-    store.set_run({"config": config.model_dump(mode="json"), "status": RUN_RUNNING})
+    record_facts(folder, store, {"config": config.model_dump(mode="json"), "status": RUN_RUNNING})
     replace_text(folder.path / CONFIG_FILE, to_toml(config))
-    write_run_json(folder, store)
-    store.back_up()
 
 
-def write_run_json(folder: RunFolder, store: Store) -> None:
-    """Replace run.json by the facts in the store."""
+def record_facts(folder: RunFolder, store: Store, facts: dict[str, Any]) -> None:
+    """Add facts to a run: to its store, then to run.json and the backup.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    store.set_run(facts)
     write_json(folder.path / RUN_FILE, store.run())
+    store.back_up()
 
 
 def _slug(text: str) -> str:

@@ -54,23 +54,20 @@ class EarlierTrials:
         are trained once more on the way to new ones.
         """
         found = self._found.get(_identity(trial))
-        history = _history(found) if found is not None else ()
-        taken = history[: task.epochs_reported]
-        while len(taken) < min(len(history), task.epochs) and not task.is_over(taken):
-            taken = history[: len(taken) + 1]
-        if found is None or len(taken) <= task.epochs_reported:
+        if found is None:
             return [], task
-        epochs = [
-            EpochDone(task.trial_id, task.rung, number, epoch)
-            for number, epoch in enumerate(taken, start=1)
-            if number > task.epochs_reported
-        ]
-        self._copy_checkpoint(found, task.checkpoint_dir, len(taken))
-        over = task.is_over(taken)
-        if len(taken) < task.epochs and not over:
-            return epochs, replace(task, epochs_reported=len(taken))
-        done = RungDone(task.trial_id, task.rung, len(taken), over, False, found.trial.num_params, 0.0)
-        return epochs, done
+        history, last = _history(found), task.epochs_reported
+        while last < min(len(history), task.epochs) and not task.is_over(history[:last]):
+            last += 1
+        if last == task.epochs_reported:
+            return [], task
+        numbers = range(task.epochs_reported + 1, last + 1)
+        epochs = [EpochDone(task.trial_id, task.rung, number, history[number - 1]) for number in numbers]
+        self._copy_checkpoint(found, task.checkpoint_dir, last)
+        over = task.is_over(history[:last])
+        if last < task.epochs and not over:
+            return epochs, replace(task, epochs_reported=last)
+        return epochs, RungDone(task.trial_id, task.rung, last, over, False, found.trial.num_params, 0.0)
 
     def _copy_checkpoint(self, found: _Found, folder: Path, epochs: int) -> None:
         """Copy what fits a trial with so many epochs behind it: its best weights, then where it stands.

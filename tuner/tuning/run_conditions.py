@@ -108,10 +108,10 @@ def check_space(facts: dict[str, Any], space: Description, accept_changed_code: 
     return changed
 
 
-def note_changed_code(
+def acceptance(
     store: Store, space: Description, changed: list[str], use: Literal["search", "retraining", "ensemble"]
-) -> None:
-    """Record that the user accepted changed code, and for which use.
+) -> dict[str, Any]:
+    """Return the facts which say that the user accepted changed code, and for which use.
 
     A search goes on with it: from then on it is the code of the run. For any other use, the trials remain
     those of the code before, and the user has to accept each use.
@@ -123,7 +123,7 @@ def note_changed_code(
         "use": use,
     }
     facts: dict[str, Any] = {ACCEPTED_CODE: [*store.run().get(ACCEPTED_CODE, []), accepted]}
-    store.set_run(facts | ({CODE: space.code} if use == "search" else {}))
+    return facts | ({CODE: space.code} if use == "search" else {})
 
 
 def check_names(config: SearchConfig, space: Description) -> None:

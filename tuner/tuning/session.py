@@ -42,16 +42,11 @@ from tuner.tuning.new_run import (
     discard_if_unstarted,
     make_run_folder,
     record_config,
+    record_facts,
     require_no_checkpoints,
-    write_run_json,
 )
 from tuner.tuning.oracles import make_oracle, settle_fidelity
-from tuner.tuning.run_conditions import (
-    check_conditions,
-    check_data,
-    check_space,
-    note_changed_code,
-)
+from tuner.tuning.run_conditions import acceptance, check_conditions, check_data, check_space
 from tuner.tuning.tasks import training_values
 from tuner.tuning.workers import describe_space, prepare_workers, worker_pool
 from tuner.units import counted
@@ -101,7 +96,7 @@ class Session:
                 with worker_pool(self._config, dataset, folder, self._listener) as pool:
                     description = describe_space(self._config, dataset, pool, self._listener)
                     self._initial(description)
-                    self._tell_plan(dataset, pool, description, None)
+                    self._tell_plan(dataset, pool, description)
             finally:
                 if self._config.storage:
                     remove_tree(folder.workers_path)
@@ -122,7 +117,7 @@ class Session:
             with locked(folder.path), worker_pool(self._config, dataset, folder, self._listener) as pool:
                 description = describe_space(self._config, dataset, pool, self._listener)
                 initial = self._initial(description)
-                self._tell_plan(dataset, pool, description, folder)
+                self._tell_plan(dataset, pool, description, folder.path)
                 store = begin_run(folder, self._config, dataset, pool.device(), description, initial)
                 self._search(folder, store, dataset, pool)
         finally:
@@ -154,13 +149,13 @@ class Session:
             with worker_pool(self._config, dataset, folder, self._listener) as pool:
                 description = describe_space(self._config, dataset, pool, self._listener)
                 changed = check_space(run.facts, description, accept_changed_code)
-                self._tell_plan(dataset, pool, description, folder)
+                self._tell_plan(dataset, pool, description, folder.path)
                 remove_drafts(folder.path)
                 store = Store(folder.store)
                 record_config(folder, store, self._config)
                 store.set_run({"data": {**run.facts["data"], "source": dataset.source}})
                 if changed:
-                    note_changed_code(store, description, changed, "search")
+                    store.set_run(acceptance(store, description, changed, "search"))
                 check_conditions(store, self._config, dataset, pool.device(), description)
                 for trial in failed:
                     chosen = training_values(self._config, description.training, trial.values)
@@ -202,11 +197,10 @@ class Session:
         return list(found.configurations)
 
     def _tell_plan(
-        self, dataset: Dataset, pool: Pool, description: Description, folder: RunFolder | None
+        self, dataset: Dataset, pool: Pool, description: Description, path: Path | None = None
     ) -> None:
         with busy(self._listener, "comparing test images with training images"):
             near = len(near_copies(dataset, "test"))
-        path = folder.path if folder is not None else None
         self._listener(Prepared(self._config, dataset, pool.device().device, description, near, path))
 
     def _search(self, folder: RunFolder, store: Store, dataset: Dataset, pool: Pool) -> None:
@@ -233,9 +227,7 @@ class Session:
         finally:
             # Where the storage fails, that error is on its way to the user already.
             with suppress(StorageError):
-                store.set_run({"status": status})
-                write_run_json(folder, store)
-                store.back_up()
+                record_facts(folder, store, {"status": status})
             store.close()
 
     def _train_trials(

@@ -19,9 +19,9 @@ from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.weights import WEIGHTS, weights_value
 from tuner.training.device import load_backend
 from tuner.tuning.events import Listener, Note, busy
-from tuner.tuning.new_run import write_run_json
+from tuner.tuning.new_run import record_facts
 from tuner.tuning.oracles import make_plan
-from tuner.tuning.run_conditions import check_names, check_space, note_changed_code
+from tuner.tuning.run_conditions import acceptance, check_names, check_space
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, Halt, Pool, WorkerSetup
 
@@ -117,7 +117,5 @@ def workers_again(
         description = describe_space(config, dataset, pool, listener)
         if changed := check_space(run.facts, description, accept_changed_code):
             with closing(Store(run.folder.store)) as store:
-                note_changed_code(store, description, changed, use)
-                write_run_json(run.folder, store)
-                store.back_up()
+                record_facts(run.folder, store, acceptance(store, description, changed, use))
         yield pool
