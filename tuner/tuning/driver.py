@@ -104,7 +104,7 @@ class Search:
             self._trials[trial.trial_id] = trial
 
     def _submit(self) -> bool:
-        """Give every idle worker a trial; False where there is none to give out now."""
+        """Give every idle worker a trial; return False where no trial can start now."""
         for worker in self._pool.idle():
             task = self._next_task(worker)
             if task is None:
@@ -115,7 +115,7 @@ class Search:
         return self._budget.allows()
 
     def _next_task(self, worker: int) -> TrainTask | None:
-        """The next that has to be trained; what is known of trials is put on record on the way."""
+        """Return the next task to train; epochs that an earlier run has trained are recorded on the way."""
         while self._budget.allows():
             trial = self._oracle.create_trial(f"worker-{worker}")
             if trial.status != RUNNING:
@@ -130,9 +130,9 @@ class Search:
         return None
 
     def _keep_winner(self) -> str:
-        """Make the weights of the winner where there are none: it is known, or was no winner for a while.
+        """Train the winner again where its weights are missing: it was reused, or was not among the best.
 
-        Return what is lacking where the time ends before; else nothing.
+        Return the reason why they are still missing, if the time ends first; else an empty text.
         """
         best = next(iter(self._leaders.trials), None)
         if best is None or self._checkpoints.prepare_weights(best.trial_id, best.epochs):
@@ -160,7 +160,7 @@ class Search:
         return replace(record, rung=values["tuner/round"])
 
     def _look_ahead(self, worker: int) -> None:
-        """Tell a worker what it will train next, where that can be foreseen and has to be trained."""
+        """Tell a worker its next task, where it can be foreseen and no earlier run has trained it."""
         if self._following is not None and not self._known.has(record := self._in_rung(*self._following)):
             task = self._tasks.make(record, self._following[1]["tuner/epochs"], left_s=None)
             self._pool.look_ahead(worker, task)
@@ -181,7 +181,7 @@ class Search:
                 raise StorageError(event.message)
 
     def _record(self, event: EpochDone, known: bool = False) -> None:
-        """Put an epoch on record that was trained just now, or in an earlier run."""
+        """Record an epoch, trained just now or in an earlier run."""
         value = event.epoch.metrics[self._objective.name]
         is_best = self._objective.better(value, self._trials[event.trial_id].score)
         self.tally.add(event.epoch, known)
@@ -192,7 +192,7 @@ class Search:
 
     def _on_rung(self, event: RungDone) -> None:
         if event.timed_out:
-            # Whatever the clock here says: a trial with no time to train would be asked for for ever.
+            # Even if time is left by this clock: else a trial without time to train would start for ever.
             self._budget.end_time()
         done = event.stopped_early or event.epochs >= self._planned_epochs(event.trial_id)
         status = COMPLETED if done else STOPPED
@@ -211,17 +211,17 @@ class Search:
             self._end_failed(self._fail(trial, event.reason, event.message, event.traceback))
 
     def _on_lost(self, trial: TrialRecord) -> None:
-        """The worker was killed from outside: the trial is not to blame, unless that happens each time."""
+        """Retry a trial whose worker was killed from outside, unless that happens each time."""
         if trial.attempts < MAX_ATTEMPTS:
             self._retry(trial.trial_id)
         else:
             self._end_failed(self._fail_killed(trial))
 
     def _end_failed(self, trial: TrialRecord) -> None:
-        """End a rung in which a trial failed, and the search where too many do.
+        """End the rung of a failed trial, and the search after too many failures.
 
         Raises:
-            TunerError: this one is one too many.
+            TunerError: too many trials in a row have failed.
         """
         self._failures[trial.rung] += 1
         self._end_rung(trial)
@@ -230,7 +230,7 @@ class Search:
             raise TunerError(too_many(self._trials.values(), in_a_row, trial.rung, self._folder))
 
     def _begin_again(self, trial: TrialRecord, batch_size: int) -> None:
-        """Let a trial that ran out of memory start anew with smaller batches."""
+        """Restart a trial that ran out of memory, with smaller batches."""
         self._checkpoints.discard(trial.trial_id)
         self._store.restart(trial.trial_id, batch_size)
         self._leaders.update(self._reread(trial.trial_id))
@@ -244,7 +244,7 @@ class Search:
     def _fail(
         self, trial: TrialRecord, reason: FailureReason, message: str, traceback: str = ""
     ) -> TrialRecord:
-        """Put a failure on record and return the trial as it then is."""
+        """Record a failure and return the changed trial."""
         if traceback:
             replace_text(self._folder.path / ERRORS / f"{trial.trial_id}.txt", traceback)
         self._store.fail(trial.trial_id, trial.rung, f"{reason}: {message}")
@@ -255,7 +255,7 @@ class Search:
         return self._fail(trial, "crash", killed)
 
     def _end_rung(self, trial: TrialRecord) -> None:
-        """Tell the Oracle, tidy up, tell the listener."""
+        """Tell the Oracle and the listener that a trial ended its rung."""
         if trial.status == STOPPED:
             self._retry(trial.trial_id)
         else:
@@ -269,26 +269,26 @@ class Search:
         self._listener(RungEnded(trial, self._planned_epochs(trial.trial_id) - trial.epochs, is_best))
 
     def _spent(self) -> dict[str, Any]:
-        """What the search has used up so far, as facts of the run."""
+        """Facts of the run: the time and the epochs that it has spent so far."""
         return {**self._budget.spent, "epochs_s": self._epochs_s_before + self.tally.epochs_s}
 
     def _best(self) -> dict[str, int]:
-        """The trials whose best weights are kept, the best of all first, and the epochs of each."""
+        """Epochs of the trials whose best weights are kept, the best trial first."""
         return {trial.trial_id: trial.epochs for trial in self._leaders.trials}
 
     def _close(self) -> None:
-        """Put on record that trials under way were cut short by no fault of theirs; tidy up."""
+        """Record that trials under way were stopped, delete needless checkpoints, write the files."""
         for trial_id, trial in list(self._trials.items()):
             if trial.status == RUNNING:
                 self._store.stop(trial_id)
                 self._reread(trial_id)
-        # Builds, failures and epochs that were cut off take time too.
+        # Builds, failures and interrupted epochs take time too.
         self._store.set_run(self._spent())
         self._checkpoints.prune(self._best(), self._oracle.may_continue)
         self._outputs.write()
 
     def _reread(self, trial_id: str) -> TrialRecord:
-        """Return a trial as it is on record, after an event that changed it."""
+        """Return a trial from the store, after an event that changed it."""
         trial = self._trials[trial_id] = self._store.trial(trial_id)
         return trial
 

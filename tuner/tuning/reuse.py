@@ -1,4 +1,4 @@
-"""What earlier runs in the same results folder have trained already."""
+"""Epochs that earlier runs in the same results folder have trained already."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class _Found:
 
 
 class EarlierTrials:
-    """Trials of other runs that had the same data, code, versions, device and arithmetic as this one.
+    """Trials of other runs with the same data, code, versions, device and arithmetic as this one.
 
-    With the same configuration, seed and batch size they have the epochs that would be trained here.
+    A trial with the same configuration, seed and batch size has the same epochs.
     """
 
     def __init__(self, folder: RunFolder, conditions: dict[str, Any] | None, objective: Objective) -> None:
@@ -44,14 +44,14 @@ class EarlierTrials:
                         self._found[_identity(trial)] = _Found(run, trial)
 
     def has(self, trial: TrialRecord) -> bool:
-        """True for a trial of which another run has trained epochs."""
+        """True where another run has trained epochs of this trial."""
         return _identity(trial) in self._found
 
     def take(self, task: TrainTask, trial: TrialRecord) -> tuple[list[EpochDone], TrainTask | RungDone]:
-        """Return the epochs of a task that were trained before, and what remains: a task, or its end.
+        """Return the epochs of a task that an earlier run has trained, then the rest: a task, or its end.
 
-        The checkpoint of a trial that is to go on is copied, where there still is one. Without it the epochs
-        are trained once more on the way to new ones.
+        A trial that goes on gets a copy of the checkpoint, where there still is one. Without it, a worker
+        trains these epochs once more on the way to new ones.
         """
         found = self._found.get(_identity(trial))
         if found is None:
@@ -70,9 +70,9 @@ class EarlierTrials:
         return epochs, RungDone(task.trial_id, task.rung, last, over, False, found.trial.num_params, 0.0)
 
     def _copy_checkpoint(self, found: _Found, folder: Path, epochs: int) -> None:
-        """Copy what fits a trial with so many epochs behind it: its best weights, then where it stands.
+        """Copy the best weights, then the state of the training, if the latter is after so many epochs.
 
-        Never the latter alone, which would go on from epochs whose best weights nobody has.
+        The state is never copied alone: the best weights of its epochs would be missing.
         """
         source = found.run.folder.checkpoints / found.trial.trial_id
         stands_at = len(read_history(source)) or found.trial.epochs

@@ -1,4 +1,4 @@
-"""A search from its request to the evaluated winner. It prints nothing: a listener hears what happens."""
+"""A search from its request to the evaluated winner. It tells a listener each event, and prints nothing."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ if TYPE_CHECKING:
     from tuner.tuning.endings import Outcome
 
 EvaluateWinner = Callable[[RunView, Dataset, Pool], object]
-"""Looks at the test split, once, for the winner of a run, with the workers of its search."""
+"""Evaluates the winner of a run on the test split, once, with the workers of its search."""
 
 
 class Session:
-    """One search, as it is done from the shell and from Python.
+    """One search, for the shell and for Python.
 
     Args:
-        config: What is asked for.
-        listener: Hears what happens.
-        evaluate: Is called when no trial will begin any more.
+        config: The request.
+        listener: Hears each event.
+        evaluate: Evaluates the winner after the last trial.
     """
 
     def __init__(self, config: SearchConfig, listener: Listener, evaluate: EvaluateWinner) -> None:
@@ -73,7 +73,7 @@ class Session:
         self._stopwatch = Stopwatch()
 
     def preview(self) -> None:
-        """Check the request as a search does and tell its plan. Nothing is trained or left behind.
+        """Check the request as a search does and show its plan. It trains nothing and leaves no files.
 
         Raises:
             UsageError: a search would refuse the request too.
@@ -129,11 +129,11 @@ class Session:
 
         Args:
             run: One of this request, but for the budget, the workers and the place of the images.
-            accept_changed_code: Go on with other code of the space than the run was begun with; note it.
-            retry: Let trials that failed begin again.
+            accept_changed_code: Go on although the code of the space has changed, and record that.
+            retry: Start failed trials again.
 
         Raises:
-            UsageError: data or space are not those that the run was begun with, or it is under way.
+            UsageError: data or space have changed since the run was begun, or it is under way.
             TunerError: the search failed.
             InterruptedRunError: it was interrupted; the run is saved.
         """
@@ -165,7 +165,7 @@ class Session:
         return open_run(folder.path)
 
     def _prepare(self, source: str) -> Dataset:
-        """Return the images, decoded, and settle what depends on their number."""
+        """Return the decoded images, and settle the fidelity, which depends on their number."""
         config = self._config
         check_reference(config.space)
         prepare_workers(config)
@@ -204,7 +204,7 @@ class Session:
         self._listener(Prepared(self._config, dataset, pool.device().device, description, near, path))
 
     def _search(self, folder: RunFolder, store: Store, dataset: Dataset, pool: Pool) -> None:
-        """Train the trials, then look at the test split once, for the winner."""
+        """Train the trials, then evaluate the winner on the test split."""
         status = "failed"
         try:
             tally, outcome = self._train_trials(folder, store, dataset, pool)
@@ -277,7 +277,7 @@ class Session:
 
 
 def _require_budget(run: RunView, config: SearchConfig) -> None:
-    """Refuse to restart failed trials that could not be trained: their errors would be lost for nothing.
+    """Refuse to restart failed trials without a budget: they would lose their errors for nothing.
 
     Raises:
         UsageError: nothing is left to spend on them.

@@ -20,7 +20,7 @@ class Tasks:
     """Makes the trials and the tasks of one search.
 
     Args:
-        facts: Those of the run: how it computes, and which of its hyperparameters are the training's.
+        facts: Facts of the run, of which `compute` and TRAINING count.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Tasks:
         )
 
     def make(self, trial: TrialRecord, epochs: int, left_s: float | None) -> TrainTask:
-        """Return the task to train a trial until it has so many epochs behind it, or that time has passed."""
+        """Return the task to train a trial to `epochs` epochs in all, or for `left_s` seconds at most."""
         bracket = self._plan.brackets[trial.bracket]
         chosen = training_values(self._config, self._training, trial.values)
         return TrainTask(
@@ -72,17 +72,17 @@ class Tasks:
         )
 
     def batch_size(self, values: Mapping[str, Any]) -> int:
-        """Return the batch size that a configuration is to be trained with, where memory allows."""
+        """Return the batch size of a configuration, which a lack of memory may halve."""
         return int(training_values(self._config, self._training, values)["batch_size"])
 
 
 def training_values(
     config: SearchConfig, training: Collection[str], values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what a configuration says of its training, else the request, else the defaults.
+    """Return hyperparameters of the training: of the configuration, else of the request, else the defaults.
 
     Args:
-        training: Names of the hyperparameters that are the training's, not the model's.
+        training: Names of the hyperparameters that belong to the training, not to the model.
     """
     return {
         "batch_size": config.batch_size or DEFAULT_BATCH_SIZE,
