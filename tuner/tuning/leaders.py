@@ -22,8 +22,8 @@ class Leaders:
     def update(self, trial: TrialRecord) -> None:
         """Take note of a trial that has changed."""
         others = [record for record in self.trials if record.trial_id != trial.trial_id]
-        # A score never gets worse. Only a trial that fails or begins again loses its score; then any other may
-        # take its place.
+        # A score never gets worse. Only a trial that fails or begins again loses its score; then any other
+        # may take its place.
         has_none = trial.status == FAILED or trial.score is None
         lost_one = has_none and len(others) < len(self.trials)
         self.trials = self._ranked(list(self._every.values()) if lost_one else [*others, trial])

@@ -42,13 +42,9 @@ def worker_pool(
     """
     spec = DataSpec(dataset.image_shape, len(dataset.class_names))
     weights = () if config.weights is None else (f"{WEIGHTS}={weights_value(config.weights)}",)
-    fixed = {name: getattr(config, name) for name in ("batch_size", "patience", "class_weights")}
-    hypermodel = SpaceHyperModel(
-        config.space,
-        spec,
-        (*config.hp, *weights),
-        tuple((name, value) for name, value in fixed.items() if value is not None),
-    )
+    asked = ((name, getattr(config, name)) for name in ("batch_size", "patience", "class_weights"))
+    fixed = tuple((name, value) for name, value in asked if value is not None)
+    hypermodel = SpaceHyperModel(config.space, spec, (*config.hp, *weights), fixed)
     if config.cluster is None:
         setup = WorkerSetup(hypermodel, dataset)
         return LocalPool(setup, folder.path / WORKER_LOG, config.workers, config.worker_memory)

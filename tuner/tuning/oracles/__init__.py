@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
@@ -61,18 +62,16 @@ def make_oracle(
     """Return the Oracle that a request asks for: a plan and a sampler.
 
     Args:
-        initial: Configurations to try before any is sampled, in this order.
-        training: By which configurations that train alike count as one; None: those with equal values do.
+        initial: Configurations to try first, in this order.
+        training: Facts by which configurations that train alike count as one. Without them only those with
+            equal values do.
     """
     from tuner.spaces.configurations import space_size
     from tuner.tuning.equivalence import trained_values
 
     sampler = config.sampler if config.algorithm in WITH_RUNGS else config.algorithm
     plan = make_plan(config, space_size(space))
-
-    def trained(values: Values) -> Values:
-        return values if training is None else trained_values(values, training, plan)
-
+    trained = dict if training is None else partial(trained_values, training=training, plan=plan)
     # Each import may bring a library that the others do not need.
     oracle_class: type[PlannedOracle] = resolve_name(f"tuner.tuning.oracles.{ORACLES[sampler]}")
     return oracle_class(config.objective, plan, space, config.seed, initial, trained)
