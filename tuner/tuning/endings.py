@@ -30,7 +30,7 @@ class Outcome:
 def outcome_of(
     config: SearchConfig, budget: Budget, oracle: PlannedOracle, begun: int, lacking: str
 ) -> Outcome:
-    """Return the outcome of a search that has begun so many trials and begins no more."""
+    """Return the outcome of a search that ends after `begun` trials."""
     # A budget that ended with the plan cut nothing off; the trial asked for here is never begun.
     if budget.exceeded and (lacking or oracle.create_trial("worker-0").status == RUNNING):
         status = f"out of {budget.exceeded}"

@@ -67,7 +67,7 @@ def without_effect(space: kt.HyperParameters, training: Training, plan: Plan) ->
 
 
 def _can_stop(patience: int, bracket: Bracket) -> bool:
-    """True where so many epochs without gain can end a trial before its last epoch.
+    """True where this number of epochs without gain can end a trial before its last epoch.
 
     The first epoch is a gain, and epochs on part of the data prove nothing.
     """

@@ -53,10 +53,10 @@ def make_run_folder(config: SearchConfig, dataset: Dataset) -> RunFolder:
 
 
 def require_no_checkpoints(folder: RunFolder) -> None:
-    """Refuse storage in which another run of the same name has its checkpoints: trials would go on from them.
+    """Refuse storage with checkpoints of another run of the same name: trials would go on from them.
 
     Raises:
-        UsageError: there are some, or the storage cannot be used.
+        UsageError: it holds some, or it cannot be used.
         StorageError: the storage does not answer.
     """
     checkpoints = folder.checkpoints
@@ -83,7 +83,7 @@ def begin_run(
     space: Description,
     initial: list[dict[str, Any]],
 ) -> Store:
-    """Write what the run is, before anything is trained; return its store.
+    """Write the facts of a run before its first trial, and return its store.
 
     Raises:
         StorageError: a file cannot be written.

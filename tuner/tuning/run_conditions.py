@@ -39,7 +39,7 @@ def conditions(
         "data": dataset.fingerprint,
         "split_seed": dataset.seed,
         "class_weights": config.class_weights or "none",
-        # Over how many epochs a schedule is spread decides each of them.
+        # A schedule depends on the number of epochs that it is spread over.
         "schedule": config.max_epochs if "schedule" in space.training else None,
         "weights": _weights(space.hyperparameters),
         "space": config.space,
@@ -67,7 +67,7 @@ def check_data(facts: dict[str, Any], dataset: Dataset) -> None:
     """Compare the data set with that of the run.
 
     Raises:
-        UsageError: they differ; it says in what.
+        UsageError: they differ; the error says how.
     """
     if dataset.fingerprint != facts["data"]["fingerprint"]:
         before, now = facts["data"]["counts"], dataset.counts()

@@ -67,7 +67,7 @@ class Tasks:
             compute=self._compute,
             recipe=make_recipe(chosen),
             passes=bracket.passes_of_longest,
-            # Of all rungs: a trial that begins again has to see what it saw the first time.
+            # Of all rungs, because a trial that begins again repeats its first rungs.
             shares=tuple((rung.epochs, rung.data_share) for rung in bracket.rungs if rung.data_share < 1),
         )
 

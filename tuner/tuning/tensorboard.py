@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a search: scalars of each epoch, and HParams. TensorFlow is not needed for it."""
+"""Files for TensorBoard: scalars of each epoch, and HParams. They do not need TensorFlow."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class TensorBoard(AbstractContextManager[Listener]):
 
     `<trial>/train` and `<trial>/validation` hold the metrics of each epoch, `<trial>` the hyperparameters
     and, after each rung, `Score`. The time of an epoch is the trial's beginning and its training so far.
-    What the store has already is written anew, so that an epoch stands there once, however a search ended
-    before and whatever was begun again since.
+    The folder is written anew from the store, so that it has each epoch once, however the search was
+    interrupted before.
 
     Raises:
         StorageError: a file cannot be written.
@@ -127,7 +127,7 @@ class _TrialLog:
         now = self._started + self._trained_s
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Opened for each event: many trials may be under way, and who looks on sees it at once.
+            # Opened for each event: many trials may be under way, and TensorBoard shows each event at once.
             with path.open("ab") as file:
                 writer = RecordWriter(file)
                 if not file.tell():

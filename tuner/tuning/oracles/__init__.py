@@ -25,12 +25,12 @@ ORACLES = {
     "bayesian": "bayesian:BayesianOracle",
     "tpe": "tpe:TPEOracle",
 }
-# Up to so many training images, loading, building and tracing weigh as much as the training of a first rung.
+# Up to this number of training images, loading, building and tracing take as long as a first rung.
 SMALL_DATA = 10_000
 
 
 def settle_fidelity(config: SearchConfig, images: int) -> SearchConfig:
-    """Return the request with the fidelity that "auto" stands for with so many training images.
+    """Return the request with the fidelity that "auto" stands for with this number of training images.
 
     A plan on part of the data is for Hyperband with enough trials to choose among in a rung.
     """

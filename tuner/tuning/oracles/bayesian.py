@@ -42,7 +42,7 @@ class BayesianOracle(ModelBasedOracle):
     The bound is minimized over configurations not yet tried, conditions and steps applied, by a random search
     that closes in on the best. Keras Tuner follows gradients from 50 points, which takes seconds, and rounds,
     which leads back to configurations that were tried. The model needs one trial more than there are
-    hyperparameters; with Hyperband it sees those that came to the most epochs to which so many came.
+    hyperparameters; with Hyperband it sees the scores after the most epochs that as many trials reached.
 
     Source: Keras Tuner 1.4, `BayesianOptimizationOracle` (kernel, alpha, beta, running trials); Hutter et al.
     2011, SMAC, section 4.3 (search); Falkner et al. 2018, BOHB, section 4 (epochs, number of trials).
@@ -54,7 +54,7 @@ class BayesianOracle(ModelBasedOracle):
             sign = -1.0 if self.objective.direction == "max" else 1.0
             x = self._points(values for values, _ in seen)
             y = np.array([sign * score for _, score in seen])
-            # One thread: the workers need the others, and sums do not depend on how many there are.
+            # One thread: the workers need the others, and the order of sums is always the same.
             with threadpool_limits(1), warnings.catch_warnings():
                 # At a point that was tried, rounding takes the variance, 0, for less.
                 warnings.filterwarnings("ignore", "Predicted variances smaller than 0", UserWarning)
@@ -63,10 +63,10 @@ class BayesianOracle(ModelBasedOracle):
             yield from found
 
     def _deepest(self, trials: list[Finished]) -> list[tuple[Values, float]]:
-        """Configurations with their scores after the most epochs at which enough were measured.
+        """Configurations with their scores after the most epochs that enough trials reached.
 
-        All after as many: scores after few epochs and after many are different quantities. None where there
-        are too few.
+        All scores are after equally many epochs, else they are different quantities. The list is empty where
+        too few trials are comparable.
         """
         enough = sum(axis.varies for axis in self.axes.values()) + 1
         measured = Counter(epochs for trial in trials for epochs in trial.scores)

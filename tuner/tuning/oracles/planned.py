@@ -20,7 +20,7 @@ from tuner.tuning.oracles.rungs import Standing, make_rungs
 from tuner.tuning.plan import Plan
 
 MAX_COLLISIONS = 100
-# A space is listed to find what is left of it only if it is no larger than this.
+# Largest space that is listed in order to find its untried configurations.
 MAX_LISTED = 100_000
 
 
@@ -209,7 +209,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         return None if values is None else (_trial_id(number), values)
 
     def _list_untried(self) -> list[Values]:
-        """What is left of the space, in its order; nothing where it is too large to list."""
+        """Return untried configurations in the order of the space; none if it is too large to list."""
         if self._untried is None:
             size = space_size(self.hyperparameters)
             listed = size is not None and size <= MAX_LISTED
