@@ -10,10 +10,10 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
+from tuner.results.schema import TRAINING
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, Epoch
 from tuner.training.compute import DEFAULT_COMPUTE
 from tuner.training.task import EpochDone, RungDone, TrainTask
-from tuner.tuning.tasks import TRAINING
 from tuner.workers.protocol import Event, Lost, Ready, Request
 
 # Times of real epochs vary by about this much around those of their trial.

@@ -6,11 +6,12 @@ import pytest
 
 from tests.results.records import record
 from tuner.config import make_config
+from tuner.results.schema import TRAINING
 from tuner.training.checkpoint import Epoch
 from tuner.training.compute import DEFAULT_COMPUTE
 from tuner.tuning.checkpoints import Checkpoints
 from tuner.tuning.oracles import make_plan
-from tuner.tuning.tasks import TRAINING, Tasks
+from tuner.tuning.tasks import Tasks
 
 
 def history(*values):

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UsageError
 from tuner.results.query import RunView
-from tuner.results.schema import BEST, MODEL_FILE, PREDICTIONS_FILE
+from tuner.results.schema import BEST, MODEL_FILE, PREDICTIONS_FILE, TIMINGS
 from tuner.results.tables import read_table, rows_table
-from tuner.results.timings import TIMINGS
 from tuner.statistics.significance import ALPHA, McNemar, holm, mcnemar, p_text
 
 if TYPE_CHECKING:

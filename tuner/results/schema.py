@@ -38,10 +38,20 @@ SEED_PREFIX = "seed-"
 CHECKPOINT = "checkpoint"
 ENSEMBLE_PREFIX = "ensemble-"
 
-# Among the facts of a run: what tells the classes of its data apart,
+# Facts of a run. Plain properties, such as brightness, that separate the classes of its data:
 SHORTCUTS = "shortcuts"
-# and number and values of a configuration that was settled before the trial under way has ended.
+# Number and values of the next configuration, where it is settled before the trial under way has ended:
 SETTLED = "settled"
+# Names of those of its hyperparameters that belong to the training, not to the model:
+TRAINING = "training"
+# Conditions under which its trials train; None where no other run may reuse them:
+CONDITIONS = "conditions"
+# A hash of each file of its search space:
+CODE = "code"
+# Each acceptance of changed code: its time, the files, the number of trials before it, its use:
+ACCEPTED_CODE = "accepted_code"
+# Seconds of each step of the command:
+TIMINGS = "timings"
 
 HP_PREFIX = "hp."
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from typing import Literal
 
+from tuner.results.schema import TIMINGS
 from tuner.results.store import Store
-
-TIMINGS = "timings"
-"""Name of the fact of a run with the seconds of each step."""
 
 Step = Literal["preparation_s", "loading_s"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from tuner.config import SearchConfig
 
-# A worker looks at the clock after each dispatch of steps; one that has not done so this long after the end
-# of the time hangs.
+# A worker looks at the clock after each dispatch of steps. One that has not ended this long after the end of
+# the time hangs.
 GRACE_S = 10.0
 
 
@@ -43,12 +43,12 @@ class Budget:
         return None if self._max_s is None else self._max_s - self._passed_s
 
     def end_time(self) -> None:
-        """Take the time for over, since a worker has used up what it had of it."""
+        """End the time: a worker has used up its share of it."""
         self._ended = True
 
     @property
     def spent(self) -> dict[str, float]:
-        """What a run has used up, as `budget_of` reads it."""
+        """Facts of the run that `budget_of` reads again."""
         return {"spent_s": self.spent_s, "spent_epochs": self._spent_epochs}
 
     @property
@@ -57,33 +57,29 @@ class Budget:
 
     def allows(self) -> bool:
         """True where another trial may begin or go on."""
-        if self.out_of_time:
-            self.exceeded = "time"
-        elif self._left() <= 0:
-            # Trials under way may stop early and leave some of theirs.
-            self.exceeded = None if self._granted else "epochs"
-        else:
-            self.exceeded = None
-            return True
-        return False
+        out_of_time, left = self.out_of_time, self._left()
+        # Trials under way may stop early and leave some of their epochs.
+        out_of_epochs = left <= 0 and not self._granted
+        self.exceeded = "time" if out_of_time else "epochs" if out_of_epochs else None
+        return left > 0 and not out_of_time
 
     def grant(self, trial_id: str, done: int, planned: int) -> int:
-        """Set epochs aside for a trial that has `done` some; return how many it may have in all."""
+        """Set epochs aside for a trial that has trained `done`; return its number of epochs in all."""
         granted = int(min(planned - done, self._left()))
         self._granted[trial_id] = granted
         return done + granted
 
     def spend_epoch(self, trial_id: str) -> None:
-        """A trial used one of its epochs."""
+        """Count an epoch that a trial trained."""
         self._spent_epochs += 1
         self._granted[trial_id] -= 1
 
     def settle(self, trial_id: str) -> None:
-        """A trial needs what is left of its epochs no more."""
+        """Take back the epochs that a trial did not use."""
         self._granted.pop(trial_id, None)
 
     def limit_s(self, trained_s: float) -> float | None:
-        """Seconds after which a worker is to be killed whose trial has trained for `trained_s` before."""
+        """Seconds after which to kill a worker whose trial has trained for `trained_s` before, if ever."""
         limits = []
         if self._trial_timeout is not None:
             limits.append(max(0.0, self._trial_timeout - trained_s))
@@ -103,5 +99,5 @@ class Budget:
 
 
 def budget_of(config: SearchConfig, facts: Mapping[str, Any]) -> Budget:
-    """Return what a run may still spend, after what it has spent by its facts."""
+    """Return the budget of a run, less the time and the epochs that its facts say are spent."""
     return Budget(config, facts.get("spent_s", 0.0), facts.get("spent_epochs", 0))

@@ -1,4 +1,4 @@
-"""The checkpoints of a run: which are still needed, and the end of those that are not."""
+"""The checkpoints of a run. Those that no later step needs are deleted."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Checkpoints:
         self._present.add(trial_id)
 
     def prepare_weights(self, trial_id: str, epochs: int) -> bool:
-        """True where the weights of the best of a trial's epochs are kept; else they may be trained again.
+        """Return whether the best weights of a trial exist; if not, prepare its folder for a training.
 
-        A training that was cut short goes on; of anything else there begins a new one.
+        An interrupted training goes on from its checkpoint. Any other checkpoint is deleted.
         """
         folder = self._path / trial_id
         if has_best(folder, epochs):
@@ -44,17 +44,17 @@ class Checkpoints:
         return False
 
     def discard(self, trial_id: str) -> None:
-        """Delete what there is of a trial."""
+        """Delete the folder of a trial."""
         remove_tree(self._path / trial_id)
         self._present.discard(trial_id)
 
     def refresh(self, best: Mapping[str, int], may_continue: Callable[[str], bool]) -> None:
-        """Prune if it is time: all that are there have to be looked at, as each event may tell on any."""
+        """Prune if it is time. Each look is at all folders, as one event may decide on any trial."""
         if self._throttle.is_due():
             self.prune(best, may_continue)
 
     def prune(self, best: Mapping[str, int], may_continue: Callable[[str], bool]) -> None:
-        """Delete what no later step needs: the state of losers, and all but the weights of the best.
+        """Delete the folders of losers, and of the best trials all but their best weights.
 
         Args:
             best: The best trials, with the epochs that each has on record.

@@ -11,39 +11,29 @@ from tuner.config import SearchConfig
 from tuner.errors import StorageError, TunerError
 from tuner.files import replace_text
 from tuner.results.run_folder import RunFolder
-from tuner.results.schema import (
-    COMPLETED,
-    ERRORS,
-    RUNNING,
-    SETTLED,
-    STOPPED,
-    TrialRecord,
-)
+from tuner.results.schema import COMPLETED, CONDITIONS, ERRORS, RUNNING, SETTLED, STOPPED, TrialRecord
 from tuner.results.store import Store
 from tuner.spaces.configurations import Values
 from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
 from tuner.tuning.budget import budget_of
 from tuner.tuning.checkpoints import Checkpoints
+from tuner.tuning.endings import Outcome, outcome_of, too_many
 from tuner.tuning.events import Listener, RungEnded, Tally, started
-from tuner.tuning.failures import killed_too_often, too_many
 from tuner.tuning.leaders import Leaders
-from tuner.tuning.new_trial import new_trial
 from tuner.tuning.oracles.planned import PlannedOracle
 from tuner.tuning.oracles.rungs import Standing
-from tuner.tuning.outcome import Outcome, outcome_of
 from tuner.tuning.outputs import Outputs
 from tuner.tuning.retrain_winner import retrain_winner
 from tuner.tuning.reuse import EarlierTrials
-from tuner.tuning.run_conditions import CONDITIONS
 from tuner.tuning.tasks import Tasks
 from tuner.workers.protocol import Failure, Halt, Lost, Pool
 
-# Trials whose best weights stay on disk, in case the winner is deposed by a later look.
+# Number of trials whose best weights stay on disk: the winner may yet fail and lose its place.
 KEEP_BEST = 3
-# So often is an epoch begun whose process was killed from outside each time. A trial that brings down the
-# machine would else do so at each resume.
+# Number of times an epoch is begun if its process is killed from outside each time. Without this limit, a
+# trial that brings down the machine would do so at each resume.
 MAX_ATTEMPTS = 5
-# So often it is looked whether the budget still allows anything, in seconds.
+# Seconds between two looks at the budget.
 TICK_S = 1.0
 
 
@@ -66,7 +56,7 @@ class Search:
         self._checkpoints = Checkpoints(folder.checkpoints)
         self._outputs = Outputs(folder, store, self._trials, self._objective.name)
         self.tally = Tally()
-        # In a row, of each rung: beside a last rung that always fails, others may go well for ever.
+        # In a row, by rung: where the last rung always fails, trials of the others may succeed for ever.
         self._failures: Counter[int] = Counter()
         self._restore()
         self._leaders = Leaders(self._trials, self._objective.direction, KEEP_BEST)
@@ -105,19 +95,16 @@ class Search:
         scores = self._store.rung_scores()
         for trial in self._store.trials():
             if trial.status == RUNNING and trial.attempts >= MAX_ATTEMPTS:
-                trial = self._fail(trial, "crash", killed_too_often(trial.attempts))
+                trial = self._fail_killed(trial)
             # A trial that was cut short goes on; its checkpoint knows how far it came.
             status = RUNNING if trial.status == STOPPED else trial.status
             earlier = tuple(scores[trial.trial_id][: trial.rung])
-            self._oracle.restore(
-                trial.trial_id,
-                trial.values,
-                Standing(trial.bracket, trial.rung, status, trial.score, earlier),
-            )
+            standing = Standing(trial.bracket, trial.rung, status, trial.score, earlier)
+            self._oracle.restore(trial.trial_id, trial.values, standing)
             self._trials[trial.trial_id] = trial
 
     def _submit(self) -> bool:
-        """Give every idle worker a trial; False where there is none to give out now."""
+        """Give every idle worker a trial; return False where no trial can start now."""
         for worker in self._pool.idle():
             task = self._next_task(worker)
             if task is None:
@@ -128,7 +115,7 @@ class Search:
         return self._budget.allows()
 
     def _next_task(self, worker: int) -> TrainTask | None:
-        """The next that has to be trained; what is known of trials is put on record on the way."""
+        """Return the next task to train; epochs that an earlier run has trained are recorded on the way."""
         while self._budget.allows():
             trial = self._oracle.create_trial(f"worker-{worker}")
             if trial.status != RUNNING:
@@ -143,9 +130,9 @@ class Search:
         return None
 
     def _keep_winner(self) -> str:
-        """Make the weights of the winner where there are none: it is known, or was no winner for a while.
+        """Train the winner again where its weights are missing: it was reused, or was not among the best.
 
-        Return what is lacking where the time ends before; else nothing.
+        Return the reason why they are still missing, if the time ends first; else an empty text.
         """
         best = next(iter(self._leaders.trials), None)
         if best is None or self._checkpoints.prepare_weights(best.trial_id, best.epochs):
@@ -169,31 +156,32 @@ class Search:
 
     def _in_rung(self, trial_id: str, values: Values) -> TrialRecord:
         """The record of a trial in the rung that the Oracle gives it."""
-        record = self._trials.get(trial_id) or new_trial(trial_id, values, self._config.seed, self._tasks)
+        record = self._trials.get(trial_id) or self._tasks.new_trial(trial_id, values)
         return replace(record, rung=values["tuner/round"])
 
     def _look_ahead(self, worker: int) -> None:
-        """Tell a worker what it will train next, where that can be foreseen and has to be trained."""
+        """Tell a worker its next task, where it can be foreseen and no earlier run has trained it."""
         if self._following is not None and not self._known.has(record := self._in_rung(*self._following)):
             task = self._tasks.make(record, self._following[1]["tuner/epochs"], left_s=None)
             self._pool.look_ahead(worker, task)
 
     def _handle(self, event: object) -> None:
-        if isinstance(event, StepsDone):
-            self._listener(event)
-        elif isinstance(event, EpochDone):
-            self._record(event)
-        elif isinstance(event, RungDone):
-            self._on_rung(event)
-        elif isinstance(event, Failure) and event.trial_id is not None:
-            self._on_failure(self._trials[event.trial_id], event)
-        elif isinstance(event, Lost) and event.trial_id is not None:
-            self._on_lost(self._trials[event.trial_id])
-        elif isinstance(event, Halt):
-            raise StorageError(event.message)
+        match event:
+            case StepsDone():
+                self._listener(event)
+            case EpochDone():
+                self._record(event)
+            case RungDone():
+                self._on_rung(event)
+            case Failure(trial_id=str(trial_id)):
+                self._on_failure(self._trials[trial_id], event)
+            case Lost(trial_id=str(trial_id)):
+                self._on_lost(self._trials[trial_id])
+            case Halt():
+                raise StorageError(event.message)
 
     def _record(self, event: EpochDone, known: bool = False) -> None:
-        """Put an epoch on record that was trained just now, or in an earlier run."""
+        """Record an epoch, trained just now or in an earlier run."""
         value = event.epoch.metrics[self._objective.name]
         is_best = self._objective.better(value, self._trials[event.trial_id].score)
         self.tally.add(event.epoch, known)
@@ -204,7 +192,7 @@ class Search:
 
     def _on_rung(self, event: RungDone) -> None:
         if event.timed_out:
-            # Whatever the clock here says: a trial with no time to train would be asked for for ever.
+            # Even if time is left by this clock: else a trial without time to train would start for ever.
             self._budget.end_time()
         done = event.stopped_early or event.epochs >= self._planned_epochs(event.trial_id)
         status = COMPLETED if done else STOPPED
@@ -217,25 +205,23 @@ class Search:
         if event.reason == "timeout" and self._budget.out_of_time:
             self._store.stop(trial.trial_id)
             self._end_rung(self._reread(trial.trial_id))
-            return
-        if event.reason == "oom" and trial.batch_size == self._tasks.batch_size(trial.values) > 1:
+        elif event.reason == "oom" and trial.batch_size == self._tasks.batch_size(trial.values) > 1:
             self._begin_again(trial, trial.batch_size // 2)
-            return
-        self._end_failed(self._fail(trial, event.reason, event.message, event.traceback))
+        else:
+            self._end_failed(self._fail(trial, event.reason, event.message, event.traceback))
 
     def _on_lost(self, trial: TrialRecord) -> None:
-        """The worker was killed from outside: the trial is not to blame, unless that happens each time."""
-        self._budget.settle(trial.trial_id)
+        """Retry a trial whose worker was killed from outside, unless that happens each time."""
         if trial.attempts < MAX_ATTEMPTS:
-            self._oracle.retry(trial.trial_id)
+            self._retry(trial.trial_id)
         else:
-            self._end_failed(self._fail(trial, "crash", killed_too_often(trial.attempts)))
+            self._end_failed(self._fail_killed(trial))
 
     def _end_failed(self, trial: TrialRecord) -> None:
-        """End a rung in which a trial failed, and the search where too many do.
+        """End the rung of a failed trial, and the search after too many failures.
 
         Raises:
-            TunerError: this one is one too many.
+            TunerError: too many trials in a row have failed.
         """
         self._failures[trial.rung] += 1
         self._end_rung(trial)
@@ -244,29 +230,36 @@ class Search:
             raise TunerError(too_many(self._trials.values(), in_a_row, trial.rung, self._folder))
 
     def _begin_again(self, trial: TrialRecord, batch_size: int) -> None:
-        """Let a trial that ran out of memory start anew with smaller batches."""
+        """Restart a trial that ran out of memory, with smaller batches."""
         self._checkpoints.discard(trial.trial_id)
         self._store.restart(trial.trial_id, batch_size)
-        self._budget.settle(trial.trial_id)
         self._leaders.update(self._reread(trial.trial_id))
-        self._oracle.retry(trial.trial_id)
+        self._retry(trial.trial_id)
+
+    def _retry(self, trial_id: str) -> None:
+        """Let the Oracle hand out a trial again, in its rung."""
+        self._budget.settle(trial_id)
+        self._oracle.retry(trial_id)
 
     def _fail(
         self, trial: TrialRecord, reason: FailureReason, message: str, traceback: str = ""
     ) -> TrialRecord:
-        """Put a failure on record and return the trial as it then is."""
-        error = f"{reason}: {message}"
+        """Record a failure and return the changed trial."""
         if traceback:
             replace_text(self._folder.path / ERRORS / f"{trial.trial_id}.txt", traceback)
-        self._store.fail(trial.trial_id, trial.rung, error)
+        self._store.fail(trial.trial_id, trial.rung, f"{reason}: {message}")
         return self._reread(trial.trial_id)
 
+    def _fail_killed(self, trial: TrialRecord) -> TrialRecord:
+        killed = f"its process was killed {trial.attempts} times before it finished an epoch."
+        return self._fail(trial, "crash", killed)
+
     def _end_rung(self, trial: TrialRecord) -> None:
-        """Tell the Oracle, tidy up, tell the listener."""
-        self._budget.settle(trial.trial_id)
+        """Tell the Oracle and the listener that a trial ended its rung."""
         if trial.status == STOPPED:
-            self._oracle.retry(trial.trial_id)
+            self._retry(trial.trial_id)
         else:
+            self._budget.settle(trial.trial_id)
             oracle_trial = self._oracle.trials[trial.trial_id]
             oracle_trial.status, oracle_trial.score = trial.status, trial.score
             self._oracle.end_trial(oracle_trial)
@@ -276,26 +269,26 @@ class Search:
         self._listener(RungEnded(trial, self._planned_epochs(trial.trial_id) - trial.epochs, is_best))
 
     def _spent(self) -> dict[str, Any]:
-        """What the search has used up so far, as facts of the run."""
+        """Facts of the run: the time and the epochs that it has spent so far."""
         return {**self._budget.spent, "epochs_s": self._epochs_s_before + self.tally.epochs_s}
 
     def _best(self) -> dict[str, int]:
-        """The trials whose best weights are kept, the best of all first, and the epochs of each."""
+        """Epochs of the trials whose best weights are kept, the best trial first."""
         return {trial.trial_id: trial.epochs for trial in self._leaders.trials}
 
     def _close(self) -> None:
-        """Put on record that trials under way were cut short by no fault of theirs; tidy up."""
+        """Record that trials under way were stopped, delete needless checkpoints, write the files."""
         for trial_id, trial in list(self._trials.items()):
             if trial.status == RUNNING:
                 self._store.stop(trial_id)
                 self._reread(trial_id)
-        # Builds, failures and epochs that were cut off take time too.
+        # Builds, failures and interrupted epochs take time too.
         self._store.set_run(self._spent())
         self._checkpoints.prune(self._best(), self._oracle.may_continue)
         self._outputs.write()
 
     def _reread(self, trial_id: str) -> TrialRecord:
-        """Return a trial as it is on record, after an event that changed it."""
+        """Return a trial from the store, after an event that changed it."""
         trial = self._trials[trial_id] = self._store.trial(trial_id)
         return trial
 

@@ -15,10 +15,10 @@ from tuner.tuning.plan import Bracket, Plan
 
 @dataclass(frozen=True)
 class Training:
-    """What decides whether a hyperparameter of the training can change a trial.
+    """Facts that decide whether a hyperparameter of the training can change a trial.
 
-    `names` are the hyperparameters of the training, `images` is the number of those trained on; `balanced` is
-    True where every class has as many of them.
+    `names` are the hyperparameters of the training. `images` is the number of training images; `balanced` is
+    True where all classes have equally many.
     """
 
     names: Collection[str]
@@ -27,17 +27,17 @@ class Training:
 
 
 def training_on(dataset: Dataset, names: Collection[str]) -> Training:
-    """Return what a data set says of them."""
+    """Return these facts for a data set."""
     labels = dataset.labels[dataset.splits["train"]]
     weights = class_weights(labels, len(dataset.class_names))
     return Training(names, len(labels), bool((weights == weights[0]).all()))
 
 
 def trained_values(values: Values, training: Training, plan: Plan) -> Values:
-    """Return the values of a configuration, with those left out or made equal that train alike in this plan.
+    """Return values by which configurations that train alike in this plan are equal.
 
-    A patience that can end no trial of the plan is none. A batch larger than the data holds all of them.
-    Classes of equal size have equal weights.
+    A patience that can end no trial of the plan is left out, and so are class weights where all classes have
+    equally many images. A batch size is at most the number of images.
     """
     found = dict(values)
     own = {name for name in training.names if name in found}
@@ -67,7 +67,7 @@ def without_effect(space: kt.HyperParameters, training: Training, plan: Plan) ->
 
 
 def _can_stop(patience: int, bracket: Bracket) -> bool:
-    """True where so many epochs without gain can end a trial before its last epoch.
+    """True where this number of epochs without gain can end a trial before its last epoch.
 
     The first epoch is a gain, and epochs on part of the data prove nothing.
     """

@@ -19,7 +19,7 @@ from tuner.workers.protocol import Description
 
 @dataclass
 class Tally:
-    """What a search has trained since it was begun or taken up, beside what was known."""
+    """Work of a search since it was begun or taken up, and the number of epochs that it reused."""
 
     images: int = 0
     train_s: float = 0.0
@@ -46,19 +46,19 @@ class Note:
 
 @dataclass(frozen=True)
 class Busy:
-    """Something begins that takes its time."""
+    """A step begins that takes some time."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class BusyEnded:
-    """It has come to its end."""
+    """The step is over."""
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """Number of images decoded, of how many."""
+    """Number of images decoded, and of all images."""
 
     done: int
     total: int
@@ -66,7 +66,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Data, workers and space are ready; nothing is trained yet. `path` is None where nothing will be."""
+    """Data, workers and space are ready, before the first trial. `path` is None if there will be no trial."""
 
     config: SearchConfig
     dataset: Dataset
@@ -102,7 +102,7 @@ class TrialStarted:
 
 
 def started(trial: TrialRecord, place: str, initial_epoch: int, epochs: int) -> TrialStarted:
-    """Return what tells that a trial trains there until it has so many epochs."""
+    """Return the event of a trial that starts at a place, and trains to `epochs` epochs in all."""
     return TrialStarted(trial.trial_id, trial.bracket, trial.rung, initial_epoch, epochs, trial.values, place)
 
 
@@ -117,7 +117,7 @@ class RungEnded:
 
 @dataclass(frozen=True)
 class SearchEnded:
-    """No trial will begin any more."""
+    """All trials are over."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def ignore(event: Event) -> None:
 
 @contextmanager
 def busy(listener: Listener, text: str) -> Iterator[None]:
-    """Tell a listener that something takes its time."""
+    """Tell a listener that a step takes some time."""
     listener(Busy(text))
     try:
         yield

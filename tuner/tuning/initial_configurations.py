@@ -20,7 +20,7 @@ from tuner.spaces.configurations import Values, key, walk
 
 @dataclass(frozen=True)
 class Initial:
-    """What is tried first, in this order; `left_out` rows of an earlier search lie outside the space."""
+    """Configurations to try first, in order; `left_out` rows of an earlier search lie outside the space."""
 
     configurations: tuple[Values, ...]
     left_out: int = 0
@@ -32,8 +32,8 @@ def initial_configurations(
     """Return the configurations of `--include`, then the best of `--warm-start`, each once.
 
     A hyperparameter that is not named has its default. An earlier search gives half of the trials at most.
-    Where neither is given, an algorithm that builds on what it has seen begins with the defaults: the author
-    of a space knows a sound model. Random and grid search stay what they are.
+    Without either, an algorithm that learns begins with the defaults, a sound model by the author of the
+    space. Random and grid search have no initial configurations of their own.
 
     Raises:
         UsageError: a name, a value or a file that cannot be used.
@@ -70,7 +70,7 @@ def _included(text: str, space: kt.HyperParameters, presets: Presets) -> Values:
 
 
 def _earlier(path: Path, objective: Objective, space: kt.HyperParameters) -> tuple[dict[str, Values], int]:
-    """Return the completed configurations that lie in the space, the best first, and how many do not."""
+    """Return completed configurations in the space, the best first, and the number of those outside it."""
     path = path / TRIALS_FILE if path.is_dir() else path
     trials = read_table(path, f"--warm-start a run or its {TRIALS_FILE}")
     if missing := {"status", "score", "objective"} - set(trials):

@@ -1,4 +1,4 @@
-"""The best trials of a search, kept up to date without a look at all trials each time."""
+"""The best trials of a search."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tuner.results.schema import FAILED, TrialRecord
 
 
 class Leaders:
-    """The best `size` of the trials in a mapping that the search changes.
+    """The best `size` of the trials in `every`, a mapping that the search changes.
 
-    `trials` holds them, the best first.
+    `trials` holds them, the best first. An update compares few trials, not all.
     """
 
     def __init__(self, every: Mapping[str, TrialRecord], direction: Direction, size: int) -> None:
@@ -22,8 +22,8 @@ class Leaders:
     def update(self, trial: TrialRecord) -> None:
         """Take note of a trial that has changed."""
         others = [record for record in self.trials if record.trial_id != trial.trial_id]
-        # A score never gets worse, but a trial that fails or begins again loses its own, and leaves room for
-        # any other.
+        # A score never gets worse. Only a trial that fails or begins again loses its score; then any other
+        # may take its place.
         has_none = trial.status == FAILED or trial.score is None
         lost_one = has_none and len(others) < len(self.trials)
         self.trials = self._ranked(list(self._every.values()) if lost_one else [*others, trial])

@@ -1,11 +1,10 @@
-"""The folder of a run: made new, and described."""
+"""The folder of a new run, and the facts in it."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +16,11 @@ from tuner.data.near_copies import near_copies
 from tuner.errors import UsageError
 from tuner.files import reaching, replace_text
 from tuner.results.run_folder import RunFolder, run_folder
-from tuner.results.schema import CONFIG_FILE, RUN_FILE, RUN_RUNNING, WORKER_LOG
+from tuner.results.schema import CODE, CONDITIONS, CONFIG_FILE, RUN_FILE, RUN_RUNNING, TRAINING, WORKER_LOG
 from tuner.results.store import Store
 from tuner.results.tables import write_json
 from tuner.spaces.references import label
-from tuner.tuning.run_conditions import CODE, CONDITIONS, conditions
-from tuner.tuning.tasks import TRAINING
+from tuner.tuning.run_conditions import conditions
 from tuner.workers.protocol import Description, Ready
 
 
@@ -36,7 +34,9 @@ def make_run_folder(config: SearchConfig, dataset: Dataset) -> RunFolder:
     stem = config.name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(label(config.space))}-{dataset.name}"
     try:
         results.mkdir(parents=True, exist_ok=True)
-        for path in _candidates(results, stem, numbered=config.name is None):
+        # Two runs may start in one second.
+        numbered = () if config.name else (f"{stem}-{number}" for number in range(2, 100))
+        for path in (results / name for name in (stem, *numbered)):
             try:
                 path.mkdir()
             except FileExistsError:
@@ -53,10 +53,10 @@ def make_run_folder(config: SearchConfig, dataset: Dataset) -> RunFolder:
 
 
 def require_no_checkpoints(folder: RunFolder) -> None:
-    """Refuse storage in which another run of the same name has its checkpoints: trials would go on from them.
+    """Refuse storage with checkpoints of another run of the same name: trials would go on from them.
 
     Raises:
-        UsageError: there are some, or the storage cannot be used.
+        UsageError: it holds some, or it cannot be used.
         StorageError: the storage does not answer.
     """
     checkpoints = folder.checkpoints
@@ -83,7 +83,7 @@ def begin_run(
     space: Description,
     initial: list[dict[str, Any]],
 ) -> Store:
-    """Write what the run is, before anything is trained; return its store.
+    """Write the facts of a run before its first trial, and return its store.
 
     Raises:
         StorageError: a file cannot be written.
@@ -127,26 +127,24 @@ def begin_run(
 
 
 def record_config(folder: RunFolder, store: Store, config: SearchConfig) -> None:
-    """Note that a search with this request begins, or goes on.
+    """Record that a search with this request begins or goes on.
 
     Raises:
         StorageError: a file cannot be written.
     """
-    store.set_run({"config": config.model_dump(mode="json"), "status": RUN_RUNNING})
+    record_facts(folder, store, {"config": config.model_dump(mode="json"), "status": RUN_RUNNING})
     replace_text(folder.path / CONFIG_FILE, to_toml(config))
-    write_run_json(folder, store)
-    store.back_up()
 
 
-def write_run_json(folder: RunFolder, store: Store) -> None:
-    """Replace run.json by the facts in the store."""
+def record_facts(folder: RunFolder, store: Store, facts: dict[str, Any]) -> None:
+    """Add facts to a run: to its store, then to run.json and the backup.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    store.set_run(facts)
     write_json(folder.path / RUN_FILE, store.run())
-
-
-def _candidates(results: Path, stem: str, numbered: bool) -> Iterator[Path]:
-    yield results / stem
-    if numbered:  # two runs begun in one second
-        yield from (results / f"{stem}-{number}" for number in range(2, 100))
+    store.back_up()
 
 
 def _slug(text: str) -> str:
@@ -156,9 +154,8 @@ def _slug(text: str) -> str:
 def _git_commit() -> str | None:
     """Commit of the folder that the user works in, where it is a repository."""
     try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return subprocess.check_output(
+            ["git", "rev-parse", "HEAD"], stderr=subprocess.DEVNULL, text=True, timeout=5
+        ).strip()
+    except (OSError, subprocess.SubprocessError):
         return None
-    return result.stdout.strip() if result.returncode == 0 else None

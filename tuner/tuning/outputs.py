@@ -12,7 +12,7 @@ from tuner.tuning.throttle import Throttle
 
 
 class Outputs:
-    """Keeps the files of one run up to date. The store has every event at once; these are written whole."""
+    """Keeps the files of one run up to date. The store has each event at once; these files are rewritten."""
 
     def __init__(
         self, folder: RunFolder, store: Store, trials: Mapping[str, TrialRecord], objective: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Rung:
-    """So many trials reach this many epochs in total, each epoch of this rung on a share of the data."""
+    """Number of trials that reach `epochs` epochs in all, and the share of the data in its own epochs."""
 
     trials: int
     epochs: int
@@ -39,7 +39,7 @@ class Bracket:
 
     @property
     def passes(self) -> float:
-        """What these epochs amount to in passes over all of the data."""
+        """These epochs as passes over all of the data."""
         return sum(rung.data_share * epochs for rung, epochs in self._trained)
 
     @property
@@ -58,7 +58,7 @@ class Bracket:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search will do if nothing fails and no trial stops by itself."""
+    """The trials of a search if none fails and none stops by itself."""
 
     brackets: tuple[Bracket, ...]
 
@@ -146,7 +146,7 @@ def asha_plan(max_trials: int, max_epochs: int, factor: int) -> Plan:
 
 
 def _deepest(most: int, factor: int) -> int:
-    """Return how many promotions `most` epochs or trials allow: the largest k with factor^k <= most."""
+    """Return the number of promotions that `most` epochs or trials allow: the largest k, factor^k <= most."""
     deepest = 0
     while factor ** (deepest + 1) <= most:
         deepest += 1

@@ -16,15 +16,15 @@ from tuner.workers.worker_state import MAX_LOST
 def retrain_winner(
     trial: TrialRecord, tasks: Tasks, pool: Pool, listener: Listener, left_s: float | None
 ) -> RungDone:
-    """Let a worker train all epochs of a trial that are on record; no other is under way.
+    """Train all recorded epochs of a trial once more, while no other trial is under way.
 
-    They come out as they did before, and are not recorded again.
+    Their scores are those on record, so they are not recorded again.
 
     Args:
-        left_s: Seconds after which no step is begun; None without a limit.
+        left_s: Seconds after which the worker begins no step; None without a limit.
 
     Raises:
-        TunerError: it fails this time.
+        TunerError: the training fails.
         StorageError: its checkpoint cannot be written.
     """
     end = None if left_s is None else time.monotonic() + left_s

@@ -1,8 +1,8 @@
-"""What earlier runs in the same results folder have trained already."""
+"""Epochs that earlier runs in the same results folder have trained already."""
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,11 @@ from tuner.files import copy_file, replacing
 from tuner.objective import Objective
 from tuner.results.query import RunView, runs
 from tuner.results.run_folder import RunFolder
-from tuner.results.schema import STORE_FILE, TrialRecord
+from tuner.results.schema import CONDITIONS, STORE_FILE, TrialRecord
 from tuner.results.store import Store
 from tuner.spaces.configurations import key
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, History, read_history
 from tuner.training.task import EpochDone, RungDone, TrainTask
-from tuner.tuning.run_conditions import CONDITIONS
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,9 @@ class _Found:
 
 
 class EarlierTrials:
-    """Trials of other runs that had the same data, code, versions, device and arithmetic as this one.
+    """Trials of other runs with the same data, code, versions, device and arithmetic as this one.
 
-    With the same configuration, seed and batch size they have the epochs that would be trained here.
+    A trial with the same configuration, seed and batch size has the same epochs.
     """
 
     def __init__(self, folder: RunFolder, conditions: dict[str, Any] | None, objective: Objective) -> None:
@@ -45,38 +44,35 @@ class EarlierTrials:
                         self._found[_identity(trial)] = _Found(run, trial)
 
     def has(self, trial: TrialRecord) -> bool:
-        """True for a trial of which another run has trained epochs."""
+        """True where another run has trained epochs of this trial."""
         return _identity(trial) in self._found
 
     def take(self, task: TrainTask, trial: TrialRecord) -> tuple[list[EpochDone], TrainTask | RungDone]:
-        """Return the epochs of a task that were trained before, and what remains: a task, or its end.
+        """Return the epochs of a task that an earlier run has trained, then the rest: a task, or its end.
 
-        The checkpoint of a trial that is to go on is copied, where there still is one. Without it the epochs
-        are trained once more on the way to new ones.
+        A trial that goes on gets a copy of the checkpoint, where there still is one. Without it, a worker
+        trains these epochs once more on the way to new ones.
         """
         found = self._found.get(_identity(trial))
-        history = _history(found) if found is not None else ()
-        taken = history[: task.epochs_reported]
-        while len(taken) < min(len(history), task.epochs) and not task.is_over(taken):
-            taken = history[: len(taken) + 1]
-        if found is None or len(taken) <= task.epochs_reported:
+        if found is None:
             return [], task
-        epochs = [
-            EpochDone(task.trial_id, task.rung, number, epoch)
-            for number, epoch in enumerate(taken, start=1)
-            if number > task.epochs_reported
-        ]
-        self._copy_checkpoint(found, task.checkpoint_dir, len(taken))
-        over = task.is_over(taken)
-        if len(taken) < task.epochs and not over:
-            return epochs, replace(task, epochs_reported=len(taken))
-        done = RungDone(task.trial_id, task.rung, len(taken), over, False, found.trial.num_params, 0.0)
-        return epochs, done
+        history, last = _history(found), task.epochs_reported
+        while last < min(len(history), task.epochs) and not task.is_over(history[:last]):
+            last += 1
+        if last == task.epochs_reported:
+            return [], task
+        numbers = range(task.epochs_reported + 1, last + 1)
+        epochs = [EpochDone(task.trial_id, task.rung, number, history[number - 1]) for number in numbers]
+        self._copy_checkpoint(found, task.checkpoint_dir, last)
+        over = task.is_over(history[:last])
+        if last < task.epochs and not over:
+            return epochs, replace(task, epochs_reported=last)
+        return epochs, RungDone(task.trial_id, task.rung, last, over, False, found.trial.num_params, 0.0)
 
     def _copy_checkpoint(self, found: _Found, folder: Path, epochs: int) -> None:
-        """Copy what fits a trial with so many epochs behind it: its best weights, then where it stands.
+        """Copy the best weights, then the state of the training, if the latter is after so many epochs.
 
-        Never the latter alone, which would go on from epochs whose best weights nobody has.
+        The state is never copied alone: the best weights of its epochs would be missing.
         """
         source = found.run.folder.checkpoints / found.trial.trial_id
         stands_at = len(read_history(source)) or found.trial.epochs
@@ -90,13 +86,9 @@ class EarlierTrials:
 
 
 def _history(found: _Found) -> History:
-    """The epochs of a trial; none of a run that was deleted or damaged meanwhile."""
-    with contextlib.suppress(TunerError):
-        store = Store(found.run.path / STORE_FILE)
-        try:
-            return store.history(found.trial.trial_id)
-        finally:
-            store.close()
+    """Return the epochs of a trial; none if its run was deleted or damaged meanwhile."""
+    with suppress(TunerError), closing(Store(found.run.path / STORE_FILE)) as store:
+        return store.history(found.trial.trial_id)
     return ()
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tuner.config import SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.errors import UsageError
-from tuner.results.schema import TRIAL_COLUMNS, TRIALS_FILE
+from tuner.results.schema import ACCEPTED_CODE, CODE, CONDITIONS, TRIAL_COLUMNS, TRIALS_FILE
 from tuner.results.store import Store
 from tuner.spaces.references import unknown
 from tuner.spaces.weights import WEIGHTS, weights_hash
@@ -17,30 +17,29 @@ from tuner.training.compute import Compute
 from tuner.training.source_code import PROGRAM
 from tuner.workers.protocol import Description, Ready
 
-CONDITIONS = "conditions"
-"""The fact of a run that tells under which conditions its trials train; None: nothing can be taken over."""
-CODE = "code"
-"""The fact of a run that has a hash of each file that its search space is made of."""
-ACCEPTED_CODE = "accepted_code"
-"""The fact of a run that tells when other code was accepted: which files, after how many trials, what for."""
-
 
 def conditions(
     config: SearchConfig, dataset: Dataset, ready: Ready, space: Description
 ) -> dict[str, Any] | None:
-    """Return all that the epochs of a configuration depend on, beside its seed and batch size.
+    """Return everything that the epochs of a configuration depend on, beside its seed and batch size.
 
-    None where they depend on the bracket too: with `--fidelity data` trials are never taken over.
+    None with `--fidelity data`: epochs depend on the bracket too, so no other run may reuse them.
     """
     if config.fidelity == "data":
         return None
+    # The order of sums depends on the cores and GPUs that a worker has of its node.
+    share_of_node = {
+        "local": config.cluster == "local",
+        "cpus": config.cpus_per_trial,
+        "gpus": config.gpus_per_trial,
+    }
     return {
         # The one plan in which all trials begin alike on part of the data.
         "part": [config.max_epochs, config.factor] if config.fidelity == "part" else None,
         "data": dataset.fingerprint,
         "split_seed": dataset.seed,
         "class_weights": config.class_weights or "none",
-        # Over how many epochs a schedule is spread decides each of them.
+        # A schedule depends on the number of epochs that it is spread over.
         "schedule": config.max_epochs if "schedule" in space.training else None,
         "weights": _weights(space.hyperparameters),
         "space": config.space,
@@ -49,26 +48,18 @@ def conditions(
         "backend": ready.backend,
         "device": ready.device,
         "workers": config.workers,
-        **_share_of_node(config),
+        **({} if config.cluster is None else share_of_node),
         "versions": ready.versions,
     }
-
-
-def _share_of_node(config: SearchConfig) -> dict[str, Any]:
-    """What each worker has of its node, on which the order of sums depends; nothing without a cluster."""
-    if config.cluster is None:
-        return {}
-    return {"local": config.cluster == "local", "cpus": config.cpus_per_trial, "gpus": config.gpus_per_trial}
 
 
 def check_conditions(
     store: Store, config: SearchConfig, dataset: Dataset, ready: Ready, space: Description
 ) -> None:
-    """Note where a run goes on under other conditions than it was begun: no other run may take it over."""
+    """Record a change of conditions since the run was begun: no other run may reuse its trials."""
     facts = store.run()
-    compute = Compute(**facts["compute"])
-    now = conditions(config, dataset, ready, replace(space, compute=compute))
-    if facts.get(CONDITIONS) != now:
+    space = replace(space, compute=Compute(**facts["compute"]))
+    if facts.get(CONDITIONS) != conditions(config, dataset, ready, space):
         store.set_run({CONDITIONS: None})
 
 
@@ -76,7 +67,7 @@ def check_data(facts: dict[str, Any], dataset: Dataset) -> None:
     """Compare the data set with that of the run.
 
     Raises:
-        UsageError: they differ; it says in what.
+        UsageError: they differ; the error says how.
     """
     if dataset.fingerprint != facts["data"]["fingerprint"]:
         before, now = facts["data"]["counts"], dataset.counts()
@@ -84,38 +75,32 @@ def check_data(facts: dict[str, Any], dataset: Dataset) -> None:
         raise _changed("data", how)
 
 
-def check_space(facts: dict[str, Any], space: Description) -> None:
-    """Compare the search space with that of the run.
+def check_space(facts: dict[str, Any], space: Description, accept_changed_code: bool) -> list[str]:
+    """Compare the search space and its code with those of the run.
+
+    Returns:
+        The files of changed code, where the user accepts it.
 
     Raises:
-        UsageError: they differ; it says in what.
+        UsageError: the space differs, or its code does and the user does not accept it.
     """
     before, now = _parameters(facts["hyperparameters"]), _parameters(space.hyperparameters)
-    differences = [f"'{name}' is gone" for name in before if name not in now]
-    differences += [f"'{name}' is new" for name in now if name not in before]
-    for name in before:
-        if name in now and before[name] != now[name]:
-            differences.append(f"'{name}' {_difference(before[name], now[name])}")
+    differences = [
+        *(f"'{name}' is gone" for name in before if name not in now),
+        *(f"'{name}' is new" for name in now if name not in before),
+        *(
+            f"'{name}' {_difference(old, now[name])}"
+            for name, old in before.items()
+            if name in now and old != now[name]
+        ),
+    ]
     num_params = facts["default_num_params"]
     if not differences and num_params != space.num_params:
         differences = [f"the default model had {num_params:,} parameters, it has {space.num_params:,}"]
     if differences:
         raise _changed("search space", "; ".join(differences))
-
-
-def check_code(facts: dict[str, Any], space: Description, accept: bool) -> list[str]:
-    """Compare the code of the search space with that of the run; return the files that differ, if accepted.
-
-    Raises:
-        UsageError: some do, and that is not accepted.
-    """
-    before = facts[CODE]
-    changed = [
-        name
-        for name in sorted({**before, **space.code})
-        if name != PROGRAM and before.get(name) != space.code.get(name)
-    ]
-    if changed and not accept:
+    changed = sorted({name for name, _ in facts[CODE].items() ^ space.code.items()} - {PROGRAM})
+    if changed and not accept_changed_code:
         raise UsageError(
             f"the code of the search space changed since the run was begun: {', '.join(changed)}. Its trials "
             "may be of another model. Restore it, start a new search, or go on with --accept-changed-code."
@@ -123,13 +108,13 @@ def check_code(facts: dict[str, Any], space: Description, accept: bool) -> list[
     return changed
 
 
-def note_changed_code(
+def acceptance(
     store: Store, space: Description, changed: list[str], use: Literal["search", "retraining", "ensemble"]
-) -> None:
-    """Put on record that other code was accepted, and for what.
+) -> dict[str, Any]:
+    """Return the facts which say that the user accepted changed code, and for which use.
 
-    A search goes on with it: from then on it is the code of the run. Otherwise the trials are all of the code
-    before, and the next use has to be accepted too.
+    A search goes on with it: from then on it is the code of the run. For any other use, the trials remain
+    those of the code before, and the user has to accept each use.
     """
     accepted = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -138,14 +123,14 @@ def note_changed_code(
         "use": use,
     }
     facts: dict[str, Any] = {ACCEPTED_CODE: [*store.run().get(ACCEPTED_CODE, []), accepted]}
-    store.set_run(facts | ({CODE: space.code} if use == "search" else {}))
+    return facts | ({CODE: space.code} if use == "search" else {})
 
 
 def check_names(config: SearchConfig, space: Description) -> None:
-    """See that the space has what `--hp` names, and no metric that is called like a column of the tables.
+    """Check the names of `--hp` and `--weights`, and of the metrics, against a space.
 
     Raises:
-        UsageError: it has no such hyperparameter, or such a metric.
+        UsageError: the space has no such hyperparameter, or a metric has the name of a column of trials.csv.
     """
     from tuner.spaces.restriction import wanted_values
 

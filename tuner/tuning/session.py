@@ -1,10 +1,10 @@
-"""A search from its request to the evaluated winner. It prints nothing: a listener hears what happens."""
+"""A search from its request to the evaluated winner. It tells a listener each event, and prints nothing."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from tuner.results.lock import locked
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.repair import remove_drafts
 from tuner.results.run_folder import RunFolder, run_folder
-from tuner.results.schema import FAILED, INTERRUPTED, SHORTCUTS, TENSORBOARD, TrialRecord
+from tuner.results.schema import FAILED, INTERRUPTED, SHORTCUTS, TENSORBOARD, TRAINING
 from tuner.results.store import Store
 from tuner.results.timings import Stopwatch
 from tuner.spaces.references import check_reference, made_for_images_of
@@ -35,42 +35,37 @@ from tuner.tuning.events import (
     WinnerEvaluated,
     busy,
     decoding,
+    ignore,
 )
 from tuner.tuning.new_run import (
     begin_run,
     discard_if_unstarted,
     make_run_folder,
     record_config,
+    record_facts,
     require_no_checkpoints,
-    write_run_json,
 )
 from tuner.tuning.oracles import make_oracle, settle_fidelity
-from tuner.tuning.run_conditions import (
-    check_code,
-    check_conditions,
-    check_data,
-    check_space,
-    note_changed_code,
-)
-from tuner.tuning.tasks import TRAINING, training_values
+from tuner.tuning.run_conditions import acceptance, check_conditions, check_data, check_space
+from tuner.tuning.tasks import training_values
 from tuner.tuning.workers import describe_space, prepare_workers, worker_pool
 from tuner.units import counted
 from tuner.workers.protocol import Description, Pool
 
 if TYPE_CHECKING:
-    from tuner.tuning.outcome import Outcome
+    from tuner.tuning.endings import Outcome
 
 EvaluateWinner = Callable[[RunView, Dataset, Pool], object]
-"""Looks at the test split, once, for the winner of a run, with the workers of its search."""
+"""Evaluates the winner of a run on the test split, once, with the workers of its search."""
 
 
 class Session:
-    """One search, as it is done from the shell and from Python.
+    """One search, for the shell and for Python.
 
     Args:
-        config: What is asked for.
-        listener: Hears what happens.
-        evaluate: Is called when no trial will begin any more.
+        config: The request.
+        listener: Hears each event.
+        evaluate: Evaluates the winner after the last trial.
     """
 
     def __init__(self, config: SearchConfig, listener: Listener, evaluate: EvaluateWinner) -> None:
@@ -78,7 +73,7 @@ class Session:
         self._stopwatch = Stopwatch()
 
     def preview(self) -> None:
-        """Check the request as a search does and tell its plan. Nothing is trained or left behind.
+        """Check the request as a search does and show its plan. It trains nothing and leaves no files.
 
         Raises:
             UsageError: a search would refuse the request too.
@@ -101,7 +96,7 @@ class Session:
                 with worker_pool(self._config, dataset, folder, self._listener) as pool:
                     description = describe_space(self._config, dataset, pool, self._listener)
                     self._initial(description)
-                    self._tell_plan(dataset, pool, description, None)
+                    self._tell_plan(dataset, pool, description)
             finally:
                 if self._config.storage:
                     remove_tree(folder.workers_path)
@@ -122,7 +117,7 @@ class Session:
             with locked(folder.path), worker_pool(self._config, dataset, folder, self._listener) as pool:
                 description = describe_space(self._config, dataset, pool, self._listener)
                 initial = self._initial(description)
-                self._tell_plan(dataset, pool, description, folder)
+                self._tell_plan(dataset, pool, description, folder.path)
                 store = begin_run(folder, self._config, dataset, pool.device(), description, initial)
                 self._search(folder, store, dataset, pool)
         finally:
@@ -134,17 +129,18 @@ class Session:
 
         Args:
             run: One of this request, but for the budget, the workers and the place of the images.
-            accept_changed_code: Go on with other code of the space than the run was begun with; note it.
-            retry: Let trials that failed begin again.
+            accept_changed_code: Go on although the code of the space has changed, and record that.
+            retry: Start failed trials again.
 
         Raises:
-            UsageError: data or space are not those that the run was begun with, or it is under way.
+            UsageError: data or space have changed since the run was begun, or it is under way.
             TunerError: the search failed.
             InterruptedRunError: it was interrupted; the run is saved.
         """
         with locked(run.path):
             folder = run_folder(run.path, self._config)
-            if retry:
+            failed = [trial for trial in run.trials if retry and trial.status == FAILED]
+            if failed:
                 _require_budget(run, self._config)
             moved = self._config.data != run.config.data
             dataset = self._prepare(self._config.data if moved else run.facts["data"]["source"])
@@ -152,23 +148,24 @@ class Session:
             check_data(run.facts, dataset)
             with worker_pool(self._config, dataset, folder, self._listener) as pool:
                 description = describe_space(self._config, dataset, pool, self._listener)
-                check_space(run.facts, description)
-                changed = check_code(run.facts, description, accept_changed_code)
-                self._tell_plan(dataset, pool, description, folder)
+                changed = check_space(run.facts, description, accept_changed_code)
+                self._tell_plan(dataset, pool, description, folder.path)
                 remove_drafts(folder.path)
                 store = Store(folder.store)
                 record_config(folder, store, self._config)
                 store.set_run({"data": {**run.facts["data"], "source": dataset.source}})
                 if changed:
-                    note_changed_code(store, description, changed, "search")
+                    store.set_run(acceptance(store, description, changed, "search"))
                 check_conditions(store, self._config, dataset, pool.device(), description)
-                if retry:
-                    _restart_failed(run, folder, self._config, store, description)
+                for trial in failed:
+                    chosen = training_values(self._config, description.training, trial.values)
+                    folder.remove_checkpoint(trial.trial_id)
+                    store.restart(trial.trial_id, chosen["batch_size"])
                 self._search(folder, store, dataset, pool)
         return open_run(folder.path)
 
     def _prepare(self, source: str) -> Dataset:
-        """Return the images, decoded, and settle what depends on their number."""
+        """Return the decoded images, and settle the fidelity, which depends on their number."""
         config = self._config
         check_reference(config.space)
         prepare_workers(config)
@@ -200,15 +197,14 @@ class Session:
         return list(found.configurations)
 
     def _tell_plan(
-        self, dataset: Dataset, pool: Pool, description: Description, folder: RunFolder | None
+        self, dataset: Dataset, pool: Pool, description: Description, path: Path | None = None
     ) -> None:
         with busy(self._listener, "comparing test images with training images"):
             near = len(near_copies(dataset, "test"))
-        path = folder.path if folder is not None else None
         self._listener(Prepared(self._config, dataset, pool.device().device, description, near, path))
 
     def _search(self, folder: RunFolder, store: Store, dataset: Dataset, pool: Pool) -> None:
-        """Train the trials, then look at the test split once, for the winner."""
+        """Train the trials, then evaluate the winner on the test split."""
         status = "failed"
         try:
             tally, outcome = self._train_trials(folder, store, dataset, pool)
@@ -231,9 +227,7 @@ class Session:
         finally:
             # Where the storage fails, that error is on its way to the user already.
             with suppress(StorageError):
-                store.set_run({"status": status})
-                write_run_json(folder, store)
-                store.back_up()
+                record_facts(folder, store, {"status": status})
             store.close()
 
     def _train_trials(
@@ -255,7 +249,12 @@ class Session:
         for name in without_effect(space, training, oracle.plan):
             text = f"{name} has no effect in this plan; configurations that differ in it count as one"
             self._listener(Note(text))
-        with self._recorded(folder, store) as listener:
+        with self._recorder(folder, store) as record:
+
+            def listener(event: Event) -> None:
+                record(event)
+                self._listener(event)
+
             images = len(dataset.splits["train"])
             listener(SearchStarted(self._config, oracle.plan, images, store.trials(), constants(space)))
             search = Search(self._config, folder, store, oracle, pool, listener)
@@ -267,46 +266,25 @@ class Session:
             self._listener(Note(outcome.note))
         return search.tally, outcome
 
-    @contextmanager
-    def _recorded(self, folder: RunFolder, store: Store) -> Iterator[Listener]:
-        """Yield the listener; where TensorBoard is asked for, one that writes its files too."""
+    def _recorder(self, folder: RunFolder, store: Store) -> AbstractContextManager[Listener]:
+        """Return the listener that writes the files of TensorBoard, where the user asks for it."""
         if not self._config.tensorboard:
-            yield self._listener
-            return
+            return nullcontext(ignore)
         from tuner.tuning.tensorboard import TensorBoard
 
         self._listener(Note(f"Look on with: tensorboard --logdir {folder.path / TENSORBOARD}"))
-        with TensorBoard(folder.path / TENSORBOARD, store) as board:
-
-            def both(event: Event) -> None:
-                board(event)
-                self._listener(event)
-
-            yield both
-
-
-def _failed(run: RunView) -> list[TrialRecord]:
-    return [trial for trial in run.trials if trial.status == FAILED]
+        return TensorBoard(folder.path / TENSORBOARD, store)
 
 
 def _require_budget(run: RunView, config: SearchConfig) -> None:
-    """Refuse to restart failed trials that could not be trained: their errors would be lost for nothing.
+    """Refuse to restart failed trials without a budget: they would lose their errors for nothing.
 
     Raises:
         UsageError: nothing is left to spend on them.
     """
     budget = budget_of(config, run.facts)
-    if _failed(run) and not budget.allows():
+    if not budget.allows():
         raise UsageError(
             f"run '{run.run_id}' is out of {budget.exceeded}: its failed trials cannot be run again. Give it "
             "more with --max-time or --max-epochs-total."
         )
-
-
-def _restart_failed(
-    run: RunView, folder: RunFolder, config: SearchConfig, store: Store, description: Description
-) -> None:
-    for trial in _failed(run):
-        chosen = training_values(config, description.training, trial.values)
-        folder.remove_checkpoint(trial.trial_id)
-        store.restart(trial.trial_id, chosen["batch_size"])

@@ -1,12 +1,12 @@
-"""What TensorBoard shows of a search: scalars of each epoch, and HParams. TensorFlow is not needed for it."""
+"""Files for TensorBoard: scalars of each epoch, and HParams. They do not need TensorFlow."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event as Record
@@ -18,7 +18,7 @@ from tuner.results.schema import COMPLETED, FAILED, TrialRecord
 from tuner.results.store import Store
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone
-from tuner.tuning.events import Event, RungEnded, TrialStarted
+from tuner.tuning.events import Event, Listener, RungEnded, TrialStarted
 
 TRAIN, VALIDATION = "train", "validation"
 """Runs of a trial, as Keras names them."""
@@ -28,13 +28,13 @@ SCORE = "Score"
 _END = {COMPLETED: api_pb2.STATUS_SUCCESS, FAILED: api_pb2.STATUS_FAILURE}
 
 
-class TensorBoard:
+class TensorBoard(AbstractContextManager[Listener]):
     """A listener that writes each event at once into one folder a trial; a context manager.
 
     `<trial>/train` and `<trial>/validation` hold the metrics of each epoch, `<trial>` the hyperparameters
     and, after each rung, `Score`. The time of an epoch is the trial's beginning and its training so far.
-    What the store has already is written anew, so that an epoch stands there once, however a search ended
-    before and whatever was begun again since.
+    The folder is written anew from the store, so that it has each epoch once, however the search was
+    interrupted before.
 
     Raises:
         StorageError: a file cannot be written.
@@ -52,12 +52,7 @@ class TensorBoard:
                 log.add_epoch(number, epoch)
             log.add_score(trial)
 
-    def __enter__(self) -> TensorBoard:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # TensorBoard takes the first end of a trial that it reads; one that ends a rung may go on.
         for trial_id, trial in self._trials.items():
             if trial.status in _END:
@@ -132,7 +127,7 @@ class _TrialLog:
         now = self._started + self._trained_s
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Opened for each event: many trials may be under way, and who looks on sees it at once.
+            # Opened for each event: many trials may be under way, and TensorBoard shows each event at once.
             with path.open("ab") as file:
                 writer = RecordWriter(file)
                 if not file.tell():

@@ -1,4 +1,4 @@
-"""How often work may be repeated that grows with the run."""
+"""A limit on work that takes longer the larger a run grows, such as writing its tables."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# At most this often,
+# Least number of seconds between two repetitions.
 EVERY_S = 1.0
-# and in a large run less often: each kind of such work may take this share of the time.
+# Share of the time that each kind of work may take.
 SHARE = 0.02
 
 
 class Throttle:
-    """Says when work is due again, by what it took the last time."""
+    """Says when work is due again, by the time that it took before."""
 
     def __init__(self) -> None:
         self._due = 0.0

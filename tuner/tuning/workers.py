@@ -1,4 +1,4 @@
-"""The workers that a command trains with, and what they say of the search space."""
+"""The workers of a command, and the description of the search space that they give."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.weights import WEIGHTS, weights_value
 from tuner.training.device import load_backend
 from tuner.tuning.events import Listener, Note, busy
-from tuner.tuning.new_run import write_run_json
+from tuner.tuning.new_run import record_facts
 from tuner.tuning.oracles import make_plan
-from tuner.tuning.run_conditions import check_code, check_names, check_space, note_changed_code
+from tuner.tuning.run_conditions import acceptance, check_names, check_space
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Describe, Description, Failure, Halt, Pool, WorkerSetup
 
 
 def prepare_workers(config: SearchConfig) -> None:
-    """Let workers on this machine begin to load their backend, while the data are prepared."""
+    """Start workers on this machine, which load their backend while the data are prepared."""
     if config.cluster is None:
         LocalPool.prepare()
 
@@ -35,20 +35,16 @@ def prepare_workers(config: SearchConfig) -> None:
 def worker_pool(
     config: SearchConfig, dataset: Dataset, folder: RunFolder, listener: Listener
 ) -> AbstractContextManager[Pool]:
-    """Return as many workers as the request wants, where it wants them, for the run in `folder`.
+    """Return the workers of a request, on this machine or on a cluster, for the run in `folder`.
 
     Raises:
-        UsageError: there is no such cluster, or the place for checkpoints cannot be used.
+        UsageError: the cluster does not exist, or the storage for checkpoints cannot be used.
     """
     spec = DataSpec(dataset.image_shape, len(dataset.class_names))
     weights = () if config.weights is None else (f"{WEIGHTS}={weights_value(config.weights)}",)
-    fixed = {name: getattr(config, name) for name in ("batch_size", "patience", "class_weights")}
-    hypermodel = SpaceHyperModel(
-        config.space,
-        spec,
-        (*config.hp, *weights),
-        tuple((name, value) for name, value in fixed.items() if value is not None),
-    )
+    asked = ((name, getattr(config, name)) for name in ("batch_size", "patience", "class_weights"))
+    fixed = tuple((name, value) for name, value in asked if value is not None)
+    hypermodel = SpaceHyperModel(config.space, spec, (*config.hp, *weights), fixed)
     if config.cluster is None:
         setup = WorkerSetup(hypermodel, dataset)
         return LocalPool(setup, folder.path / WORKER_LOG, config.workers, config.worker_memory)
@@ -100,25 +96,22 @@ def workers_again(
     use: Literal["retraining", "ensemble"],
     listener: Listener,
 ) -> Iterator[Pool]:
-    """Keep other drivers off a run that is over, and yield workers as its search had them.
+    """Lock a finished run, and yield the workers of its search once more.
 
     Args:
         dataset: The images of the run.
-        accept_changed_code: Build models by other code than the run was begun with, and note it.
-        use: What for.
+        accept_changed_code: Build models although the code of the space has changed, and record that.
+        use: The purpose, for the record.
 
     Raises:
-        UsageError: the run is being worked on, or its search space is another by now.
-        StorageError: the note cannot be written.
+        UsageError: another command works on the run, or its search space has changed.
+        StorageError: the record cannot be written.
     """
-    # What the arithmetic is to be was decided when the run was begun: nothing is left to measure.
+    # The run has settled its arithmetic at its start, so there is nothing to measure.
     config = run.config.model_copy(update={"xla": "off"})
     with locked(run.path), worker_pool(config, dataset, run.folder, listener) as pool:
         description = describe_space(config, dataset, pool, listener)
-        check_space(run.facts, description)
-        if changed := check_code(run.facts, description, accept_changed_code):
+        if changed := check_space(run.facts, description, accept_changed_code):
             with closing(Store(run.folder.store)) as store:
-                note_changed_code(store, description, changed, use)
-                write_run_json(run.folder, store)
-                store.back_up()
+                record_facts(run.folder, store, acceptance(store, description, changed, use))
         yield pool

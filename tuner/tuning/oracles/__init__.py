@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from tuner.config import WITH_RUNGS, SearchConfig
@@ -15,13 +17,20 @@ if TYPE_CHECKING:
     from tuner.tuning.equivalence import Training
     from tuner.tuning.oracles.planned import PlannedOracle
 
-
-# Up to so many training images, loading, building and tracing weigh as much as the training of a first rung.
+# The class of each sampler. Random search is all chance, which every Oracle has to fall back on.
+ORACLES = {
+    "random": "planned:PlannedOracle",
+    "grid": "grid:GridSearchOracle",
+    "single": "single:SingleOracle",
+    "bayesian": "bayesian:BayesianOracle",
+    "tpe": "tpe:TPEOracle",
+}
+# Up to this number of training images, loading, building and tracing take as long as a first rung.
 SMALL_DATA = 10_000
 
 
 def settle_fidelity(config: SearchConfig, images: int) -> SearchConfig:
-    """Return the request with the fidelity that "auto" stands for with so many training images.
+    """Return the request with the fidelity that "auto" stands for with this number of training images.
 
     A plan on part of the data is for Hyperband with enough trials to choose among in a rung.
     """
@@ -53,39 +62,16 @@ def make_oracle(
     """Return the Oracle that a request asks for: a plan and a sampler.
 
     Args:
-        initial: Configurations to try before any is sampled, in this order.
-        training: By which configurations that train alike count as one; None: those with equal values do.
+        initial: Configurations to try first, in this order.
+        training: Facts by which configurations that train alike count as one. Without them only those with
+            equal values do.
     """
     from tuner.spaces.configurations import space_size
     from tuner.tuning.equivalence import trained_values
 
     sampler = config.sampler if config.algorithm in WITH_RUNGS else config.algorithm
     plan = make_plan(config, space_size(space))
-
-    def trained(values: Values) -> Values:
-        return values if training is None else trained_values(values, training, plan)
-
-    return _oracle_class(sampler)(config.objective, plan, space, config.seed, initial, trained)
-
-
-def _oracle_class(sampler: str) -> type[PlannedOracle]:
+    trained = dict if training is None else partial(trained_values, training=training, plan=plan)
     # Each import may bring a library that the others do not need.
-    if sampler == "grid":
-        from tuner.tuning.oracles.grid import GridSearchOracle
-
-        return GridSearchOracle
-    if sampler == "single":
-        from tuner.tuning.oracles.single import SingleOracle
-
-        return SingleOracle
-    if sampler == "bayesian":
-        from tuner.tuning.oracles.bayesian import BayesianOracle
-
-        return BayesianOracle
-    if sampler == "tpe":
-        from tuner.tuning.oracles.tpe import TPEOracle
-
-        return TPEOracle
-    from tuner.tuning.oracles.random import RandomSearchOracle
-
-    return RandomSearchOracle
+    oracle_class: type[PlannedOracle] = resolve_name(f"tuner.tuning.oracles.{ORACLES[sampler]}")
+    return oracle_class(config.objective, plan, space, config.seed, initial, trained)

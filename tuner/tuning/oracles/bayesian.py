@@ -33,7 +33,7 @@ class _Candidate:
 
     bound: float
     values: Values
-    place: list[float]
+    place: Any
 
 
 class BayesianOracle(ModelBasedOracle):
@@ -42,7 +42,7 @@ class BayesianOracle(ModelBasedOracle):
     The bound is minimized over configurations not yet tried, conditions and steps applied, by a random search
     that closes in on the best. Keras Tuner follows gradients from 50 points, which takes seconds, and rounds,
     which leads back to configurations that were tried. The model needs one trial more than there are
-    hyperparameters; with Hyperband it sees those that came to the most epochs to which so many came.
+    hyperparameters; with Hyperband it sees the scores after the most epochs that as many trials reached.
 
     Source: Keras Tuner 1.4, `BayesianOptimizationOracle` (kernel, alpha, beta, running trials); Hutter et al.
     2011, SMAC, section 4.3 (search); Falkner et al. 2018, BOHB, section 4 (epochs, number of trials).
@@ -54,7 +54,7 @@ class BayesianOracle(ModelBasedOracle):
             sign = -1.0 if self.objective.direction == "max" else 1.0
             x = self._points(values for values, _ in seen)
             y = np.array([sign * score for _, score in seen])
-            # One thread: the workers need the others, and sums do not depend on how many there are.
+            # One thread: the workers need the others, and the order of sums is always the same.
             with threadpool_limits(1), warnings.catch_warnings():
                 # At a point that was tried, rounding takes the variance, 0, for less.
                 warnings.filterwarnings("ignore", "Predicted variances smaller than 0", UserWarning)
@@ -63,10 +63,10 @@ class BayesianOracle(ModelBasedOracle):
             yield from found
 
     def _deepest(self, trials: list[Finished]) -> list[tuple[Values, float]]:
-        """Configurations with their scores after the most epochs at which enough were measured.
+        """Configurations with their scores after the most epochs that enough trials reached.
 
-        All after as many: scores after few epochs and after many are different quantities. None where there
-        are too few.
+        All scores are after equally many epochs, else they are different quantities. The list is empty where
+        too few trials are comparable.
         """
         enough = sum(axis.varies for axis in self.axes.values()) + 1
         measured = Counter(epochs for trial in trials for epochs in trial.scores)
@@ -96,17 +96,13 @@ class BayesianOracle(ModelBasedOracle):
         found: dict[str, _Candidate] = {}
 
         def look_at(points: Any) -> None:
-            new: dict[str, tuple[Values, list[float]]] = {}
-            for point in points.tolist():
-                values, place = self._snap(point)
-                name = key(values)
-                if name not in found and name not in self._tried:
-                    new[name] = (values, place)
+            snapped = {key(values): values for values in map(self._snap, points.tolist())}
+            new = {name: snapped[name] for name in snapped if name not in found and name not in self._tried}
             if new:
-                places = np.array([place for _, place in new.values()])
+                places = self._points(new.values())
                 mean, deviation = model.predict(places, return_std=True)
-                for (name, (values, place)), bound in zip(new.items(), mean - BETA * deviation, strict=True):
-                    found[name] = _Candidate(bound, values, place)
+                for name, place, bound in zip(new, places, mean - BETA * deviation, strict=True):
+                    found[name] = _Candidate(bound, new[name], place)
 
         look_at(rng.random((RANDOM_POINTS, best.shape[1])))
         look_at(_neighbours(best[:BEST_POINTS], DISTANCES[0], rng))
@@ -126,18 +122,12 @@ class BayesianOracle(ModelBasedOracle):
             coordinates[parameter] = self.axes[parameter].coordinate(value)
         return list(coordinates.values())
 
-    def _snap(self, point: list[float]) -> tuple[Values, list[float]]:
-        """Return the configuration to whose part of the cube a point belongs, and the place of that."""
-        given = dict(zip(self.axes, point, strict=True))
-        coordinates = dict(self._defaults)
-
-        def choose(parameter: Any) -> Any:
-            axis = self.axes[parameter]
-            value = axis.value(given[parameter])
-            coordinates[parameter] = axis.coordinate(value)
-            return value
-
-        return walk(self.hyperparameters, choose), list(coordinates.values())
+    def _snap(self, point: list[float]) -> Values:
+        """Return the configuration to whose part of the cube a point belongs."""
+        coordinates = dict(zip(self.axes, point, strict=True))
+        return walk(
+            self.hyperparameters, lambda parameter: self.axes[parameter].value(coordinates[parameter])
+        )
 
     @cached_property
     def _defaults(self) -> dict[Any, float]:

@@ -16,7 +16,7 @@ class GridSearchOracle(PlannedOracle):
     """Walks the space in the order of declaration, the last hyperparameter fastest."""
 
     def candidates(self, number: int) -> Iterator[Values]:  # noqa: ARG002
-        """Yield what the walk has not come by; a restored Oracle begins anew and passes what was tried."""
+        """Yield the rest of the walk; a restored Oracle starts over and skips tried configurations."""
         return self._walk
 
     @cached_property

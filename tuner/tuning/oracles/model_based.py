@@ -9,10 +9,12 @@ from functools import cached_property
 from typing import Any
 
 import keras_tuner as kt
+from keras_tuner.engine.trial import TrialStatus as Status
 
 from tuner.spaces.configurations import Values, all_values, nearest
 from tuner.training.seeds import derive_seed
-from tuner.tuning.oracles.planned import PlannedOracle, Status
+from tuner.tuning.oracles.planned import PlannedOracle
+from tuner.tuning.oracles.rungs import Standing
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,10 @@ class ModelBasedOracle(PlannedOracle):
         uninterrupted search has not seen yet at this moment.
         """
         found = []
-        for trial_id, standing in self._standings.items():
-            if standing.status == Status.COMPLETED and standing.score is not None:
+        for values, standing in self._having(Status.COMPLETED):
+            if standing.score is not None:
                 rungs = self.plan.brackets[standing.bracket].rungs
-                values = self.trials[trial_id].hyperparameters.values
-                last = standing.rung == len(rungs) - 1
-                epochs = rungs[standing.rung].epochs
+                last, epochs = standing.rung == len(rungs) - 1, rungs[standing.rung].epochs
                 earlier = zip(rungs[: standing.rung], standing.earlier, strict=False)
                 scores = {rung.epochs: score for rung, score in earlier if score is not None}
                 scores[epochs] = standing.score
@@ -75,11 +75,12 @@ class ModelBasedOracle(PlannedOracle):
 
     def running(self) -> list[Values]:
         """Values of the trials that train, in the order of their numbers."""
-        return [
-            self.trials[trial_id].hyperparameters.values
-            for trial_id, standing in self._standings.items()
-            if standing.status == Status.RUNNING
-        ]
+        return [values for values, _ in self._having(Status.RUNNING)]
+
+    def _having(self, status: str) -> Iterator[tuple[Values, Standing]]:
+        for trial_id, standing in self._standings.items():
+            if standing.status == status:
+                yield self.trials[trial_id].hyperparameters.values, standing
 
 
 class Axis:

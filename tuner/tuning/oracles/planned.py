@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Any
 
 import keras_tuner as kt
-from keras_tuner.engine import trial as trial_module
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import TrialStatus as Status
 
 from tuner.objective import Objective
 from tuner.spaces.configurations import Values, draw, effective, enumerate_space, key, space_size
@@ -18,10 +19,8 @@ from tuner.training.seeds import derive_seed
 from tuner.tuning.oracles.rungs import Standing, make_rungs
 from tuner.tuning.plan import Plan
 
-Status = trial_module.TrialStatus
-
 MAX_COLLISIONS = 100
-# A space is listed to find what is left of it only if it is no larger than this.
+# Largest space that is listed in order to find its untried configurations.
 MAX_LISTED = 100_000
 
 
@@ -70,12 +69,14 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         self._waiting: set[int] = set()
         self._tried: set[str] = set()
         self._untried: list[Values] | None = None
-        self._workers: dict[str, str] = {}  # by the trial that each trains
         self._proposed: tuple[int, Values | None] = (0, None)
 
-    def samples(self, number: int) -> Iterator[Values]:
-        """Yield the algorithm's proposals for trial `number`, from 1; after them, chance takes over."""
-        raise NotImplementedError
+    def samples(self, number: int) -> Iterator[Values]:  # noqa: ARG002
+        """Yield the algorithm's proposals for trial `number`, from 1; after them, chance takes over.
+
+        Random search has none. Chance draws each active hyperparameter from its own distribution.
+        """
+        return iter(())
 
     def candidates(self, number: int) -> Iterator[Values]:
         """Yield values for trial `number` until one is new; no more of them means that none is left."""
@@ -94,11 +95,12 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         """
         trial_id = self._retry_queue.pop(0) if self._retry_queue else self._next()
         if trial_id is not None:
-            trial = self.ongoing_trials[tuner_id] = self._hand_out(trial_id)
-            self._workers[trial_id] = tuner_id
+            trial = self.ongoing_trials[tuner_id] = self.trials[trial_id]
+            trial.status = Status.RUNNING
+            trial.hyperparameters.values = self._values(trial_id, self._standings[trial_id].rung)
             return trial
         status = Status.IDLE if self.ongoing_trials else Status.STOPPED
-        return trial_module.Trial(self._space_with({}), trial_id="", status=status)
+        return Trial(self._space_with({}), trial_id="", status=status)
 
     def peek(self) -> tuple[str, Values] | None:
         """Return the id and the values, as `create_trial` has them, of the trial that may come next.
@@ -108,19 +110,15 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         """
         if self._retry_queue:
             trial_id = self._retry_queue[0]
-            standing = self._standings[trial_id]
-            return trial_id, self._handed_out(self._values(trial_id), standing.bracket, standing.rung)
+            return trial_id, self._values(trial_id, self._standings[trial_id].rung)
         for index in sorted(self._open):
             rungs = self._brackets[index]
             if promotion := rungs.next_promotion(self.exhausted):
                 trial_id = _trial_id(promotion[0])
-                return trial_id, self._handed_out(self._values(trial_id), index, promotion[1])
+                return trial_id, self._values(trial_id, promotion[1])
             if rungs.open_places() > 0:
-                number = len(self.trials) + 1
-                values = None if self.exhausted else self._distinct(number)
-                if values is None:
-                    return None
-                return _trial_id(number), self._handed_out(values, index, 0)
+                new = self._distinct()
+                return new and (new[0], self._in_rung(new[1], index, 0))
             if rungs.under_way:
                 return None
         return None
@@ -189,27 +187,29 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         return trial_id
 
     def _propose(self, index: int) -> str | None:
+        proposal = self._distinct()
+        if proposal is None:
+            self.exhausted = True
+            return None
+        trial_id, values = proposal
+        self._add(trial_id, values, Standing(index, 0, Status.RUNNING))
+        return trial_id
+
+    def _distinct(self) -> tuple[str, Values] | None:
+        """Return id and values of the next new trial; None where no untried configuration is left."""
         if self.exhausted:
             return None
         number = len(self.trials) + 1
-        values = self._distinct(number)
-        if values is None:
-            self.exhausted = True
-            return None
-        self._add(_trial_id(number), values, Standing(index, 0, Status.RUNNING))
-        return _trial_id(number)
-
-    def _distinct(self, number: int) -> Values | None:
-        """Values of a configuration not yet tried, None where there is none left."""
         if self._proposed[0] != number:  # else it was settled before
             proposals = chain(self._initial, self.candidates(number))
             each = (effective(self.hyperparameters, proposal) for proposal in proposals)
             new = next((values for values in each if self._key(values) not in self._tried), None)
             self._proposed = number, new
-        return self._proposed[1]
+        values = self._proposed[1]
+        return None if values is None else (_trial_id(number), values)
 
     def _list_untried(self) -> list[Values]:
-        """What is left of the space, in its order; nothing where it is too large to list."""
+        """Return untried configurations in the order of the space; none if it is too large to list."""
         if self._untried is None:
             size = space_size(self.hyperparameters)
             listed = size is not None and size <= MAX_LISTED
@@ -218,9 +218,7 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         return self._untried
 
     def _add(self, trial_id: str, values: Values, standing: Standing) -> None:
-        self.trials[trial_id] = trial_module.Trial(
-            self._space_with(values), trial_id=trial_id, status=standing.status
-        )
+        self.trials[trial_id] = Trial(self._space_with(values), trial_id=trial_id, status=standing.status)
         self._tried.add(self._key(values))
         self._set(trial_id, standing)
 
@@ -239,10 +237,9 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
             heappush(self._open, standing.bracket)
 
     def _release(self, trial_id: str) -> None:
-        tuner_id = self._workers.pop(trial_id, "")
-        ongoing = self.ongoing_trials.get(tuner_id)
-        if ongoing is not None and ongoing.trial_id == trial_id:
-            del self.ongoing_trials[tuner_id]
+        for tuner_id, trial in list(self.ongoing_trials.items()):
+            if trial.trial_id == trial_id:
+                del self.ongoing_trials[tuner_id]
 
     def _space_with(self, values: Values) -> kt.HyperParameters:
         # A deep copy for each trial is what most of the time of a proposal would go into.
@@ -250,18 +247,13 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         hp.values = dict(values)
         return hp
 
-    def _hand_out(self, trial_id: str) -> Any:
-        trial, standing = self.trials[trial_id], self._standings[trial_id]
-        trial.status = Status.RUNNING
-        values = self._handed_out(self._values(trial_id), standing.bracket, standing.rung)
-        trial.hyperparameters.values = values
-        return trial
+    def _values(self, trial_id: str, rung: int) -> Values:
+        """Return the values of a trial in a rung of its bracket."""
+        values = self.trials[trial_id].hyperparameters.values
+        return self._in_rung(values, self._standings[trial_id].bracket, rung)
 
-    def _values(self, trial_id: str) -> Values:
-        return dict(self.trials[trial_id].hyperparameters.values)
-
-    def _handed_out(self, values: Values, bracket: int, rung: int) -> Values:
-        """Values with what Keras Tuner's Hyperband adds to them in this rung."""
+    def _in_rung(self, values: Values, bracket: int, rung: int) -> Values:
+        """Return values with those that Keras Tuner's Hyperband adds in this rung."""
         rungs = self.plan.brackets[bracket].rungs
         return values | {
             "tuner/epochs": rungs[rung].epochs,

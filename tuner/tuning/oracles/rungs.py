@@ -57,7 +57,7 @@ class Rungs(ABC):
 
     @property
     def under_way(self) -> int:
-        """How many trials train, in all rungs."""
+        """Number of trials that train, in all rungs."""
         return sum(rung.running for rung in self._rungs)
 
     def add(self, number: int, standing: Standing) -> None:
@@ -69,7 +69,7 @@ class Rungs(ABC):
         self._count(number, standing, -1)
 
     def open_places(self, rung: int = 0) -> int:
-        """Return how many trials a rung has room for by the plan."""
+        """Return the number of trials that a rung still has room for by the plan."""
         count = self._rungs[rung]
         return self._bracket.rungs[rung].trials - count.completed - count.running
 
@@ -102,7 +102,7 @@ class Rungs(ABC):
 
     @abstractmethod
     def _in_reach(self, rung: int, exhausted: bool) -> int:
-        """Return how many of those that wait in a rung may still be promoted."""
+        """Return the number of waiting trials of a rung that may still be promoted."""
 
     def _count(self, number: int, standing: Standing, by: int) -> None:
         if standing.status == FAILED:
@@ -198,7 +198,7 @@ class AsynchronousRungs(Rungs):
 
 
 def _ranked_below(limit: int, rung: _Rung) -> int:
-    """Return how many of those that wait rank below a limit among all that have completed the rung."""
+    """Return the number of waiting trials that rank below a limit among all that completed the rung."""
 
     def rank(place: int) -> int:
         return place + bisect_left(rung.promoted, rung.waiting[place])

@@ -57,10 +57,8 @@ class TPEOracle(ModelBasedOracle):
         active = active_values(self.hyperparameters, values)
         return optuna.trial.create_trial(
             state=state,
-            params={
-                self._names[parameter]: _number(self.axes[parameter], value) for parameter, value in active
-            },
-            distributions={self._names[parameter]: self._distributions[parameter] for parameter, _ in active},
+            params={self._names[each]: _number(self.axes[each], value) for each, value in active},
+            distributions={self._names[each]: self._distributions[each] for each, _ in active},
             **result,
         )
 
