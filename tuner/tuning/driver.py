@@ -1,4 +1,7 @@
-"""The loop of a search: ask the Oracle, let a worker train, record, tell the Oracle."""
+"""The loop of a search: ask the Oracle, let a worker train, record, tell the Oracle.
+
+A trial that fails is given up, retried, or restarted with smaller batches here.
+"""
 
 from __future__ import annotations
 
