@@ -12,7 +12,7 @@ from tuner.evaluation.retrained_model import RetrainingStarted
 from tuner.evaluation.retraining import Measured, SeededTrial
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone, StepsDone
-from tuner.tuning.events import Busy, BusyEnded, Decoding
+from tuner.tuning.events import Busy, BusyEnded, Progress
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_decoding_has_a_bar_and_loading_a_sign(terminal):
     with session_display() as listen:
         listen(Busy("reading the images"))
         for done in range(1, 5):
-            listen(Decoding(done, 4))
+            listen(Progress("decoding images", done, 4))
         listen(BusyEnded())
         listen(Busy("loading Keras"))
         listen(BusyEnded())

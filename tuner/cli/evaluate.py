@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,15 +14,12 @@ from tuner.cli.cross_evaluation import MATRIX_FILE, matrix_files, print_matrix, 
 from tuner.cli.evaluation_view import FIGURE_COLUMNS, accuracy_text, evaluation_view, figure_rows
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption
 from tuner.cli.output import Format, note, say, show, stdout
-from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.robustness import robustness_figure_rows, robustness_view
+from tuner.cli.session_display import session_display
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
 from tuner.evaluation.labelled_images import Split
 from tuner.evaluation.model_evaluation import (
-    Corrupting,
-    DataWarning,
-    EvaluationListener,
     EvaluationRequest,
     ModelEvaluation,
     evaluate_models,
@@ -33,7 +29,6 @@ from tuner.evaluation.run_robustness import write_run_robustness
 from tuner.models.loading import describe_model
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE, ROBUSTNESS_FILES
 from tuner.results.tables import rows_table
-from tuner.tuning.events import Busy, Decoding, Note
 
 MODELS = typer.Argument(
     metavar="MODEL",
@@ -106,7 +101,7 @@ def evaluate(
     if predictions is not None:
         results = [evaluate_predictions(predictions, request)]
     else:
-        with _display() as listener:
+        with session_display() as listener:
             results = evaluate_models(facts, sources, request, listener)
     if several:
         print_matrix(results, form)
@@ -158,34 +153,6 @@ def _require_free(out: Path | None, names: Sequence[str]) -> None:
     for name in names:
         if out is not None and (out / name).exists():
             raise UsageError(f"'{out / name}' exists and is not overwritten. Name another folder with --out.")
-
-
-@contextmanager
-def _display() -> Iterator[EvaluationListener]:
-    """Yield the listener that shows an evaluation on stderr, one moving thing at a time."""
-    bars = {Decoding: "decoding images", Corrupting: "corrupted images"}
-    moving: type | None = None
-    advance: Callable[[int, int], None] | None = None
-
-    def show_event(event: object) -> None:
-        nonlocal moving, advance
-        if moving is not type(event):
-            live.close()
-            moving = type(event)
-            if moving in bars:
-                advance = live.enter_context(progress_bar(bars[moving]))
-        match event:
-            case Note():
-                note(event.text)
-            case DataWarning():
-                say(event.text)
-            case Busy():
-                live.enter_context(waiting(event.text))
-            case Decoding() | Corrupting() if advance is not None:
-                advance(event.done, event.total)
-
-    with ExitStack() as live:
-        yield show_event
 
 
 def _tell_of_threshold(judged: EvaluatedPredictions) -> None:

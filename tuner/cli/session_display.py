@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TypeVar
 
-from tuner.cli.output import note
+from tuner.cli.output import note, say
 from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.search_display import search_display
 from tuner.cli.search_summary import show_speed, show_start
 from tuner.tuning.events import (
     Busy,
     BusyEnded,
-    Decoding,
     Event,
     Listener,
     Note,
     Prepared,
+    Progress,
     SearchEnded,
     SearchStarted,
     TrialEvent,
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @contextmanager
 def session_display() -> Iterator[Listener]:
-    """Yield the listener that shows a session on stderr."""
+    """Yield the listener that shows a search, or another long work, on stderr."""
     with ExitStack() as live:
         yield _Display(live).show
 
@@ -40,23 +40,24 @@ class _Display:
 
     def __init__(self, live: ExitStack) -> None:
         self._live = live
+        self._bar = ""
+        """Text of the bar that is shown; empty where there is none."""
         self._advance: Callable[[int, int], None] | None = None
-        self._decoding = False
         self._show_trial: Callable[[TrialEvent], None] = ignore
 
     def show(self, event: Event) -> None:
         match event:
             case Note():
-                note(event.text)
-            case Decoding():
-                if not self._decoding:
-                    self._advance, self._decoding = self._replace(progress_bar("decoding images")), True
+                (say if event.is_warning else note)(event.text)
+            case Progress():
+                if self._bar != event.text:
+                    self._advance, self._bar = self._replace(progress_bar(event.text)), event.text
                 if self._advance is not None:
                     self._advance(event.done, event.total)
             case Busy():
                 self._replace(waiting(event.text))
             case BusyEnded() | SearchEnded():
-                self._live.close()
+                self._close()
             case Prepared():
                 show_start(event)
             case SearchStarted():
@@ -67,5 +68,9 @@ class _Display:
                 self._show_trial(event)
 
     def _replace(self, shown: AbstractContextManager[T]) -> T:
-        self._live.close()
+        self._close()
         return self._live.enter_context(shown)
+
+    def _close(self) -> None:
+        self._live.close()
+        self._bar = ""

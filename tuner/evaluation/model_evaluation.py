@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,26 +23,7 @@ from tuner.evaluation.robustness import robustness, write_robustness
 from tuner.models.loading import ModelFacts, TrainedModel, load_model
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILES
 from tuner.results.tables import write_json
-from tuner.tuning.events import Note, busy, decoding, ignore
-
-
-@dataclass(frozen=True)
-class DataWarning:
-    """A sentence on data that make figures look too good."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Corrupting:
-    """Number of corrupted images predicted, of all."""
-
-    done: int
-    total: int
-
-
-# Hears Note, DataWarning, Busy, BusyEnded, Decoding and Corrupting.
-EvaluationListener = Callable[[Any], None]
+from tuner.tuning.events import Listener, Note, busy, ignore, progress
 
 
 @dataclass(frozen=True)
@@ -97,7 +78,7 @@ def evaluate_models(
     models: Sequence[ModelFacts],
     sources: Sequence[str],
     request: EvaluationRequest,
-    listener: EvaluationListener = ignore,
+    listener: Listener = ignore,
 ) -> list[ModelEvaluation]:
     """Evaluate each model on each data set, the data sets of a model one after the other.
 
@@ -124,7 +105,7 @@ def evaluate_models(
         model = _load(facts, listener)
         for source in used:
             images = labelled_images(
-                source, model, request.split, request.pairs, request.limit, decoding(listener)
+                source, model, request.split, request.pairs, request.limit, progress(listener)
             )
             if not (sources or images.own):
                 raise UsageError(
@@ -135,7 +116,7 @@ def evaluate_models(
             if source not in found:
                 found[source] = shortcuts(images.dataset)
                 for warning in shortcut_warnings(images.dataset, found[source]):
-                    listener(DataWarning(warning))
+                    listener(Note(warning, is_warning=True))
             results.append(_evaluate(model, source, images, found[source], request, listener))
     return results
 
@@ -171,7 +152,7 @@ def _own_source(models: Sequence[ModelFacts]) -> str:
     return models[0].source
 
 
-def _load(facts: ModelFacts, listener: EvaluationListener) -> TrainedModel:
+def _load(facts: ModelFacts, listener: Listener) -> TrainedModel:
     with busy(listener, f"loading {facts.name}"):
         return load_model(facts)
 
@@ -197,7 +178,7 @@ def _evaluate(
     images: LabelledImages,
     found: Sequence[Shortcut],
     request: EvaluationRequest,
-    listener: EvaluationListener,
+    listener: Listener,
 ) -> ModelEvaluation:
     name, other = model.facts.name, request.compare
     with busy(listener, f"predicting {len(images.indices):,} images"):
@@ -209,16 +190,14 @@ def _evaluate(
         evaluation["comparison"] = _comparison_with_file(name, predictions, other)
     elif other is not None:
         second = _load(other, listener)
-        others = same_images(images, source, second, request.pairs, decoding(listener))
+        others = same_images(images, source, second, request.pairs, progress(listener))
         _warn_of_seen(others, other.name, source, listener)
         with busy(listener, f"predicting {len(others.indices):,} images"):
             right = evaluate_model(second, others).predictions.right
         evaluation["comparison"] = compare_predictions(name, predictions, other.name, right)
     corrupted = None
     if request.robustness:
-        corrupted = robustness(
-            model, images, predictions, progress=lambda done, total: listener(Corrupting(done, total))
-        )
+        corrupted = robustness(model, images, predictions, progress=progress(listener, "corrupted images"))
     return ModelEvaluation(name, predictions, evaluation, model.facts, source, images, corrupted)
 
 
@@ -227,7 +206,7 @@ def _comparison_with_file(name: str, predictions: EvaluatedPredictions, other: P
     return compare_predictions(name, predictions, str(other), right)
 
 
-def _tell(images: LabelledImages, name: str, source: str, listener: EvaluationListener) -> None:
+def _tell(images: LabelledImages, name: str, source: str, listener: Listener) -> None:
     """Tell which images these are, and under which names."""
     listener(Note(f"Images     {name} on {source}: {len(images.indices):,}, {images.why}"))
     names, own = images.dataset.class_names, images.class_names
@@ -237,11 +216,10 @@ def _tell(images: LabelledImages, name: str, source: str, listener: EvaluationLi
     _warn_of_seen(images, name, source, listener)
 
 
-def _warn_of_seen(images: LabelledImages, name: str, source: str, listener: EvaluationListener) -> None:
+def _warn_of_seen(images: LabelledImages, name: str, source: str, listener: Listener) -> None:
     if images.seen:
-        listener(
-            DataWarning(
-                f"Warning: {images.seen:,} of {len(images.indices):,} images of {source} were in the "
-                f"training or validation of {name}; such figures say nothing about new images."
-            )
+        warning = (
+            f"Warning: {images.seen:,} of {len(images.indices):,} images of {source} were in the training or "
+            f"validation of {name}; such figures say nothing about new images."
         )
+        listener(Note(warning, is_warning=True))

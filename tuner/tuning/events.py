@@ -39,9 +39,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence for the user."""
+    """A sentence for the user. A warning is shown even if the user wants no notes."""
 
     text: str
+    is_warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,10 @@ class BusyEnded:
 
 
 @dataclass(frozen=True)
-class Decoding:
-    """Number of images decoded, and of all images."""
+class Progress:
+    """Number of images done, and of all images, of the work named in `text`."""
 
+    text: str
     done: int
     total: int
 
@@ -131,7 +133,7 @@ class WinnerEvaluated:
 
 TrialEvent = TrialStarted | StepsDone | EpochDone | RungEnded
 Event = (
-    Note | Busy | BusyEnded | Decoding | Prepared | SearchStarted | TrialEvent | SearchEnded | WinnerEvaluated
+    Note | Busy | BusyEnded | Progress | Prepared | SearchStarted | TrialEvent | SearchEnded | WinnerEvaluated
 )
 Listener = Callable[[Event], None]
 
@@ -150,6 +152,6 @@ def busy(listener: Listener, text: str) -> Iterator[None]:
         listener(BusyEnded())
 
 
-def decoding(listener: Listener) -> Callable[[int, int], None]:
-    """Return the function that tells a listener the progress of decoding."""
-    return lambda done, total: listener(Decoding(done, total))
+def progress(listener: Listener, text: str = "decoding images") -> Callable[[int, int], None]:
+    """Return the function that tells a listener the progress of a work, as numbers of images."""
+    return lambda done, total: listener(Progress(text, done, total))

@@ -34,8 +34,8 @@ from tuner.tuning.events import (
     Tally,
     WinnerEvaluated,
     busy,
-    decoding,
     ignore,
+    progress,
 )
 from tuner.tuning.new_run import (
     begin_run,
@@ -179,7 +179,7 @@ class Session:
                 limit=config.limit,
                 limit_test=config.limit_test,
                 largest=made_for_images_of(config.space) or MAX_DEFAULT_SIZE,
-                progress=decoding(self._listener),
+                progress=progress(self._listener),
             )
         self._config = settle_fidelity(config, len(dataset.splits["train"]))
         return dataset
