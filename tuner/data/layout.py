@@ -1,4 +1,4 @@
-"""The split and class of each image folder, from the names of the folders alone."""
+"""The split and the class of each image folder, from folder names alone, and the positive of two classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The robustness of the best trial of a run, in the folder of the run."""
+"""robustness.json of the best trial of a run: written by `tuner evaluate --robustness`, read by the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The robustness of a winner as its run has it on file (robustness.json), in words and in a table."""
+"""The robustness of a winner in words and in a table; evaluation/run_robustness.py reads its file."""
 
 from __future__ import annotations
 

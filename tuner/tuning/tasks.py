@@ -1,4 +1,4 @@
-"""New trials, and the tasks by which workers train them."""
+"""New trials with their seeds, and the tasks by which workers train them."""
 
 from __future__ import annotations
 

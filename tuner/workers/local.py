@@ -1,4 +1,7 @@
-"""Worker processes on this machine, replaced when they die, hang or exceed their memory."""
+"""Worker processes on this machine, replaced when they die, hang or exceed their memory.
+
+A process that was killed from outside is Lost; any other death is a Failure of its trial.
+"""
 
 from __future__ import annotations
 
