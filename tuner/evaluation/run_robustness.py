@@ -1,4 +1,4 @@
-"""robustness.json of the best trial of a run: written by `tuner evaluate --robustness`, read by the report."""
+"""robustness.json of a run: `tuner evaluate --robustness` writes it here, the report reads it from here."""
 
 from __future__ import annotations
 
