@@ -1,4 +1,4 @@
-"""Independent seeds for named purposes, derived from one."""
+"""Independent seeds for named purposes, derived from one; that of a trial in tuner/tuning/tasks.py."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Budget:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds after which no step is begun; None without a limit."""
+        """Seconds after which tuner/training/trial.py begins no step; None without a limit."""
         return None if self._max_s is None else self._max_s - self._passed_s
 
     def end_time(self) -> None:

@@ -28,7 +28,8 @@ class _Found:
 class EarlierTrials:
     """Trials of other runs with the same data, code, versions, device and arithmetic as this one.
 
-    A trial with the same configuration, seed and batch size has the same epochs.
+    `conditions` in run_conditions.py lists all that has to be equal. A trial with the same configuration,
+    seed and batch size has the same epochs.
     """
 
     def __init__(self, folder: RunFolder, conditions: dict[str, Any] | None, objective: Objective) -> None:

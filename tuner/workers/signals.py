@@ -1,4 +1,7 @@
-"""The signals that make a search save its state and end. Workers ignore them; cli/main.py acts on them."""
+"""The signals that make a search save its state and end. Workers ignore them; cli/main.py acts on them.
+
+The loop of tuner/tuning/driver.py then stops its trials, and session.py records the run as interrupted.
+"""
 
 from __future__ import annotations
 
