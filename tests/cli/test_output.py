@@ -7,6 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
+from tuner.cli.data import show_data
 from tuner.cli.output import show
 from tuner.errors import UsageError
 from tuner.results.tables import parquet, rows_table
@@ -82,3 +83,10 @@ def test_parquet_without_pyarrow_names_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"kt-search\[parquet\]"):
         parquet(rows_table(ROWS))
+
+
+def test_counts_of_a_data_set_are_parquet_where_that_is_asked_for(capfdbinary, images):
+    show_data(str(images), form="parquet")
+    frame = pd.read_parquet(io.BytesIO(capfdbinary.readouterr().out))
+    assert frame.columns.tolist() == ["split", "FAKE", "REAL", "images"]
+    assert frame["images"].sum() == 180

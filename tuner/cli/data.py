@@ -51,7 +51,7 @@ def show_data(
         summary = {name: getattr(dataset, name) for name in FACTS}
         print(json.dumps(summary | dataclasses.asdict(findings), indent=2, ensure_ascii=False))
     else:
-        show(_counts(dataset, findings), "csv")
+        show(_counts(dataset, findings), form)
 
 
 @app.command("fetch")
