@@ -52,7 +52,7 @@ class RunView:
         """Where its files are."""
         return run_folder(self.path, self.config)
 
-    @property
+    @cached_property
     def evaluation(self) -> dict[str, Any] | None:
         """The content of best/evaluation.json; None before the winner is evaluated."""
         path = self.path / BEST / EVALUATION_FILE
