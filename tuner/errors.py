@@ -42,7 +42,7 @@ def one_line(error: Exception) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return " Did you mean 'NAME'?" with the nearest known name, whatever its case; "" where none is near.
+    """Return " Did you mean 'NAME'?" with the nearest known name, in any case; "" where none is near.
 
     Args:
         cutoff: Least similarity, 0..1, as in difflib.

@@ -43,7 +43,7 @@ def note(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """One line on stderr, whatever is given."""
+    """One line on stderr, with `--quiet` too."""
     loud_stderr().print(text, markup=False, soft_wrap=True)
 
 

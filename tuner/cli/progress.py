@@ -1,4 +1,4 @@
-"""Bars and waiting signs on a terminal, for whatever takes its time."""
+"""Progress bars and waiting signs on a terminal, for long work."""
 
 from __future__ import annotations
 

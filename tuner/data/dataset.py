@@ -132,7 +132,7 @@ class Dataset:
     def seen_in_training(self, indices: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Tell for each of these images whether it is in "train" or "validation". Shapes (m,).
 
-        An image with the same decoded pixels as one of them counts, whatever its split.
+        An image of any split counts if its decoded pixels are those of one of them.
         """
         hashes = self.records["pixel_hash"]
         used = np.concatenate([found for split, found in self.splits.items() if split != "test"])

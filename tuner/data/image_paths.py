@@ -37,7 +37,7 @@ class InputImage(NamedTuple):
 class InputImages:
     """Images in the order of the user's paths; those of one folder, zip file or pattern in order of path.
 
-    A named file is taken whatever its name; in a folder or a zip file the suffix tells the images. The
+    A named file may have any name; in a folder or a zip file the suffix tells the images. The
     matches of a pattern count as named; the content of a folder among them is listed once. In memory are the
     names of one folder at a time, the matches of one pattern, and the directories of the zip files.
 

@@ -1,4 +1,4 @@
-"""The best configurations of a run trained anew: what is missing is trained, and the first is the model."""
+"""Retraining of the best configurations of a run: trains the missing models and returns the first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tuner.units import counted
 
 @dataclass(frozen=True)
 class Retraining:
-    """A request to train the best configurations of a run anew."""
+    """A request to retrain the best configurations of a run."""
 
     seeds: int = 3
     """Number of seeds for each configuration, 1 or more."""

@@ -1,4 +1,4 @@
-"""Models made of the best trials after the search: trained anew with several seeds, or averaged."""
+"""Models made from the best trials after the search: retrained with several seeds, or averaged."""
 
 from __future__ import annotations
 
