@@ -12,7 +12,7 @@ from tuner.analysis.comparable_trials import Observation, Observations, observe
 from tuner.analysis.fanova import Axis, Share, differing, mean_interval, shares, unseen_r2
 from tuner.analysis.value_bins import coordinates, levels, ordered
 from tuner.config import WITH_RUNGS
-from tuner.results.query import RunView
+from tuner.results.query import RunView, common_values
 from tuner.statistics.significance import ALPHA, holm, p_text
 
 # From so many trials on, a hyperparameter that explains half of the variance between configurations comes out
@@ -150,7 +150,7 @@ def importance(run: RunView) -> Importance:
     return Importance(
         observed,
         tuple(sorted(hyperparameters, key=_order)),
-        _constant(observed),
+        common_values(list(observed.configurations.values())),
         {
             target: unseen_r2(axes[whole], values, SEED) if whole in enough else None
             for target, values in targets.items()
@@ -187,16 +187,6 @@ def _tried(observed: Observations) -> dict[str, list[Any]]:
     configurations = observed.configurations.values()
     names = dict.fromkeys(name for values in configurations for name in values)
     return {name: ordered([each[name] for each in configurations if name in each]) for name in names}
-
-
-def _constant(observed: Observations) -> dict[str, Any]:
-    """The hyperparameters that have one value in all trials."""
-    everything = list(observed.configurations.values())
-    return {
-        name: value
-        for name, value in (everything[0] if everything else {}).items()
-        if all(name in each and each[name] == value for each in everything)
-    }
 
 
 def _axes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +12,8 @@ from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
 from tuner.cli.output import fits, format_value, format_values, make_table, note, show, stdout
-from tuner.results.query import RunView, find_run, reference
-from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TRIAL_COLUMNS, TrialRecord
+from tuner.results.query import RunView, common_values, find_run, reference
+from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TRIAL_COLUMNS
 from tuner.results.tables import rows_table, trials_table
 from tuner.units import counted
 
@@ -43,22 +43,12 @@ def leaderboard(
 def print_leaderboard(run: RunView, top: int, console: Console) -> None:
     """Print the best trials under a headline, what all have in common, and how many there are."""
     console.print(Text(f"Leaderboard of {run.run_id}", "bold"), soft_wrap=True)
-    common = _common(run.trials)
+    # A single trial has nothing in common with others.
+    common = common_values([trial.values for trial in run.trials]) if len(run.trials) > 1 else {}
     console.print(_table(run, top, common, console))
     if common:
         console.print(Text(f"all with {format_values(common)}", "dim"))
     console.print(Text(_counts(run, min(top, len(run.ranked))), "dim"))
-
-
-def _common(trials: Sequence[TrialRecord]) -> dict[str, Any]:
-    """The hyperparameters that have one value in all trials, where there are some to compare."""
-    if len(trials) < 2:
-        return {}
-    return {
-        name: value
-        for name, value in trials[0].values.items()
-        if all(name in trial.values and trial.values[name] == value for trial in trials)
-    }
 
 
 def _table(run: RunView, top: int, common: Collection[str], console: Console) -> Table:

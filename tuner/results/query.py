@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -81,6 +81,15 @@ def rank(trials: Sequence[TrialRecord], direction: str) -> list[TrialRecord]:
     sign = -1 if direction == "max" else 1
     scored = [trial for trial in trials if trial.score is not None and trial.status != FAILED]
     return sorted(scored, key=lambda trial: (sign * (trial.score or 0.0), int(trial.trial_id)))
+
+
+def common_values(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the hyperparameters that have one value in all configurations."""
+    return {
+        name: value
+        for name, value in (configurations[0] if configurations else {}).items()
+        if all(name in each and each[name] == value for each in configurations)
+    }
 
 
 def runs(results_dir: Path) -> list[RunView]:
