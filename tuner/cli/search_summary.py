@@ -47,15 +47,16 @@ def show_start(event: Prepared) -> None:
         **_brackets(plan),
         **({"run": str(event.path)} if event.path else {}),
     }
+    notes = [("note", text) for text in description.notes]
     console = stderr()
     if not console.is_terminal:
-        for name, text in lines.items():
+        for name, text in (*lines.items(), *notes):
             console.print(f"{name:<{LABEL_WIDTH}}{text}", markup=False, soft_wrap=True)
         return
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, text in lines.items():
+    for name, text in (*lines.items(), *notes):
         grid.add_row(name, Text(text))
     console.print(grid)
 

@@ -147,6 +147,7 @@ def _print(found: Overview) -> None:
         "default model": f"{found.num_params:,} parameters, {_flops(found.flops)} for one image of "
         f"{width}x{height}x{channels} in {found.num_classes} classes (a multiply-add counts as two)",
         **{f"preset {name}": format_values(values) for name, values in found.presets.items()},
+        **({"notes": "\n".join(found.notes)} if found.notes else {}),
     }
     label_width = max(map(len, lines)) + 2
     for name, text in lines.items():

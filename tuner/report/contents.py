@@ -25,6 +25,7 @@ from tuner.results.schema import (
     GALLERY_FILE,
     PREDICTIONS_FILE,
     SHORTCUTS,
+    SPACE_NOTES,
     TrialRecord,
 )
 from tuner.units import counted
@@ -204,6 +205,7 @@ def provenance(contents: Contents) -> dict[str, Facts]:
         },
         "Search": {
             "space": facts["space"],
+            "notes on the space": " ".join(facts[SPACE_NOTES]) or None,
             "algorithm": facts["algorithm"],
             "objective": f"{facts['objective']} ({facts['direction']})",
             "budget": _budget(config),

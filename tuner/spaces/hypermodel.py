@@ -12,6 +12,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.files import replace_text
@@ -86,6 +88,18 @@ class SpaceHyperModel:
             _check_training(parameter)
         return tuple(dict.fromkeys(parameter.name for parameter in declared))
 
+    def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:
+        """Return sentences about the space that its user should read before a search.
+
+        Args:
+            model: The untrained default model.
+            images: A few images of the data set (n, height, width, channels), as trained on.
+        """
+        from tuner.spaces.notes import notes_on
+
+        space = loaded_space(self.reference, self.source)
+        return (*space.notes, *notes_on(model, images))
+
     @property
     def presets(self) -> dict[str, dict[str, Any]]:
         """Named configurations of the space: values by hyperparameter; the others have their default."""
@@ -117,6 +131,8 @@ class _Space:
     wants_spec: bool
     training: Callable[[Any], object] | None
     presets: dict[str, dict[str, Any]]
+    notes: tuple[str, ...] = ()
+    """Sentences for the user about the file: parts left out, global settings without effect."""
 
 
 def _unpacked(reference: str, source: str) -> str:

@@ -11,7 +11,7 @@ import keras_tuner as kt
 from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, all_values, is_continuous, is_range, space_size
 from tuner.spaces.hypermodel import SpaceHyperModel
-from tuner.spaces.sample_models import build_sample, training_names
+from tuner.spaces.sample_models import build_sample, sample_images, training_names
 from tuner.training.flops import count_flops
 from tuner.training.task import TrialError
 
@@ -44,6 +44,8 @@ class Overview:
     """Of the default model."""
     flops: int
     """Of the default model for one image; a multiply-add counts as two."""
+    notes: tuple[str, ...]
+    """Sentences for the user, such as parts of the space that a search does not use."""
 
 
 def overview(hypermodel: SpaceHyperModel) -> Overview:
@@ -82,6 +84,7 @@ def overview(hypermodel: SpaceHyperModel) -> Overview:
         presets=hypermodel.presets,
         num_params=int(sample.model.count_params()),
         flops=flops,
+        notes=hypermodel.notes(sample.model, sample_images(spec)),
     )
 
 

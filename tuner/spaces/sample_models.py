@@ -115,13 +115,17 @@ def fingerprint(model: Any, spec: DataSpec) -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 
-def outputs_of(model: Any, spec: DataSpec) -> np.ndarray:
-    """Return the outputs (6, n) for raw pixels: a black, a grey and a white image, and three of noise."""
+def sample_images(spec: DataSpec) -> np.ndarray:
+    """Return raw pixels of six images: a black, a grey and a white one, and three of noise."""
     rng = np.random.default_rng(0)
     flat = [np.full(spec.image_shape, level) for level in (0, 128, 255)]
     noise = [rng.integers(0, high, spec.image_shape) for high in (64, 128, 256)]
-    images = np.stack([*flat, *noise]).astype(np.uint8)
-    return np.asarray(keras.ops.convert_to_numpy(model(images, training=False)))
+    return np.stack([*flat, *noise]).astype(np.uint8)
+
+
+def outputs_of(model: Any, spec: DataSpec) -> np.ndarray:
+    """Return the outputs (6, n) for the sample images."""
+    return np.asarray(keras.ops.convert_to_numpy(model(sample_images(spec), training=False)))
 
 
 def accuracies_after_training(hypermodel: SpaceHyperModel) -> tuple[float, float]:

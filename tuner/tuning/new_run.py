@@ -16,7 +16,16 @@ from tuner.data.near_copies import near_copies
 from tuner.errors import UsageError
 from tuner.files import reaching, replace_text
 from tuner.results.run_folder import RunFolder, run_folder
-from tuner.results.schema import CODE, CONDITIONS, CONFIG_FILE, RUN_FILE, RUN_RUNNING, TRAINING, WORKER_LOG
+from tuner.results.schema import (
+    CODE,
+    CONDITIONS,
+    CONFIG_FILE,
+    RUN_FILE,
+    RUN_RUNNING,
+    SPACE_NOTES,
+    TRAINING,
+    WORKER_LOG,
+)
 from tuner.results.store import Store
 from tuner.results.tables import write_json
 from tuner.spaces.references import label
@@ -99,6 +108,7 @@ def begin_run(
         "hyperparameters": space.hyperparameters,
         "default_num_params": space.num_params,
         "initial": initial,
+        SPACE_NOTES: list(space.notes),
         TRAINING: list(space.training),
         "data": {
             "source": dataset.source,

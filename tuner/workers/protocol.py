@@ -18,7 +18,8 @@ class HyperModel(Protocol):
     """A search space that pickles; a `keras_tuner.HyperModel` is one.
 
     Optional members are `hyperparameters()`, which returns a container for the build; `training(hp)`, which
-    declares hyperparameters of the training and returns their names; and `presets`, values by name.
+    declares hyperparameters of the training and returns their names; `presets`, values by name; and
+    `notes(model, images)`, which returns sentences about the space for the user.
     """
 
     def build(self, hp: Any) -> Any:
@@ -103,6 +104,8 @@ class Description:
     code: dict[str, str]  # a hash of each file of the space
     training: tuple[str, ...] = ()  # names of the hyperparameters of the training
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Sentences about the space for the user, such as parts of it that a search does not use."""
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,10 @@ class Server:
         outputs = model(keras.ops.convert_to_tensor(self._dataset.images[first]), training=False)
         probabilities(model, keras.ops.convert_to_numpy(outputs))
         num_params = int(model.count_params())
+        with blaming_the_space():
+            notes = (
+                hypermodel.notes(model, self._dataset.images[first]) if hasattr(hypermodel, "notes") else ()
+            )
         xla = choose_xla(
             request.xla,
             hypermodel,
@@ -158,6 +162,7 @@ class Server:
             code_hashes(),
             training,
             getattr(hypermodel, "presets", {}),
+            notes,
         )
 
     def _finish(self, request: FinishModel) -> ModelDone:
