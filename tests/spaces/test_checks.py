@@ -109,9 +109,7 @@ def build(hp):
     hp.Float("dropout", 0.0, 0.5)
     return model_of(layers.Dense(hp.Int("units", 4, 8)))
 """
-    only_wrong(
-        findings(source), "every active hyperparameter changes the model", "'dropout' changes nothing: 0.0"
-    )
+    only_wrong(findings(source), "every active hyperparameter changes the model", "'dropout' changes nothing")
 
 
 def test_a_hyperparameter_that_can_never_be_active_is_found(findings):
@@ -167,16 +165,14 @@ def build(hp):
     only_wrong(findings(source), "an inactive hyperparameter changes nothing", "units", "inactive")
 
 
-def test_a_hyperparameter_that_is_declared_late_is_found(findings):
+def test_a_hyperparameter_that_is_declared_late_is_no_fault(findings):
     source = """
 def build(hp):
     parts = [layers.Dense(3) for _ in range(hp.Int("depth", 0, 2))]
     parts = [layers.Dense(hp.Int(f"units_{i}", 2, 4)) for i, _ in enumerate(parts)]
     return model_of(*parts)
 """
-    only_wrong(
-        findings(source), "the first build declares every hyperparameter", "'units_0'", "conditional_scope"
-    )
+    assert wrong(findings(source)) == {}
 
 
 def test_a_value_that_cannot_be_built_is_found(findings):
@@ -184,7 +180,7 @@ def test_a_value_that_cannot_be_built_is_found(findings):
 def build(hp):
     return model_of(layers.Dense(hp.Choice("units", [4, 8, 0])))
 """
-    only_wrong(findings(source), "the first build declares every hyperparameter", "with units=0")
+    only_wrong(findings(source), "every value can be built", "with units=0")
 
 
 def test_hyperparameters_that_depend_on_the_classes_are_found(findings):

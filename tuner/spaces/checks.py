@@ -11,22 +11,21 @@ import numpy as np
 
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
-from tuner.spaces.configurations import Values, active_values
-from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.configurations import Values, active_values, is_value, tried_values
+from tuner.spaces.hypermodel import SpaceHyperModel, refuse_epochs
 from tuner.spaces.sample_models import (
     SampleHyperParameters,
     Subject,
     accuracies_after_training,
-    configuration_with,
-    is_value,
     outputs_of,
-    tried_values,
 )
 from tuner.spaces.weights import WEIGHTS
 from tuner.training.build import first_line, not_probabilities, probabilities
-from tuner.training.recipe import TRAINING_NAMES
+from tuner.training.recipe import TRAINING_IN_BUILD, TRAINING_NAMES
 from tuner.training.task import TrialError
 
+MAX_SECONDS = 300.0
+"""Time for the builds that look for hyperparameters."""
 SURE = 0.999
 """Probability above which an untrained model does not see the pixels in the range that it expects."""
 LOST_ACCURACY = 0.2
@@ -52,7 +51,7 @@ def run_checks(hypermodel: SpaceHyperModel) -> Iterator[Finding]:
     Raises:
         SpaceError: the space cannot be found or imported.
     """
-    subject = Subject(hypermodel)
+    subject = Subject(hypermodel, MAX_SECONDS)
     try:
         _ = subject.default
     except TrialError as error:
@@ -102,7 +101,7 @@ def defaults_are_values(subject: Subject) -> Iterator[str]:
 
 
 def names_have_one_range(subject: Subject) -> Iterator[str]:
-    for name in subject.space.ambiguous:
+    for name in (*subject.default.hp.ambiguous, *subject.unfolded.ambiguous):
         yield (
             f"'{name}' is declared twice, and Keras Tuner keeps the first range only. "
             "Give the second another name, e.g. with a number."
@@ -110,19 +109,14 @@ def names_have_one_range(subject: Subject) -> Iterator[str]:
 
 
 def values_change_the_model(subject: Subject) -> Iterator[str]:
-    for parameter in subject.tunable:
-        base = configuration_with(subject.space, parameter, set())
-        if parameter.name not in base:
-            yield f"'{parameter.name}' is never active. Look at its conditional_scope."
-            continue
-        other = next(value for value in tried_values(parameter) if value != base[parameter.name])
-        changed = completed(subject.space, base | {parameter.name: other})
-        if subject.fingerprint(base) == subject.fingerprint(changed):
-            both = f"{base[parameter.name]} and {other}"
-            yield (
-                f"'{parameter.name}' changes nothing: {both} give the same model. "
-                "Use it in build, put it in a conditional_scope, or leave it out."
-            )
+    for name in subject.unfolded.idle:
+        yield (
+            f"'{name}' changes nothing: its values give the same model. Use it in build, put it in a "
+            "conditional_scope, or leave it out."
+        )
+    reachable = {parameter.name for parameter in subject.tunable}
+    for name in reachable.intersection(subject.unfolded.unreached):
+        yield f"'{name}' is never active. Look at its conditional_scope."
 
 
 def inactive_values_change_nothing(subject: Subject) -> Iterator[str]:
@@ -140,25 +134,14 @@ def inactive_values_change_nothing(subject: Subject) -> Iterator[str]:
         )
 
 
-def first_build_declares_all(subject: Subject) -> Iterator[str]:
-    """Build until each value was in a configuration; a search misses hyperparameters declared late."""
-    seen = {pair for values, _ in subject.built.values() for pair in values.items()}
-    waiting = [
-        (parameter, value)
-        for parameter in subject.tunable
-        for value in tried_values(parameter)
-        if (parameter.name, value) not in seen
-    ]
-    while waiting and not subject.undeclared:
-        target, value = waiting.pop(0)
-        others = {(each.name, other) for each, other in waiting if each.name != target.name}
-        values = configuration_with(subject.space, target, others | {(target.name, value)})
-        subject.fingerprint(values)
-        waiting = [(each, other) for each, other in waiting if values.get(each.name) != other]
-    for late in subject.undeclared:
+def other_values_build(subject: Subject) -> Iterator[str]:
+    """Say which configurations, of those that bring each value once, cannot be built."""
+    untried = subject.unfolded.untried
+    yield from subject.failures
+    if untried:
         yield (
-            f"the first build does not declare {late}. Declare all in every build: "
-            "loop to the maximum, with hp.conditional_scope."
+            f"{untried} values were not built within {subject.max_seconds:.0f} s, and may bring more "
+            "hyperparameters. Make the default model smaller, or the ranges shorter."
         )
 
 
@@ -173,13 +156,15 @@ def classes_change_the_output_only(subject: Subject) -> Iterator[str]:
         yield f"with {other.spec.num_classes} classes build raises {raised}"
         return
     has_own_classes = num_outputs == subject.outputs.shape[-1]  # as a build(hp) has, which knows no spec
-    if not has_own_classes and hp.get_config()["space"] != subject.space.get_config()["space"]:
+    if not has_own_classes and hp.get_config()["space"] != subject.default.hp.get_config()["space"]:
         yield "the hyperparameters depend on the number of classes. Let the output and the loss alone do so."
 
 
 def training_is_understood(subject: Subject) -> Iterator[str]:
     names = {parameter.name for parameter in subject.space.space}
-    for taken in sorted(names.intersection(TRAINING_NAMES)):
+    refuse_epochs(names)
+    allowed = () if subject.hypermodel.has_training else TRAINING_IN_BUILD
+    for taken in sorted(names.intersection(TRAINING_NAMES) - {*allowed}):
         yield f"build declares '{taken}', which the training applies. Declare it in training(hp)."
     _ = subject.training  # raises where a name or a value is unknown to the training
 
@@ -203,7 +188,7 @@ def presets_are_configurations(subject: Subject) -> Iterator[str]:
     whole.merge([*subject.space.space, *subject.training])
     for name, values in subject.hypermodel.presets.items():
         # With the weights of the space, which the models here are built without.
-        configuration = completed(whole, subject.space.replaced | values)
+        configuration = completed(whole, subject.default.hp.replaced | values)
         for parameter in whole.space:
             value = values.get(parameter.name, parameter.default)
             if parameter.name in configuration and not is_value(parameter, value):
@@ -235,7 +220,7 @@ CHECKS: dict[str, Check] = {
     "a name has one range": names_have_one_range,
     "every active hyperparameter changes the model": values_change_the_model,
     "an inactive hyperparameter changes nothing": inactive_values_change_nothing,
-    "the first build declares every hyperparameter": first_build_declares_all,
+    "every value can be built": other_values_build,
     "the hyperparameters do not depend on the classes": classes_change_the_output_only,
     "training declares what the training can do": training_is_understood,
     "a trained model is as good in inference as in training": inference_is_as_good_as_training,

@@ -17,6 +17,8 @@ _Case = frozenset[tuple[str, Any]]
 
 MAX_COUNTED = 10_000
 """Most combinations of values that are told apart at once for later conditions while a space is counted."""
+MAX_TRIED = 6
+"""Number of values tried of a longer range, spread evenly from end to end."""
 
 
 def declared_space(declared: dict[str, Any]) -> kt.HyperParameters:
@@ -112,6 +114,38 @@ def all_values(parameter: Any) -> Sequence[Any]:
     if isinstance(parameter, types.Float):
         return sorted(parameter.values)
     return list(parameter.values)
+
+
+def tried_values(parameter: Any) -> Sequence[Any]:
+    """Return all values of a Choice, a Boolean or a short range; of a long one some, with both ends."""
+    if is_continuous(parameter):
+        return [parameter.min_value, parameter.prob_to_value(0.5), parameter.max_value]
+    values = all_values(parameter)
+    if len(values) <= MAX_TRIED or isinstance(parameter, kt.engine.hyperparameters.Choice):
+        return values
+    return [values[round(i * (len(values) - 1) / (MAX_TRIED - 1))] for i in range(MAX_TRIED)]
+
+
+def is_value(parameter: Any, value: Any) -> bool:
+    """True for a value of the hyperparameter; a fixed one may be replaced by any value of its type."""
+    if isinstance(parameter, kt.engine.hyperparameters.Fixed):
+        return isinstance(value, type(parameter.value))
+    if is_continuous(parameter):
+        return bool(parameter.min_value <= value <= parameter.max_value)
+    return value in all_values(parameter)
+
+
+def required_values(parameters: Sequence[Any], target: Any) -> dict[str, Sequence[Any]]:
+    """Return the values that the parents of a hyperparameter need, and their parents, for it to be active."""
+    required: dict[str, Sequence[Any]] = {}
+    for condition in target.conditions:
+        parent = next(each for each in parameters if each.name == condition.name)
+        required |= required_values(parameters, parent)
+        before = required.get(condition.name, condition.values)
+        required[condition.name] = [
+            value for value in condition.values if value in before and is_value(parent, value)
+        ]
+    return required
 
 
 def nearest(values: Sequence[Any], number: float) -> int:

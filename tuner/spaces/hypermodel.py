@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -17,8 +17,11 @@ import numpy as np
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.files import replace_text
-from tuner.spaces.references import resolve, split_reference, unknown
-from tuner.training.recipe import TRAINING_NAMES, check_value
+from tuner.spaces.references import builtin_names, resolve, split_reference, unknown
+from tuner.spaces.weights import WEIGHTS
+from tuner.training.recipe import TRAINING_IN_BUILD, TRAINING_NAMES, check_value
+
+EPOCHS = "epochs"
 
 if TYPE_CHECKING:
     import keras_tuner as kt
@@ -55,7 +58,40 @@ class SpaceHyperModel:
         # Keras Tuner takes a second to import, which the driver uses for other things.
         from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
 
-        return RestrictedHyperParameters(wanted_values(self.only, self.presets))
+        hp = RestrictedHyperParameters(wanted_values(self.only, self.presets))
+        hp.fix(self.fixed_in_build)
+        return hp
+
+    @property
+    def fixed_in_build(self) -> dict[str, Any]:
+        """Values of the request for hyperparameters of the training that a build may declare."""
+        return {name: value for name, value in self.fixed if name in TRAINING_IN_BUILD}
+
+    def unfold(self, hp: kt.HyperParameters) -> tuple[kt.HyperParameters, tuple[str, ...]]:
+        """Return the whole space of the model, and sentences about it for the user.
+
+        The built-in spaces declare all of it in the first build, which their tests say.
+
+        Args:
+            hp: Hyperparameters that the default build has filled.
+
+        Raises:
+            SpaceError: the space declares a hyperparameter that a search decides.
+        """
+        refuse_epochs(parameter.name for parameter in hp.space)
+        if self.reference in builtin_names():
+            return hp, ()
+        from tuner.spaces.sample_models import Subject
+        from tuner.spaces.unfolding import sentences
+
+        unfolded = Subject(self).unfolded
+        refuse_epochs(unfolded.late)
+        # The samples have no pretrained weights.
+        weights = [parameter for parameter in hp.space if parameter.name == WEIGHTS]
+        others = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
+        whole = self.hyperparameters()
+        whole.merge([*weights, *others])
+        return whole, sentences(unfolded)
 
     def build(self, hp: kt.HyperParameters) -> Any:
         """Return the model that the space builds for `hp`; a `build(hp)` is called without the spec.
@@ -74,7 +110,10 @@ class SpaceHyperModel:
         """
         declare = loaded_space(self.reference, self.source).training
         if declare is None:
-            return ()
+            in_build = [parameter for parameter in hp.space if parameter.name in TRAINING_IN_BUILD]
+            for parameter in in_build:
+                _check_training(parameter)
+            return tuple(dict.fromkeys(parameter.name for parameter in in_build))
         of_model = {parameter.name for parameter in hp.space}
         if taken := sorted(of_model.intersection(TRAINING_NAMES)):
             raise SpaceError(
@@ -101,9 +140,27 @@ class SpaceHyperModel:
         return (*space.notes, *notes_on(model, images))
 
     @property
+    def has_training(self) -> bool:
+        """True if the space has a function that declares hyperparameters of the training."""
+        return loaded_space(self.reference, self.source).training is not None
+
+    @property
     def presets(self) -> dict[str, dict[str, Any]]:
         """Named configurations of the space: values by hyperparameter; the others have their default."""
         return loaded_space(self.reference, self.source).presets
+
+
+def refuse_epochs(names: Iterable[str]) -> None:
+    """Refuse a hyperparameter for the number of epochs: a table would show another than was trained.
+
+    Raises:
+        SpaceError: it is among these names.
+    """
+    if EPOCHS in names:
+        raise SpaceError(
+            f"build declares '{EPOCHS}', but the search decides the number of epochs of each trial. Take it "
+            "out of build, and give --max-epochs."
+        )
 
 
 def _check_training(parameter: Any) -> None:

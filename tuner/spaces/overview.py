@@ -58,12 +58,13 @@ def overview(hypermodel: SpaceHyperModel) -> Overview:
         sample = build_sample(hypermodel, {})
     except TrialError as error:
         raise SpaceError(f"search space '{hypermodel.reference}': {error}") from error
-    hp, spec = sample.hp, hypermodel.spec
+    spec = hypermodel.spec
     flops = count_flops(sample.model, spec.image_shape)
+    hp, notes = hypermodel.unfold(sample.hp)
     of_training = training_names(hypermodel, hp)
     for parameter in hp.space:
-        if parameter.name in hp.replaced:
-            parameter.value = hp.replaced[parameter.name]
+        if parameter.name in sample.hp.replaced:
+            parameter.value = sample.hp.replaced[parameter.name]
     rows = tuple(
         Hyperparameter(
             parameter.name,
@@ -84,7 +85,7 @@ def overview(hypermodel: SpaceHyperModel) -> Overview:
         presets=hypermodel.presets,
         num_params=int(sample.model.count_params()),
         flops=flops,
-        notes=hypermodel.notes(sample.model, sample_images(spec)),
+        notes=(*notes, *hypermodel.notes(sample.model, sample_images(spec))),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -16,8 +17,10 @@ import numpy as np
 
 from search_spaces import DataSpec
 from tuner.errors import SpaceError, TunerError
-from tuner.spaces.configurations import Values, all_values, effective, is_continuous, key, walk
+from tuner.spaces.configurations import Values, effective, key, required_values, tried_values
 from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
+from tuner.spaces.unfolding import MAX_SECONDS, Build, Unfolded, unfold
 from tuner.spaces.weights import NO_WEIGHTS, WEIGHTS
 from tuner.training.build import blaming_the_space, build_model, first_line, probabilities
 from tuner.training.loop import make_loop
@@ -26,15 +29,17 @@ from tuner.training.task import TrialError
 
 # The short training of a check.
 TRAINED_STEPS, TRAINED_BATCH, TRAINED_EPOCHS = 4, 16, 3
-MAX_TRIED = 6
-"""Number of values tried of a longer range, spread evenly from end to end."""
 
 
-class SampleHyperParameters(kt.HyperParameters):  # type: ignore[misc]
-    """Hyperparameters for which a fixed `weights` is "none", whatever the space says: nothing is fetched."""
+class SampleHyperParameters(RestrictedHyperParameters):
+    """Hyperparameters for which a fixed `weights` is "none", whatever the space says: nothing is fetched.
 
-    def __init__(self) -> None:
-        super().__init__()
+    Args:
+        wanted: Values by name, as text; all values of other names.
+    """
+
+    def __init__(self, wanted: Mapping[str, list[str]] = MappingProxyType({})) -> None:
+        super().__init__(wanted)
         # Names declared a second time with another range, which has no effect.
         self.ambiguous: list[str] = []
         # The values that "none" replaces.
@@ -82,7 +87,9 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
     keras.utils.set_random_seed(0)
     spec = hypermodel.spec
     images: Any = _Images(spec.image_shape, tuple(map(str, range(spec.num_classes))))
-    hp = SampleHyperParameters()
+    wanted = wanted_values(hypermodel.only, hypermodel.presets)
+    hp = SampleHyperParameters({name: texts for name, texts in wanted.items() if name != WEIGHTS})
+    hp.fix(hypermodel.fixed_in_build)
     return SampleModel(build_model(hypermodel, values, images, hp), hp)
 
 
@@ -103,15 +110,16 @@ def training_names(hypermodel: SpaceHyperModel, hp: kt.HyperParameters) -> tuple
 def fingerprint(model: Any, spec: DataSpec) -> str:
     """Return a text that is equal for models that train alike from the same weights.
 
-    It covers the layers with their settings, what is trainable, the optimizer and the loss. Of a model that
-    cannot be written down it covers the outputs for a few images instead of the layers.
+    It covers the layers with their settings, what is trainable, the optimizer, the loss, and the plain
+    attributes of a model of the user's own class. Of a model that cannot be written down it covers the
+    outputs for a few images instead of the layers.
     """
     try:
         layers = model.to_json()
     except (NotImplementedError, TypeError, ValueError):
         layers = outputs_of(model, spec).tobytes().hex()
     variables = [(list(each.shape), each.trainable) for each in model.variables]
-    parts = [layers, variables, _config(model.optimizer), _config(model.loss)]
+    parts = [layers, variables, _config(model.optimizer), _config(model.loss), _own_settings(model)]
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 
@@ -158,50 +166,16 @@ def accuracies_after_training(hypermodel: SpaceHyperModel) -> tuple[float, float
     return found[0], found[1]
 
 
-def tried_values(parameter: Any) -> Sequence[Any]:
-    """Return all values of a Choice, a Boolean or a short range; of a long one some, with both ends."""
-    if is_continuous(parameter):
-        return [parameter.min_value, parameter.prob_to_value(0.5), parameter.max_value]
-    values = all_values(parameter)
-    if len(values) <= MAX_TRIED or isinstance(parameter, kt.engine.hyperparameters.Choice):
-        return values
-    return [values[round(i * (len(values) - 1) / (MAX_TRIED - 1))] for i in range(MAX_TRIED)]
-
-
-def is_value(parameter: Any, value: Any) -> bool:
-    """True for a value of the hyperparameter; a fixed one may be replaced by any value of its type."""
-    if isinstance(parameter, kt.engine.hyperparameters.Fixed):
-        return isinstance(value, type(parameter.value))
-    if is_continuous(parameter):
-        return bool(parameter.min_value <= value <= parameter.max_value)
-    return value in all_values(parameter)
-
-
-def configuration_with(space: kt.HyperParameters, target: Any, preferred: set[tuple[str, Any]]) -> Values:
-    """Return a configuration in which a hyperparameter is active, if there is one.
-
-    Args:
-        preferred: Names and values that are taken where the target allows them; the rest are defaults.
-    """
-    required = required_values(space, target)
-
-    def choose(parameter: Any) -> Any:
-        allowed = required.get(parameter.name, tried_values(parameter))
-        wanted = (value for value in allowed if (parameter.name, value) in preferred)
-        default = parameter.default
-        usual = allowed if parameter.name in required and default not in allowed else ()
-        return next(chain(wanted, usual, (default,)))
-
-    return walk(space, choose)
-
-
 @dataclass
 class Subject:
     """A space under test. Each configuration is built once, however many checks look at it."""
 
     hypermodel: SpaceHyperModel
+    max_seconds: float = MAX_SECONDS
+    """Time for the builds that look for hyperparameters."""
     built: dict[str, tuple[Values, str]] = field(default_factory=dict)
-    undeclared: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """Configurations that could not be built, with the error."""
 
     @cached_property
     def default(self) -> SampleModel:
@@ -212,9 +186,17 @@ class Subject:
         """Outputs of the untrained default model for raw pixels."""
         return outputs_of(self.default.model, self.hypermodel.spec)
 
-    @property
-    def space(self) -> SampleHyperParameters:
-        return self.default.hp
+    @cached_property
+    def unfolded(self) -> Unfolded:
+        """All hyperparameters of the model."""
+        return unfold(self._build, max_seconds=self.max_seconds)
+
+    @cached_property
+    def space(self) -> kt.HyperParameters:
+        """The whole space of the model, with default values."""
+        whole = kt.HyperParameters()
+        whole.merge(self.unfolded.parameters)
+        return whole
 
     @cached_property
     def tunable(self) -> list[Any]:
@@ -223,13 +205,13 @@ class Subject:
             parameter
             for parameter in self.space.space
             if len(tried_values(parameter)) > 1
-            and NO_WEIGHTS in required_values(self.space, parameter).get(WEIGHTS, [NO_WEIGHTS])
+            and NO_WEIGHTS in required_values(self.space.space, parameter).get(WEIGHTS, [NO_WEIGHTS])
         ]
 
     @cached_property
     def training(self) -> list[Any]:
         """Hyperparameters that `training` declares."""
-        hp = self.space.copy()
+        hp = self.default.hp.copy()
         names = training_names(self.hypermodel, hp)
         return [parameter for parameter in hp.space if parameter.name in names]
 
@@ -241,38 +223,46 @@ class Subject:
         return self.built[key(values)][1]
 
     def fresh_fingerprint(self, values: Values) -> str:
-        """Build a model and return its fingerprint; note hyperparameters that only this build declares."""
+        """Build a model and return its fingerprint."""
         try:
             sample = build_sample(self.hypermodel, values)
         except TrialError as error:
             raise TrialError(error.reason, f"with {self.shown(values)}: {error}") from error
-        known = {parameter.name for parameter in self.space.space}
-        late = [parameter.name for parameter in sample.hp.space if parameter.name not in known]
-        self.undeclared += [f"'{name}' with {self.shown(values)}" for name in late]
         return fingerprint(sample.model, self.hypermodel.spec)
+
+    def _build(self, values: Values) -> Build | None:
+        try:
+            sample = build_sample(self.hypermodel, values) if values else self.default
+        except TrialError as error:
+            self.failures.append(f"with {self.shown(values)}: {error}")
+            return None
+        active = {
+            each.name: sample.hp.values[each.name] for each in sample.hp.space if sample.hp.is_active(each)
+        }
+        found = Build(tuple(sample.hp.space), active, fingerprint(sample.model, self.hypermodel.spec))
+        self.built[key(active)] = active, found.fingerprint
+        return found
 
     def shown(self, values: Values) -> str:
         """Return the values of a configuration that differ from the default, as text."""
-        usual = self.space.values
+        usual = self.default.hp.values
         different = {name: value for name, value in values.items() if usual.get(name, value) != value}
         return ", ".join(f"{name}={value}" for name, value in different.items()) or "its defaults"
 
 
-def required_values(space: kt.HyperParameters, target: Any) -> dict[str, Sequence[Any]]:
-    """Return the values that the parents of a hyperparameter need, and their parents, for it to be active."""
-    required: dict[str, Sequence[Any]] = {}
-    for condition in target.conditions:
-        parent = next(each for each in space.space if each.name == condition.name)
-        required |= required_values(space, parent)
-        before = required.get(condition.name, condition.values)
-        required[condition.name] = [
-            value for value in condition.values if value in before and is_value(parent, value)
-        ]
-    return required
+def _own_settings(model: Any) -> dict[str, Any]:
+    """Return the plain attributes of a model, unless its class is one of Keras."""
+    if type(model).__module__.partition(".")[0] == "keras":
+        return {}
+    return {name: value for name, value in vars(model).items() if type(value) in (int, float, str, bool)}
 
 
 def _config(part: Any) -> Any:
-    """Return the settings of an optimizer or a loss, or the name of a function."""
+    """Return the settings of an optimizer or a loss; of a function its name and the values it holds."""
     if hasattr(part, "get_config"):
-        return [type(part).__name__, part.get_config()]
-    return getattr(part, "__name__", part)
+        return [type(part).__name__, {name: _config(value) for name, value in part.get_config().items()}]
+    if not inspect.isfunction(part):
+        return getattr(part, "__name__", part)
+    cells = [cell.cell_contents for cell in part.__closure__ or ()]
+    held = [each for each in (*cells, *(part.__defaults__ or ())) if isinstance(each, int | float | str)]
+    return [part.__name__, held]

@@ -29,6 +29,8 @@ class Recipe:
 
 PLAIN = Recipe()
 TRAINING_NAMES = ("batch_size", "patience", *(field.name for field in fields(Recipe)))
+TRAINING_IN_BUILD = ("batch_size",)
+"""Those that a `build` without `training` may declare: they cannot mean anything else there."""
 # Allowed values; bounds are inclusive.
 _RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (1, 2**20),

@@ -18,8 +18,9 @@ class HyperModel(Protocol):
     """A search space that pickles; a `keras_tuner.HyperModel` is one.
 
     Optional members are `hyperparameters()`, which returns a container for the build; `training(hp)`, which
-    declares hyperparameters of the training and returns their names; `presets`, values by name; and
-    `notes(model, images)`, which returns sentences about the space for the user.
+    declares hyperparameters of the training and returns their names; `presets`, values by name; `unfold(hp)`,
+    which returns the whole space, and sentences about it for the user; and `notes(model, images)`, which
+    returns more sentences.
     """
 
     def build(self, hp: Any) -> Any:

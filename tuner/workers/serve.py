@@ -129,6 +129,7 @@ class Server:
             hp = getattr(hypermodel, "hyperparameters", kt.HyperParameters)()
         model = build_model(hypermodel, {}, self._dataset, hp)
         with blaming_the_space():
+            hp, notes = hypermodel.unfold(hp) if hasattr(hypermodel, "unfold") else (hp, ())
             training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         splits, labels = self._dataset.splits, self._dataset.labels
         first = splits["train"][:8]

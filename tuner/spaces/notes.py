@@ -1,0 +1,19 @@
+"""Sentences about a space that its user should read before a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+NoteSource = Callable[[Any, np.ndarray], Iterator[str]]
+"""Yields sentences about the untrained default model, seen with a few images."""
+
+SOURCES: tuple[NoteSource, ...] = ()
+
+
+def notes_on(model: Any, images: np.ndarray) -> tuple[str, ...]:
+    """Return the notes of all sources, each once."""
+    return tuple(dict.fromkeys(chain.from_iterable(source(model, images) for source in SOURCES)))
