@@ -186,6 +186,15 @@ class Store:
                 "UPDATE trials SET status = ?, attempts = 0 WHERE trial_id = ?", (STOPPED, trial_id)
             )
 
+    def add_values(self, trial_id: str, values: dict[str, Any], run: dict[str, Any]) -> None:
+        """Record values that a trial has beside those it began with, and facts of the run."""
+        with self._event() as cursor:
+            _set_run(cursor, run)
+            cursor.execute(
+                "UPDATE trials SET hyperparameters = json_patch(hyperparameters, ?) WHERE trial_id = ?",
+                (json.dumps(values), trial_id),
+            )
+
     def restart(self, trial_id: str, batch_size: int) -> None:
         """Delete the results of a trial, so that it starts again at epoch 0.
 

@@ -12,13 +12,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.files import replace_text
-from tuner.spaces.references import builtin_names, resolve, split_reference, unknown
-from tuner.spaces.weights import WEIGHTS
+from tuner.spaces.references import resolve, split_reference, unknown
 from tuner.training.recipe import TRAINING_IN_BUILD, TRAINING_NAMES, check_value
 
 EPOCHS = "epochs"
@@ -67,32 +64,6 @@ class SpaceHyperModel:
         """Values of the request for hyperparameters of the training that a build may declare."""
         return {name: value for name, value in self.fixed if name in TRAINING_IN_BUILD}
 
-    def unfold(self, hp: kt.HyperParameters) -> tuple[kt.HyperParameters, tuple[str, ...]]:
-        """Return the whole space of the model, and sentences about it for the user.
-
-        The built-in spaces declare all of it in the first build, which their tests say.
-
-        Args:
-            hp: Hyperparameters that the default build has filled.
-
-        Raises:
-            SpaceError: the space declares a hyperparameter that a search decides.
-        """
-        refuse_epochs(parameter.name for parameter in hp.space)
-        if self.reference in builtin_names():
-            return hp, ()
-        from tuner.spaces.sample_models import Subject
-        from tuner.spaces.unfolding import sentences
-
-        unfolded = Subject(self).unfolded
-        refuse_epochs(unfolded.late)
-        # The samples have no pretrained weights.
-        weights = [parameter for parameter in hp.space if parameter.name == WEIGHTS]
-        others = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
-        whole = self.hyperparameters()
-        whole.merge([*weights, *others])
-        return whole, sentences(unfolded)
-
     def build(self, hp: kt.HyperParameters) -> Any:
         """Return the model that the space builds for `hp`; a `build(hp)` is called without the spec.
 
@@ -126,18 +97,6 @@ class SpaceHyperModel:
         for parameter in declared:
             _check_training(parameter)
         return tuple(dict.fromkeys(parameter.name for parameter in declared))
-
-    def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:
-        """Return sentences about the space that its user should read before a search.
-
-        Args:
-            model: The untrained default model.
-            images: A few images of the data set (n, height, width, channels), as trained on.
-        """
-        from tuner.spaces.notes import notes_on
-
-        space = loaded_space(self.reference, self.source)
-        return (*space.notes, *notes_on(model, images))
 
     @property
     def has_training(self) -> bool:

@@ -57,6 +57,18 @@ class TrainTask:
 
 
 @dataclass(frozen=True)
+class LateHyperparameters:
+    """Hyperparameters that the build of a trial declares beside those of its task, with the values it took.
+
+    `space` is the part of `keras_tuner.HyperParameters.get_config()["space"]` that describes them.
+    """
+
+    trial_id: str
+    space: tuple[dict[str, Any], ...]
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class StepsDone:
     """Number of images done in the current epoch, and their total."""
 

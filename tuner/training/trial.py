@@ -37,10 +37,10 @@ from tuner.training.moving_statistics import statistics_batches
 from tuner.training.next_trial import NextTrial
 from tuner.training.optimization import apply_recipe, class_weights
 from tuner.training.pipeline import epoch_order, stratified_part
-from tuner.training.task import EpochDone, RungDone, StepsDone, TrainTask, TrialError
+from tuner.training.task import EpochDone, LateHyperparameters, RungDone, StepsDone, TrainTask, TrialError
 from tuner.training.warm_trials import BuiltTrial, WarmTrials
 
-Emit = Callable[[StepsDone | EpochDone], None]
+Emit = Callable[[StepsDone | EpochDone | LateHyperparameters], None]
 
 
 class _OutOfTimeError(Exception):
@@ -138,6 +138,8 @@ def train(
     ready = (trials.take(task) for trials in (warm, following) if trials is not None)
     built = next(filter(None, ready), None) or build_trial(task, hypermodel, dataset)
     rung, history = _Rung(task, built, dataset, emit, end), built.history
+    if built.late is not None:
+        emit(built.late)
     # The checkpoint may hold epochs that never reached the driver.
     for number in range(1, len(history) + 1):
         rung.report(history[:number])
@@ -194,11 +196,13 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
         TrialError: the trial cannot be built.
     """
     import keras
+    import keras_tuner as kt
 
     keras.utils.clear_session()
     keras.utils.set_random_seed(task.seed)
     use_precision(task.compute.precision)
-    model = build_model(hypermodel, task.values, dataset)
+    hp = kt.HyperParameters()
+    model = build_model(hypermodel, task.values, dataset, hp)
     images, num_classes = dataset.splits["train"], len(dataset.class_names)
     apply_recipe(model, task.recipe, num_classes, _scheduled_steps(task, len(images)))
     history = restore_state(task.checkpoint_dir, model)
@@ -207,7 +211,18 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
     batches = TrainingBatches(task.recipe, weights)
     loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
     loop.trace()
-    return BuiltTrial(model, loop, history)
+    return BuiltTrial(model, loop, history, _late(task, hp))
+
+
+def _late(task: TrainTask, hp: Any) -> LateHyperparameters | None:
+    """Return the active hyperparameters of a build that have no value in its task, None without any."""
+    values = {
+        each.name: hp.values[each.name]
+        for each in hp.space
+        if each.name not in task.values and hp.is_active(each)
+    }
+    space = tuple(each for each in hp.get_config()["space"] if each["config"]["name"] in values)
+    return LateHyperparameters(task.trial_id, space, values) if values else None
 
 
 def _scheduled_steps(task: TrainTask, images: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tuner.training.checkpoint import History, read_history
 from tuner.training.loop_base import Loop
-from tuner.training.task import TrainTask
+from tuner.training.task import LateHyperparameters, TrainTask
 
 MAX_KEPT = 8
 MAX_KEPT_MIB = 512.0
@@ -16,11 +16,15 @@ MAX_KEPT_MIB = 512.0
 
 @dataclass(frozen=True)
 class BuiltTrial:
-    """A trial that is ready to train: its model, the loop that trains it, and its finished epochs."""
+    """A trial that is ready to train: its model, the loop that trains it, and its finished epochs.
+
+    `late` are hyperparameters of the build that its task does not name.
+    """
 
     model: Any
     loop: Loop
     history: History
+    late: LateHyperparameters | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from typing import Literal
 
 from search_spaces import DataSpec
@@ -15,7 +16,7 @@ from tuner.results.query import RunView
 from tuner.results.run_folder import RunFolder
 from tuner.results.schema import WORKER_LOG
 from tuner.results.store import Store
-from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.search_space import SearchSpace
 from tuner.spaces.weights import WEIGHTS, weights_value
 from tuner.training.device import load_backend
 from tuner.tuning.events import Listener, Note, busy
@@ -23,7 +24,20 @@ from tuner.tuning.new_run import record_facts
 from tuner.tuning.oracles import make_plan
 from tuner.tuning.run_conditions import acceptance, check_names, check_space
 from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Describe, Description, Failure, Halt, Pool, WorkerSetup
+from tuner.workers.protocol import (
+    Describe,
+    Description,
+    Event,
+    Failure,
+    Halt,
+    Pool,
+    Unfold,
+    WholeSpace,
+    WorkerSetup,
+)
+
+# A build that takes longer than this in all hangs, or belongs in no search on this machine.
+UNFOLD_S = 120.0
 
 
 def prepare_workers(config: SearchConfig) -> None:
@@ -44,7 +58,7 @@ def worker_pool(
     weights = () if config.weights is None else (f"{WEIGHTS}={weights_value(config.weights)}",)
     asked = ((name, getattr(config, name)) for name in ("batch_size", "patience", "class_weights"))
     fixed = tuple((name, value) for name, value in asked if value is not None)
-    hypermodel = SpaceHyperModel(config.space, spec, (*config.hp, *weights), fixed)
+    hypermodel = SearchSpace(config.space, spec, (*config.hp, *weights), fixed)
     if config.cluster is None:
         setup = WorkerSetup(hypermodel, dataset)
         return LocalPool(setup, folder.path / WORKER_LOG, config.workers, config.worker_memory)
@@ -73,10 +87,12 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, listener:
         images = len(dataset.splits["train"]) * plan.passes / plan.trials
         batch_size = config.batch_size or DEFAULT_BATCH_SIZE
         answer = pool.ask(Describe(config.precision, config.xla, batch_size, images, plan.trials))
+        if isinstance(answer, Failure):
+            raise SpaceError(f"search space '{config.space}': {answer.message}")
+        if isinstance(answer, Description):
+            answer = _whole(config, answer, pool)
     if isinstance(answer, Halt):
         raise StorageError(answer.message)
-    if isinstance(answer, Failure):
-        raise SpaceError(f"search space '{config.space}': {answer.message}")
     assert isinstance(answer, Description)
     check_names(config, answer)
     metric = config.objective.name
@@ -85,6 +101,28 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, listener:
             f"objective '{metric}' is not reported by the model. Reported: {', '.join(answer.metrics)}. "
             "Choose one with --objective."
         )
+    return answer
+
+
+def _whole(config: SearchConfig, description: Description, pool: Pool) -> Description | Event:
+    """Return the description with the whole space; a build of other values may end the worker.
+
+    Raises:
+        SpaceError: the whole space cannot be searched.
+    """
+    request = Unfold(description.hyperparameters, description.training)
+    answer = pool.ask(request, UNFOLD_S)
+    if isinstance(answer, WholeSpace):
+        notes = (*answer.notes, *description.notes)
+        return replace(description, hyperparameters=answer.hyperparameters, notes=notes)
+    if isinstance(answer, Failure):
+        if answer.reason == "build":
+            raise SpaceError(f"search space '{config.space}': {answer.message}")
+        text = (
+            f"not all values could be built, and may bring more hyperparameters ({answer.message}); one that "
+            "a trial brings is varied from then on"
+        )
+        return replace(description, notes=(text, *description.notes))
     return answer
 
 

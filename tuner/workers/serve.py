@@ -44,6 +44,8 @@ from tuner.workers.protocol import (
     ModelDone,
     Ready,
     Request,
+    Unfold,
+    WholeSpace,
     WorkerSetup,
 )
 
@@ -85,6 +87,8 @@ class Server:
         try:
             if isinstance(request, Describe):
                 return self._describe(request)
+            if isinstance(request, Unfold):
+                return self._unfold(request)
             if isinstance(request, TrainTask):
                 return self._train(request, emit)
             if isinstance(request, Explain):
@@ -129,7 +133,6 @@ class Server:
             hp = getattr(hypermodel, "hyperparameters", kt.HyperParameters)()
         model = build_model(hypermodel, {}, self._dataset, hp)
         with blaming_the_space():
-            hp, notes = hypermodel.unfold(hp) if hasattr(hypermodel, "unfold") else (hp, ())
             training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         splits, labels = self._dataset.splits, self._dataset.labels
         first = splits["train"][:8]
@@ -142,9 +145,8 @@ class Server:
         probabilities(model, keras.ops.convert_to_numpy(outputs))
         num_params = int(model.count_params())
         with blaming_the_space():
-            notes = (
-                hypermodel.notes(model, self._dataset.images[first]) if hasattr(hypermodel, "notes") else ()
-            )
+            images = self._dataset.images[first]
+            notes = hypermodel.notes(model, images) if hasattr(hypermodel, "notes") else ()
         xla = choose_xla(
             request.xla,
             hypermodel,
@@ -165,6 +167,13 @@ class Server:
             getattr(hypermodel, "presets", {}),
             notes,
         )
+
+    def _unfold(self, request: Unfold) -> WholeSpace:
+        hypermodel: Any = self._hypermodel
+        if not hasattr(hypermodel, "unfold"):
+            return WholeSpace(request.hyperparameters, ())
+        space, notes = hypermodel.unfold(request.hyperparameters, request.training)
+        return WholeSpace(space.get_config(), notes)
 
     def _finish(self, request: FinishModel) -> ModelDone:
         dataset = self._dataset

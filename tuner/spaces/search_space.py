@@ -1,0 +1,66 @@
+"""A space as a search sees it: all of its hyperparameters, and what its user should know before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuner.spaces.hypermodel import SpaceHyperModel, loaded_space, refuse_epochs
+from tuner.spaces.references import builtin_names
+from tuner.spaces.weights import WEIGHTS
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class SearchSpace(SpaceHyperModel):
+    """A hypermodel that also describes its space."""
+
+    def unfold(
+        self, declared: dict[str, Any], training: Collection[str]
+    ) -> tuple[kt.HyperParameters, tuple[str, ...]]:
+        """Return the whole space, and sentences about it for the user.
+
+        The built-in spaces declare all of it in the first build, which their tests say.
+
+        Args:
+            declared: What the default build and `training` declare, as `HyperParameters.get_config()` has it.
+            training: Names of the hyperparameters of the training.
+
+        Raises:
+            SpaceError: the space declares a hyperparameter that a search decides.
+        """
+        # Keras takes seconds to import, which the driver uses for other things.
+        from tuner.spaces.configurations import declared_space
+        from tuner.spaces.sample_models import Subject
+        from tuner.spaces.unfolding import sentences
+
+        hp = declared_space(declared)
+        refuse_epochs(parameter.name for parameter in hp.space)
+        if self.reference in builtin_names():
+            return hp, ()
+        unfolded = Subject(self).unfolded
+        refuse_epochs(unfolded.late)
+        # The samples have no pretrained weights, and know the model alone.
+        found = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
+        names = {parameter.name for parameter in found}
+        others = [parameter for parameter in hp.space if parameter.name not in names]
+        weights = [parameter for parameter in others if parameter.name == WEIGHTS]
+        whole = type(hp)()
+        whole.merge([*weights, *found, *(parameter for parameter in others if parameter.name in training)])
+        return whole, sentences(unfolded)
+
+    def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:
+        """Return sentences about the space that its user should read before a search.
+
+        Args:
+            model: The untrained default model.
+            images: A few images of the data set (n, height, width, channels), as trained on.
+        """
+        from tuner.spaces.notes import notes_on
+
+        space = loaded_space(self.reference, self.source)
+        return (*space.notes, *notes_on(model, images))
