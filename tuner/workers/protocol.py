@@ -17,9 +17,10 @@ from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, T
 class HyperModel(Protocol):
     """A search space that pickles; a `keras_tuner.HyperModel` is one.
 
-    Optional members are `hyperparameters()`, which returns a container for the build; `training(hp)`, which
-    declares hyperparameters of the training and returns their names; `presets`, values by name; and
-    `notes(model, images)`, which returns sentences about the space for the user.
+    Optional members are `load()`, which imports the space; `hyperparameters()`, which returns a container for
+    the build; `training(hp)`, which declares hyperparameters of the training and returns their names;
+    `presets`, values by name; and `notes(model, images)`, which returns sentences about the space for the
+    user.
     """
 
     def build(self, hp: Any) -> Any:
