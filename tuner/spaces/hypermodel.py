@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.files import replace_text
-from tuner.spaces.references import resolve, split_reference, unknown
+from tuner.spaces.candidates import BUILD, TRAINING, build_of, owner_of
+from tuner.spaces.global_settings import Changes, settings_kept, use_own_settings
+from tuner.spaces.references import Resolved, resolve, split_reference, unknown
+from tuner.spaces.source import is_file
 from tuner.training.recipe import TRAINING_IN_BUILD, TRAINING_NAMES, check_value
 
 EPOCHS = "epochs"
@@ -40,11 +43,20 @@ class SpaceHyperModel:
     def carried(self) -> SpaceHyperModel:
         """Return a hypermodel for machines without the user's files, if the space needs no other file."""
         file, attribute = split_reference(self.reference)
-        if not file.endswith(".py"):
+        if not is_file(file):
             return self
         path = Path(file).resolve()
         reference = f"{path}:{attribute}" if attribute else str(path)
         return replace(self, reference=reference, source=path.read_text("utf-8"))
+
+    def load(self) -> None:
+        """Import the space and put the settings of the process back that it changed, also in a build before.
+
+        Raises:
+            SpaceError: the space cannot be found or imported.
+        """
+        loaded_space(self.reference, self.source)
+        use_own_settings()
 
     def hyperparameters(self) -> kt.HyperParameters:
         """Return hyperparameters for the space to declare itself in, restricted to the values of `only`.
@@ -70,8 +82,7 @@ class SpaceHyperModel:
         Raises:
             SpaceError: the space cannot be found or imported.
         """
-        space = loaded_space(self.reference, self.source)
-        return space.build(hp, self.spec) if space.wants_spec else space.build(hp)
+        return loaded_space(self.reference, self.source).made(self.spec).build(hp)
 
     def training(self, hp: kt.HyperParameters) -> tuple[str, ...]:
         """Let the space declare hyperparameters of the training after those of `build`; return their names.
@@ -79,7 +90,7 @@ class SpaceHyperModel:
         Raises:
             SpaceError: it declares a name or a value unknown to the training, or build declares such a name.
         """
-        declare = loaded_space(self.reference, self.source).training
+        declare = loaded_space(self.reference, self.source).made(self.spec).training
         if declare is None:
             in_build = [parameter for parameter in hp.space if parameter.name in TRAINING_IN_BUILD]
             for parameter in in_build:
@@ -101,12 +112,17 @@ class SpaceHyperModel:
     @property
     def has_training(self) -> bool:
         """True if the space has a function that declares hyperparameters of the training."""
-        return loaded_space(self.reference, self.source).training is not None
+        return loaded_space(self.reference, self.source).made(self.spec).training is not None
+
+    @property
+    def owner(self) -> Any:
+        """The hypermodel that the reference names, made for the data set, or the module of its function."""
+        return loaded_space(self.reference, self.source).made(self.spec).owner
 
     @property
     def presets(self) -> dict[str, dict[str, Any]]:
         """Named configurations of the space: values by hyperparameter; the others have their default."""
-        return loaded_space(self.reference, self.source).presets
+        return loaded_space(self.reference, self.source).made(self.spec).presets
 
 
 def refuse_epochs(names: Iterable[str]) -> None:
@@ -140,15 +156,30 @@ def _check_training(parameter: Any) -> None:
 
 
 @dataclass(frozen=True)
-class _Space:
-    """The functions and presets of an imported space."""
+class _Made:
+    """The functions and presets of a space, made for one data set."""
 
-    build: Callable[..., Any]
-    wants_spec: bool
+    build: Callable[[Any], Any]
+    """Takes hyperparameters alone."""
     training: Callable[[Any], object] | None
     presets: dict[str, dict[str, Any]]
-    notes: tuple[str, ...] = ()
-    """Sentences for the user about the file: parts left out, global settings without effect."""
+    owner: Any
+    """The hypermodel, or the module of a function."""
+
+
+@dataclass(frozen=True)
+class _Space:
+    """An imported space."""
+
+    made: Callable[[DataSpec], _Made]
+    """Returns its functions for a data set; a class is created once for each."""
+    about_file: tuple[str, ...]
+    changes: Changes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about the file: parts left out, global settings without effect."""
+        return (*self.about_file, *self.changes.notes())
 
 
 def _unpacked(reference: str, source: str) -> str:
@@ -166,14 +197,15 @@ def _unpacked(reference: str, source: str) -> str:
 
 @functools.cache
 def loaded_space(reference: str, source: str | None) -> _Space:
-    """Return a space, imported once in a process; a HyperModel class is created once."""
-    found: Any = resolve(reference if source is None else _unpacked(reference, source))
-    owner = found() if isinstance(found, type) else sys.modules[found.__module__]
-    build = owner.build if isinstance(found, type) else found
-    required = [
-        parameter
-        for parameter in inspect.signature(build).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and parameter.default is parameter.empty
-    ]
-    return _Space(build, len(required) >= 2, getattr(owner, "training", None), getattr(owner, "PRESETS", {}))
+    """Return a space, imported once in a process."""
+    with settings_kept() as changes:
+        found = resolve(reference if source is None else _unpacked(reference, source))
+    return _Space(functools.cache(functools.partial(_made, found, reference)), found.notes, changes)
+
+
+def _made(found: Resolved, reference: str, spec: DataSpec) -> _Made:
+    space: Any = owner_of(found.space, spec, reference)
+    is_function = inspect.isroutine(space) or not hasattr(space, BUILD)
+    owner = sys.modules.get(getattr(space, "__module__", ""), found.module) if is_function else space
+    build = build_of(space, spec, reference)
+    return _Made(build, getattr(owner, TRAINING, None), getattr(owner, "PRESETS", {}), owner)

@@ -83,6 +83,7 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
         TrialError: build raised, or gave no compiled Keras model with an output per class.
         SpaceError: the space cannot be found or imported.
     """
+    hypermodel.load()
     keras.utils.clear_session(free_memory=False)  # layer names count from zero again
     keras.utils.set_random_seed(0)
     spec = hypermodel.spec

@@ -19,7 +19,7 @@ from tuner.statistics.auroc import NAME as AUROC
 from tuner.statistics.auroc import auroc, has_auroc
 from tuner.training.augmentation import draw
 from tuner.training.batches import TrainingBatches
-from tuner.training.build import build_model
+from tuner.training.build import blaming_the_space, build_model
 from tuner.training.checkpoint import (
     Epoch,
     History,
@@ -175,6 +175,17 @@ def train(
     )
 
 
+def load_space(hypermodel: Any) -> None:
+    """Import the space before anything is set that its file may change, such as seeds and precision.
+
+    Raises:
+        TrialError: the file raises an error.
+    """
+    if hasattr(hypermodel, "load"):
+        with blaming_the_space():
+            hypermodel.load()
+
+
 def restore_winner(hypermodel: Any, values: dict[str, Any], checkpoint_dir: Path, dataset: Dataset) -> Any:
     """Return a compiled model with the weights of a trial's best epoch, without optimizer state.
 
@@ -182,6 +193,7 @@ def restore_winner(hypermodel: Any, values: dict[str, Any], checkpoint_dir: Path
     """
     import keras
 
+    load_space(hypermodel)
     keras.utils.clear_session()
     use_precision(DEFAULT_COMPUTE.precision)
     model = build_model(hypermodel, values, dataset)
@@ -198,6 +210,7 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
     import keras
     import keras_tuner as kt
 
+    load_space(hypermodel)
     keras.utils.clear_session()
     keras.utils.set_random_seed(task.seed)
     use_precision(task.compute.precision)

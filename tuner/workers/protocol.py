@@ -17,10 +17,10 @@ from tuner.training.task import EpochDone, FailureReason, LateHyperparameters, R
 class HyperModel(Protocol):
     """A search space that pickles; a `keras_tuner.HyperModel` is one.
 
-    Optional members are `hyperparameters()`, which returns a container for the build; `training(hp)`, which
-    declares hyperparameters of the training and returns their names; `presets`, values by name;
-    `unfold(declared, training)`, which returns the whole space, and sentences about it for the user; and
-    `notes(model, images)`, which returns more sentences.
+    Optional members are `load()`, which imports the space; `hyperparameters()`, which returns a container for
+    the build; `training(hp)`, which declares hyperparameters of the training and returns their names;
+    `presets`, values by name; `unfold(declared, training)`, which returns the whole space, and sentences about
+    it for the user; and `notes(model, images)`, which returns more sentences.
     """
 
     def build(self, hp: Any) -> Any:

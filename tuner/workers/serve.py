@@ -27,7 +27,7 @@ from tuner.training.loop import make_loop
 from tuner.training.next_trial import NextTrial
 from tuner.training.source_code import code_hashes
 from tuner.training.task import FailureReason, TrainTask, TrialError
-from tuner.training.trial import build_trial, restore_winner, train
+from tuner.training.trial import build_trial, load_space, restore_winner, train
 from tuner.training.versions import installed_versions
 from tuner.training.warm_trials import MAX_KEPT_MIB, WarmTrials
 from tuner.training.xla import choose_xla
@@ -126,6 +126,7 @@ class Server:
         import keras
         import keras_tuner as kt
 
+        load_space(self._hypermodel)
         compute = Compute(choose_precision(request.precision))
         use_precision(compute.precision)
         hypermodel: Any = self._hypermodel
