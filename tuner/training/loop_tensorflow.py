@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.python.client import device_lib
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
+from tuner.training.build import blaming_the_space
 from tuner.training.kernels_tensorflow import fuse_updates
 from tuner.training.loop_base import Loop, floats
 from tuner.training.moving_statistics import averaging, normalizations
@@ -44,11 +45,12 @@ class TensorFlowLoop(Loop):
             model.optimizer.build(model.trainable_variables)
             fuse_updates(model.optimizer)
         # A graph that creates variables is traced twice, so the metrics create theirs now.
-        image, label = _as_tensors(images[:1], labels[:1])
-        model.compute_metrics(image, label, model(image, training=False))
+        image, label = self._test_batches.make(*_as_tensors(images[:1], labels[:1]), None)
+        with blaming_the_space():
+            model.compute_metrics(image, label, model(image, training=False))
         shape = images.shape[1:]
-        self._train_steps = _graph_loop(model, "train_step", shape, batches.make, xla)
-        self._test_steps = _graph_loop(model, "test_step", shape, PLAIN_BATCHES.make)
+        self._train_steps = _graph_loop(model, "train_step", shape, self._training_batches.make, xla)
+        self._test_steps = _graph_loop(model, "test_step", shape, self._test_batches.make)
         self._renew_statistics = _statistics_loop(model, shape)
         self._predict_batch = tf.function(
             lambda images: model(images, training=False), reduce_retracing=True, autograph=False
