@@ -186,20 +186,25 @@ def always_alike(y_true, y_pred):
     return ops.mean(y_pred) + 0 * ops.sum(ops.cast(y_true, "float32"))
 
 
-def always_wrong(_, y_pred):
-    return ops.reshape(y_pred, (7, 9))
+def always_wrong(*_):
+    raise ValueError("seven of nine")
 
 
 @pytest.mark.parametrize(
     ("units", "loss", "last", "words"),
     [
         (1, "binary_crossentropy", "softmax", ["softmax", "always 1"]),
-        (1, "sparse_categorical_crossentropy", "sigmoid", ["'sparse_categorical_crossentropy'", "1 output"]),
-        (1, "categorical_crossentropy", "sigmoid", ["'categorical_crossentropy'", "1 output"]),
+        (
+            1,
+            "sparse_categorical_crossentropy",
+            "sigmoid",
+            ["'sparse_categorical_crossentropy'", "one output"],
+        ),
+        (1, "categorical_crossentropy", "sigmoid", ["'categorical_crossentropy'", "one output"]),
         (1, "kl_divergence", "sigmoid", ["'kl_divergence'"]),
         (3, always_alike, "softmax", ["'always_alike'", "class numbers", "one-hot"]),
         (1, "binary_crosentropy", "sigmoid", ["binary_crosentropy"]),
-        (3, always_wrong, "softmax", ["'always_wrong'", "fails"]),
+        (3, always_wrong, "softmax", ["'always_wrong'", "ValueError", "seven of nine"]),
     ],
 )
 def test_outputs_that_no_labels_suit_are_refused_in_a_sentence(units, loss, last, words):

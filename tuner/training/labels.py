@@ -19,10 +19,6 @@ _FORMS = {"class": "class numbers", "one-hot": "one-hot labels"}
 _BY_LABELS = ("accuracy", "acc", "crossentropy", "ce")
 # Outputs that are sure of a class, as logits and as probabilities, and those that are sure of another.
 _LOGITS, _PROBABILITIES = (4.0, -4.0), (0.9, 0.1)
-_REMEDY = (
-    "Use binary_crossentropy with one sigmoid unit, or sparse_categorical_crossentropy with a softmax unit "
-    "for each class."
-)
 
 
 @dataclass(frozen=True)
@@ -113,25 +109,29 @@ def label_form(model: Any, units: int) -> LabelForm:
             "the model ends in a softmax of one unit, whose output is always 1. Use sigmoid there, or one "
             "softmax unit for each class.",
         )
+    own = _native_form(only_loss(model), "losses")
     forms: tuple[LabelForm, ...] = ("float",)
     if units > 1:
-        form = _native_form(only_loss(model), "losses")
-        forms = ("class", "one-hot") if form is None else (form,)
+        forms = ("class", "one-hot") if own is None else (own,)
         if _metric_forms(model).keys() == {"one-hot"}:
             forms = forms[::-1]
-    errors: list[str] = []
+    fault = "does not suit"
     for form in forms:
         try:
             if _prefers_the_right_class(model, form, units):
                 return form
+            if own is None:
+                fault = "is not lowest for the right class with"
         except Exception as error:  # it is the user's code
-            errors.append(first_line(error))
-    tried = "" if units == 1 else f" with {' or '.join(_FORMS[form] for form in forms)}"
-    fault = (
-        f"fails{tried}: {errors[-1].rstrip('.')}" if errors else f"is not lowest where they are right{tried}"
+            if own is None:
+                fault = f"raised {type(error).__name__} ({first_line(error)}) with"
+    outputs = "one output" if units == 1 else f"{units} outputs"
+    labels = "" if units == 1 else f" and {' or '.join(_FORMS[form] for form in forms)}"
+    raise TrialError(
+        "build",
+        f"the loss '{name_of(only_loss(model))}' {fault} {outputs}{labels}. Use binary_crossentropy with one "
+        "sigmoid unit, or sparse_categorical_crossentropy with a softmax unit for each class.",
     )
-    name, outputs = name_of(only_loss(model)), "1 output" if units == 1 else f"{units} outputs"
-    raise TrialError("build", f"the loss '{name}' of {outputs} {fault}. {_REMEDY}")
 
 
 def suit_metrics(model: Any, encoding: LabelEncoding) -> None:

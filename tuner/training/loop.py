@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -11,6 +12,7 @@ from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.loop_base import Loop, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import OnStep, chunks, loss_of
+from tuner.training.task import TrialError
 
 
 def make_loop(
@@ -27,10 +29,14 @@ def make_loop(
         xla: On TensorFlow, compile training steps with XLA. JAX always does, PyTorch never.
         batches: Makes the arguments of a training step.
         batch_size: Batch size of the training, if there is one; the evaluation batch shrinks with it.
+
+    Raises:
+        TrialError: a step of the user's own is one for another backend, or no labels suit the model.
     """
     import keras
 
     backend = keras.config.backend()
+    _check_steps(model, backend)
     # A model may ask not to be compiled.
     if backend == "tensorflow" and not model.run_eagerly:
         from tuner.training.loop_tensorflow import TensorFlowLoop
@@ -116,3 +122,18 @@ def _without_gradients() -> AbstractContextManager[Any]:
 
     without: AbstractContextManager[Any] = torch.no_grad()
     return without
+
+
+def _check_steps(model: Any, backend: str) -> None:
+    """Refuse steps of the user's own that take the arguments of another backend."""
+    arguments = ("state", "data") if backend == "jax" else ("data",)
+    for name in ("train_step", "test_step"):
+        try:
+            inspect.signature(getattr(model, name)).bind(*arguments)
+        except TypeError:
+            other = "jax" if backend != "jax" else "tensorflow"
+            raise TrialError(
+                "build",
+                f"the model's own {name} is not one for the backend {backend}. Write "
+                f"{name}(self, {', '.join(arguments)}), or set KERAS_BACKEND={other} if it is one for that.",
+            ) from None

@@ -15,7 +15,7 @@ import psutil
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.build import blaming_the_space
-from tuner.training.loop_base import Loop, floats
+from tuner.training.loop_base import Loop, flat, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, held, loss_of, next_steps
 
@@ -157,7 +157,8 @@ def _many_steps(model: Any, step: Callable[..., Any], make: Callable[..., Any]) 
     """
 
     def run_row(state: Any, images: Any, labels: Any, rows: Any, draws: Any, row: Any) -> Any:
-        return step(state, make(*_batch(images, labels, rows[row]), draws[row]))
+        logs, state = step(state, make(*_batch(images, labels, rows[row]), draws[row]))
+        return flat(logs), state
 
     if loops_cost():
         run_compiled_row = jax.jit(run_row, donate_argnums=0)

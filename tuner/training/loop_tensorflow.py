@@ -16,7 +16,7 @@ from tensorflow.python.client import device_lib
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.build import blaming_the_space
 from tuner.training.kernels_tensorflow import fuse_updates
-from tuner.training.loop_base import Loop, floats
+from tuner.training.loop_base import Loop, flat, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, chunks, held, loss_of, next_steps
 
@@ -57,8 +57,9 @@ class TensorFlowLoop(Loop):
         )
 
     def trace(self) -> None:
-        self._train_steps.get_concrete_function()
-        self._test_steps.get_concrete_function()
+        with blaming_the_space():
+            self._train_steps.get_concrete_function()
+            self._test_steps.get_concrete_function()
         if self._renew_statistics is not None:
             self._renew_statistics.get_concrete_function()
 
@@ -134,14 +135,14 @@ def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, 
 
         def body(row: Any, logs: Any, outputs: Any) -> Any:
             with _outputs_of(model) as seen:
-                found = step(arguments(row))
+                found = flat(step(arguments(row)))
             outputs = [array.write(row, tf.cast(tf.nest.flatten(seen)[0], tf.float32)) for array in outputs]
             return row + 1, {each: found[each] for each in logs}, outputs
 
         reported = step.get_concrete_function(arguments(tf.constant(0))).structured_outputs if own else None
         logs = {}
-        if isinstance(reported, dict) and reported.keys() != model.get_metrics_result().keys():
-            logs = {each: tf.zeros(spec.shape, spec.dtype) for each, spec in reported.items()}
+        if isinstance(reported, dict) and flat(reported).keys() != model.get_metrics_result().keys():
+            logs = {each: tf.zeros(spec.shape, spec.dtype) for each, spec in flat(reported).items()}
         steps = tf.shape(order)[0]
         keeps = name == "test_step" and not own
         outputs = [tf.TensorArray(tf.float32, steps)] if keeps else []
