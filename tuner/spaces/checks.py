@@ -13,11 +13,13 @@ from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, active_values, is_value, tried_values
 from tuner.spaces.hypermodel import SpaceHyperModel, refuse_epochs
+from tuner.spaces.pixel_range import REMEDY, unscaled
 from tuner.spaces.sample_models import (
     SampleHyperParameters,
     Subject,
     accuracies_after_training,
     outputs_of,
+    sample_images,
 )
 from tuner.spaces.weights import WEIGHTS
 from tuner.training.build import first_line, not_probabilities, probabilities
@@ -79,14 +81,12 @@ def gives_probabilities(subject: Subject) -> Iterator[str]:
 
 
 def scales_pixels(subject: Subject) -> Iterator[str]:
+    yield from unscaled(subject.default.model, sample_images(subject.hypermodel.spec))
     if any(gives_probabilities(subject)):
         return  # the outputs say nothing of the pixels then
     surest = probabilities(subject.default.model, subject.outputs).max()
     if surest >= SURE:
-        yield (
-            f"raw pixels 0..255 make the untrained model sure of a class ({surest:.2%}). "
-            "Begin with keras.layers.Rescaling(1 / 255)."
-        )
+        yield (f"raw pixels 0..255 make the untrained model sure of a class ({surest:.2%}). {REMEDY}")
 
 
 def repeats_itself(subject: Subject) -> Iterator[str]:

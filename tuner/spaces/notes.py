@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from tuner.spaces.pixel_range import unscaled
+
 NoteSource = Callable[[Any, np.ndarray], Iterator[str]]
 """Yields sentences about the untrained default model, seen with a few images."""
 
-SOURCES: tuple[NoteSource, ...] = ()
+SOURCES: tuple[NoteSource, ...] = (unscaled,)
 
 
 def notes_on(model: Any, images: np.ndarray) -> tuple[str, ...]:

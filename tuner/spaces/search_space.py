@@ -56,11 +56,15 @@ class SearchSpace(SpaceHyperModel):
     def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:
         """Return sentences about the space that its user should read before a search.
 
+        The tests of the built-in spaces say that there are none.
+
         Args:
             model: The untrained default model.
             images: A few images of the data set (n, height, width, channels), as trained on.
         """
+        space = loaded_space(self.reference, self.source)
+        if self.reference in builtin_names():
+            return space.notes
         from tuner.spaces.notes import notes_on
 
-        space = loaded_space(self.reference, self.source)
         return (*space.notes, *notes_on(model, images))
