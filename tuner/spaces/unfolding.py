@@ -90,19 +90,19 @@ def sentences(found: Unfolded) -> tuple[str, ...]:
     texts = []
     if found.late:
         names = ", ".join(found.late)
-        texts.append(f"only some values of others bring {names}; the search varies them too")
+        texts.append(f"Only some values of the others bring {names}. The search varies them too.")
     texts += [
-        f"'{name}' has several ranges in build, of which only the first counts; give the others other names"
+        f"'{name}' has several ranges in build. Only the first counts: give the others other names."
         for name in found.ambiguous
     ]
     texts += [
-        f"'{name}' changes nothing in the model: use its value in build, or take it out"
+        f"'{name}' changes nothing in the model. Use its value in build, or take it out."
         for name in found.idle
     ]
     if found.untried:
         texts.append(
-            f"{found.untried} values were not built in time, and may bring more hyperparameters; one that a "
-            "trial brings is varied from then on"
+            f"{found.untried} values were not built in time. They may bring more hyperparameters; the search "
+            "varies one from the first trial that brings it."
         )
     return tuple(texts)
 

@@ -119,8 +119,8 @@ def _whole(config: SearchConfig, description: Description, pool: Pool) -> Descri
         if answer.reason == "build":
             raise SpaceError(f"search space '{config.space}': {answer.message}")
         text = (
-            f"not all values could be built, and may bring more hyperparameters ({answer.message}); one that "
-            "a trial brings is varied from then on"
+            f"Not all values could be built ({answer.message}). They may bring more hyperparameters; the search "
+            "varies one from the first trial that brings it."
         )
         return replace(description, notes=(text, *description.notes))
     return answer
