@@ -132,7 +132,8 @@ class _Unfolding:
         while waiting := [name for name, values in self.waiting.items() if values]:
             name = min(waiting, key=self._position)
             value = self.waiting[name][0]
-            if values := self._with(name, value):
+            values, others = self._with(name, value)
+            if values and self.build(values | others) is None:
                 self.build(values)
             if value in self.waiting[name]:  # it could not be built, or not be reached
                 self.waiting[name].remove(value)
@@ -209,8 +210,8 @@ class _Unfolding:
             if value in self.waiting.get(name, ()):
                 self.waiting[name].remove(value)
 
-    def _with(self, name: str, value: Any) -> Values:
-        """Return values that give a hyperparameter this value, and later ones values that wait; or none.
+    def _with(self, name: str, value: Any) -> tuple[Values, Values]:
+        """Return values that give a hyperparameter this value, if any do, and waiting values of later ones.
 
         What a build declares before a hyperparameter decides whether it is declared; what comes after does
         not.
@@ -221,11 +222,11 @@ class _Unfolding:
         if before is None:  # declared under a condition that has not held yet
             required = required_values(self.parameters, self.parameters[position])
             if not all(required.values()):
-                return {}
+                return {}, {}
             values = {parent: allowed[0] for parent, allowed in required.items()}
         later = {parameter.name for parameter in self.parameters[position + 1 :]} - {name}
         chosen = {other: self.waiting[other][0] for other in later if self.waiting[other]}
-        return {**values, **chosen, name: value}
+        return {**values, name: value}, chosen
 
     def _unexplained(self, name: str) -> Build | None:
         """Return a build without a hyperparameter whose conditions hold in it."""
