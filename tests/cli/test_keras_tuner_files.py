@@ -70,3 +70,13 @@ def test_a_file_that_cannot_be_a_space_is_refused_in_one_line_before_the_data(tu
     assert result.code == 2
     (text,) = result.error_lines
     assert "line 3" in text
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_an_error_of_an_import_is_one_line_with_its_place(tuner, tmp_path, command):
+    (tmp_path / "mine.py").write_text(f"{TOP}1 / 0\n{BUILD}")
+    result = tuner("spaces", command, "mine.py")
+    assert result.code != 0
+    assert "ZeroDivisionError" in result.stdout + result.stderr
+    assert "mine.py, line 3" in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr

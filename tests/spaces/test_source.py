@@ -66,6 +66,7 @@ def test_the_line_of_the_first_action_is_named_and_the_others_are_counted(file):
 @pytest.mark.parametrize(
     "line",
     [
+        'if __name__ == "__main__" and not None:\n    model.fit(1)',
         'if __name__ == "__main__":\n    model.fit(1)',
         "if '__main__' == __name__:\n    model.fit(1)",
         "def train():\n    model.fit(1)",
@@ -86,6 +87,11 @@ def test_a_syntax_error_is_named_with_its_line(file):
     assert "mine.py" in text
     assert "line 4" in text
     assert "x = = 1" in text
+
+
+@pytest.mark.parametrize("line", ["return 1", "def f(a, a):\n    pass", "x = '\u2028' = 1"])
+def test_an_error_that_only_a_compilation_finds_is_named_with_its_line(file, line):
+    assert "line 3" in refusal(file(f"{DEFINED}{line}\n"))
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):

@@ -102,6 +102,8 @@ def _run(spec: ModuleSpec, path: Path) -> ModuleType:
     except BaseException:
         del sys.modules[spec.name]
         raise
+    if spec.parent and spec.parent != spec.name:
+        setattr(sys.modules[spec.parent], spec.name.rpartition(".")[2], module)
     return module
 
 
