@@ -124,3 +124,52 @@ def test_the_first_model_after_an_import_has_the_weights_of_the_next(space):
     first, second = (build_sample(hypermodel, {}).model for _ in range(2))
     assert np.array_equal(first.get_weights()[0], second.get_weights()[0])
     assert [layer.compute_dtype for layer in first.layers] == ["float32"] * 2
+
+
+@pytest.mark.parametrize(
+    ("top", "inside"),
+    [
+        ("outer = keras.layers.Dense(2)", "global outer"),
+        ("LAYERS = {'first': [keras.layers.Dense(2)]}", "outer = LAYERS['first'][0]"),
+        (
+            "import keras_tuner\nkept = keras_tuner.HyperModel()\nkept.outer = keras.layers.Dense(2)",
+            "outer = kept.outer",
+        ),
+    ],
+)
+@pytest.mark.parametrize("as_module", [False, True])
+def test_a_layer_made_outside_build_starts_each_trial_untrained(
+    space, tmp_path, monkeypatch, top, inside, as_module
+):
+    hypermodel = space(top, f"{inside}\n    return outer", "module_with_a_layer")
+    if as_module:
+        monkeypatch.syspath_prepend(tmp_path)
+        hypermodel = SpaceHyperModel("module_with_a_layer:build", SPEC)
+    weights = []
+    for _ in range(3):
+        hypermodel.load()
+        layer = hypermodel.build(None)
+        assert not layer.built
+        layer.build((None, 3))
+        weights.append(layer.get_weights()[0].tolist())
+    assert weights[1:] == [weights[0]] * 2
+    sys.modules.pop("module_with_a_layer", None)
+
+
+def test_a_space_without_layers_of_its_own_is_imported_once(space):
+    hypermodel = space("times = []", "times.append(1)\n    return len(times)")
+    for _ in range(2):
+        hypermodel.load()
+    assert [hypermodel.build(None), hypermodel.build(None)] == [1, 2]
+
+
+def test_layers_of_the_file_and_of_build_have_names_of_their_own(space):
+    hypermodel = space(
+        "first = keras.layers.Flatten()",
+        "names = [first.name, keras.layers.Flatten().name]\n    if hp is None: return names",
+    )
+    build_sample(hypermodel, {})
+    build_sample(hypermodel, {})
+    keras.utils.clear_session()
+    hypermodel.load()
+    assert len(set(hypermodel.build(None))) == 2

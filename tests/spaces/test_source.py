@@ -171,6 +171,13 @@ def test_a_decay_of_keras_2_is_refused_with_the_schedule_to_write(file):
     assert "InverseTimeDecay(rate, 1, 0.0001)" in text
 
 
+@pytest.mark.parametrize("call", ["tf.compat.v1.disable_eager_execution()", "tf.disable_v2_behavior()"])
+def test_tensorflow_1_is_refused(file, call):
+    text = refusal(file(f"import tensorflow as tf\n{call}\n{DEFINED}"))
+    assert "line 2" in text
+    assert call.rpartition(".")[2] in text
+
+
 def test_keras_2_is_refused(file):
     assert "line 1" in refusal(file(f"import tf_keras as keras\n{DEFINED}"))
 

@@ -77,7 +77,8 @@ def import_module(name: str, attribute: str, reference: str) -> tuple[ModuleType
     if "" not in sys.path and str(Path.cwd()) not in sys.path:  # as `python -m` would
         sys.path.insert(0, str(Path.cwd()))
     try:
-        spec = None if name in sys.modules else importlib.util.find_spec(name)
+        by_others = name in sys.modules and not isinstance(sys.modules[name].__loader__, _Loader)
+        spec = None if by_others else importlib.util.find_spec(name)
         path = Path(spec.origin) if spec and spec.has_location and spec.origin else None
         if spec is None or path is None or path.suffix != ".py" or is_installed(path.parent):
             return importlib.import_module(name), ()

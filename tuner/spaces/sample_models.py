@@ -79,8 +79,8 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
         TrialError: build raised, or gave no compiled Keras model with an output per class.
         SpaceError: the space cannot be found or imported.
     """
-    load_space(hypermodel)
     keras.utils.clear_session(free_memory=False)  # layer names count from zero again
+    load_space(hypermodel)
     keras.utils.set_random_seed(0)
     spec = hypermodel.spec
     images: Any = _Images(spec.image_shape, tuple(map(str, range(spec.num_classes))))
