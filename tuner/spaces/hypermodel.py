@@ -23,6 +23,7 @@ from tuner.spaces.global_settings import Changes, settings_kept, use_own_setting
 from tuner.spaces.references import Resolved, resolve, split_reference, unknown
 from tuner.spaces.source import is_file
 from tuner.spaces.variables import holds_variables
+from tuner.training.device import quiet_import
 from tuner.training.recipe import TRAINING_NAMES, check_value
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ def loaded_space(reference: str, source: str | None) -> _Space:
     """Return a space, imported once in a process."""
     import keras
 
-    keras.utils.set_random_seed(0)  # for layers that the file makes, the same in every worker
+    with quiet_import():  # Keras imports TensorFlow for this, whatever its backend
+        keras.utils.set_random_seed(0)  # layers that the file makes are the same in every worker
     with settings_kept() as changes:
         found = resolve(reference if source is None else _unpacked(reference, source))
     made = functools.cache(functools.partial(_made, found, reference))

@@ -86,7 +86,7 @@ def import_module(name: str, attribute: str, reference: str) -> tuple[ModuleType
         if error.name and name != error.name and not name.startswith(f"{error.name}."):
             raise  # the module exists; something it imports does not
         raise SpaceError(
-            f"no module '{name}' for search space '{reference}'. Give a name, a file or MODULE:FUNCTION."
+            f"no module '{name}' for search space '{reference}'. Give a name, a file or MODULE:NAME."
         ) from error
     source = read_source(path, attribute)
     spec.loader = _Loader(path, source)
