@@ -28,6 +28,7 @@ from tuner.training.build import blaming_the_space, build_model, first_line, pro
 from tuner.training.loop import make_loop
 from tuner.training.moving_statistics import statistics_batches
 from tuner.training.task import TrialError
+from tuner.training.trial import load_space
 
 # The short training of a check.
 TRAINED_STEPS, TRAINED_BATCH, TRAINED_EPOCHS = 4, 16, 3
@@ -88,8 +89,8 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
         TrialError: build raised, or gave no compiled Keras model with an output per class.
         SpaceError: the space cannot be found or imported.
     """
-    hypermodel.load()
     keras.utils.clear_session(free_memory=False)  # layer names count from zero again
+    load_space(hypermodel)
     keras.utils.set_random_seed(0)
     spec = hypermodel.spec
     images: Any = _Images(spec.image_shape, tuple(map(str, range(spec.num_classes))))

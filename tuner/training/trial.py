@@ -183,6 +183,8 @@ def train(
 def load_space(hypermodel: Any) -> None:
     """Import the space before anything is set that its file may change, such as seeds and precision.
 
+    It follows `clear_session`, so that layers of the file and of a build have different names.
+
     Raises:
         TrialError: the file raises an error.
     """
@@ -198,8 +200,8 @@ def restore_winner(hypermodel: Any, values: dict[str, Any], checkpoint_dir: Path
     """
     import keras
 
-    load_space(hypermodel)
     keras.utils.clear_session()
+    load_space(hypermodel)
     use_precision(DEFAULT_COMPUTE.precision)
     model = build_model(hypermodel, values, dataset)
     load_best(checkpoint_dir, model)
@@ -215,8 +217,8 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
     import keras
     import keras_tuner as kt
 
-    load_space(hypermodel)
     keras.utils.clear_session()
+    load_space(hypermodel)
     keras.utils.set_random_seed(task.seed)
     use_precision(task.compute.precision)
     hp = kt.HyperParameters()
