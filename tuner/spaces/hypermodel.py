@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.files import replace_text
@@ -22,7 +24,8 @@ from tuner.spaces.references import Resolved, resolve, split_reference, unknown
 from tuner.spaces.source import is_file
 from tuner.spaces.variables import holds_variables
 from tuner.training.device import quiet_import
-from tuner.training.recipe import TRAINING_IN_BUILD, TRAINING_NAMES, check_value
+from tuner.training.fit_call import Fit, own_fit, try_fit
+from tuner.training.recipe import NOT_IN_FIT, TRAINING_IN_BUILD, TRAINING_NAMES, check_value
 
 EPOCHS = "epochs"
 
@@ -116,7 +119,38 @@ class SpaceHyperModel:
         declared = [parameter for parameter in hp.space if parameter.name not in of_model]
         for parameter in declared:
             _check_training(parameter)
+        idle = [parameter.name for parameter in declared if parameter.name in NOT_IN_FIT]
+        if idle and self.own_fit is not None:
+            raise SpaceError(
+                f"training declares '{idle[0]}', which its own fit does not use. Declare and use it in fit."
+            )
         return tuple(dict.fromkeys(parameter.name for parameter in declared))
+
+    @property
+    def own_fit(self) -> Fit | None:
+        """The `fit` of a HyperModel that defines one: it trains the trials."""
+        # The module of a function may have one too, which is another thing.
+        return None if inspect.ismodule(self.owner) else own_fit(self.owner)
+
+    def declare_fit(
+        self, hp: kt.HyperParameters, model: Any, images: np.ndarray, labels: np.ndarray
+    ) -> tuple[str, ...]:
+        """Let a fit declare its hyperparameters in `hp`, and return sentences about it for the user.
+
+        Args:
+            hp: Hyperparameters that the build has filled.
+            model: A built model, which a training loop of the user's own trains.
+            images: Images of all classes (n, height, width, channels) of type uint8.
+            labels: Their class numbers (n,).
+
+        Raises:
+            TrialError: fit raises, takes no images and labels, or changes the pixels.
+        """
+        if self.own_fit is None:
+            return ()
+        from tuner.spaces.fit_notes import fit_notes
+
+        return fit_notes(try_fit(self.own_fit, hp, model, images, labels), dict(self.fixed))
 
     @property
     def has_training(self) -> bool:

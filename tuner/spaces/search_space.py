@@ -39,18 +39,23 @@ class SearchSpace(SpaceHyperModel):
         from tuner.spaces.unfolding import sentences
 
         hp = declared_space(declared)
-        refuse_epochs(parameter.name for parameter in hp.space)
+        own_fit = self.own_fit is not None
+        if not own_fit:  # which may set them
+            refuse_epochs(parameter.name for parameter in hp.space)
         if self.reference in builtin_names():
             return hp, ()
         unfolded = Subject(self).unfolded
-        refuse_epochs(unfolded.late)
+        if not own_fit:
+            refuse_epochs(unfolded.late)
         # The samples have no pretrained weights, and know the model alone.
         found = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
         names = {parameter.name for parameter in found}
         others = [parameter for parameter in hp.space if parameter.name not in names]
         weights = [parameter for parameter in others if parameter.name == WEIGHTS]
         whole = type(hp)()
-        whole.merge([*weights, *found, *(parameter for parameter in others if parameter.name in training)])
+        whole.merge(
+            [*weights, *found, *(parameter for parameter in others if own_fit or parameter.name in training)]
+        )
         return whole, sentences(unfolded)
 
     def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:

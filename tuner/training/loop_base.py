@@ -42,6 +42,26 @@ class Loop(ABC):
         self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         """Number of images to evaluate at a time; halved when memory runs out."""
 
+    @property
+    def ended(self) -> bool:
+        """True once the training has ended by itself, before the epochs of its task."""
+        return False
+
+    @property
+    def resumable(self) -> bool:
+        """False if a training cannot go on from a checkpoint, so that it has to begin again."""
+        return True
+
+    @property
+    def batch_size(self) -> int | None:
+        """Batch size of the training where it is not that of the task."""
+        return None
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the loop holds between epochs, besides the model and what all trials share."""
+        return 0
+
     @cached_property
     def _training_batches(self) -> TrainingBatches:
         """The batches with labels as the model expects them; a model that only predicts needs none."""

@@ -31,6 +31,8 @@ from tuner.training.checkpoint import (
 )
 from tuner.training.checkpoint_writer import CheckpointWriter
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
+from tuner.training.fit_call import Fit
+from tuner.training.fit_loop import FitLoop, OwnFit, TrainingEndedError
 from tuner.training.loop import make_loop
 from tuner.training.loop_base import Loop
 from tuner.training.moving_statistics import statistics_batches
@@ -80,7 +82,9 @@ class _Rung:
         metrics = loop.train_epoch(order, task.batch_size, on_step, draws)
         train_s = time.perf_counter() - start
         loop.renew_statistics(statistics_batches(order, task.batch_size))
-        return Epoch(metrics, time.perf_counter() - start, train_s, len(order))
+        duration_s = time.perf_counter() - start
+        final = loop.ended and number < task.last_epoch
+        return Epoch(metrics, duration_s, train_s, len(order), final, loop.resumable)
 
     def validate(self, number: int, trained: Epoch) -> Epoch:
         """Add the metrics and the time of a validation, if the task has an objective."""
@@ -159,6 +163,13 @@ def train(
             except _OutOfTimeError:
                 timed_out = True
                 break
+            except TrainingEndedError:
+                history = (*history[:-1], replace(history[-1], final=True))
+                ended = partial(
+                    save, task.checkpoint_dir, take_snapshot(built.model), partial(_again, history)
+                )
+                writer.submit(ended)
+                break
             validated: Future[History] = Future()
             writer.submit(partial(rung.save, take_snapshot(built.model), validated))
             try:
@@ -177,7 +188,13 @@ def train(
         timed_out=timed_out,
         num_params=int(built.model.count_params()),
         overhead_s=time.perf_counter() - start - in_epochs_s,
+        batch_size=built.loop.batch_size,
     )
+
+
+def _again(history: History) -> tuple[History, bool]:
+    """Return epochs of which a checkpoint already holds the best."""
+    return history, False
 
 
 def load_space(hypermodel: Any) -> None:
@@ -229,6 +246,9 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
     weighted = task.recipe.class_weights == "auto"
     weights = class_weights(dataset.labels[images], num_classes) if weighted else None
     batches = TrainingBatches(task.recipe, weights)
+    fit = getattr(hypermodel, "own_fit", None)
+    if fit is not None:
+        return BuiltTrial(model, _fit_loop(task, fit, hp, model, dataset, batches, len(history)), history)
     loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
     loop.trace()
     return BuiltTrial(model, loop, history, _late(task, hp))
@@ -243,6 +263,16 @@ def _late(task: TrainTask, hp: Any) -> LateHyperparameters | None:
     }
     space = tuple(each for each in hp.get_config()["space"] if each["config"]["name"] in values)
     return LateHyperparameters(task.trial_id, space, values) if values else None
+
+
+def _fit_loop(
+    task: TrainTask, fit: Fit, hp: Any, model: Any, dataset: Dataset, batches: TrainingBatches, done: int
+) -> FitLoop:
+    if "batch_size" in hp.values:  # a lack of memory may have halved it
+        hp.values["batch_size"] = task.batch_size
+    validation = None if task.objective is None else dataset.splits["validation"]
+    own = OwnFit(fit, hp, task.seed, task.last_epoch, done, validation, task.compute.precision)
+    return FitLoop(model, dataset.images, dataset.labels, batches, task.batch_size, own)
 
 
 def _scheduled_steps(task: TrainTask, images: int) -> int:

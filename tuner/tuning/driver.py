@@ -215,7 +215,8 @@ class Search:
             self._budget.end_time()
         done = event.stopped_early or event.epochs >= self._planned_epochs(event.trial_id)
         status = COMPLETED if done else STOPPED
-        self._store.finish_rung(event.trial_id, event.rung, status, event.num_params, event.overhead_s)
+        figures = (event.num_params, event.overhead_s, event.batch_size)
+        self._store.finish_rung(event.trial_id, event.rung, status, *figures)
         for rung in range(event.rung + 1):
             del self._failures[rung]
         self._end_rung(self._reread(event.trial_id))

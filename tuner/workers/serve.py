@@ -22,6 +22,7 @@ from tuner.training.build import blaming_the_space, build_model, first_line, is_
 from tuner.training.checkpoint import read_history
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, load_backend
+from tuner.training.fit_call import tried_images
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
 from tuner.training.next_trial import NextTrial
@@ -133,8 +134,6 @@ class Server:
         with blaming_the_space():
             hp = getattr(hypermodel, "hyperparameters", kt.HyperParameters)()
         model = build_model(hypermodel, {}, self._dataset, hp)
-        with blaming_the_space():
-            training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         splits, labels = self._dataset.splits, self._dataset.labels
         first = splits["train"][:8]
         loop = make_loop(model, self._dataset.images[first], labels[first])
@@ -149,8 +148,10 @@ class Server:
         with blaming_the_space():
             images = self._dataset.images[first]
             notes = hypermodel.notes(model, images) if hasattr(hypermodel, "notes") else ()
+            notes += self._declare_fit(hp, model)  # it may train the model
+            training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         xla = choose_xla(
-            request.xla,
+            "off" if getattr(hypermodel, "own_fit", None) is not None else request.xla,
             hypermodel,
             self._dataset,
             dict(hp.values),
@@ -169,6 +170,16 @@ class Server:
             getattr(hypermodel, "presets", {}),
             notes,
         )
+
+    def _declare_fit(self, hp: Any, model: Any) -> tuple[str, ...]:
+        """Let a user's own fit declare its hyperparameters; return sentences about it."""
+        hypermodel: Any = self._hypermodel
+        if not hasattr(hypermodel, "declare_fit"):
+            return ()
+        dataset = self._dataset
+        few = tried_images(dataset.images, dataset.splits["train"])
+        found: tuple[str, ...] = hypermodel.declare_fit(hp, model, dataset.images[few], dataset.labels[few])
+        return found
 
     def _unfold(self, request: Unfold) -> WholeSpace:
         hypermodel: Any = self._hypermodel

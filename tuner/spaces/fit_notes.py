@@ -1,0 +1,47 @@
+"""Sentences about a user's own fit, which trains the trials of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuner.training.fit_call import FitSettings
+
+SLOWER = "2 to 10"
+"""Factor between an epoch of `model.fit` and one of the program's own loops."""
+
+_TRAINS = {
+    "model.fit": (
+        f"Its own fit trains the trials; an epoch takes {SLOWER} times as long as without it. After an "
+        "interruption a trial goes on with its weights, optimizer and epochs, but the callbacks and the "
+        "shuffling of fit begin anew."
+    ),
+    "own loop": (
+        "The training loop in its fit trains the trials. After an interruption a trial begins again; time "
+        "limits and early stopping act after its epochs."
+    ),
+    "own loop without callbacks": (
+        "The training loop in its fit trains the trials, each as one epoch, since it calls no callbacks: no "
+        "time limit, rung or patience ends a trial before. Call on_epoch_end of the callbacks it is given."
+    ),
+}
+
+
+def fit_notes(found: FitSettings, asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the user of a fit should know before a search.
+
+    Args:
+        asked: Settings of the training in the request, by name.
+    """
+    notes = [_TRAINS[found.trains_by]]
+    if found.epochs is not None:
+        notes.append(
+            f"Its fit sets the number of epochs, {found.epochs} by default: a trial ends after them, "
+            "or after --max-epochs if that is less."
+        )
+    batch_size = asked.get("batch_size")
+    if batch_size is not None and found.batch_size not in (None, batch_size):
+        notes.append(f"--batch-size {batch_size} has no effect: its fit sets {found.batch_size}.")
+    if asked.get("class_weights") == "auto" and not found.takes_class_weights:
+        notes.append("--class-weights auto has no effect: its fit sets its own weights, or none.")
+    return tuple(notes)
