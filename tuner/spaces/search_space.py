@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +18,13 @@ if TYPE_CHECKING:
 class SearchSpace(SpaceHyperModel):
     """A hypermodel that also describes its space."""
 
-    def unfold(
-        self, declared: dict[str, Any], training: Collection[str]
-    ) -> tuple[kt.HyperParameters, tuple[str, ...]]:
+    def unfold(self, declared: dict[str, Any]) -> tuple[kt.HyperParameters, tuple[str, ...]]:
         """Return the whole space, and sentences about it for the user.
 
         The built-in spaces declare all of it in the first build, which their tests say.
 
         Args:
-            declared: What the default build and `training` declare, as `HyperParameters.get_config()` has it.
-            training: Names of the hyperparameters of the training.
+            declared: What the default build, `training` and `fit` declare, as `HyperParameters.get_config()`.
 
         Raises:
             SpaceError: the space declares a hyperparameter that a search decides.
@@ -39,23 +35,16 @@ class SearchSpace(SpaceHyperModel):
         from tuner.spaces.unfolding import sentences
 
         hp = declared_space(declared)
-        own_fit = self.own_fit is not None
-        if not own_fit:  # which may set them
-            refuse_epochs(parameter.name for parameter in hp.space)
         if self.reference in builtin_names():
             return hp, ()
         unfolded = Subject(self).unfolded
-        if not own_fit:
-            refuse_epochs(unfolded.late)
-        # The samples have no pretrained weights, and know the model alone.
+        refuse_epochs(parameter.name for parameter in unfolded.parameters)
+        # The samples have no pretrained weights, and know neither `training` nor `fit`.
         found = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
         names = {parameter.name for parameter in found}
         others = [parameter for parameter in hp.space if parameter.name not in names]
-        weights = [parameter for parameter in others if parameter.name == WEIGHTS]
         whole = type(hp)()
-        whole.merge(
-            [*weights, *found, *(parameter for parameter in others if own_fit or parameter.name in training)]
-        )
+        whole.merge(sorted([*found, *others], key=lambda parameter: parameter.name != WEIGHTS))
         return whole, sentences(unfolded)
 
     def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:

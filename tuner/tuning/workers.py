@@ -136,8 +136,7 @@ def _whole(config: SearchConfig, description: Description, pool: Pool) -> Descri
     Raises:
         SpaceError: the whole space cannot be searched.
     """
-    request = Unfold(description.hyperparameters, description.training)
-    answer = pool.ask(request, UNFOLD_S)
+    answer = pool.ask(Unfold(description.hyperparameters), UNFOLD_S)
     if isinstance(answer, WholeSpace):
         notes = (*answer.notes, *description.notes)
         return replace(description, hyperparameters=answer.hyperparameters, notes=notes)

@@ -185,7 +185,7 @@ class Server:
         hypermodel: Any = self._hypermodel
         if not hasattr(hypermodel, "unfold"):
             return WholeSpace(request.hyperparameters, ())
-        space, notes = hypermodel.unfold(request.hyperparameters, request.training)
+        space, notes = hypermodel.unfold(request.hyperparameters)
         return WholeSpace(space.get_config(), notes)
 
     def _finish(self, request: FinishModel) -> ModelDone:
