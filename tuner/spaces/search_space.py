@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import keras_tuner as kt
     import numpy as np
 
+    from tuner.spaces.unfolding import Unfolded
+
 
 @dataclass(frozen=True)
 class SearchSpace(SpaceHyperModel):
@@ -32,7 +34,6 @@ class SearchSpace(SpaceHyperModel):
         # Keras takes seconds to import, which the driver uses for other things.
         from tuner.spaces.configurations import declared_space
         from tuner.spaces.sample_models import Subject
-        from tuner.spaces.unfolding import sentences
 
         hp = declared_space(declared)
         if self.reference in builtin_names():
@@ -45,7 +46,7 @@ class SearchSpace(SpaceHyperModel):
         others = [parameter for parameter in hp.space if parameter.name not in names]
         whole = type(hp)()
         whole.merge(sorted([*found, *others], key=lambda parameter: parameter.name != WEIGHTS))
-        return whole, sentences(unfolded)
+        return whole, _sentences(unfolded)
 
     def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:
         """Return sentences about the space that its user should read before a search.
@@ -62,3 +63,25 @@ class SearchSpace(SpaceHyperModel):
         from tuner.spaces.notes import notes_on
 
         return (*space.notes, *notes_on(model, images))
+
+
+def _sentences(found: Unfolded) -> tuple[str, ...]:
+    """Return what a user should know of a space before its search."""
+    texts = []
+    if found.late:
+        names = ", ".join(found.late)
+        texts.append(f"Only some values of the others bring {names}. The search varies them too.")
+    texts += [
+        f"'{name}' has several ranges in build. Only the first counts: give the others other names."
+        for name in found.ambiguous
+    ]
+    texts += [
+        f"'{name}' changes nothing in the model. Use its value in build, or take it out."
+        for name in found.idle
+    ]
+    if found.untried:
+        texts.append(
+            f"{found.untried} values were not built in time. They may bring more hyperparameters; the search "
+            "varies one from the first trial that brings it."
+        )
+    return tuple(texts)

@@ -85,28 +85,6 @@ def unfold(build: MakeBuild, max_builds: int = MAX_BUILDS, max_seconds: float = 
     return unfolding.result()
 
 
-def sentences(found: Unfolded) -> tuple[str, ...]:
-    """Return what a user should know of a space before its search."""
-    texts = []
-    if found.late:
-        names = ", ".join(found.late)
-        texts.append(f"Only some values of the others bring {names}. The search varies them too.")
-    texts += [
-        f"'{name}' has several ranges in build. Only the first counts: give the others other names."
-        for name in found.ambiguous
-    ]
-    texts += [
-        f"'{name}' changes nothing in the model. Use its value in build, or take it out."
-        for name in found.idle
-    ]
-    if found.untried:
-        texts.append(
-            f"{found.untried} values were not built in time. They may bring more hyperparameters; the search "
-            "varies one from the first trial that brings it."
-        )
-    return tuple(texts)
-
-
 class _OutOfBoundsError(Exception):
     pass
 
