@@ -13,8 +13,8 @@ SLOWER = "2 to 10"
 _TRAINS = {
     "model.fit": (
         f"Its own fit trains the trials; an epoch takes {SLOWER} times as long as without it. After an "
-        "interruption a trial goes on with its weights, optimizer and epochs, but the callbacks and the "
-        "shuffling of fit begin anew."
+        "interruption, or where a rung has more images, the weights, the optimizer and the epochs go on, but "
+        "the callbacks of fit begin anew. In --retrain, its validation_data are a tenth of the training images."
     ),
     "own loop": (
         "The training loop in its fit trains the trials. After an interruption a trial begins again; time "

@@ -42,6 +42,9 @@ from tuner.training.pipeline import epoch_order, stratified_part
 from tuner.training.task import EpochDone, LateHyperparameters, RungDone, StepsDone, TrainTask, TrialError
 from tuner.training.warm_trials import BuiltTrial, WarmTrials
 
+# Share of the training images that a fit gets for its callbacks where no validation split is left.
+SHARE_TO_WATCH = 0.1
+
 Emit = Callable[[StepsDone | EpochDone | LateHyperparameters], None]
 
 
@@ -263,7 +266,11 @@ def _fit_loop(
 ) -> FitLoop:
     if "batch_size" in hp.values:  # a lack of memory may have halved it
         hp.values["batch_size"] = task.batch_size
-    validation = None if task.objective is None else dataset.splits["validation"]
+    if task.objective is None:  # all images are trained on
+        train = dataset.splits["train"]
+        validation = stratified_part(train, dataset.labels, SHARE_TO_WATCH, dataset.seed)
+    else:
+        validation = dataset.splits["validation"]
     own = OwnFit(fit, hp, task.seed, task.last_epoch, done, validation, task.compute.precision)
     return FitLoop(model, dataset.images, dataset.labels, batches, task.batch_size, own)
 
