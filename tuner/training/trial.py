@@ -31,7 +31,7 @@ from tuner.training.checkpoint import (
 )
 from tuner.training.checkpoint_writer import CheckpointWriter
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
-from tuner.training.fit_call import Fit
+from tuner.training.fit_call import Fit, own_fit
 from tuner.training.fit_loop import FitLoop, OwnFit, TrainingEndedError
 from tuner.training.loop import make_loop
 from tuner.training.loop_base import Loop
@@ -242,12 +242,13 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
     weighted = task.recipe.class_weights == "auto"
     weights = class_weights(dataset.labels[images], num_classes) if weighted else None
     batches = TrainingBatches(task.recipe, weights)
-    fit = getattr(hypermodel, "own_fit", None)
-    if fit is not None:
-        return BuiltTrial(model, _fit_loop(task, fit, hp, model, dataset, batches, len(history)), history)
-    loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
+    late = _late(task, hp)
+    if fit := own_fit(hypermodel):
+        loop: Loop = _fit_loop(task, fit, hp, model, dataset, batches, len(history))
+    else:
+        loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
     loop.trace()
-    return BuiltTrial(model, loop, history, _late(task, hp))
+    return BuiltTrial(model, loop, history, late)
 
 
 def _late(task: TrainTask, hp: Any) -> LateHyperparameters | None:
