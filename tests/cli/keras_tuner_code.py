@@ -169,7 +169,7 @@ def in_build(line: str) -> str:
 
 
 def notebook(*cells: str) -> str:
-    made = [
+    made: list[dict[str, object]] = [
         {"cell_type": "code", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}
         for cell in cells
     ]

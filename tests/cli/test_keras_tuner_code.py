@@ -90,7 +90,7 @@ OUTCOMES = {
     "exported_notebook.py": searched("line 2", size="3"),
     "cells.ipynb": searched("cell 1", "cell 2", size="3"),
     "eager.py": searched("run_eagerly", "steps_per_execution", size="3"),
-    "train_step.py": refused("train_step") if ON_JAX else searched(size="3", trained=True),
+    "train_step.py": refused("train_step") if ON_JAX else searched("Own", size="3", trained=True),
     "unscaled.py": searched("units_1", "--pixels 0..1", trained=True),
     "impure.py": searched("two builds", size="3"),
     "broken.py": refused("broken.py", "line 1"),

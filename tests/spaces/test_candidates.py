@@ -77,6 +77,12 @@ CLASS = "class Mine(kt.HyperModel):\n    def build(self, hp):\n        return 'M
         (f"def middle(hp, x):\n    return x\n{FUNCTION}", "make"),
         (f"class Base(kt.HyperModel):\n    pass\n{CLASS}", "Mine"),
         (f"{CLASS}class Other(Mine):\n    def build(self, hp):\n        return 'Other'\n", "Other"),
+        ("class A:\n  @staticmethod\n  def build(hp):\n    return 'A'\n", "A"),
+        ("class A:\n  def __call__(self, hp):\n    return 'A'\na = A()\n", "A"),
+        (
+            "def of(width):\n  def make(hp):\n    return hp.Fixed('a', width)\n  return make\nfive = of(5)\n",
+            5,
+        ),
         (
             "from functools import partial\ndef make(hp, width, depth):\n    return width * depth\n"
             "wide = partial(make, width=7, depth=2)\n",

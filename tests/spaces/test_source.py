@@ -66,6 +66,7 @@ def test_the_line_of_the_first_action_is_named_and_the_others_are_counted(file):
 @pytest.mark.parametrize(
     "line",
     [
+        'if __name__ == "__main__" and not None:\n    model.fit(1)',
         'if __name__ == "__main__":\n    model.fit(1)',
         "if '__main__' == __name__:\n    model.fit(1)",
         "def train():\n    model.fit(1)",
@@ -86,6 +87,11 @@ def test_a_syntax_error_is_named_with_its_line(file):
     assert "mine.py" in text
     assert "line 4" in text
     assert "x = = 1" in text
+
+
+@pytest.mark.parametrize("line", ["return 1", "def f(a, a):\n    pass", "x = '\u2028' = 1"])
+def test_an_error_that_only_a_compilation_finds_is_named_with_its_line(file, line):
+    assert "line 3" in refusal(file(f"{DEFINED}{line}\n"))
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
@@ -163,6 +169,13 @@ def test_a_decay_of_keras_2_is_refused_with_the_schedule_to_write(file):
     text = refusal(file("def build(hp):\n    return SGD(hp, decay=1e-4)\n"))
     assert "line 2" in text
     assert "InverseTimeDecay(rate, 1, 0.0001)" in text
+
+
+@pytest.mark.parametrize("call", ["tf.compat.v1.disable_eager_execution()", "tf.disable_v2_behavior()"])
+def test_tensorflow_1_is_refused(file, call):
+    text = refusal(file(f"import tensorflow as tf\n{call}\n{DEFINED}"))
+    assert "line 2" in text
+    assert call.rpartition(".")[2] in text
 
 
 def test_keras_2_is_refused(file):

@@ -52,6 +52,8 @@ def predict(
     images = InputImages(paths, _lines())
     with waiting(f"loading {facts.name}"):
         trained = load_model(facts)
+    if trained.note:
+        note(trained.note)
     _tell(rule)
     tally = _Tally()
     with _writer(images) as write, closing(predict_images(trained, images, rule)) as parts:

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Search spaces: those that come with the tool, and your own.", no_args_is_help=True)
 
-REFERENCE = typer.Argument(help="A name, a file such as my_space.py, or MODULE:FUNCTION.", metavar="SPACE")
+REFERENCE = typer.Argument(
+    help="A name, a file such as my_space.py or a notebook, FILE:NAME or MODULE:NAME.", metavar="SPACE"
+)
 SpaceArgument = Annotated[str, REFERENCE]
 ImageSizeOption = Annotated[int, typer.Option(min=8, max=1024, help="Side of the square images.")]
 ClassesOption = Annotated[int, typer.Option(min=2, help="Number of classes.")]

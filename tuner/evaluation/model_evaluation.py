@@ -154,7 +154,10 @@ def _own_source(models: Sequence[ModelFacts]) -> str:
 
 def _load(facts: ModelFacts, listener: Listener) -> TrainedModel:
     with busy(listener, f"loading {facts.name}"):
-        return load_model(facts)
+        model = load_model(facts)
+    if model.note:
+        listener(Note(model.note))
+    return model
 
 
 def _require_classes(pairs: Mapping[str, str], models: Sequence[ModelFacts], sources: Sequence[str]) -> None:

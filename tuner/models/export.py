@@ -130,8 +130,15 @@ def _write(
 ) -> dict[str, Any]:
     """Write the model, compare, and return its facts."""
     data = run_model.run.facts["data"]
-    source = ModelFacts(run_model.run.run_id, run_model.path, tuple(data["class_names"]))
-    original = load_model(source).model
+    source = ModelFacts(
+        run_model.run.run_id,
+        run_model.path,
+        tuple(data["class_names"]),
+        run_path=run_model.run.path,
+        configurations=tuple(trial.values for trial in run_model.trials),
+    )
+    loaded = load_model(source)
+    original = loaded.model
     validation = dataset.splits["validation"]
     places = np.linspace(0, len(validation) - 1, min(PARITY_IMAGES, len(validation))).astype(int)
     indices = validation[places]
@@ -141,7 +148,8 @@ def _write(
         shutil.copyfile(run_model.path, draft)
         expected = keras_probabilities(original, dataset.images, indices)
     else:
-        model = copied(original, full_precision=form != "keras")
+        # What only its code can build is in full precision, and has no copy.
+        model = original if loaded.note else copied(original, full_precision=form != "keras")
         if calibrated:
             temperature = chosen.temperature
             if temperature is None:

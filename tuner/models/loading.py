@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tuner.data.preparation import MAX_SIZE, MIN_SIZE
-from tuner.errors import UsageError
+from tuner.errors import SpaceError, UsageError
 from tuner.models.runtimes import Runtime, beside, model_format, not_described, read_facts
 from tuner.results.query import find_run, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
@@ -22,6 +22,8 @@ from tuner.training.build import first_line, probabilities
 from tuner.training.device import load_backend
 from tuner.training.evaluation_batch import MAX_EVALUATION_BATCH
 from tuner.training.loop import KerasLoop
+from tuner.training.model_file import loss_takes_logits, own_parts
+from tuner.training.task import TrialError
 
 SUFFIX = ".keras"
 # Images between two reports of progress.
@@ -55,6 +57,8 @@ class ModelFacts:
     """Folder of the run that made it; None of an export."""
     source: str | None = None
     """Where the data of that run were."""
+    configurations: tuple[dict[str, Any], ...] = ()
+    """Values by hyperparameter in that run, of each member for an ensemble."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class TrainedModel:
     image_shape: tuple[int, int, int]
     """(height, width, channels), height and width alike."""
     model: Any
+    note: str | None = None
+    """A sentence for the user on a model that its file alone does not give."""
 
     def predict(
         self, images: np.ndarray, indices: np.ndarray, progress: Callable[[int, int], None] | None = None
@@ -131,18 +137,19 @@ def load_model(facts: ModelFacts) -> TrainedModel:
         height, width, channels = map(int, read_facts(facts.path)["image_shape"])
         return TrainedModel(facts, (height, width, channels), Runtime(facts.path))
     load_backend()
-    import keras
-
+    names = _own_parts(facts.path)
+    if names and facts.run_path is not None:
+        return _rebuilt(facts, names)
     try:
-        with warnings.catch_warnings():
-            # The state of the optimizer, which a winner is saved without, is not needed.
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)
-            model = keras.models.load_model(facts.path)
+        model = _read(facts.path)
     except Exception as error:
-        raise UsageError(
-            f"'{facts.path}' cannot be loaded: {first_line(error)} Needed: a whole {SUFFIX} file of Keras 3 "
-            "with no layers of its own. Export it again."
-        ) from None
+        why = (
+            f"it needs the code of {', '.join(names)}, which no file holds. Name its run instead of the "
+            "file, or export it as .onnx."
+            if names
+            else f"{first_line(error)} Needed: a whole {SUFFIX} file of Keras 3. Export it again."
+        )
+        raise UsageError(f"'{facts.path}' cannot be loaded: {why}") from None
     height, width, channels = _image_shape(model, facts.name)
     outputs = model.output_shape[-1]
     num_classes = len(facts.class_names)
@@ -152,6 +159,47 @@ def load_model(facts: ModelFacts) -> TrainedModel:
             f"{', '.join(facts.class_names)}. Name one class for each output, or two for a single one."
         )
     return TrainedModel(facts, (height, width, channels), model)
+
+
+def _own_parts(path: Path) -> tuple[str, ...]:
+    try:
+        return own_parts(path)
+    except (OSError, ValueError):  # loading it will say why
+        return ()
+
+
+def _read(path: Path) -> Any:
+    """Return the model of a file, with a loss of Keras where its own loss or metrics are unknown here."""
+    import keras
+
+    with warnings.catch_warnings():
+        # The state of the optimizer, which a winner is saved without, is not needed.
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)
+        try:
+            return keras.models.load_model(path)
+        except (TypeError, ValueError):
+            model = keras.models.load_model(path, compile=False)
+    model.compile(loss=keras.losses.BinaryCrossentropy(from_logits=loss_takes_logits(path)))
+    return model
+
+
+def _rebuilt(facts: ModelFacts, names: Sequence[str]) -> TrainedModel:
+    """Return a model of a run whose file only the code of its space can read."""
+    from tuner.models.rebuilding import rebuild
+
+    assert facts.run_path is not None
+    run = open_run(facts.run_path)
+    needed = f"needs the code of {', '.join(names)}"
+    try:
+        model = rebuild(run, facts.configurations, facts.path)
+    except (SpaceError, TrialError, ValueError) as error:
+        raise UsageError(
+            f"'{facts.path}' {needed}, and '{run.config.space}' does not give that model: "
+            f"{first_line(error)} Bring the code of the search back, in the folder of the search."
+        ) from None
+    height, width, channels = run.facts["data"]["image_shape"]
+    note = f"The model {needed}, so it is built from {run.config.space} with the weights of the search."
+    return TrainedModel(facts, (height, width, channels), model, note)
 
 
 def _image_shape(model: Any, name: str) -> tuple[int, int, int]:
@@ -214,8 +262,10 @@ def _of_run(run_path: Path, folder: Path, reference: str) -> ModelFacts:
             f"run '{run.run_id}' ({run.facts['status']}) has no model yet. "
             f"Finish it with: tuner resume {run.run_id}"
         )
-    data = run.facts["data"]
     evaluation = json.loads(evaluated.read_text("utf-8"))
+    data = run.facts["data"]
+    values = {trial.trial_id: trial.values for trial in run.trials}
+    members = [member["trial_id"] for member in evaluation.get("members", ())] or [evaluation["trial_id"]]
     splits = evaluation.get("trained_on", {}).get("splits", ())
     return ModelFacts(
         reference,
@@ -226,6 +276,7 @@ def _of_run(run_path: Path, folder: Path, reference: str) -> ModelFacts:
         trained_on(run.facts, "validation" in splits),
         run.path,
         data["source"],
+        tuple(values[member] for member in members if member in values),
     )
 
 

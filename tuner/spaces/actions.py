@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-_FIGURES = {"show", "imshow", "savefig"}
+_FIGURES = {"show", "imshow", "savefig", "plot_model"}
 _TRAINING = {
     *("fit", "fit_generator", "fit_transform", "train_on_batch", "adapt", "search", "results_summary"),
     *("evaluate", "evaluate_generator", "predict", "predict_generator", "predict_on_batch"),
@@ -34,6 +34,7 @@ FUNCTIONS = frozenset(
 )
 _TUNER_PACKAGES = {"keras_tuner", "kerastuner"}
 _TUNERS = {"RandomSearch", "BayesianOptimization", "Hyperband", "GridSearch", "Tuner", "SklearnTuner"}
+_MAIN = ("__name__ == '__main__'", "'__main__' == __name__")
 # `re.search` reads no data.
 _HARMLESS = {"re", "regex"}
 
@@ -114,10 +115,8 @@ def _calls(statement: ast.stmt) -> Iterator[ast.Call]:
 def is_main(statement: ast.If) -> bool:
     """True for `if __name__ == "__main__":`."""
     test = statement.test
-    if not (isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Eq)):
-        return False
-    sides = {ast.unparse(test.left), ast.unparse(test.comparators[0])}
-    return sides == {"__name__", "'__main__'"}
+    tests = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+    return any(ast.unparse(each) in _MAIN for each in tests)
 
 
 def _dotted(node: ast.expr) -> str:

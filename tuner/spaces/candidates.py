@@ -11,7 +11,7 @@ from typing import Any
 from search_spaces import DataSpec
 from tuner.errors import SpaceError, did_you_mean
 from tuner.spaces.arguments import arguments, unknown_arguments
-from tuner.spaces.code_names import attributes, read_names
+from tuner.spaces.code_names import attributes_of, read_names
 
 BUILD = "build"
 # A function of this name declares hyperparameters of the training.
@@ -27,7 +27,9 @@ def space_of(module: ModuleType, name: str, reference: str) -> Any:
     Raises:
         SpaceError: there is no such object, or there are several.
     """
-    found = getattr(module, name or BUILD, None)
+    found: Any = module
+    for part in (name or BUILD).split("."):  # of a plugin, it may be in a class
+        found = getattr(found, part, None)
     if _can_build(found):
         return found
     known = _defined(module)
@@ -142,12 +144,13 @@ def _is_space(value: Any) -> bool:
         build = getattr(value, BUILD, None)
         if issubclass(value, kt.HyperModel):
             return build is not kt.HyperModel.build
-        return not issubclass(value, keras.Layer) and inspect.isfunction(build) and _takes_hp(build, 1)
+        bound = isinstance(inspect.getattr_static(value, BUILD, None), staticmethod | classmethod)
+        return not issubclass(value, keras.Layer) and callable(build) and _takes_hp(build, 0 if bound else 1)
     if isinstance(value, kt.HyperModel):
         return True
     if inspect.isroutine(value) or isinstance(value, functools.partial):
         return _takes_hp(value, 0) and len(unknown_arguments(_without_first(value))) <= 1
-    build = getattr(value, BUILD, None)
+    build = getattr(value, BUILD, value)  # Keras Tuner calls an instance, too
     return not isinstance(value, keras.Layer) and callable(build) and _takes_hp(build, 0)
 
 
@@ -162,7 +165,7 @@ def _takes_hp(function: Any, position: int) -> bool:
     parameter = parameters[position]
     if parameter.name in HP_NAMES or "HyperParameters" in str(parameter.annotation):
         return True
-    return any(attributes(code) & DECLARATIONS for code in _codes(function))
+    return any(attributes_of(parameter.name, code) & DECLARATIONS for code in _codes(function))
 
 
 def _needs_more(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Iterator
+from itertools import pairwise
 from types import CodeType
 
 _OPTIMIZED = 0x1  # a flag of the code of functions and comprehensions
@@ -26,9 +27,13 @@ def read_names(code: CodeType, *, later: bool = True) -> set[str]:
     return found.union(*(read_names(inner, later=later) for inner in _inner(code, later)))
 
 
-def attributes(code: CodeType) -> set[str]:
-    """Return the names of the attributes that code reads, with those of functions inside it."""
-    return set(code.co_names).union(*map(attributes, _inner(code, later=True)))
+def attributes_of(name: str, code: CodeType) -> set[str]:
+    """Return the attributes that code reads of a variable, with those that functions inside it read."""
+    steps = list(dis.get_instructions(code))
+    found = {after.argval for step, after in pairwise(steps) if step.argval == name}
+    return {each for each in found if isinstance(each, str)}.union(
+        *(attributes_of(name, inner) for inner in _inner(code, later=True))
+    )
 
 
 def _inner(code: CodeType, later: bool) -> Iterator[CodeType]:

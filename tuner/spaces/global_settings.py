@@ -81,10 +81,11 @@ def settings_kept() -> Iterator[Changes]:
 def _state() -> dict[str, Any]:
     import keras
 
+    distribution = keras.distribution.distribution()
     state = {
         "the image data format": keras.config.image_data_format(),
         "floatx": keras.config.floatx(),
-        "the distribution": keras.distribution.distribution() or "one device in each worker",
+        "the distribution": type(distribution).__name__ if distribution else "one device in each worker",
     }
     tensorflow = _loaded_tensorflow()
     state["run_functions_eagerly"] = bool(tensorflow and tensorflow.config.functions_run_eagerly())

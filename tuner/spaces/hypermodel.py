@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from tuner.spaces.candidates import BUILD, TRAINING, build_of, owner_of
 from tuner.spaces.global_settings import Changes, settings_kept, use_own_settings
 from tuner.spaces.references import Resolved, resolve, split_reference, unknown
 from tuner.spaces.source import is_file
+from tuner.spaces.variables import holds_variables
+from tuner.training.device import quiet_import
 from tuner.training.fit_call import Fit, own_fit, try_fit
 from tuner.training.recipe import NOT_IN_FIT, TRAINING_IN_BUILD, TRAINING_NAMES, check_value
 
@@ -53,12 +56,18 @@ class SpaceHyperModel:
         return replace(self, reference=reference, source=path.read_text("utf-8"))
 
     def load(self) -> None:
-        """Import the space and put the settings of the process back that it changed, also in a build before.
+        """Import the space, and put the settings of the process back that it or a build before changed.
+
+        A space that holds layers or other objects with weights is imported again, without their training.
 
         Raises:
             SpaceError: the space cannot be found or imported.
         """
-        loaded_space(self.reference, self.source)
+        is_new = not loaded_space.cache_info().currsize
+        space = loaded_space(self.reference, self.source)
+        if not is_new and holds_variables(space.module, space.made(self.spec).owner):
+            loaded_space.cache_clear()
+            loaded_space(self.reference, self.source)
         use_own_settings()
 
     def hyperparameters(self) -> kt.HyperParameters:
@@ -205,6 +214,7 @@ class _Made:
 class _Space:
     """An imported space."""
 
+    module: ModuleType
     made: Callable[[DataSpec], _Made]
     """Returns its functions for a data set; a class is created once for each."""
     about_file: tuple[str, ...]
@@ -232,9 +242,14 @@ def _unpacked(reference: str, source: str) -> str:
 @functools.cache
 def loaded_space(reference: str, source: str | None) -> _Space:
     """Return a space, imported once in a process."""
+    import keras
+
+    with quiet_import():  # Keras imports TensorFlow for this, whatever its backend
+        keras.utils.set_random_seed(0)  # layers that the file makes are the same in every worker
     with settings_kept() as changes:
         found = resolve(reference if source is None else _unpacked(reference, source))
-    return _Space(functools.cache(functools.partial(_made, found, reference)), found.notes, changes)
+    made = functools.cache(functools.partial(_made, found, reference))
+    return _Space(found.module, made, found.notes, changes)
 
 
 def _made(found: Resolved, reference: str, spec: DataSpec) -> _Made:

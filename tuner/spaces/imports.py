@@ -77,7 +77,8 @@ def import_module(name: str, attribute: str, reference: str) -> tuple[ModuleType
     if "" not in sys.path and str(Path.cwd()) not in sys.path:  # as `python -m` would
         sys.path.insert(0, str(Path.cwd()))
     try:
-        spec = None if name in sys.modules else importlib.util.find_spec(name)
+        by_others = name in sys.modules and not isinstance(sys.modules[name].__loader__, _Loader)
+        spec = None if by_others else importlib.util.find_spec(name)
         path = Path(spec.origin) if spec and spec.has_location and spec.origin else None
         if spec is None or path is None or path.suffix != ".py" or is_installed(path.parent):
             return importlib.import_module(name), ()
@@ -85,7 +86,7 @@ def import_module(name: str, attribute: str, reference: str) -> tuple[ModuleType
         if error.name and name != error.name and not name.startswith(f"{error.name}."):
             raise  # the module exists; something it imports does not
         raise SpaceError(
-            f"no module '{name}' for search space '{reference}'. Give a name, a file or MODULE:FUNCTION."
+            f"no module '{name}' for search space '{reference}'. Give a name, a file or MODULE:NAME."
         ) from error
     source = read_source(path, attribute)
     spec.loader = _Loader(path, source)
@@ -102,6 +103,8 @@ def _run(spec: ModuleSpec, path: Path) -> ModuleType:
     except BaseException:
         del sys.modules[spec.name]
         raise
+    if spec.parent and spec.parent != spec.name:
+        setattr(sys.modules[spec.parent], spec.name.rpartition(".")[2], module)
     return module
 
 

@@ -22,6 +22,7 @@ _STRATEGIES = {
     *("CentralStorageStrategy", "MirroredStrategy", "MultiWorkerMirroredStrategy", "OneDeviceStrategy"),
     *("ParameterServerStrategy", "TPUStrategy"),
 }
+_WITHOUT_EAGER = {"disable_eager_execution", "disable_v2_behavior", "disable_v2_tensorshape"}
 _LEGACY = "TF_USE_LEGACY_KERAS"
 
 
@@ -32,7 +33,7 @@ def renewed(tree: ast.Module, place: str) -> list[str]:
         place: Name of the file for an error.
 
     Raises:
-        SpaceError: the file uses Keras 2, or an argument that Keras has no more.
+        SpaceError: the file uses Keras 2 or TensorFlow 1, or an argument that Keras has no more.
     """
     renewal = _Renewal(place)
     renewal.visit(tree)
@@ -120,6 +121,11 @@ class _Renewal(ast.NodeTransformer):
             self._strategies.setdefault(name, node.lineno)
             call = f"{ast.unparse(node.func.value).removesuffix('.experimental')}.get_strategy()"
             return ast.copy_location(ast.parse(call, mode="eval").body, node)
+        if name in _WITHOUT_EAGER:
+            raise SpaceError(
+                f"'{self._place}', line {node.lineno}: {name}() turns TensorFlow 2 off, without which Keras "
+                "trains nothing. Leave it out."
+            )
         if name in self._strategies:  # imported by its name
             return ast.copy_location(ast.Call(node.func, [], []), node)
         return node

@@ -61,7 +61,7 @@ def overview(hypermodel: SearchSpace) -> Overview:
     spec = hypermodel.spec
     flops = count_flops(sample.model, spec.image_shape)
     of_training = training_names(hypermodel, sample.hp)
-    hp, notes = hypermodel.unfold(sample.hp.get_config(), of_training)
+    hp, notes = hypermodel.unfold(sample.hp.get_config())
     for parameter in hp.space:
         if parameter.name in sample.hp.replaced:
             parameter.value = sample.hp.replaced[parameter.name]

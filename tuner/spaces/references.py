@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Iterable
@@ -106,7 +107,7 @@ def resolve(reference: str) -> Resolved:
         module, notes = import_module(plugin.module, plugin.attr, reference)
         attribute = plugin.attr
     else:
-        module, notes = import_module(f"{BUILTIN_PACKAGE}.{target}", "", reference)
+        module, notes = importlib.import_module(f"{BUILTIN_PACKAGE}.{target}"), ()
     return Resolved(space_of(module, attribute, reference), module, notes)
 
 

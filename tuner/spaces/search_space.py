@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +13,20 @@ if TYPE_CHECKING:
     import keras_tuner as kt
     import numpy as np
 
+    from tuner.spaces.unfolding import Unfolded
+
 
 @dataclass(frozen=True)
 class SearchSpace(SpaceHyperModel):
     """A hypermodel that also describes its space."""
 
-    def unfold(
-        self, declared: dict[str, Any], training: Collection[str]
-    ) -> tuple[kt.HyperParameters, tuple[str, ...]]:
+    def unfold(self, declared: dict[str, Any]) -> tuple[kt.HyperParameters, tuple[str, ...]]:
         """Return the whole space, and sentences about it for the user.
 
         The built-in spaces declare all of it in the first build, which their tests say.
 
         Args:
-            declared: What the default build and `training` declare, as `HyperParameters.get_config()` has it.
-            training: Names of the hyperparameters of the training.
+            declared: What the default build, `training` and `fit` declare, as `HyperParameters.get_config()`.
 
         Raises:
             SpaceError: the space declares a hyperparameter that a search decides.
@@ -36,27 +34,19 @@ class SearchSpace(SpaceHyperModel):
         # Keras takes seconds to import, which the driver uses for other things.
         from tuner.spaces.configurations import declared_space
         from tuner.spaces.sample_models import Subject
-        from tuner.spaces.unfolding import sentences
 
         hp = declared_space(declared)
-        own_fit = self.own_fit is not None
-        if not own_fit:  # which may set them
-            refuse_epochs(parameter.name for parameter in hp.space)
         if self.reference in builtin_names():
             return hp, ()
         unfolded = Subject(self).unfolded
-        if not own_fit:
-            refuse_epochs(unfolded.late)
-        # The samples have no pretrained weights, and know the model alone.
+        refuse_epochs(parameter.name for parameter in unfolded.parameters)
+        # The samples have no pretrained weights, and know neither `training` nor `fit`.
         found = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
         names = {parameter.name for parameter in found}
         others = [parameter for parameter in hp.space if parameter.name not in names]
-        weights = [parameter for parameter in others if parameter.name == WEIGHTS]
         whole = type(hp)()
-        whole.merge(
-            [*weights, *found, *(parameter for parameter in others if own_fit or parameter.name in training)]
-        )
-        return whole, sentences(unfolded)
+        whole.merge(sorted([*found, *others], key=lambda parameter: parameter.name != WEIGHTS))
+        return whole, _sentences(unfolded)
 
     def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:
         """Return sentences about the space that its user should read before a search.
@@ -73,3 +63,25 @@ class SearchSpace(SpaceHyperModel):
         from tuner.spaces.notes import notes_on
 
         return (*space.notes, *notes_on(model, images))
+
+
+def _sentences(found: Unfolded) -> tuple[str, ...]:
+    """Return what a user should know of a space before its search."""
+    texts = []
+    if found.late:
+        names = ", ".join(found.late)
+        texts.append(f"Only some values of the others bring {names}. The search varies them too.")
+    texts += [
+        f"'{name}' has several ranges in build. Only the first counts: give the others other names."
+        for name in found.ambiguous
+    ]
+    texts += [
+        f"'{name}' changes nothing in the model. Use its value in build, or take it out."
+        for name in found.idle
+    ]
+    if found.untried:
+        texts.append(
+            f"{found.untried} values were not built in time. They may bring more hyperparameters; the search "
+            "varies one from the first trial that brings it."
+        )
+    return tuple(texts)

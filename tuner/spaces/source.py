@@ -92,7 +92,7 @@ def _cells(path: Path) -> tuple[list[Cell], list[str]]:
 
 
 def _cell(label: str, text: str) -> tuple[Cell, list[str]]:
-    lines = text.splitlines()
+    lines = text.split("\n")  # as Python counts them
     left_out: list[str] = []
     first = next((line.split()[0] for line in lines if line.strip()), "")
     if first.startswith("%%") and first not in _PYTHON_CELLS:
@@ -102,6 +102,7 @@ def _cell(label: str, text: str) -> tuple[Cell, list[str]]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Python says it again where the file is compiled
                 tree = ast.parse("\n".join(lines), label)
+                compile(tree, label, "exec", dont_inherit=True)  # finds more errors
             return Cell(label, "\n".join(lines), tree), left_out
         except ValueError as error:
             raise SpaceError(f"'{label}': {error}. Correct it.") from None

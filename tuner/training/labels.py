@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tuner.training.build import first_line, gives_logits, only_loss
+from tuner.training.build import first_line, gives_logits, has_sigmoid_units, only_loss
 from tuner.training.task import TrialError
 
 LabelForm = Literal["float", "class", "one-hot"]
@@ -115,6 +115,9 @@ def label_form(model: Any, units: int) -> LabelForm:
         forms = ("class", "one-hot") if own is None else (own,)
         if _metric_forms(model).keys() == {"one-hot"}:
             forms = forms[::-1]
+    usual = has_sigmoid_units(model) or (units > 1 and name_of(only_loss(model)).endswith("crossentropy"))
+    if own is not None and usual:
+        return forms[0]  # a try compiles its operations, which takes JAX a second
     fault = "does not suit"
     for form in forms:
         try:

@@ -19,7 +19,7 @@ from tuner.statistics.auroc import NAME as AUROC
 from tuner.statistics.auroc import auroc, has_auroc
 from tuner.training.augmentation import draw
 from tuner.training.batches import TrainingBatches
-from tuner.training.build import blaming_the_space, build_model
+from tuner.training.build import blaming_the_space, build_model, gives_logits
 from tuner.training.checkpoint import (
     Epoch,
     History,
@@ -44,6 +44,8 @@ from tuner.training.warm_trials import BuiltTrial, WarmTrials
 
 # Share of the training images that a fit gets for its callbacks where no validation split is left.
 SHARE_TO_WATCH = 0.1
+ACCURACY = "accuracy"
+"""Keras' name of the share of right classes, which each validation reports."""
 
 Emit = Callable[[StepsDone | EpochDone | LateHyperparameters], None]
 
@@ -92,7 +94,9 @@ class _Rung:
             return trained
         start = time.perf_counter()
         dataset, objective = self.dataset, self.task.objective.name
-        validation = validation_metrics(self.built.loop, dataset.labels, dataset.splits["validation"])
+        validation = validation_metrics(
+            self.built.model, self.built.loop, dataset.labels, dataset.splits["validation"]
+        )
         metrics = trained.metrics | {f"val_{name}": value for name, value in validation.items()}
         if not math.isfinite(metrics[objective]):
             raise TrialError("nan", f"{objective} became {metrics[objective]} in epoch {number}.")
@@ -198,6 +202,8 @@ def _again(history: History) -> tuple[History, bool]:
 def load_space(hypermodel: Any) -> None:
     """Import the space before anything is set that its file may change, such as seeds and precision.
 
+    It follows `clear_session`, so that layers of the file and of a build have different names.
+
     Raises:
         TrialError: the file raises an error.
     """
@@ -213,8 +219,8 @@ def restore_winner(hypermodel: Any, values: dict[str, Any], checkpoint_dir: Path
     """
     import keras
 
-    load_space(hypermodel)
     keras.utils.clear_session()
+    load_space(hypermodel)
     use_precision(DEFAULT_COMPUTE.precision)
     model = build_model(hypermodel, values, dataset)
     load_best(checkpoint_dir, model)
@@ -230,8 +236,8 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
     import keras
     import keras_tuner as kt
 
-    load_space(hypermodel)
     keras.utils.clear_session()
+    load_space(hypermodel)
     keras.utils.set_random_seed(task.seed)
     use_precision(task.compute.precision)
     hp = kt.HyperParameters()
@@ -285,9 +291,25 @@ def _scheduled_steps(task: TrainTask, images: int) -> int:
     return round(task.passes * math.ceil(images / task.batch_size))
 
 
-def validation_metrics(loop: Loop, labels: np.ndarray, indices: np.ndarray) -> dict[str, float]:
-    """Return the metrics on these images; with two classes, `auc` is the exact area under the ROC curve."""
-    if not has_auroc(labels[indices]):
-        return loop.evaluate(indices)
-    metrics, outputs = loop.evaluate_and_predict(indices)
-    return {**metrics, AUROC: auroc(labels[indices], outputs)}
+def validation_metrics(model: Any, loop: Loop, labels: np.ndarray, indices: np.ndarray) -> dict[str, float]:
+    """Return the metrics on these images.
+
+    There is always an `accuracy`, the share of images whose own class has the highest output. With two
+    classes, `auc` is the exact area under the ROC curve.
+    """
+    labels, outputs = labels[indices], None
+    if has_auroc(labels):
+        metrics, outputs = loop.evaluate_and_predict(indices)
+        metrics = {**metrics, AUROC: auroc(labels, outputs)}
+    else:
+        metrics = loop.evaluate(indices)
+    if ACCURACY in metrics:
+        return metrics
+    outputs = loop.predict(indices) if outputs is None else outputs
+    return {**metrics, ACCURACY: _accuracy(model, labels, outputs)}
+
+
+def _accuracy(model: Any, labels: np.ndarray, outputs: np.ndarray) -> float:
+    outputs = outputs.reshape(len(outputs), -1)
+    positive = outputs[:, 0] > (0 if gives_logits(model) else 0.5)
+    return float(np.mean((positive if outputs.shape[1] == 1 else outputs.argmax(axis=1)) == labels))

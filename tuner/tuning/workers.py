@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from search_spaces import DataSpec
 from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig
@@ -14,7 +15,7 @@ from tuner.errors import SpaceError, StorageError, UsageError
 from tuner.results.lock import locked
 from tuner.results.query import RunView
 from tuner.results.run_folder import RunFolder
-from tuner.results.schema import WORKER_LOG
+from tuner.results.schema import CODE, WORKER_LOG
 from tuner.results.store import Store
 from tuner.spaces.search_space import SearchSpace
 from tuner.spaces.weights import WEIGHTS, weights_value
@@ -74,8 +75,17 @@ def worker_pool(
         return RayPool(setup, share, folder.checkpoints, lambda text: listener(Note(text)))
 
 
-def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, listener: Listener) -> Description:
-    """Build the default model once, so that a bad request fails before anything is trained.
+def describe_space(
+    config: SearchConfig,
+    dataset: Dataset,
+    pool: Pool,
+    listener: Listener,
+    run: RunView | None = None,
+) -> Description:
+    """Build the default model, so that a bad request fails before anything is trained, and unfold the space.
+
+    Args:
+        run: A run of this request. If the code is still that of the run, so is the space.
 
     Raises:
         SpaceError: the space cannot be loaded or built.
@@ -90,7 +100,7 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, listener:
         if isinstance(answer, Failure):
             raise SpaceError(f"search space '{config.space}': {answer.message}")
         if isinstance(answer, Description):
-            answer = _whole(config, answer, pool)
+            answer = _known(answer, run) or _whole(config, answer, pool)
     if isinstance(answer, Halt):
         raise StorageError(answer.message)
     assert isinstance(answer, Description)
@@ -104,14 +114,29 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, listener:
     return answer
 
 
+def _known(description: Description, run: RunView | None) -> Description | None:
+    """Return the description with the space of a run of the same code, None where it may be another."""
+    if run is None or run.facts[CODE] != description.code:
+        return None
+    space = run.facts["hyperparameters"]
+    known = {_identity(each) for each in space["space"]}
+    if not known.issuperset(map(_identity, description.hyperparameters["space"])):
+        return None
+    return replace(description, hyperparameters=space)
+
+
+def _identity(parameter: dict[str, Any]) -> str:
+    """Return what a hyperparameter is, but for its conditions, which builds of other values may add to."""
+    return json.dumps({**parameter["config"], "conditions": None}, sort_keys=True)
+
+
 def _whole(config: SearchConfig, description: Description, pool: Pool) -> Description | Event:
     """Return the description with the whole space; a build of other values may end the worker.
 
     Raises:
         SpaceError: the whole space cannot be searched.
     """
-    request = Unfold(description.hyperparameters, description.training)
-    answer = pool.ask(request, UNFOLD_S)
+    answer = pool.ask(Unfold(description.hyperparameters), UNFOLD_S)
     if isinstance(answer, WholeSpace):
         notes = (*answer.notes, *description.notes)
         return replace(description, hyperparameters=answer.hyperparameters, notes=notes)
@@ -119,8 +144,8 @@ def _whole(config: SearchConfig, description: Description, pool: Pool) -> Descri
         if answer.reason == "build":
             raise SpaceError(f"search space '{config.space}': {answer.message}")
         text = (
-            f"Not all values could be built ({answer.message}). They may bring more hyperparameters; the search "
-            "varies one from the first trial that brings it."
+            f"Not all values could be built ({answer.message}). They may bring more hyperparameters; the "
+            "search varies one from the first trial that brings it."
         )
         return replace(description, notes=(text, *description.notes))
     return answer
@@ -148,7 +173,7 @@ def workers_again(
     # The run has settled its arithmetic at its start, so there is nothing to measure.
     config = run.config.model_copy(update={"xla": "off"})
     with locked(run.path), worker_pool(config, dataset, run.folder, listener) as pool:
-        description = describe_space(config, dataset, pool, listener)
+        description = describe_space(config, dataset, pool, listener, run)
         if changed := check_space(run.facts, description, accept_changed_code):
             with closing(Store(run.folder.store)) as store:
                 record_facts(run.folder, store, acceptance(store, description, changed, use))

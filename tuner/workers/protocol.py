@@ -19,7 +19,7 @@ class HyperModel(Protocol):
 
     Optional members are `load()`, which imports the space; `hyperparameters()`, which returns a container for
     the build; `training(hp)`, which declares hyperparameters of the training and returns their names;
-    `presets`, values by name; `unfold(declared, training)`, which returns the whole space and sentences about
+    `presets`, values by name; `unfold(declared)`, which returns the whole space and sentences about
     it for the user; and `notes(model, images)`, which returns more sentences.
     """
 
@@ -53,11 +53,10 @@ class Describe:
 class Unfold:
     """Build the model with other values, to find the hyperparameters that only these bring.
 
-    `hyperparameters` and `training` are those of the description.
+    `hyperparameters` are those of the description.
     """
 
     hyperparameters: dict[str, Any]
-    training: tuple[str, ...]
 
 
 @dataclass(frozen=True)

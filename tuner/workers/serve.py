@@ -28,7 +28,7 @@ from tuner.training.loop import make_loop
 from tuner.training.next_trial import NextTrial
 from tuner.training.source_code import code_hashes
 from tuner.training.task import FailureReason, TrainTask, TrialError
-from tuner.training.trial import build_trial, load_space, restore_winner, train
+from tuner.training.trial import ACCURACY, build_trial, load_space, restore_winner, train
 from tuner.training.versions import installed_versions
 from tuner.training.warm_trials import MAX_KEPT_MIB, WarmTrials
 from tuner.training.xla import choose_xla
@@ -139,7 +139,8 @@ class Server:
         loop = make_loop(model, self._dataset.images[first], labels[first])
         metrics = loop.evaluate(np.arange(len(first)))
         # A winner that is trained on all images has no validation split.
-        exact = [AUROC] if "validation" in splits and has_auroc(labels[splits["validation"]]) else []
+        exact = [ACCURACY] if "validation" in splits else []
+        exact += [AUROC] if exact and has_auroc(labels[splits["validation"]]) else []
         # Wrong outputs are refused now, and not after the whole search.
         outputs = model(keras.ops.convert_to_tensor(self._dataset.images[first]), training=False)
         probabilities(model, keras.ops.convert_to_numpy(outputs))
@@ -184,7 +185,7 @@ class Server:
         hypermodel: Any = self._hypermodel
         if not hasattr(hypermodel, "unfold"):
             return WholeSpace(request.hyperparameters, ())
-        space, notes = hypermodel.unfold(request.hyperparameters, request.training)
+        space, notes = hypermodel.unfold(request.hyperparameters)
         return WholeSpace(space.get_config(), notes)
 
     def _finish(self, request: FinishModel) -> ModelDone:
