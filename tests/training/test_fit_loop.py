@@ -301,13 +301,62 @@ def test_a_fit_for_other_data_is_refused(dataset, tmp_path):
 
 
 def test_the_thread_of_a_dropped_trial_ends(dataset, tmp_path):
-    def fitting():
-        return [each for each in threading.enumerate() if each.name == "fit"]
-
+    before = set(threading.enumerate())
     trial = build_trial(task(tmp_path, 3, passes=3.0), Fitting(passes_on), dataset)
     trial.loop.train_epoch(dataset.splits["train"], 16, lambda *_: None)
-    (thread,) = fitting()
+    (thread,) = (each for each in set(threading.enumerate()) - before if each.name == "fit")
     del trial
     gc.collect()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_a_training_on_all_images_watches_a_part_of_them(dataset, tmp_path):
+    """Callbacks that look at validation figures act, and a fit may unpack its validation data."""
+    given = {}
+
+    def fit(hp, model, x, y, validation_data, **kwargs):
+        given["images"], given["labels"] = validation_data
+        return model.fit(x, y, validation_data=validation_data, **kwargs)
+
+    _, events = run(tmp_path, Fitting(fit), dataset, epochs=1, objective=None)
+    assert "val_loss" in metrics_of(events)[0]
+    assert len(np.unique(given["labels"])) == 2
+    known = {image.tobytes() for image in dataset.images[dataset.splits["train"]]}
+    assert {image.tobytes() for image in given["images"]} < known
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="a gradient tape is TensorFlow's")
+def test_the_training_loop_of_keras_tuners_guide_trains(dataset, tmp_path):
+    import tensorflow as tf
+
+    def fit(hp, model, x, y, validation_data, callbacks=None, **kwargs):
+        batch_size = hp.Int("batch_size", 8, 32, step=8)
+        batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size)
+        others = tf.data.Dataset.from_tensor_slices(validation_data).batch(batch_size)
+        optimizer = keras.optimizers.Adam(hp.Float("learning_rate", 0.01, 0.1))
+        loss_of, mean = keras.losses.BinaryCrossentropy(), keras.metrics.Mean()
+
+        @tf.function
+        def train_step(images, labels):
+            with tf.GradientTape() as tape:
+                loss = loss_of(labels, model(images, training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+
+        for callback in callbacks:
+            callback.set_model(model)
+        for epoch in range(3):
+            for images, labels in batches:
+                train_step(images, labels)
+            for images, labels in others:
+                mean.update_state(loss_of(labels, model(images)))
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, logs={"own_loss": mean.result()})
+            mean.reset_state()
+        return float(mean.result())
+
+    _, events = run(tmp_path, Fitting(fit), dataset, epochs=3)
+    losses = [each["val_loss"] for each in metrics_of(events)]
+    assert losses == sorted(losses, reverse=True)
+    assert [each["own_loss"] for each in metrics_of(events)] == pytest.approx(losses, rel=0.05)

@@ -44,8 +44,12 @@ def own_fit(hypermodel: Any) -> Fit | None:
     """Return the fit of a hypermodel that defines one, other than that of Keras Tuner."""
     import keras_tuner as kt
 
+    found: Fit | None
+    if hasattr(hypermodel, "own_fit"):
+        found = hypermodel.own_fit
+        return found
     own = getattr(type(hypermodel), "fit", None)
-    found: Fit | None = None if own is None or own is kt.HyperModel.fit else hypermodel.fit
+    found = None if own is None or own is kt.HyperModel.fit else hypermodel.fit
     return found
 
 

@@ -29,7 +29,7 @@ class OwnFit:
     """A user's fit with the facts of its trial.
 
     `epochs` is the number at the end of the last rung; `done` of them are in the checkpoint. `validation` are
-    indices of images, None without a validation split.
+    indices of images.
     """
 
     fit: Fit
@@ -37,7 +37,7 @@ class OwnFit:
     seed: int
     epochs: int
     done: int
-    validation: np.ndarray | None
+    validation: np.ndarray
     precision: Precision
 
 
@@ -105,9 +105,12 @@ class FitLoop(KerasLoop):
         return metrics
 
     def _begin(self, order: np.ndarray, batch_size: int) -> _Running:
-        settings: dict[str, Any] = {"epochs": self._own.epochs, "batch_size": batch_size, "verbose": 0}
-        if self._own.validation is not None:
-            settings["validation_data"] = self._data(self._own.validation)
+        settings: dict[str, Any] = {
+            "validation_data": self._data(self._own.validation),
+            "epochs": self._own.epochs,
+            "batch_size": batch_size,
+            "verbose": 0,
+        }
         if self._batches.class_weights is not None:
             settings["class_weight"] = dict(enumerate(map(float, self._batches.class_weights)))
         data = self._data(np.random.default_rng(_ORDER_SEED).permutation(order))

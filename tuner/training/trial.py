@@ -31,7 +31,7 @@ from tuner.training.checkpoint import (
 )
 from tuner.training.checkpoint_writer import CheckpointWriter
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
-from tuner.training.fit_call import Fit
+from tuner.training.fit_call import Fit, own_fit
 from tuner.training.fit_loop import FitLoop, OwnFit, TrainingEndedError
 from tuner.training.loop import make_loop
 from tuner.training.loop_base import Loop
@@ -42,6 +42,8 @@ from tuner.training.pipeline import epoch_order, stratified_part
 from tuner.training.task import EpochDone, LateHyperparameters, RungDone, StepsDone, TrainTask, TrialError
 from tuner.training.warm_trials import BuiltTrial, WarmTrials
 
+# Share of the training images that a fit gets for its callbacks where no validation split is left.
+SHARE_TO_WATCH = 0.1
 ACCURACY = "accuracy"
 """Keras' name of the share of right classes, which each validation reports."""
 
@@ -246,12 +248,13 @@ def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTria
     weighted = task.recipe.class_weights == "auto"
     weights = class_weights(dataset.labels[images], num_classes) if weighted else None
     batches = TrainingBatches(task.recipe, weights)
-    fit = getattr(hypermodel, "own_fit", None)
-    if fit is not None:
-        return BuiltTrial(model, _fit_loop(task, fit, hp, model, dataset, batches, len(history)), history)
-    loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
+    late = _late(task, hp)
+    if fit := own_fit(hypermodel):
+        loop: Loop = _fit_loop(task, fit, hp, model, dataset, batches, len(history))
+    else:
+        loop = make_loop(model, dataset.images, dataset.labels, task.compute.xla, batches, task.batch_size)
     loop.trace()
-    return BuiltTrial(model, loop, history, _late(task, hp))
+    return BuiltTrial(model, loop, history, late)
 
 
 def _late(task: TrainTask, hp: Any) -> LateHyperparameters | None:
@@ -270,7 +273,11 @@ def _fit_loop(
 ) -> FitLoop:
     if "batch_size" in hp.values:  # a lack of memory may have halved it
         hp.values["batch_size"] = task.batch_size
-    validation = None if task.objective is None else dataset.splits["validation"]
+    if task.objective is None:  # all images are trained on
+        train = dataset.splits["train"]
+        validation = stratified_part(train, dataset.labels, SHARE_TO_WATCH, dataset.seed)
+    else:
+        validation = dataset.splits["validation"]
     own = OwnFit(fit, hp, task.seed, task.last_epoch, done, validation, task.compute.precision)
     return FitLoop(model, dataset.images, dataset.labels, batches, task.batch_size, own)
 

@@ -22,7 +22,7 @@ from tuner.training.build import blaming_the_space, build_model, first_line, is_
 from tuner.training.checkpoint import read_history
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, load_backend
-from tuner.training.fit_call import tried_images
+from tuner.training.fit_call import own_fit, tried_images
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
 from tuner.training.next_trial import NextTrial
@@ -151,7 +151,7 @@ class Server:
             notes += self._declare_fit(hp, model)  # it may train the model
             training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         xla = choose_xla(
-            "off" if getattr(hypermodel, "own_fit", None) is not None else request.xla,
+            "off" if own_fit(hypermodel) else request.xla,
             hypermodel,
             self._dataset,
             dict(hp.values),
