@@ -8,8 +8,8 @@ import pytest
 
 from search_spaces import DataSpec
 from tuner.spaces.global_settings import settings_kept, use_own_settings
-from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.sample_models import build_sample, sample_images
+from tuner.spaces.search_space import SearchSpace
 from tuner.training.compute import use_precision
 
 SPEC = DataSpec((8, 8, 3), 2)
@@ -32,11 +32,11 @@ def space(tmp_path):
         path = tmp_path / f"{name}.py"
         path.write_text(
             f"import os, random\nimport keras\nimport numpy as np\n{top}\ndef build(hp):\n    {inside}\n"
-            "    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(),\n"
-            "        keras.layers.Dense(1, 'sigmoid')])\n"
+            "    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255),\n"
+            "        keras.layers.Flatten(), keras.layers.Dense(1, 'sigmoid')])\n"
             "    model.compile('sgd', 'binary_crossentropy', metrics=['accuracy'])\n    return model\n"
         )
-        return SpaceHyperModel(str(path), SPEC)
+        return SearchSpace(str(path), SPEC)
 
     return write
 
@@ -123,7 +123,7 @@ def test_the_first_model_after_an_import_has_the_weights_of_the_next(space):
     hypermodel = space(f"keras.utils.set_random_seed(42)\n{POLICY}")
     first, second = (build_sample(hypermodel, {}).model for _ in range(2))
     assert np.array_equal(first.get_weights()[0], second.get_weights()[0])
-    assert [layer.compute_dtype for layer in first.layers] == ["float32"] * 2
+    assert [layer.compute_dtype for layer in first.layers] == ["float32"] * 3
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_layer_made_outside_build_starts_each_trial_untrained(
     hypermodel = space(top, f"{inside}\n    return outer", "module_with_a_layer")
     if as_module:
         monkeypatch.syspath_prepend(tmp_path)
-        hypermodel = SpaceHyperModel("module_with_a_layer:build", SPEC)
+        hypermodel = SearchSpace("module_with_a_layer:build", SPEC)
     weights = []
     for _ in range(3):
         hypermodel.load()
