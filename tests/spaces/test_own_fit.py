@@ -9,6 +9,7 @@ from search_spaces import DataSpec
 from tests.spaces.conftest import SOUND
 from tuner.errors import SpaceError
 from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.search_space import SearchSpace
 from tuner.training.build import build_model
 from tuner.training.task import TrialError
 
@@ -145,3 +146,28 @@ def test_augmentation_that_fit_does_not_use_is_refused(tmp_path):
     fit = passing() + "\ndef training(self, hp):\n    hp.Boolean('horizontal_flip')"
     with pytest.raises(SpaceError, match="horizontal_flip"):
         declared(space(tmp_path, fit))
+
+
+def test_a_hyperparameter_of_a_branch_in_fit_is_searched_under_its_condition(tmp_path):
+    fit = """
+def fit(self, hp, model, *args, callbacks=(), **kwargs):
+    if hp.Boolean("stops"):
+        own = keras.callbacks.EarlyStopping(patience=hp.Int("wait", 1, 3))
+        callbacks = [own, *callbacks]
+    return model.fit(*args, callbacks=callbacks, **kwargs)
+"""
+    hypermodel = space(tmp_path, fit)
+    hp = hypermodel.hyperparameters()
+    hypermodel.declare_fit(hp, build_model(hypermodel, {}, Data, hp), IMAGES, LABELS)
+    whole, notes = SearchSpace(hypermodel.reference, hypermodel.spec).unfold(hp.get_config())
+    assert [each.name for each in whole.space] == ["units", "stops", "wait"]
+    assert [(each.name, each.values) for each in whole.space[2].conditions] == [("stops", [True])]
+    assert len([note for note in notes if "changes nothing" in note]) == 0
+
+
+def test_the_number_of_epochs_may_be_a_hyperparameter_of_fit(tmp_path):
+    hypermodel = space(tmp_path, passing('epochs=hp.Int("epochs", 1, 3)'))
+    whole, _ = SearchSpace(hypermodel.reference, hypermodel.spec).unfold(
+        hypermodel.hyperparameters().get_config()
+    )
+    assert [each.name for each in whole.space] == ["units", "epochs"]

@@ -154,7 +154,7 @@ class SpaceHyperModel:
         """
         if self.own_fit is None:
             return ()
-        from tuner.spaces.fit_notes import fit_notes
+        from tuner.spaces.own_fit import fit_notes
 
         return fit_notes(try_fit(self.own_fit, hp, model, images, labels), dict(self.fixed))
 

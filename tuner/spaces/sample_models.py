@@ -21,6 +21,7 @@ from search_spaces import DataSpec
 from tuner.errors import SpaceError, TunerError
 from tuner.spaces.configurations import Values, effective, key, required_values, tried_values
 from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.own_fit import declare_on_samples
 from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
 from tuner.spaces.unfolding import MAX_SECONDS, Build, Unfolded, unfold
 from tuner.spaces.weights import NO_WEIGHTS, WEIGHTS
@@ -259,7 +260,19 @@ class Subject:
             sample = build_sample(self.hypermodel, values)
         except TrialError as error:
             raise TrialError(error.reason, f"with {self.shown(values)}: {error}") from error
-        return fingerprint(sample.model, self.hypermodel.spec)
+        return self._fingerprint(sample)
+
+    def _fingerprint(self, sample: SampleModel) -> str:
+        """Return the fingerprint of a model, and of the values that its fit declares in `sample` now."""
+        found = fingerprint(sample.model, self.hypermodel.spec)
+        fit = self.hypermodel.own_fit
+        if fit is None:
+            return found
+        of_build = _active_values(sample.hp)
+        spec = self.hypermodel.spec
+        declare_on_samples(fit, sample.hp, sample.model, sample_images(spec), spec.num_classes)
+        own = {name: value for name, value in _active_values(sample.hp).items() if name not in of_build}
+        return f"{found} {key(own)}"
 
     def _build(self, values: Values) -> Build | None:
         try:
@@ -272,10 +285,9 @@ class Subject:
                 return None
             self.failures.append(f"with {self.shown(values)}: {error}")
             return None
-        active = {
-            each.name: sample.hp.values[each.name] for each in sample.hp.space if sample.hp.is_active(each)
-        }
-        found = Build(tuple(sample.hp.space), active, fingerprint(sample.model, self.hypermodel.spec))
+        made = self._fingerprint(sample)
+        active = _active_values(sample.hp)
+        found = Build(tuple(sample.hp.space), active, made)
         self.built[key(active)] = active, found.fingerprint
         return found
 
@@ -284,6 +296,10 @@ class Subject:
         usual = self.default.hp.values
         different = {name: value for name, value in values.items() if usual.get(name, value) != value}
         return ", ".join(f"{name}={value}" for name, value in different.items()) or "its defaults"
+
+
+def _active_values(hp: kt.HyperParameters) -> Values:
+    return {each.name: hp.values[each.name] for each in hp.space if hp.is_active(each)}
 
 
 def _own_settings(model: Any) -> dict[str, Any]:

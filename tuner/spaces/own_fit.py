@@ -1,11 +1,18 @@
-"""Sentences about a user's own fit, which trains the trials of a search."""
+"""A user's own fit, which trains the trials: the hyperparameters it declares, and sentences about it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from tuner.training.fit_call import FitSettings
+import numpy as np
+
+from tuner.training.fit_call import Fit, FitSettings, try_fit
+from tuner.training.task import TrialError
+
+# Images for a fit on samples, and their least number of each class.
+SAMPLE_IMAGES, SAMPLES_OF_CLASS = 64, 2
 
 _TRAINS = {
     # On a CPU, models of 233 and 121,985 parameters: 2.2 to 3.2 times on TensorFlow, 1.2 to 1.7 on JAX.
@@ -23,6 +30,19 @@ _TRAINS = {
         "time limit, rung or patience ends a trial before. Call on_epoch_end of the callbacks it is given."
     ),
 }
+
+
+def declare_on_samples(fit: Fit, hp: Any, model: Any, images: np.ndarray, num_classes: int) -> None:
+    """Let a fit declare its hyperparameters in `hp`; its errors are for a try on real images to report.
+
+    Args:
+        images: A few images (n, height, width, channels) of type uint8, which are repeated.
+    """
+    number = max(SAMPLE_IMAGES, SAMPLES_OF_CLASS * num_classes)
+    with suppress(TrialError):
+        try_fit(
+            fit, hp, model, np.resize(images, (number, *images.shape[1:])), np.arange(number) % num_classes
+        )
 
 
 def fit_notes(found: FitSettings, asked: Mapping[str, Any]) -> tuple[str, ...]:
