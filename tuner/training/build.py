@@ -14,6 +14,7 @@ import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
+from tuner.training.device import mark_unused, without_strategy
 from tuner.training.task import TrialError
 
 _BUILT_IN = "search_spaces."
@@ -42,7 +43,7 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     hp.values = dict(values)
     num_classes = len(dataset.class_names)
     try:
-        with blaming_the_space():
+        with blaming_the_space(), without_strategy() as strategies:
             model = hypermodel.build(hp)
             if isinstance(model, keras.Model) and not model.built:
                 model.build((None, *dataset.image_shape))
@@ -59,6 +60,7 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
         raise TrialError(
             "build", f"build returned {type(model).__name__}, not a keras.Model. End it with `return model`."
         )
+    mark_unused(model, strategies)
     if not model.compiled or model.optimizer is None or model.loss is None:
         raise TrialError(
             "build", "the model is not compiled with a loss. Call model.compile(optimizer, loss, metrics)."
