@@ -171,3 +171,18 @@ def test_the_number_of_epochs_may_be_a_hyperparameter_of_fit(tmp_path):
         hypermodel.hyperparameters().get_config()
     )
     assert [each.name for each in whole.space] == ["units", "epochs"]
+
+
+def test_what_it_declares_after_a_first_training_is_in_the_space_too(tmp_path):
+    fit = """
+def fit(self, hp, model, *args, epochs=1, **kwargs):
+    first = model.fit(*args, epochs=2, **kwargs)
+    best = max(first.history["val_accuracy"])
+    model.optimizer.learning_rate = hp.Float("fine_rate", 0.001, 0.01)
+    model.fit(*args, epochs=3, **kwargs)
+    model.save("/nowhere/model.keras")
+    return {"val_accuracy": best}
+"""
+    names, _, notes = declared(space(tmp_path, fit))
+    assert names == ["units", "fine_rate"]
+    assert any("5" in note and "--max-epochs" in note for note in notes)
