@@ -21,7 +21,7 @@ from search_spaces import DataSpec
 from tuner.errors import SpaceError, TunerError
 from tuner.spaces.configurations import Values, effective, key, required_values, tried_values
 from tuner.spaces.hypermodel import SpaceHyperModel
-from tuner.spaces.own_fit import declare_on_samples
+from tuner.spaces.own_fit import active_in, declared_on_samples
 from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
 from tuner.spaces.unfolding import MAX_SECONDS, Build, Unfolded, unfold
 from tuner.spaces.weights import NO_WEIGHTS, WEIGHTS
@@ -211,6 +211,8 @@ class Subject:
     max_seconds: float = MAX_SECONDS
     """Time for the builds that look for hyperparameters."""
     built: dict[str, tuple[Values, str]] = field(default_factory=dict)
+    of_fit: set[str] = field(default_factory=set)
+    """Names of hyperparameters that a fit alone has declared."""
     failures: list[str] = field(default_factory=list)
     """Configurations that could not be built, with the error."""
 
@@ -270,13 +272,11 @@ class Subject:
     def _fingerprint(self, sample: SampleModel) -> str:
         """Return the fingerprint of a model, and of the values that its fit declares in `sample` now."""
         found = fingerprint(sample.model, self.hypermodel.spec)
-        fit = self.hypermodel.own_fit
+        fit, spec = self.hypermodel.own_fit, self.hypermodel.spec
         if fit is None:
             return found
-        of_build = _active_values(sample.hp)
-        spec = self.hypermodel.spec
-        declare_on_samples(fit, sample.hp, sample.model, sample_images(spec), spec.num_classes)
-        own = {name: value for name, value in _active_values(sample.hp).items() if name not in of_build}
+        own = declared_on_samples(fit, sample.hp, sample.model, sample_images(spec), spec.num_classes)
+        self.of_fit.update(own)
         return f"{found} {key(own)}"
 
     def _build(self, values: Values) -> Build | None:
@@ -291,7 +291,7 @@ class Subject:
             self.failures.append(f"with {self.shown(values)}: {error}")
             return None
         made = self._fingerprint(sample)
-        active = _active_values(sample.hp)
+        active = active_in(sample.hp)
         found = Build(tuple(sample.hp.space), active, made)
         self.built[key(active)] = active, found.fingerprint
         return found
@@ -301,10 +301,6 @@ class Subject:
         usual = self.default.hp.values
         different = {name: value for name, value in values.items() if usual.get(name, value) != value}
         return ", ".join(f"{name}={value}" for name, value in different.items()) or "its defaults"
-
-
-def _active_values(hp: kt.HyperParameters) -> Values:
-    return {each.name: hp.values[each.name] for each in hp.space if hp.is_active(each)}
 
 
 def _own_settings(model: Any) -> dict[str, Any]:
