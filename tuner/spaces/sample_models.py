@@ -90,8 +90,7 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values, seed: int = 0) -> 
     Weights and layer names depend on the values and the seed alone.
 
     Raises:
-        TrialError: build raised, or gave no compiled Keras model with an output per class, or one that no
-            labels suit.
+        TrialError: build raised, or gave no compiled Keras model with suitable outputs and loss.
         SpaceError: the space cannot be found or imported.
     """
     keras.utils.clear_session(free_memory=False)  # layer names count from zero again
