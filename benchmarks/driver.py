@@ -64,7 +64,7 @@ class StubPool:
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:  # noqa: ARG002
         return 0, self._events.popleft()
 
-    def ask(self, request: Request) -> Event:
+    def ask(self, request: Request, limit_s: float | None = None) -> Event:
         raise NotImplementedError
 
 

@@ -140,7 +140,7 @@ class SimulatedPool:
             self._next_epoch(number)
         return number, event
 
-    def ask(self, request: Request) -> Event:
+    def ask(self, request: Request, limit_s: float | None = None) -> Event:
         raise NotImplementedError
 
     def device(self) -> Ready:

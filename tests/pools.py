@@ -81,7 +81,7 @@ class InlinePool:
             self._events.append((number, answer))
         return self._events.popleft() if self._events else None
 
-    def ask(self, request: Request) -> Event:
+    def ask(self, request: Request, limit_s: float | None = None) -> Event:  # noqa: ARG002
         with self._logged():
             return self._server.answer(request, lambda _: None)
 

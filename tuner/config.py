@@ -82,7 +82,7 @@ class SearchConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: Annotated[str, WHAT] = Field(
-        "sequential", description="Search space: a name, FILE.py, FILE.py:FUNCTION or MODULE:FUNCTION."
+        "sequential", description="Search space: a name, FILE.py, FILE.ipynb, FILE:NAME or MODULE:NAME."
     )
     data: Annotated[str, WHAT] = Field(
         "demo", description="Images in classes: a folder, a .zip, a .npz, or 'demo' (built in)."

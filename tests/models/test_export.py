@@ -145,3 +145,17 @@ def test_a_saved_model_keeps_each_weight_once(tmp_path):
     assert size < 1.5 * 4 * made.count_params()
     found = Runtime(tmp_path / "m").predict(IMAGES, ALL)
     assert found == pytest.approx(keras_probabilities(made, IMAGES, ALL), abs=1e-6)
+
+
+@pytest.mark.parametrize("last", ["sigmoid", None])
+def test_sigmoid_units_one_for_each_class_are_exported_as_probabilities(last, tmp_path):
+    import keras
+
+    made = model(outputs=3, activation=last)
+    made.compile("adam", keras.losses.BinaryCrossentropy(from_logits=last is None))
+    convert(made, tmp_path / "model", export_format("model"))
+    found = Runtime(tmp_path / "model").predict(IMAGES, ALL)
+    assert found == pytest.approx(keras_probabilities(made, IMAGES, ALL), abs=1e-5)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    with refusal(UsageError, "--calibrated", "softmax"):
+        calibrate(made, 2.0)

@@ -6,6 +6,7 @@ import pytest
 
 from search_spaces import DataSpec
 from tests.spaces.conftest import PLAIN, SOUND, only_wrong, wrong
+from tuner.spaces import sample_models
 from tuner.spaces.checks import BUILDS, CHECKS, problem
 from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.sample_models import Subject
@@ -181,6 +182,18 @@ def build(hp):
     return model_of(layers.Dense(hp.Choice("units", [4, 8, 0])))
 """
     only_wrong(findings(source), "every value can be built", "with units=0")
+
+
+def test_models_too_large_for_the_memory_are_not_built_and_no_fault(findings, monkeypatch):
+    monkeypatch.setattr(sample_models, "MAX_WEIGHTS", 3000)
+    source = """
+def build(hp):
+    units = hp.Int("units", 4, 40)
+    if units > 30:
+        raise MemoryError("built after all")
+    return model_of(layers.Dense(units), *(layers.Dense(4) for _ in range(hp.Int("depth", 0, 2))))
+""".replace("if units > 30", "model_of(layers.Dense(units))\n    if units > 30")
+    assert wrong(findings(source)) == {}
 
 
 def test_hyperparameters_that_depend_on_the_classes_are_found(findings):

@@ -76,29 +76,29 @@ def plug_in(monkeypatch, *points):
 
 
 def test_a_name_stands_for_a_built_in_space():
-    assert resolve("sequential") is sequential.build
+    assert resolve("sequential").space is sequential.build
 
 
 def test_a_file_stands_for_its_build(space_file):
-    assert resolve(str(space_file))(None) == "build"
+    assert resolve(str(space_file)).space(None) == "build"
 
 
 @pytest.mark.usefixtures("space_file")
 def test_a_file_may_be_given_relative_to_the_working_folder():
-    assert resolve("my_space.py:build")(None) == "build"
+    assert resolve("my_space.py:build").space(None) == "build"
 
 
 def test_a_function_of_a_file_may_be_named(space_file):
-    assert resolve(f"{space_file}:build_small").__name__ == "build_small"
+    assert resolve(f"{space_file}:build_small").space.__name__ == "build_small"
 
 
 def test_a_function_of_a_module_may_be_named():
-    assert resolve("search_spaces.sequential:build") is sequential.build
+    assert resolve("search_spaces.sequential:build").space is sequential.build
 
 
 def test_a_module_is_found_in_the_working_folder(tmp_path):
     (tmp_path / "module_beside.py").write_text(SOURCE)
-    assert resolve("module_beside:build")(None) == "build"
+    assert resolve("module_beside:build").space(None) == "build"
 
 
 def test_a_space_may_import_its_neighbours(tmp_path):
@@ -108,7 +108,7 @@ def test_a_space_may_import_its_neighbours(tmp_path):
     (folder / "space.py").write_text(
         "from neighbour_of_space import WIDTH\ndef build(hp):\n    return WIDTH\n"
     )
-    assert resolve(str(folder / "space.py"))(None) == 7
+    assert resolve(str(folder / "space.py")).space(None) == 7
 
 
 def test_an_entry_point_is_found_by_its_name(monkeypatch):
@@ -116,12 +116,12 @@ def test_an_entry_point_is_found_by_its_name(monkeypatch):
         monkeypatch,
         EntryPoint("plugged", "search_spaces.sequential:build", group=references.ENTRY_POINT_GROUP),
     )
-    assert resolve("plugged") is sequential.build
+    assert resolve("plugged").space is sequential.build
 
 
 def test_a_built_in_space_wins_over_a_plugin_of_its_name(monkeypatch):
     plug_in(monkeypatch, EntryPoint("sequential", "json:loads", group=references.ENTRY_POINT_GROUP))
-    assert resolve("sequential") is sequential.build
+    assert resolve("sequential").space is sequential.build
 
 
 @pytest.mark.parametrize("find", [resolve, check_reference])

@@ -206,6 +206,16 @@ def test_values_that_cannot_be_built_do_not_end_the_search_for_others():
     assert conditions(found) == {"padding": {"kernel": [3]}}
 
 
+def test_a_value_is_built_alone_where_its_company_cannot_be_built():
+    def build(hp):
+        first, second = hp.Choice("first", [1, 2]), hp.Choice("second", [1, 2])
+        return 1 / (4 - first * second), first == 2 and hp.Boolean("third")
+
+    found = unfolded(build)
+    assert names(found) == ["first", "second", "third"]
+    assert conditions(found) == {"third": {"first": [2]}}
+
+
 def test_a_bound_on_builds_or_time_leaves_values_untried_and_says_how_many():
     def build(hp):
         return [hp.Int(f"x_{i}", 0, 9) for i in range(hp.Int("n", 1, 9))]

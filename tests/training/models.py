@@ -54,9 +54,9 @@ def small(
 
 def run(
     folder: Path, build: Callable[[Any], Any], dataset: Dataset, epochs: int = 1, **changes: Any
-) -> tuple[RungDone, list[StepsDone | EpochDone]]:
+) -> tuple[RungDone, list[Any]]:
     """Train a trial to `epochs` epochs; return its end and all events before."""
-    events: list[StepsDone | EpochDone] = []
+    events: list[Any] = []
     trials = changes.pop("warm", None), changes.pop("following", None)
     hypermodel = build if isinstance(build, Hypermodel) else Hypermodel(build)
     return train(task(folder, epochs, **changes), hypermodel, dataset, events.append, *trials), events

@@ -29,6 +29,14 @@ def logits(outputs):
     return model
 
 
+def sigmoid_units(last="sigmoid"):
+    """A model whose outputs, one for each of three classes, do not have the sum 1."""
+    model = small(outputs=3)
+    model.layers[-1].activation = keras.activations.get(last)
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=last is None))
+    return model
+
+
 def predicted(model):
     found = make_loop(model, IMAGES, LABELS).predict(np.arange(len(IMAGES)))
     return probabilities(model, found)
@@ -54,6 +62,16 @@ def test_logits_are_known_by_a_loss_in_a_list():
     listed.set_weights(plain.get_weights())
     listed.compile("adam", [plain.loss])
     np.testing.assert_allclose(predicted(average([listed, listed])), predicted(plain), atol=1e-6)
+
+
+@pytest.mark.parametrize("last", ["sigmoid", None])
+def test_sigmoid_units_have_the_sum_1_in_the_mean(last, tmp_path):
+    members = [sigmoid_units(last), small(outputs=3)]
+    expected = np.mean([predicted(member) for member in members], axis=0)
+    made = average(members)
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(predicted(loaded), expected, atol=1e-6)
 
 
 def test_models_with_different_outputs_have_no_mean():

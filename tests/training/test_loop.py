@@ -97,3 +97,13 @@ def test_a_step_that_reports_no_loss_fails_the_trial(kind, dataset):
     loop = kind(model, dataset.images, dataset.labels)
     with pytest.raises(TrialError, match="gain, and no 'loss'"):
         loop.train_epoch(order_of(dataset), 16, lambda *_: None)
+
+
+def test_a_step_for_another_backend_is_refused(dataset):
+    model = small()
+    if keras.config.backend() == "jax":
+        model.train_step = lambda data: {"loss": data}
+    else:
+        model.train_step = lambda state, data: ({"loss": data}, state)
+    with pytest.raises(TrialError, match=f"train_step.*{keras.config.backend()}.*KERAS_BACKEND="):
+        make_loop(model, dataset.images, dataset.labels)

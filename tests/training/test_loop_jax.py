@@ -15,9 +15,12 @@ from tests.training.models import small
 if keras.config.backend() != "jax":
     pytest.skip("this loop needs KERAS_BACKEND=jax", allow_module_level=True)
 
+import jax
+
 from tuner.training import loop_jax, pipeline
 from tuner.training.loop import KerasLoop, make_loop
 from tuner.training.loop_jax import JaxLoop
+from tuner.training.task import TrialError
 
 pytestmark = pytest.mark.training
 
@@ -38,6 +41,29 @@ class OwnFigure(keras.Sequential):  # type: ignore[misc]
     def train_step(self, state, data):
         logs, state = super().train_step(state, data)
         return {**logs, "mean_label": keras.ops.mean(keras.ops.cast(data[1], "float32"))}, state
+
+
+class AsInTheGuide(keras.Sequential):  # type: ignore[misc]
+    """Has the training step of Keras' guide, which reports the result of each metric."""
+
+    def train_step(self, state, data):
+        trainable, others, of_optimizer, of_metrics = state
+        x, y = data
+
+        def loss_of(trainable, others):
+            outputs, others = self.stateless_call(trainable, others, x, training=True)
+            return self.compute_loss(x, y, outputs), (outputs, others)
+
+        (loss, (outputs, others)), slopes = jax.value_and_grad(loss_of, has_aux=True)(trainable, others)
+        trainable, of_optimizer = self.optimizer.stateless_apply(of_optimizer, slopes, trainable)
+        logs, updated = {}, []
+        for metric in self.metrics:
+            own = of_metrics[len(updated) : len(updated) + len(metric.variables)]
+            arguments = (loss,) if metric.name == "loss" else (y, outputs)
+            own = metric.stateless_update_state(own, *arguments)
+            logs[metric.name] = metric.stateless_result(own)
+            updated += own
+        return logs, (trainable, others, of_optimizer, updated)
 
 
 def ready(kind=keras.Sequential):
@@ -118,6 +144,17 @@ def test_a_step_of_the_users_own_reports_its_own_figures(dataset):
 
 
 @pytest.mark.usefixtures("_either_way")
+def test_a_step_as_keras_guide_teaches_it_reports_the_figures_of_keras_own_fit(dataset):
+    ours, variables = trained(JaxLoop, dataset, lambda: ready(AsInTheGuide))
+    theirs, _ = trained(KerasLoop, dataset, lambda: ready(AsInTheGuide))
+    assert ours.keys() == {"loss", "accuracy"}
+    assert ours == pytest.approx(theirs, rel=1e-4)
+    _, expected = trained(JaxLoop, dataset)
+    for found, wanted in zip(variables, expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.usefixtures("_either_way")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_only_the_smaller_last_batch_is_compiled_beside_the_others(dataset, monkeypatch, streamed):
     if streamed:
@@ -166,3 +203,16 @@ def test_a_process_keeps_what_it_compiled_for_the_next(tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment | settings)
     assert list((tmp_path / "jax").iterdir())
+
+
+def test_a_metric_that_calls_tensorflow_is_refused_with_the_remedy(dataset):
+    functions = {}
+    # A file of that package, which need not be installed here.
+    code = compile("def total(x):\n    raise TypeError('no tensor')\n", "/lib/tensorflow/math.py", "exec")
+    exec(code, functions)
+
+    def recall(y_true, y_pred):
+        return functions["total"](y_true * y_pred)
+
+    with pytest.raises(TrialError, match=r"no tensor.*TensorFlow.*keras.ops.*KERAS_BACKEND=tensorflow"):
+        make_loop(small(metrics=[recall]), dataset.images, dataset.labels)

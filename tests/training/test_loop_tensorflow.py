@@ -57,6 +57,35 @@ class OwnFigures(keras.Sequential):  # type: ignore[misc]
         return {"loss": self.compute_loss(y=labels, y_pred=self(images, training=False)), "figure": 7.0}
 
 
+class AsInTheGuide(keras.Sequential):  # type: ignore[misc]
+    """Has the steps of Keras' guide, which report the result of each metric."""
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            outputs = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=outputs)
+        slopes = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(slopes, self.trainable_variables)
+        return self._figures(loss, y, outputs)
+
+    def test_step(self, data):
+        x, y = data
+        outputs = self(x, training=False)
+        return self._figures(self.compute_loss(y=y, y_pred=outputs), y, outputs)
+
+    def _figures(self, loss, y, outputs):
+        for metric in self.metrics:
+            metric.update_state(loss) if metric.name == "loss" else metric.update_state(y, outputs)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+def as_in_the_guide():
+    model = AsInTheGuide(small().layers)
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
 def with_own_figures():
     model = OwnFigures(small().layers)
     model.compile("adam", "binary_crossentropy")
@@ -178,6 +207,19 @@ def test_what_is_traced_before_is_not_traced_again(dataset, build):
     traced = len(calls)
     loop.train_epoch(order_of(dataset), 16, lambda *_: None)
     assert len(calls) == traced == 1
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_steps_as_keras_guide_teaches_them_report_the_figures_of_keras_own_fit(dataset, xla, plain):
+    def kind(*arguments):
+        return make_loop(*arguments, xla=xla)
+
+    ours, outputs = train_epochs(kind, dataset, as_in_the_guide)
+    theirs, _ = train_epochs(KerasLoop, dataset, as_in_the_guide)
+    assert ours[0].keys() == {"loss", "accuracy"}
+    for found, wanted in zip(ours, theirs, strict=True):
+        assert found == pytest.approx(wanted, rel=1e-4)
+    np.testing.assert_allclose(outputs, plain[1], rtol=1e-3)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from tests.training.models import LOSS, Hypermodel, assert_same_state, run, smal
 from tuner.objective import Objective
 from tuner.training import warm_trials
 from tuner.training.checkpoint import Epoch, save, take_snapshot
-from tuner.training.loop import make_loop
+from tuner.training.loop import KerasLoop
 from tuner.training.task import TrainTask
 from tuner.training.warm_trials import BuiltTrial, WarmTrials
 
@@ -48,17 +48,18 @@ def test_a_trial_whose_checkpoint_is_gone_begins_anew(dataset, tmp_path, hypermo
 
 
 @pytest.mark.parametrize("objective", [LOSS, Objective(LOSS.name, "max")], ids=["least", "most"])
-def test_the_worst_trial_is_let_go_of_first(tmp_path, monkeypatch, objective):
+def test_the_worst_trial_is_let_go_of_first(dataset, tmp_path, monkeypatch, objective):
     monkeypatch.setattr(warm_trials, "MAX_KEPT", 2)
     warm = WarmTrials()
     model = small()
+    loop = KerasLoop(model, dataset.images, dataset.labels)
     tasks = {}
     for trial_id, loss in {"1": 0.3, "2": 0.2, "3": 0.4, "4": 0.1, "5": 0.5}.items():
         folder = tmp_path / trial_id
         tasks[trial_id] = TrainTask(trial_id, {}, 0, 1, 16, 0, objective, 1, folder)
         history = (Epoch({LOSS.name: loss}, 1.0, 1.0, 1),)
         save(folder, take_snapshot(model), lambda history=history: (history, True))
-        warm.keep(tasks[trial_id], BuiltTrial(model, make_loop, history))
+        warm.keep(tasks[trial_id], BuiltTrial(model, loop, history))
     kept = [trial_id for trial_id, task in tasks.items() if warm.take(task)]
     assert kept == (["2", "4"] if objective.direction == "min" else ["3", "5"])
 

@@ -28,12 +28,14 @@ from tuner.spaces.references import (
 
 if TYPE_CHECKING:
     from tuner.spaces.checks import Finding
-    from tuner.spaces.hypermodel import SpaceHyperModel
     from tuner.spaces.overview import Overview
+    from tuner.spaces.search_space import SearchSpace
 
 app = typer.Typer(help="Search spaces: those that come with the tool, and your own.", no_args_is_help=True)
 
-REFERENCE = typer.Argument(help="A name, a file such as my_space.py, or MODULE:FUNCTION.", metavar="SPACE")
+REFERENCE = typer.Argument(
+    help="A name, a file such as my_space.py or a notebook, FILE:NAME or MODULE:NAME.", metavar="SPACE"
+)
 SpaceArgument = Annotated[str, REFERENCE]
 ImageSizeOption = Annotated[int, typer.Option(min=8, max=1024, help="Side of the square images.")]
 ClassesOption = Annotated[int, typer.Option(min=2, help="Number of classes.")]
@@ -123,7 +125,7 @@ def copy(
     note(f"  tuner search --space {file}")
 
 
-def _load(reference: str, spec: DataSpec) -> SpaceHyperModel:
+def _load(reference: str, spec: DataSpec) -> SearchSpace:
     """The space with Keras loaded; an unknown one is refused before that."""
     check_reference(reference)
 
@@ -131,9 +133,9 @@ def _load(reference: str, spec: DataSpec) -> SpaceHyperModel:
 
     load_backend()
 
-    from tuner.spaces.hypermodel import SpaceHyperModel
+    from tuner.spaces.search_space import SearchSpace
 
-    return SpaceHyperModel(reference, spec)
+    return SearchSpace(reference, spec)
 
 
 def _print(found: Overview) -> None:

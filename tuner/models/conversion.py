@@ -11,7 +11,7 @@ import numpy as np
 from tuner.errors import TunerError, UsageError
 from tuner.models.onnx_operations import register_operations
 from tuner.models.runtimes import INPUT, OUTPUT, Format
-from tuner.training.build import gives_logits, probabilities
+from tuner.training.build import gives_logits, has_sigmoid_units, probabilities
 from tuner.training.device import load_backend, quiet_import
 from tuner.training.error_text import first_line
 from tuner.training.loop import KerasLoop
@@ -106,6 +106,8 @@ def _last_dense(model: Any) -> Any:
     fits = ("sigmoid",) if model.output_shape[-1] == 1 else ("softmax",)
     if gives_logits(model):
         fits = ("linear",)
+    if model.output_shape[-1] > 1 and has_sigmoid_units(model):
+        fits, activation = ("softmax",), f"{activation}, each unit by itself"
     if not (isinstance(last, layers.Dense) and last.use_bias and activation in fits):
         raise UsageError(
             f"--calibrated divides the logits of the last dense layer, and this model ends in {ending} "
@@ -177,6 +179,9 @@ def _serving(model: Any) -> Any:
     if model.output_shape[-1] == 1:
         second = ops.sigmoid(outputs) if logits else outputs
         outputs = ops.concatenate([1 - second, second], axis=-1)
+    elif has_sigmoid_units(model):
+        each = ops.sigmoid(outputs) if logits else outputs
+        outputs = each / ops.maximum(ops.sum(each, axis=-1, keepdims=True), keras.config.epsilon())
     elif logits:
         outputs = ops.softmax(outputs)
     return keras.Model(inputs, {OUTPUT: outputs})

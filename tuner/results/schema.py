@@ -44,6 +44,8 @@ SHORTCUTS = "shortcuts"
 SETTLED = "settled"
 # Names of those of its hyperparameters that belong to the training, not to the model:
 TRAINING = "training"
+# Names of hyperparameters that only a trial brought into the space, and with which it was extended:
+LATE = "late"
 # Sentences about the space that its user reads before the search:
 SPACE_NOTES = "space_notes"
 # Conditions under which its trials train; None where no other run may reuse them:

@@ -154,14 +154,24 @@ class Store:
                 )
 
     def finish_rung(
-        self, trial_id: str, rung: int, status: str, num_params: int | None, overhead_s: float
+        self,
+        trial_id: str,
+        rung: int,
+        status: str,
+        num_params: int | None,
+        overhead_s: float,
+        batch_size: int | None = None,
     ) -> None:
-        """Record the end of a rung; `overhead_s` is time of the trial outside its epochs."""
+        """Record the end of a rung; `overhead_s` is time of the trial outside its epochs.
+
+        Args:
+            batch_size: Batch size of the training where it is not the recorded one.
+        """
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, num_params = coalesce(?, num_params), attempts = 0, "
-                "duration_s = duration_s + ? WHERE trial_id = ?",
-                (status, num_params, overhead_s, trial_id),
+                "duration_s = duration_s + ?, batch_size = coalesce(?, batch_size) WHERE trial_id = ?",
+                (status, num_params, overhead_s, batch_size, trial_id),
             )
             cursor.execute(
                 "UPDATE rungs SET status = ?, score = (SELECT score FROM trials WHERE trial_id = ?) "
@@ -184,6 +194,15 @@ class Store:
         with self._event() as cursor:
             cursor.execute(
                 "UPDATE trials SET status = ?, attempts = 0 WHERE trial_id = ?", (STOPPED, trial_id)
+            )
+
+    def add_values(self, trial_id: str, values: dict[str, Any], run: dict[str, Any]) -> None:
+        """Record values that a trial has beside those it began with, and facts of the run."""
+        with self._event() as cursor:
+            _set_run(cursor, run)
+            cursor.execute(
+                "UPDATE trials SET hyperparameters = json_patch(hyperparameters, ?) WHERE trial_id = ?",
+                (json.dumps(values), trial_id),
             )
 
     def restart(self, trial_id: str, batch_size: int) -> None:

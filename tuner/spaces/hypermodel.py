@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,14 @@ import numpy as np
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.files import replace_text
-from tuner.spaces.references import builtin_names, resolve, split_reference, unknown
-from tuner.spaces.weights import WEIGHTS
-from tuner.training.recipe import TRAINING_IN_BUILD, TRAINING_NAMES, check_value
+from tuner.spaces.candidates import BUILD, TRAINING, build_of, owner_of
+from tuner.spaces.global_settings import Changes, settings_kept, use_own_settings
+from tuner.spaces.references import Resolved, resolve, split_reference, unknown
+from tuner.spaces.source import is_file
+from tuner.spaces.variables import holds_variables
+from tuner.training.device import quiet_import
+from tuner.training.fit_call import Fit, own_fit, try_fit
+from tuner.training.recipe import NOT_IN_FIT, TRAINING_IN_BUILD, TRAINING_NAMES, check_value
 
 EPOCHS = "epochs"
 
@@ -43,11 +49,26 @@ class SpaceHyperModel:
     def carried(self) -> SpaceHyperModel:
         """Return a hypermodel for machines without the user's files, if the space needs no other file."""
         file, attribute = split_reference(self.reference)
-        if not file.endswith(".py"):
+        if not is_file(file):
             return self
         path = Path(file).resolve()
         reference = f"{path}:{attribute}" if attribute else str(path)
         return replace(self, reference=reference, source=path.read_text("utf-8"))
+
+    def load(self) -> None:
+        """Import the space, and put the settings of the process back that it or a build before changed.
+
+        A space that holds layers or other objects with weights is imported again, without their training.
+
+        Raises:
+            SpaceError: the space cannot be found or imported.
+        """
+        is_new = not loaded_space.cache_info().currsize
+        space = loaded_space(self.reference, self.source)
+        if not is_new and holds_variables(space.module, space.made(self.spec).owner):
+            loaded_space.cache_clear()
+            loaded_space(self.reference, self.source)
+        use_own_settings()
 
     def hyperparameters(self) -> kt.HyperParameters:
         """Return hyperparameters for the space to declare itself in, restricted to the values of `only`.
@@ -67,40 +88,13 @@ class SpaceHyperModel:
         """Values of the request for hyperparameters of the training that a build may declare."""
         return {name: value for name, value in self.fixed if name in TRAINING_IN_BUILD}
 
-    def unfold(self, hp: kt.HyperParameters) -> tuple[kt.HyperParameters, tuple[str, ...]]:
-        """Return the whole space of the model, and sentences about it for the user.
-
-        The built-in spaces declare all of it in the first build, which their tests say.
-
-        Args:
-            hp: Hyperparameters that the default build has filled.
-
-        Raises:
-            SpaceError: the space declares a hyperparameter that a search decides.
-        """
-        refuse_epochs(parameter.name for parameter in hp.space)
-        if self.reference in builtin_names():
-            return hp, ()
-        from tuner.spaces.sample_models import Subject
-        from tuner.spaces.unfolding import sentences
-
-        unfolded = Subject(self).unfolded
-        refuse_epochs(unfolded.late)
-        # The samples have no pretrained weights.
-        weights = [parameter for parameter in hp.space if parameter.name == WEIGHTS]
-        others = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
-        whole = self.hyperparameters()
-        whole.merge([*weights, *others])
-        return whole, sentences(unfolded)
-
     def build(self, hp: kt.HyperParameters) -> Any:
         """Return the model that the space builds for `hp`; a `build(hp)` is called without the spec.
 
         Raises:
             SpaceError: the space cannot be found or imported.
         """
-        space = loaded_space(self.reference, self.source)
-        return space.build(hp, self.spec) if space.wants_spec else space.build(hp)
+        return loaded_space(self.reference, self.source).made(self.spec).build(hp)
 
     def training(self, hp: kt.HyperParameters) -> tuple[str, ...]:
         """Let the space declare hyperparameters of the training after those of `build`; return their names.
@@ -108,7 +102,7 @@ class SpaceHyperModel:
         Raises:
             SpaceError: it declares a name or a value unknown to the training, or build declares such a name.
         """
-        declare = loaded_space(self.reference, self.source).training
+        declare = loaded_space(self.reference, self.source).made(self.spec).training
         if declare is None:
             in_build = [parameter for parameter in hp.space if parameter.name in TRAINING_IN_BUILD]
             for parameter in in_build:
@@ -125,33 +119,53 @@ class SpaceHyperModel:
         declared = [parameter for parameter in hp.space if parameter.name not in of_model]
         for parameter in declared:
             _check_training(parameter)
+        idle = [parameter.name for parameter in declared if parameter.name in NOT_IN_FIT]
+        if idle and self.own_fit is not None:
+            raise SpaceError(
+                f"training declares '{idle[0]}', which its own fit does not use. Declare and use it in fit."
+            )
         return tuple(dict.fromkeys(parameter.name for parameter in declared))
 
-    def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:
-        """Return sentences about the space that its user should read before a search.
+    @property
+    def own_fit(self) -> Fit | None:
+        """The `fit` of a HyperModel that defines one: it trains the trials."""
+        # The module of a function may have one too, which is another thing.
+        return None if inspect.ismodule(self.owner) else own_fit(self.owner)
 
-        The tests of the built-in spaces say that there are none.
+    def declare_fit(
+        self, hp: kt.HyperParameters, model: Any, images: np.ndarray, labels: np.ndarray
+    ) -> tuple[str, ...]:
+        """Let a fit declare its hyperparameters in `hp`, and return sentences about it for the user.
 
         Args:
-            model: The untrained default model.
-            images: A few images of the data set (n, height, width, channels), as trained on.
-        """
-        space = loaded_space(self.reference, self.source)
-        if self.reference in builtin_names():
-            return space.notes
-        from tuner.spaces.notes import notes_on
+            hp: Hyperparameters that the build has filled.
+            model: A built model, which a training loop of the user's own trains.
+            images: Images of all classes (n, height, width, channels) of type uint8.
+            labels: Their class numbers (n,).
 
-        return (*space.notes, *notes_on(model, images))
+        Raises:
+            TrialError: fit raises, takes no images and labels, or changes the pixels.
+        """
+        if self.own_fit is None:
+            return ()
+        from tuner.spaces.fit_notes import fit_notes
+
+        return fit_notes(try_fit(self.own_fit, hp, model, images, labels), dict(self.fixed))
 
     @property
     def has_training(self) -> bool:
         """True if the space has a function that declares hyperparameters of the training."""
-        return loaded_space(self.reference, self.source).training is not None
+        return loaded_space(self.reference, self.source).made(self.spec).training is not None
+
+    @property
+    def owner(self) -> Any:
+        """The hypermodel that the reference names, made for the data set, or the module of its function."""
+        return loaded_space(self.reference, self.source).made(self.spec).owner
 
     @property
     def presets(self) -> dict[str, dict[str, Any]]:
         """Named configurations of the space: values by hyperparameter; the others have their default."""
-        return loaded_space(self.reference, self.source).presets
+        return loaded_space(self.reference, self.source).made(self.spec).presets
 
 
 def refuse_epochs(names: Iterable[str]) -> None:
@@ -185,15 +199,31 @@ def _check_training(parameter: Any) -> None:
 
 
 @dataclass(frozen=True)
-class _Space:
-    """The functions and presets of an imported space."""
+class _Made:
+    """The functions and presets of a space, made for one data set."""
 
-    build: Callable[..., Any]
-    wants_spec: bool
+    build: Callable[[Any], Any]
+    """Takes hyperparameters alone."""
     training: Callable[[Any], object] | None
     presets: dict[str, dict[str, Any]]
-    notes: tuple[str, ...] = ()
-    """Sentences for the user about the file: parts left out, global settings without effect."""
+    owner: Any
+    """The hypermodel, or the module of a function."""
+
+
+@dataclass(frozen=True)
+class _Space:
+    """An imported space."""
+
+    module: ModuleType
+    made: Callable[[DataSpec], _Made]
+    """Returns its functions for a data set; a class is created once for each."""
+    about_file: tuple[str, ...]
+    changes: Changes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about the file: parts left out, global settings without effect."""
+        return (*self.about_file, *self.changes.notes())
 
 
 def _unpacked(reference: str, source: str) -> str:
@@ -211,14 +241,20 @@ def _unpacked(reference: str, source: str) -> str:
 
 @functools.cache
 def loaded_space(reference: str, source: str | None) -> _Space:
-    """Return a space, imported once in a process; a HyperModel class is created once."""
-    found: Any = resolve(reference if source is None else _unpacked(reference, source))
-    owner = found() if isinstance(found, type) else sys.modules[found.__module__]
-    build = owner.build if isinstance(found, type) else found
-    required = [
-        parameter
-        for parameter in inspect.signature(build).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and parameter.default is parameter.empty
-    ]
-    return _Space(build, len(required) >= 2, getattr(owner, "training", None), getattr(owner, "PRESETS", {}))
+    """Return a space, imported once in a process."""
+    import keras
+
+    with quiet_import():  # Keras imports TensorFlow for this, whatever its backend
+        keras.utils.set_random_seed(0)  # layers that the file makes are the same in every worker
+    with settings_kept() as changes:
+        found = resolve(reference if source is None else _unpacked(reference, source))
+    made = functools.cache(functools.partial(_made, found, reference))
+    return _Space(found.module, made, found.notes, changes)
+
+
+def _made(found: Resolved, reference: str, spec: DataSpec) -> _Made:
+    space: Any = owner_of(found.space, spec, reference)
+    is_function = inspect.isroutine(space) or not hasattr(space, BUILD)
+    owner = sys.modules.get(getattr(space, "__module__", ""), found.module) if is_function else space
+    build = build_of(space, spec, reference)
+    return _Made(build, getattr(owner, TRAINING, None), getattr(owner, "PRESETS", {}), owner)

@@ -10,8 +10,8 @@ import keras_tuner as kt
 
 from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, all_values, is_continuous, is_range, space_size
-from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.sample_models import build_sample, sample_images, training_names
+from tuner.spaces.search_space import SearchSpace
 from tuner.training.flops import count_flops
 from tuner.training.task import TrialError
 
@@ -48,7 +48,7 @@ class Overview:
     """Sentences for the user, such as parts of the space that a search does not use."""
 
 
-def overview(hypermodel: SpaceHyperModel) -> Overview:
+def overview(hypermodel: SearchSpace) -> Overview:
     """Build the default model without pretrained weights, and describe the space.
 
     Raises:
@@ -60,8 +60,8 @@ def overview(hypermodel: SpaceHyperModel) -> Overview:
         raise SpaceError(f"search space '{hypermodel.reference}': {error}") from error
     spec = hypermodel.spec
     flops = count_flops(sample.model, spec.image_shape)
-    hp, notes = hypermodel.unfold(sample.hp)
-    of_training = training_names(hypermodel, hp)
+    of_training = training_names(hypermodel, sample.hp)
+    hp, notes = hypermodel.unfold(sample.hp.get_config())
     for parameter in hp.space:
         if parameter.name in sample.hp.replaced:
             parameter.value = sample.hp.replaced[parameter.name]

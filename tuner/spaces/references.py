@@ -6,14 +6,17 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tuner.errors import SpaceError, did_you_mean
+from tuner.spaces.candidates import space_of
+from tuner.spaces.imports import import_file, import_module
+from tuner.spaces.source import SUFFIXES, is_file, read_source, read_tree
 
 IMAGE_SIZE = "IMAGE_SIZE"
 """Name in a space of the side, in pixels, of the images that it is made for."""
@@ -21,15 +24,25 @@ ENTRY_POINT_GROUP = "kt_search.spaces"
 BUILTIN_PACKAGE = "search_spaces"
 
 
+@dataclass(frozen=True)
+class Resolved:
+    """The object that a reference names, its module, and sentences about its file for the user."""
+
+    space: Any
+    module: ModuleType
+    notes: tuple[str, ...]
+
+
 def check_reference(reference: str) -> None:
     """Check a reference as far as possible without importing the space.
 
     Raises:
-        SpaceError: no built-in or plugin has this name, or there is no such file.
+        SpaceError: no built-in or plugin has this name, there is no such file, or it does more than define a
+            space.
     """
     target, attribute = split_reference(reference)
-    if target.endswith(".py"):
-        _existing(Path(target))
+    if is_file(target):
+        read_source(_existing(Path(target)), attribute)
     elif not attribute:
         _named(target)
 
@@ -59,12 +72,7 @@ def made_for_images_of(reference: str) -> int | None:
     from tuner.data.preparation import MAX_SIZE, MIN_SIZE
 
     target, _ = split_reference(reference)
-    path = Path(target) if target.endswith(".py") else Path(_builtin_paths()[0], f"{target}.py")
-    try:
-        lines = ast.parse(path.read_bytes()).body
-    except (OSError, SyntaxError, ValueError):  # importing it will say why, where that matters
-        return None
-    for line in lines:
+    for line in read_tree(Path(target) if is_file(target) else Path(_builtin_paths()[0], f"{target}.py")):
         match line:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(side))):
                 if name != IMAGE_SIZE:
@@ -81,24 +89,26 @@ def made_for_images_of(reference: str) -> int | None:
 def label(reference: str) -> str:
     """Return a short name of a reference for a folder: 'my_space' for 'my_space.py:build_small'."""
     target, _ = split_reference(reference)
-    return Path(target).stem if target.endswith(".py") else target.rpartition(".")[2]
+    return Path(target).stem if is_file(target) else target.rpartition(".")[2]
 
 
-def resolve(reference: str) -> Callable[..., Any]:
-    """Return the build function, or the `keras_tuner.HyperModel` subclass, of a reference.
+def resolve(reference: str) -> Resolved:
+    """Import a space: a function, a class with `build`, or an instance of one.
 
     Raises:
-        SpaceError: no such name, module, file or function, or the file raises when it is imported.
+        SpaceError: no such name, module, file or function, or the file does more than define a space.
     """
     target, attribute = split_reference(reference)
-    if target.endswith(".py"):
-        return _attribute(_load_file(Path(target)), attribute, reference)
-    if attribute:
-        return _attribute(_import(target, reference), attribute, reference)
-    plugin = _named(target)
-    if plugin is not None:
-        return plugin.load()  # type: ignore[no-any-return]
-    return _attribute(_import(f"{BUILTIN_PACKAGE}.{target}", reference), "", reference)
+    if is_file(target):
+        module, notes = import_file(_existing(Path(target)), attribute)
+    elif attribute:
+        module, notes = import_module(target, attribute, reference)
+    elif plugin := _named(target):
+        module, notes = import_module(plugin.module, plugin.attr, reference)
+        attribute = plugin.attr
+    else:
+        module, notes = importlib.import_module(f"{BUILTIN_PACKAGE}.{target}"), ()
+    return Resolved(space_of(module, attribute, reference), module, notes)
 
 
 def _builtin_paths() -> list[str]:
@@ -122,52 +132,19 @@ def _named(name: str) -> EntryPoint | None:
     plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
     if name in plugins:
         return plugins[name]
-    if Path(f"{name}.py").is_file():
-        raise SpaceError(f"unknown search space '{name}'. Did you mean the file '{name}.py'?")
+    for suffix in SUFFIXES:
+        if Path(f"{name}{suffix}").is_file():
+            raise SpaceError(f"unknown search space '{name}'. Did you mean the file '{name}{suffix}'?")
     raise SpaceError(unknown("search space", name, [*builtin_names(), *plugins]))
 
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
         raise SpaceError(
-            f"no file '{path}' for the search space. Give a Python file with build(hp) or build(hp, spec)."
+            f"no file '{path}' for the search space. Give a Python file or a notebook with build(hp) or "
+            "build(hp, spec)."
         )
     return path
-
-
-def _load_file(path: Path) -> ModuleType:
-    _existing(path)
-    # A name that no other module can have: the file may be called random.py.
-    spec = importlib.util.spec_from_file_location(f"_space_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    folder = str(path.parent.resolve())
-    if folder not in sys.path:  # a user's space may import its neighbours
-        sys.path.insert(0, folder)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _import(name: str, reference: str) -> ModuleType:
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:  # as `python -m` would
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and name != error.name and not name.startswith(f"{error.name}."):
-            raise  # the module exists; something it imports does not
-        raise SpaceError(
-            f"no module '{name}' for search space '{reference}'. Give a name, a file or MODULE:FUNCTION."
-        ) from error
-
-
-def _attribute(module: ModuleType, name: str, reference: str) -> Callable[..., Any]:
-    found = getattr(module, name or "build", None)
-    if callable(found):
-        return found  # type: ignore[no-any-return]
-    functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-    raise SpaceError(unknown(f"function in search space '{reference}':", name or "build", functions))
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -27,9 +29,13 @@ from tuner.training.error_text import first_line
 from tuner.training.loop import make_loop
 from tuner.training.moving_statistics import statistics_batches
 from tuner.training.task import TrialError
+from tuner.training.trial import load_space
 
 # The short training of a check.
 TRAINED_STEPS, TRAINED_BATCH, TRAINED_EPOCHS = 4, 16, 3
+
+# All the largest values at once may give a model that no trial can have; 800 MB in float32.
+MAX_WEIGHTS = 200_000_000
 
 
 class SampleHyperParameters(RestrictedHyperParameters):
@@ -85,6 +91,7 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
         SpaceError: the space cannot be found or imported.
     """
     keras.utils.clear_session(free_memory=False)  # layer names count from zero again
+    load_space(hypermodel)
     keras.utils.set_random_seed(0)
     spec = hypermodel.spec
     images: Any = _Images(spec.image_shape, tuple(map(str, range(spec.num_classes))))
@@ -92,6 +99,30 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
     hp = SampleHyperParameters({name: texts for name, texts in wanted.items() if name != WEIGHTS})
     hp.fix(hypermodel.fixed_in_build)
     return SampleModel(build_model(hypermodel, values, images, hp), hp)
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+@contextmanager
+def _of_limited_size() -> Iterator[None]:
+    """Let models of more than MAX_WEIGHTS numbers raise instead of filling the memory."""
+    made = 0
+    add_weight = keras.layers.Layer.add_weight
+
+    def counted(layer: Any, shape: Any = None, *args: Any, **kwargs: Any) -> Any:
+        nonlocal made
+        made += math.prod(shape or ())
+        if made > MAX_WEIGHTS:
+            raise _TooLargeError
+        return add_weight(layer, shape, *args, **kwargs)
+
+    keras.layers.Layer.add_weight = counted
+    try:
+        yield
+    finally:
+        keras.layers.Layer.add_weight = add_weight
 
 
 def training_names(hypermodel: SpaceHyperModel, hp: kt.HyperParameters) -> tuple[str, ...]:
@@ -233,8 +264,13 @@ class Subject:
 
     def _build(self, values: Values) -> Build | None:
         try:
-            sample = build_sample(self.hypermodel, values) if values else self.default
+            with _of_limited_size():
+                sample = build_sample(self.hypermodel, values) if values else self.default
+        except _TooLargeError:
+            return None
         except TrialError as error:
+            if isinstance(error.__cause__, _TooLargeError):
+                return None
             self.failures.append(f"with {self.shown(values)}: {error}")
             return None
         active = {

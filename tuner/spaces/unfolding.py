@@ -85,28 +85,6 @@ def unfold(build: MakeBuild, max_builds: int = MAX_BUILDS, max_seconds: float = 
     return unfolding.result()
 
 
-def sentences(found: Unfolded) -> tuple[str, ...]:
-    """Return what a user should know of a space before its search."""
-    texts = []
-    if found.late:
-        names = ", ".join(found.late)
-        texts.append(f"only some values of others bring {names}; the search varies them too")
-    texts += [
-        f"'{name}' has several ranges in build, of which only the first counts; give the others other names"
-        for name in found.ambiguous
-    ]
-    texts += [
-        f"'{name}' changes nothing in the model: use its value in build, or take it out"
-        for name in found.idle
-    ]
-    if found.untried:
-        texts.append(
-            f"{found.untried} values were not built in time, and may bring more hyperparameters; one that a "
-            "trial brings is varied from then on"
-        )
-    return tuple(texts)
-
-
 class _OutOfBoundsError(Exception):
     pass
 
@@ -132,7 +110,8 @@ class _Unfolding:
         while waiting := [name for name, values in self.waiting.items() if values]:
             name = min(waiting, key=self._position)
             value = self.waiting[name][0]
-            if values := self._with(name, value):
+            values, others = self._with(name, value)
+            if values and self.build(values | others) is None:
                 self.build(values)
             if value in self.waiting[name]:  # it could not be built, or not be reached
                 self.waiting[name].remove(value)
@@ -209,8 +188,8 @@ class _Unfolding:
             if value in self.waiting.get(name, ()):
                 self.waiting[name].remove(value)
 
-    def _with(self, name: str, value: Any) -> Values:
-        """Return values that give a hyperparameter this value, and later ones values that wait; or none.
+    def _with(self, name: str, value: Any) -> tuple[Values, Values]:
+        """Return values that give a hyperparameter this value, if any do, and waiting values of later ones.
 
         What a build declares before a hyperparameter decides whether it is declared; what comes after does
         not.
@@ -221,11 +200,11 @@ class _Unfolding:
         if before is None:  # declared under a condition that has not held yet
             required = required_values(self.parameters, self.parameters[position])
             if not all(required.values()):
-                return {}
+                return {}, {}
             values = {parent: allowed[0] for parent, allowed in required.items()}
         later = {parameter.name for parameter in self.parameters[position + 1 :]} - {name}
         chosen = {other: self.waiting[other][0] for other in later if self.waiting[other]}
-        return {**values, **chosen, name: value}
+        return {**values, name: value}, chosen
 
     def _unexplained(self, name: str) -> Build | None:
         """Return a build without a hyperparameter whose conditions hold in it."""

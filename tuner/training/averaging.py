@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuner.errors import TunerError
-from tuner.training.build import gives_logits
+from tuner.training.build import gives_logits, has_sigmoid_units
 
 
 def average(models: Sequence[Any]) -> Any:
@@ -50,6 +50,10 @@ def _probabilities(model: Any) -> Any:
     import keras
 
     (output,) = model.outputs
-    if not gives_logits(model):
-        return output
-    return keras.layers.Activation("sigmoid" if output.shape[-1] == 1 else "softmax")(output)
+    own = output.shape[-1] == 1 or has_sigmoid_units(model)
+    if gives_logits(model):
+        output = keras.layers.Activation("sigmoid" if own else "softmax")(output)
+    if output.shape[-1] > 1 and own:
+        sums = keras.ops.sum(output, axis=-1, keepdims=True)
+        output = output / keras.ops.maximum(sums, keras.config.epsilon())
+    return output

@@ -1,4 +1,4 @@
-"""The arguments of a training step: images, labels and, with weighted classes, weights."""
+"""The arguments of a step: images, labels and, with weighted classes, weights."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from typing import Any
 import numpy as np
 
 from tuner.training.augmentation import augment, is_augmented
+from tuner.training.labels import CLASS_NUMBERS, LabelEncoding
 from tuner.training.recipe import PLAIN, Recipe
 
 
 @dataclass(frozen=True)
 class TrainingBatches:
-    """Makes training batches, which evaluation never uses. `class_weights` has shape (num_classes,)."""
+    """Makes the arguments of steps, plain ones for evaluation. `class_weights` has shape (num_classes,)."""
 
     recipe: Recipe = PLAIN
     class_weights: np.ndarray | None = None
+    labels: LabelEncoding = CLASS_NUMBERS
 
     def make(self, images: Any, labels: Any, draws: Any) -> tuple[Any, ...]:
-        """Return (images, labels) or (images, labels, weights) as tensors of the backend.
+        """Return (images, labels) or (images, labels, weights), the labels as the model expects them.
 
         Args:
+            labels: Class numbers (n,).
             draws: Rows of `augmentation.draw` for these images.
         """
         from keras import ops
@@ -29,8 +32,8 @@ class TrainingBatches:
         if is_augmented(self.recipe):
             images = augment(self.recipe, images, draws)
         if self.class_weights is None:
-            return images, labels
-        return images, labels, ops.take(self.class_weights, labels)
+            return images, self.labels.encode(labels)
+        return images, self.labels.encode(labels), ops.take(self.class_weights, labels)
 
 
 PLAIN_BATCHES = TrainingBatches()

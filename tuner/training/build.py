@@ -93,7 +93,7 @@ def blaming_the_space() -> Iterator[None]:
     """
     try:
         yield
-    except TunerError:
+    except (TunerError, TrialError):
         raise
     except Exception as error:
         if is_out_of_memory(error):
@@ -121,12 +121,25 @@ def _message(error: Exception) -> str:
 
 def gives_logits(model: Any) -> bool:
     """True for a model whose loss includes the last activation."""
+    return bool(getattr(only_loss(model), "from_logits", False))
+
+
+def has_sigmoid_units(model: Any) -> bool:
+    """True for a model whose loss, a binary cross-entropy, lets each output stand for itself.
+
+    With an output for each class they need not have the sum 1.
+    """
+    loss = only_loss(model)
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    return name.replace("_", "").lower() in ("bce", "binarycrossentropy", "binaryfocalcrossentropy")
+
+
+def only_loss(model: Any) -> Any:
+    """Return the loss of a compiled model, out of its list or dict."""
     loss = model.loss
     if isinstance(loss, dict):
         loss = list(loss.values())
-    if isinstance(loss, list | tuple) and len(loss) == 1:
-        loss = loss[0]
-    return bool(getattr(loss, "from_logits", False))
+    return loss[0] if isinstance(loss, list | tuple) and len(loss) == 1 else loss
 
 
 def not_probabilities(model: Any, outputs: np.ndarray) -> str | None:
@@ -138,7 +151,7 @@ def not_probabilities(model: Any, outputs: np.ndarray) -> str | None:
         return None
     lowest, highest = outputs.min(), outputs.max()
     values, furthest = f"{lowest:.3g} to {highest:.3g}", 1.0
-    if outputs.shape[-1] > 1:
+    if outputs.shape[-1] > 1 and not has_sigmoid_units(model):
         sums = outputs.sum(axis=-1, dtype=np.float64).ravel()
         furthest = sums[np.argmax(abs(sums - 1))]
         values += f", in sum {furthest:.3g}"
@@ -153,6 +166,8 @@ def not_probabilities(model: Any, outputs: np.ndarray) -> str | None:
 def probabilities(model: Any, outputs: np.ndarray) -> np.ndarray:
     """Return probabilities (n, num_classes) from a model's outputs, which are (n, 1) or (n, num_classes).
 
+    Those of sigmoid units, one for each class, are divided by their sum.
+
     Raises:
         TunerError: the outputs are neither probabilities nor logits for the loss.
     """
@@ -164,6 +179,9 @@ def probabilities(model: Any, outputs: np.ndarray) -> np.ndarray:
     if outputs.shape[1] == 1:
         second = (1 + np.tanh(outputs / 2)) / 2 if logits else outputs
         return np.concatenate([1 - second, second], axis=1)
-    if logits:
+    if logits and has_sigmoid_units(model):
+        outputs = (1 + np.tanh(outputs / 2)) / 2
+    elif logits:
         outputs = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return np.asarray(outputs / outputs.sum(axis=1, keepdims=True))
+    sums = outputs.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(sums > 0, outputs / np.where(sums > 0, sums, 1), 1 / outputs.shape[1]))

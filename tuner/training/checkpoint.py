@@ -25,13 +25,16 @@ Metrics = dict[str, float]
 class Epoch:
     """A finished epoch: its metrics, with validation under `val_`, and the number of training images.
 
-    `duration_s` is the time of the whole epoch, `train_s` that of its training steps.
+    `duration_s` is the time of the whole epoch, `train_s` that of its training steps. `final` is True if the
+    training ended with it by itself. A training that is not `resumable` cannot go on from its state.
     """
 
     metrics: Metrics
     duration_s: float
     train_s: float
     images: int
+    final: bool = False
+    resumable: bool = True
 
 
 History = tuple[Epoch, ...]
@@ -77,14 +80,17 @@ def save(folder: Path, snapshot: Snapshot, validated: Callable[[], tuple[History
 
 
 def restore_state(folder: Path, model: Any) -> History:
-    """Load a saved state into a new model and return its epochs; none without a readable state."""
+    """Load a saved state into a new model and return its epochs; none without one from which it can go on."""
     path = folder / STATE_FILE
     try:
         arrays = _read(path)
         history = _history(arrays)
+        if not all(epoch.resumable for epoch in history):
+            return ()
         values = [(v, arrays[f"model_{i}"]) for i, v in enumerate(_model_variables(model))]
         model.optimizer.build(model.trainable_variables)
         values += [(v, arrays[f"optimizer_{i}"]) for i, v in enumerate(model.optimizer.variables)]
+        _check_shapes(values)
     except UNREADABLE:
         return ()
     for variable, value in values:
@@ -148,6 +154,17 @@ def _model_variables(model: Any) -> list[Any]:
 def _copies(variables: list[Any]) -> list[np.ndarray]:
     """Return values that later steps cannot change; `numpy` of a variable copies once, other ways twice."""
     return [np.asarray(variable.numpy()) for variable in variables]
+
+
+def _check_shapes(values: list[tuple[Any, np.ndarray]]) -> None:
+    """Refuse the state of another optimizer: a user's own fit may have compiled the model again.
+
+    Raises:
+        ValueError: a shape differs.
+    """
+    for variable, value in values:
+        if tuple(variable.shape) != value.shape:
+            raise ValueError(f"{variable.path} has another shape")
 
 
 def _history(saved: Any) -> History:

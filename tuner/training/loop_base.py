@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.build import is_out_of_memory
 from tuner.training.evaluation_batch import evaluation_batch
+from tuner.training.labels import label_encoding
 from tuner.training.pipeline import OnStep
 
 _Found = TypeVar("_Found")
@@ -38,6 +41,36 @@ class Loop(ABC):
         self._model, self._images, self._labels, self._batches = model, images, labels, batches
         self.evaluation_batch = evaluation_batch(model, images.shape[1:], batch_size)
         """Number of images to evaluate at a time; halved when memory runs out."""
+
+    @property
+    def ended(self) -> bool:
+        """True once the training has ended by itself, before the epochs of its task."""
+        return False
+
+    @property
+    def resumable(self) -> bool:
+        """False if a training cannot go on from a checkpoint, so that it has to begin again."""
+        return True
+
+    @property
+    def batch_size(self) -> int | None:
+        """Batch size of the training where it is not that of the task."""
+        return None
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the loop holds between epochs, besides the model and what all trials share."""
+        return 0
+
+    @cached_property
+    def _training_batches(self) -> TrainingBatches:
+        """The batches with labels as the model expects them; a model that only predicts needs none."""
+        encoding = label_encoding(self._model, self._images.shape[1:])
+        return replace(self._batches, labels=encoding)
+
+    @cached_property
+    def _test_batches(self) -> TrainingBatches:
+        return replace(PLAIN_BATCHES, labels=self._training_batches.labels)
 
     def trace(self) -> None:  # noqa: B027 - most backends trace with the first batch
         """Trace the steps now, so that the first step takes no longer than others."""
@@ -95,4 +128,15 @@ class Loop(ABC):
 
 def floats(logs: Mapping[str, Any]) -> dict[str, float]:
     """Return metrics as numbers of Python."""
-    return {name: float(value) for name, value in logs.items()}
+    return {name: float(value) for name, value in flat(logs).items()}
+
+
+def flat(logs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures that a step reports, with those of its dicts among them, as Keras' own fit does.
+
+    Where a step reports the result of each of `self.metrics`, that of the compiled ones is such a dict.
+    """
+    found: dict[str, Any] = {}
+    for name, value in logs.items():
+        found |= flat(value) if isinstance(value, Mapping) else {name: value}
+    return found

@@ -14,7 +14,8 @@ import numpy as np
 import psutil
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
-from tuner.training.loop_base import Loop, floats
+from tuner.training.build import blaming_the_space
+from tuner.training.loop_base import Loop, flat, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, held, loss_of, next_steps
 
@@ -55,9 +56,11 @@ class JaxLoop(Loop):
             self._images, self._labels = on_device
         self._steps = FIRST_STEPS
         # As in Keras' own fit: metrics, loss and optimizer create their variables outside of any trace.
-        model._symbolic_build(data_batch=(images[:1], self._labels[:1]))
-        self._train_steps = _many_steps(model, model.train_step, batches.make)
-        self._test_steps = _many_steps(model, model.test_step, PLAIN_BATCHES.make)
+        image, label = self._test_batches.make(images[:1], self._labels[:1], None)
+        with blaming_the_space():
+            model._symbolic_build(data_batch=(image, label))
+        self._train_steps = _many_steps(model, model.train_step, self._training_batches.make)
+        self._test_steps = _many_steps(model, model.test_step, self._test_batches.make)
         self._statistics_step = _statistics_step(model)
         self._predict_step = jax.jit(
             lambda state, images, labels, batch: model.predict_step(state, _batch(images, labels, batch))
@@ -154,7 +157,8 @@ def _many_steps(model: Any, step: Callable[..., Any], make: Callable[..., Any]) 
     """
 
     def run_row(state: Any, images: Any, labels: Any, rows: Any, draws: Any, row: Any) -> Any:
-        return step(state, make(*_batch(images, labels, rows[row]), draws[row]))
+        logs, state = step(state, make(*_batch(images, labels, rows[row]), draws[row]))
+        return flat(logs), state
 
     if loops_cost():
         run_compiled_row = jax.jit(run_row, donate_argnums=0)

@@ -14,8 +14,9 @@ import tensorflow as tf
 from tensorflow.python.client import device_lib
 
 from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
+from tuner.training.build import blaming_the_space
 from tuner.training.kernels_tensorflow import fuse_updates
-from tuner.training.loop_base import Loop, floats
+from tuner.training.loop_base import Loop, flat, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, chunks, held, loss_of, next_steps
 
@@ -44,19 +45,21 @@ class TensorFlowLoop(Loop):
             model.optimizer.build(model.trainable_variables)
             fuse_updates(model.optimizer)
         # A graph that creates variables is traced twice, so the metrics create theirs now.
-        image, label = _as_tensors(images[:1], labels[:1])
-        model.compute_metrics(image, label, model(image, training=False))
+        image, label = self._test_batches.make(*_as_tensors(images[:1], labels[:1]), None)
+        with blaming_the_space():
+            model.compute_metrics(image, label, model(image, training=False))
         shape = images.shape[1:]
-        self._train_steps = _graph_loop(model, "train_step", shape, batches.make, xla)
-        self._test_steps = _graph_loop(model, "test_step", shape, PLAIN_BATCHES.make)
+        self._train_steps = _graph_loop(model, "train_step", shape, self._training_batches.make, xla)
+        self._test_steps = _graph_loop(model, "test_step", shape, self._test_batches.make)
         self._renew_statistics = _statistics_loop(model, shape)
         self._predict_batch = tf.function(
             lambda images: model(images, training=False), reduce_retracing=True, autograph=False
         )
 
     def trace(self) -> None:
-        self._train_steps.get_concrete_function()
-        self._test_steps.get_concrete_function()
+        with blaming_the_space():
+            self._train_steps.get_concrete_function()
+            self._test_steps.get_concrete_function()
         if self._renew_statistics is not None:
             self._renew_statistics.get_concrete_function()
 
@@ -132,14 +135,14 @@ def _graph_loop(model: Any, name: str, image_shape: tuple[int, ...], make: Any, 
 
         def body(row: Any, logs: Any, outputs: Any) -> Any:
             with _outputs_of(model) as seen:
-                found = step(arguments(row))
+                found = flat(step(arguments(row)))
             outputs = [array.write(row, tf.cast(tf.nest.flatten(seen)[0], tf.float32)) for array in outputs]
             return row + 1, {each: found[each] for each in logs}, outputs
 
         reported = step.get_concrete_function(arguments(tf.constant(0))).structured_outputs if own else None
         logs = {}
-        if isinstance(reported, dict) and reported.keys() != model.get_metrics_result().keys():
-            logs = {each: tf.zeros(spec.shape, spec.dtype) for each, spec in reported.items()}
+        if isinstance(reported, dict) and flat(reported).keys() != model.get_metrics_result().keys():
+            logs = {each: tf.zeros(spec.shape, spec.dtype) for each, spec in flat(reported).items()}
         steps = tf.shape(order)[0]
         keeps = name == "test_step" and not own
         outputs = [tf.TensorArray(tf.float32, steps)] if keeps else []

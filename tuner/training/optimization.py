@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tuner.training.labels import all_of_class
 from tuner.training.recipe import Recipe
 from tuner.training.task import TrialError
 
@@ -70,8 +71,6 @@ def _smooth_labels(model: Any, amount: float, num_classes: int) -> None:
 
     Source: Szegedy et al. 2016, Rethinking the Inception architecture, section 7.
     """
-    import keras
-
     plain = model.compute_loss
 
     def compute_loss(
@@ -81,8 +80,7 @@ def _smooth_labels(model: Any, amount: float, num_classes: int) -> None:
         if not training:
             return loss
         uniform = [
-            plain(x, keras.ops.full_like(y, label), y_pred, sample_weight, training)
-            for label in range(num_classes)
+            plain(x, all_of_class(y, label), y_pred, sample_weight, training) for label in range(num_classes)
         ]
         return (1 - amount) * loss + amount / num_classes * sum(uniform)
 

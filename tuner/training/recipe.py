@@ -31,6 +31,8 @@ PLAIN = Recipe()
 TRAINING_NAMES = ("batch_size", "patience", *(field.name for field in fields(Recipe)))
 TRAINING_IN_BUILD = ("batch_size",)
 """Those that a `build` without `training` may declare: they cannot mean anything else there."""
+NOT_IN_FIT = ("horizontal_flip", "vertical_flip", "shift", "jpeg_quality", "blur", "class_weights")
+"""Those that a user's own `fit` has to apply by itself."""
 # Allowed values; bounds are inclusive.
 _RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (1, 2**20),

@@ -42,8 +42,23 @@ class TrainTask:
         """Return the share (0..1] of the training images of an epoch, counted from 1."""
         return next((share for last, share in self.shares if epoch <= last), 1.0)
 
+    @property
+    def last_epoch(self) -> int:
+        """Number of epochs at the end of the last rung."""
+        before, passes = 0, 0.0
+        for last, share in self.shares:
+            passes += share * (last - before)
+            before = last
+        return max(self.epochs, round(before + self.passes - passes))
+
     def is_over(self, history: History) -> bool:
-        """True if `patience` epochs brought no gain; epochs on part of the images do not count."""
+        """True if the training has ended by itself, or `patience` epochs brought no gain.
+
+        Epochs on part of the images do not count for patience. A training that ended with the last of them
+        goes on with more images.
+        """
+        if history and history[-1].final and self.share(len(history)) == self.share(len(history) + 1):
+            return True
         on_part = max((last for last, share in self.shares if share < 1), default=0)
         return (
             self.objective is not None
@@ -54,6 +69,18 @@ class TrainTask:
     def best_epoch(self, history: History) -> int | None:
         """Return the number, from 1, of the epoch whose weights are kept; None if no value is finite."""
         return len(history) if self.objective is None else self.objective.best_epoch(history)
+
+
+@dataclass(frozen=True)
+class LateHyperparameters:
+    """Hyperparameters that the build of a trial declares beside those of its task, with the values it took.
+
+    `space` is the part of `keras_tuner.HyperParameters.get_config()["space"]` that describes them.
+    """
+
+    trial_id: str
+    space: tuple[dict[str, Any], ...]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -90,6 +117,7 @@ class RungDone:
     timed_out: bool
     num_params: int | None  # None: unknown
     overhead_s: float
+    batch_size: int | None = None  # None: that of the task
 
 
 class TrialError(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 from tuner.training.checkpoint import History, read_history
 from tuner.training.loop_base import Loop
-from tuner.training.task import TrainTask
+from tuner.training.task import LateHyperparameters, TrainTask
 
 MAX_KEPT = 8
 MAX_KEPT_MIB = 512.0
@@ -16,11 +16,15 @@ MAX_KEPT_MIB = 512.0
 
 @dataclass(frozen=True)
 class BuiltTrial:
-    """A trial that is ready to train: its model, the loop that trains it, and its finished epochs."""
+    """A trial that is ready to train: its model, the loop that trains it, and its finished epochs.
+
+    `late` are hyperparameters of the build that its task does not name.
+    """
 
     model: Any
     loop: Loop
     history: History
+    late: LateHyperparameters | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class WarmTrials:
     trace.
 
     Args:
-        max_mib: Maximum memory of their weights and optimizer states together, in MiB.
+        max_mib: Maximum memory of their weights, optimizer states and loops together, in MiB.
     """
 
     def __init__(self, max_mib: float = MAX_KEPT_MIB) -> None:
@@ -71,12 +75,13 @@ class WarmTrials:
             return
         score = built.history[best - 1].metrics[task.objective.name]
         sign = 1 if task.objective.direction == "max" else -1
-        self._kept[task.trial_id] = _Kept(built, sign * score, _mib(built.model))
+        self._kept[task.trial_id] = _Kept(built, sign * score, _mib(built))
         while len(self._kept) > MAX_KEPT or sum(kept.mib for kept in self._kept.values()) > self._max_mib:
             del self._kept[min(self._kept, key=lambda trial_id: self._kept[trial_id].score)]
 
 
-def _mib(model: Any) -> float:
-    """Return the memory of weights and optimizer state, at four bytes a number."""
-    variables = [*model.variables, *model.optimizer.variables]
-    return float(sum(math.prod(variable.shape) for variable in variables)) * 4 / 2**20
+def _mib(built: BuiltTrial) -> float:
+    """Return the memory of weights and optimizer state, at four bytes a number, and of the loop."""
+    variables = [*built.model.variables, *built.model.optimizer.variables]
+    numbers = sum(math.prod(variable.shape) for variable in variables)
+    return float(numbers * 4 + built.loop.held_bytes) / 2**20

@@ -14,14 +14,14 @@ from tuner.config import SearchConfig
 from tuner.errors import StorageError, TunerError
 from tuner.files import replace_text
 from tuner.results.run_folder import RunFolder
-from tuner.results.schema import COMPLETED, CONDITIONS, ERRORS, RUNNING, SETTLED, STOPPED, TrialRecord
+from tuner.results.schema import COMPLETED, CONDITIONS, ERRORS, LATE, RUNNING, SETTLED, STOPPED, TrialRecord
 from tuner.results.store import Store
 from tuner.spaces.configurations import Values
-from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
+from tuner.training.task import EpochDone, FailureReason, LateHyperparameters, RungDone, StepsDone, TrainTask
 from tuner.tuning.budget import budget_of
 from tuner.tuning.checkpoints import Checkpoints
 from tuner.tuning.endings import Outcome, outcome_of, too_many
-from tuner.tuning.events import Listener, RungEnded, Tally, started
+from tuner.tuning.events import Listener, Note, RungEnded, Tally, started
 from tuner.tuning.leaders import Leaders
 from tuner.tuning.oracles.planned import PlannedOracle
 from tuner.tuning.oracles.rungs import Standing
@@ -174,6 +174,8 @@ class Search:
                 self._listener(event)
             case EpochDone():
                 self._record(event)
+            case LateHyperparameters():
+                self._on_late(event)
             case RungDone():
                 self._on_rung(event)
             case Failure(trial_id=str(trial_id)):
@@ -193,13 +195,28 @@ class Search:
         self._reread(event.trial_id)
         self._listener(event)
 
+    def _on_late(self, event: LateHyperparameters) -> None:
+        """Extend the space by hyperparameters that a trial brought, from the next proposal on."""
+        known = self._trials[event.trial_id].values
+        new = {name: value for name, value in event.values.items() if name not in known}
+        if not new:
+            return
+        self._oracle.extend(event.trial_id, event.space, new)
+        late = sorted({*self._store.run().get(LATE, ()), *new})
+        space = self._oracle.hyperparameters.get_config()
+        self._store.add_values(event.trial_id, new, {"hyperparameters": space, LATE: late})
+        self._reread(event.trial_id)
+        names = ", ".join(new)
+        self._listener(Note(f"trial {event.trial_id} brings {names}: trials from now on vary them"))
+
     def _on_rung(self, event: RungDone) -> None:
         if event.timed_out:
             # Even if time is left by this clock: else a trial without time to train would start for ever.
             self._budget.end_time()
         done = event.stopped_early or event.epochs >= self._planned_epochs(event.trial_id)
         status = COMPLETED if done else STOPPED
-        self._store.finish_rung(event.trial_id, event.rung, status, event.num_params, event.overhead_s)
+        figures = (event.num_params, event.overhead_s, event.batch_size)
+        self._store.finish_rung(event.trial_id, event.rung, status, *figures)
         for rung in range(event.rung + 1):
             del self._failures[rung]
         self._end_rung(self._reread(event.trial_id))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tuner.config import SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.errors import UsageError
-from tuner.results.schema import ACCEPTED_CODE, CODE, CONDITIONS, TRIAL_COLUMNS, TRIALS_FILE
+from tuner.results.schema import ACCEPTED_CODE, CODE, CONDITIONS, LATE, TRIAL_COLUMNS, TRIALS_FILE
 from tuner.results.store import Store
 from tuner.spaces.references import unknown
 from tuner.spaces.weights import WEIGHTS, weights_hash
@@ -84,7 +84,11 @@ def check_space(facts: dict[str, Any], space: Description, accept_changed_code: 
     Raises:
         UsageError: the space differs, or its code does and the user does not accept it.
     """
-    before, now = _parameters(facts["hyperparameters"]), _parameters(space.hyperparameters)
+    late = facts.get(LATE, ())
+    before, now = (
+        {name: each for name, each in _parameters(declared).items() if name not in late}
+        for declared in (facts["hyperparameters"], space.hyperparameters)
+    )
     differences = [
         *(f"'{name}' is gone" for name in before if name not in now),
         *(f"'{name}' is new" for name in now if name not in before),

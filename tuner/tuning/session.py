@@ -147,7 +147,7 @@ class Session:
             self._stopwatch.end("preparation_s")
             check_data(run.facts, dataset)
             with worker_pool(self._config, dataset, folder, self._listener) as pool:
-                description = describe_space(self._config, dataset, pool, self._listener)
+                description = describe_space(self._config, dataset, pool, self._listener, run)
                 changed = check_space(run.facts, description, accept_changed_code)
                 self._tell_plan(dataset, pool, description, folder.path)
                 remove_drafts(folder.path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 from search_spaces import DataSpec
 from tuner.config import DEFAULT_BATCH_SIZE, SearchConfig
@@ -13,9 +15,9 @@ from tuner.errors import SpaceError, StorageError, UsageError
 from tuner.results.lock import locked
 from tuner.results.query import RunView
 from tuner.results.run_folder import RunFolder
-from tuner.results.schema import WORKER_LOG
+from tuner.results.schema import CODE, WORKER_LOG
 from tuner.results.store import Store
-from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.search_space import SearchSpace
 from tuner.spaces.weights import WEIGHTS, weights_value
 from tuner.training.device import load_backend
 from tuner.tuning.events import Listener, Note, busy
@@ -23,7 +25,20 @@ from tuner.tuning.new_run import record_facts
 from tuner.tuning.oracles import make_plan
 from tuner.tuning.run_conditions import acceptance, check_names, check_space
 from tuner.workers.local import LocalPool
-from tuner.workers.protocol import Describe, Description, Failure, Halt, Pool, WorkerSetup
+from tuner.workers.protocol import (
+    Describe,
+    Description,
+    Event,
+    Failure,
+    Halt,
+    Pool,
+    Unfold,
+    WholeSpace,
+    WorkerSetup,
+)
+
+# A build that takes longer than this in all hangs, or belongs in no search on this machine.
+UNFOLD_S = 120.0
 
 
 def prepare_workers(config: SearchConfig) -> None:
@@ -44,7 +59,7 @@ def worker_pool(
     weights = () if config.weights is None else (f"{WEIGHTS}={weights_value(config.weights)}",)
     asked = ((name, getattr(config, name)) for name in ("batch_size", "patience", "class_weights"))
     fixed = tuple((name, value) for name, value in asked if value is not None)
-    hypermodel = SpaceHyperModel(config.space, spec, (*config.hp, *weights), fixed)
+    hypermodel = SearchSpace(config.space, spec, (*config.hp, *weights), fixed)
     if config.cluster is None:
         setup = WorkerSetup(hypermodel, dataset)
         return LocalPool(setup, folder.path / WORKER_LOG, config.workers, config.worker_memory)
@@ -60,8 +75,17 @@ def worker_pool(
         return RayPool(setup, share, folder.checkpoints, lambda text: listener(Note(text)))
 
 
-def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, listener: Listener) -> Description:
-    """Build the default model once, so that a bad request fails before anything is trained.
+def describe_space(
+    config: SearchConfig,
+    dataset: Dataset,
+    pool: Pool,
+    listener: Listener,
+    run: RunView | None = None,
+) -> Description:
+    """Build the default model, so that a bad request fails before anything is trained, and unfold the space.
+
+    Args:
+        run: A run of this request. If the code is still that of the run, so is the space.
 
     Raises:
         SpaceError: the space cannot be loaded or built.
@@ -73,10 +97,12 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, listener:
         images = len(dataset.splits["train"]) * plan.passes / plan.trials
         batch_size = config.batch_size or DEFAULT_BATCH_SIZE
         answer = pool.ask(Describe(config.precision, config.xla, batch_size, images, plan.trials))
+        if isinstance(answer, Failure):
+            raise SpaceError(f"search space '{config.space}': {answer.message}")
+        if isinstance(answer, Description):
+            answer = _known(answer, run) or _whole(config, answer, pool)
     if isinstance(answer, Halt):
         raise StorageError(answer.message)
-    if isinstance(answer, Failure):
-        raise SpaceError(f"search space '{config.space}': {answer.message}")
     assert isinstance(answer, Description)
     check_names(config, answer)
     metric = config.objective.name
@@ -85,6 +111,43 @@ def describe_space(config: SearchConfig, dataset: Dataset, pool: Pool, listener:
             f"objective '{metric}' is not reported by the model. Reported: {', '.join(answer.metrics)}. "
             "Choose one with --objective."
         )
+    return answer
+
+
+def _known(description: Description, run: RunView | None) -> Description | None:
+    """Return the description with the space of a run of the same code, None where it may be another."""
+    if run is None or run.facts[CODE] != description.code:
+        return None
+    space = run.facts["hyperparameters"]
+    known = {_identity(each) for each in space["space"]}
+    if not known.issuperset(map(_identity, description.hyperparameters["space"])):
+        return None
+    return replace(description, hyperparameters=space)
+
+
+def _identity(parameter: dict[str, Any]) -> str:
+    """Return what a hyperparameter is, but for its conditions, which builds of other values may add to."""
+    return json.dumps({**parameter["config"], "conditions": None}, sort_keys=True)
+
+
+def _whole(config: SearchConfig, description: Description, pool: Pool) -> Description | Event:
+    """Return the description with the whole space; a build of other values may end the worker.
+
+    Raises:
+        SpaceError: the whole space cannot be searched.
+    """
+    answer = pool.ask(Unfold(description.hyperparameters), UNFOLD_S)
+    if isinstance(answer, WholeSpace):
+        notes = (*answer.notes, *description.notes)
+        return replace(description, hyperparameters=answer.hyperparameters, notes=notes)
+    if isinstance(answer, Failure):
+        if answer.reason == "build":
+            raise SpaceError(f"search space '{config.space}': {answer.message}")
+        text = (
+            f"Not all values could be built ({answer.message}). They may bring more hyperparameters; the "
+            "search varies one from the first trial that brings it."
+        )
+        return replace(description, notes=(text, *description.notes))
     return answer
 
 
@@ -110,7 +173,7 @@ def workers_again(
     # The run has settled its arithmetic at its start, so there is nothing to measure.
     config = run.config.model_copy(update={"xla": "off"})
     with locked(run.path), worker_pool(config, dataset, run.folder, listener) as pool:
-        description = describe_space(config, dataset, pool, listener)
+        description = describe_space(config, dataset, pool, listener, run)
         if changed := check_space(run.facts, description, accept_changed_code):
             with closing(Store(run.folder.store)) as store:
                 record_facts(run.folder, store, acceptance(store, description, changed, use))

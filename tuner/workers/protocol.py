@@ -11,16 +11,16 @@ import numpy as np
 from tuner.data.dataset import Dataset
 from tuner.training.compute import Compute, Precision
 from tuner.training.heatmaps import Heatmaps
-from tuner.training.task import EpochDone, FailureReason, RungDone, StepsDone, TrainTask
+from tuner.training.task import EpochDone, FailureReason, LateHyperparameters, RungDone, StepsDone, TrainTask
 
 
 class HyperModel(Protocol):
     """A search space that pickles; a `keras_tuner.HyperModel` is one.
 
-    Optional members are `hyperparameters()`, which returns a container for the build; `training(hp)`, which
-    declares hyperparameters of the training and returns their names; `presets`, values by name; `unfold(hp)`,
-    which returns the whole space, and sentences about it for the user; and `notes(model, images)`, which
-    returns more sentences.
+    Optional members are `load()`, which imports the space; `hyperparameters()`, which returns a container for
+    the build; `training(hp)`, which declares hyperparameters of the training and returns their names;
+    `presets`, values by name; `unfold(declared)`, which returns the whole space and sentences about
+    it for the user; and `notes(model, images)`, which returns more sentences.
     """
 
     def build(self, hp: Any) -> Any:
@@ -47,6 +47,16 @@ class Describe:
     batch_size: int
     images: float
     trials: int
+
+
+@dataclass(frozen=True)
+class Unfold:
+    """Build the model with other values, to find the hyperparameters that only these bring.
+
+    `hyperparameters` are those of the description.
+    """
+
+    hyperparameters: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ class LookAhead:
     task: TrainTask
 
 
-Request = Describe | TrainTask | FinishModel | Explain
+Request = Describe | Unfold | TrainTask | FinishModel | Explain
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,14 @@ class Description:
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Sentences about the space for the user, such as parts of it that a search does not use."""
+
+
+@dataclass(frozen=True)
+class WholeSpace:
+    """Answer to Unfold: `keras_tuner.HyperParameters.get_config()`, and sentences about it for the user."""
+
+    hyperparameters: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -151,7 +169,8 @@ class Halt:
     message: str
 
 
-Event = Ready | Description | StepsDone | EpochDone | RungDone | ModelDone | Explained | Failure | Lost | Halt
+TrialReport = LateHyperparameters | StepsDone | EpochDone | RungDone
+Event = Ready | Description | WholeSpace | TrialReport | ModelDone | Explained | Failure | Lost | Halt
 
 
 class Pool(Protocol):
@@ -175,8 +194,8 @@ class Pool(Protocol):
     def next_event(self, timeout: float | None = None) -> tuple[int, Event] | None:
         """Wait for an event; return it with the number of its worker, or None after `timeout` seconds."""
 
-    def ask(self, request: Request) -> Event:
-        """Let one worker do one request to its end and return the answer; all workers must be idle."""
+    def ask(self, request: Request, limit_s: float | None = None) -> Event:
+        """Let one worker do one request, within a limit in seconds; all workers must be idle."""
 
     def device(self) -> Ready:
         """Wait for a worker that has loaded its backend; return its description."""

@@ -23,12 +23,13 @@ from tuner.training.checkpoint import read_history
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, load_backend
 from tuner.training.error_text import described
+from tuner.training.fit_call import own_fit, tried_images
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
 from tuner.training.next_trial import NextTrial
 from tuner.training.source_code import code_hashes
 from tuner.training.task import FailureReason, TrainTask, TrialError
-from tuner.training.trial import build_trial, restore_winner, train
+from tuner.training.trial import ACCURACY, build_trial, load_space, restore_winner, train
 from tuner.training.versions import installed_versions
 from tuner.training.warm_trials import MAX_KEPT_MIB, WarmTrials
 from tuner.training.xla import choose_xla
@@ -45,6 +46,8 @@ from tuner.workers.protocol import (
     ModelDone,
     Ready,
     Request,
+    Unfold,
+    WholeSpace,
     WorkerSetup,
 )
 
@@ -86,6 +89,8 @@ class Server:
         try:
             if isinstance(request, Describe):
                 return self._describe(request)
+            if isinstance(request, Unfold):
+                return self._unfold(request)
             if isinstance(request, TrainTask):
                 return self._train(request, emit)
             if isinstance(request, Explain):
@@ -122,31 +127,31 @@ class Server:
         import keras
         import keras_tuner as kt
 
+        load_space(self._hypermodel)
         compute = Compute(choose_precision(request.precision))
         use_precision(compute.precision)
         hypermodel: Any = self._hypermodel
         with blaming_the_space():
             hp = getattr(hypermodel, "hyperparameters", kt.HyperParameters)()
         model = build_model(hypermodel, {}, self._dataset, hp)
-        with blaming_the_space():
-            hp, notes = hypermodel.unfold(hp) if hasattr(hypermodel, "unfold") else (hp, ())
-            training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         splits, labels = self._dataset.splits, self._dataset.labels
         first = splits["train"][:8]
         loop = make_loop(model, self._dataset.images[first], labels[first])
         metrics = loop.evaluate(np.arange(len(first)))
         # A winner that is trained on all images has no validation split.
-        exact = [AUROC] if "validation" in splits and has_auroc(labels[splits["validation"]]) else []
+        exact = [ACCURACY] if "validation" in splits else []
+        exact += [AUROC] if exact and has_auroc(labels[splits["validation"]]) else []
         # Wrong outputs are refused now, and not after the whole search.
         outputs = model(keras.ops.convert_to_tensor(self._dataset.images[first]), training=False)
         probabilities(model, keras.ops.convert_to_numpy(outputs))
         num_params = int(model.count_params())
         with blaming_the_space():
-            notes = (
-                hypermodel.notes(model, self._dataset.images[first]) if hasattr(hypermodel, "notes") else ()
-            )
+            images = self._dataset.images[first]
+            notes = hypermodel.notes(model, images) if hasattr(hypermodel, "notes") else ()
+            notes += self._declare_fit(hp, model)  # it may train the model
+            training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         xla = choose_xla(
-            request.xla,
+            "off" if own_fit(hypermodel) else request.xla,
             hypermodel,
             self._dataset,
             dict(hp.values),
@@ -165,6 +170,23 @@ class Server:
             getattr(hypermodel, "presets", {}),
             notes,
         )
+
+    def _declare_fit(self, hp: Any, model: Any) -> tuple[str, ...]:
+        """Let a user's own fit declare its hyperparameters; return sentences about it."""
+        hypermodel: Any = self._hypermodel
+        if not hasattr(hypermodel, "declare_fit"):
+            return ()
+        dataset = self._dataset
+        few = tried_images(dataset.images, dataset.splits["train"])
+        found: tuple[str, ...] = hypermodel.declare_fit(hp, model, dataset.images[few], dataset.labels[few])
+        return found
+
+    def _unfold(self, request: Unfold) -> WholeSpace:
+        hypermodel: Any = self._hypermodel
+        if not hasattr(hypermodel, "unfold"):
+            return WholeSpace(request.hyperparameters, ())
+        space, notes = hypermodel.unfold(request.hyperparameters)
+        return WholeSpace(space.get_config(), notes)
 
     def _finish(self, request: FinishModel) -> ModelDone:
         dataset = self._dataset

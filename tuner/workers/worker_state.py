@@ -7,7 +7,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Self
 
-from tuner.training.task import EpochDone, StepsDone, TrainTask
+from tuner.training.task import EpochDone, LateHyperparameters, StepsDone, TrainTask
 from tuner.workers.protocol import Event, Failure, Lost, Pool, Ready, Request
 
 # Growth of a worker's memory after which a new one replaces it. Backends never return all their memory.
@@ -45,7 +45,7 @@ class WorkerState:
         """Record an event of the worker, and its memory."""
         if isinstance(event, Ready):
             self.ready, self.ready_mib, self.busy_since = event, memory_mib, time.monotonic()
-        elif not isinstance(event, StepsDone | EpochDone):
+        elif not isinstance(event, StepsDone | EpochDone | LateHyperparameters):
             # A late verdict may still end the worker, and is not about the next request.
             self.request = self.verdict = self.following = None
             # After a failed allocation, the memory of a device may stay fragmented.
@@ -71,11 +71,11 @@ class WorkerState:
 class WorkerPool(Pool):
     """A pool that sends a request again after the loss of its worker, and that `with` closes."""
 
-    def ask(self, request: Request) -> Event:
-        """Let one worker do one request to its end and return the answer; all workers must be idle."""
+    def ask(self, request: Request, limit_s: float | None = None) -> Event:
+        """Let one worker do one request, within a limit in seconds; all workers must be idle."""
         for _ in range(MAX_LOST):
             number = self._idle_worker()
-            self.submit(number, request)
+            self.submit(number, request, limit_s)
             answer: Event | None = None
             while answer is None:
                 found = self.next_event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from heapq import heappop, heappush
 from itertools import chain
 from typing import Any
@@ -14,7 +15,15 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.trial import TrialStatus as Status
 
 from tuner.objective import Objective
-from tuner.spaces.configurations import Values, draw, effective, enumerate_space, key, space_size
+from tuner.spaces.configurations import (
+    Values,
+    declared_space,
+    draw,
+    effective,
+    enumerate_space,
+    key,
+    space_size,
+)
 from tuner.training.seeds import derive_seed
 from tuner.tuning.oracles.rungs import Standing, make_rungs
 from tuner.tuning.plan import Plan
@@ -40,6 +49,8 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         trained: Takes the values of a configuration to those that its training depends on, by which two of
             them are the same.
     """
+
+    hyperparameters: kt.HyperParameters
 
     def __init__(
         self,
@@ -146,6 +157,28 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         if standing.status == Status.RUNNING:
             self.retry(trial_id)
 
+    def extend(self, trial_id: str, space: Sequence[dict[str, Any]], values: Values) -> None:
+        """Add hyperparameters that the build of a trial declared, as Keras Tuner's `update_space` does.
+
+        One that is known was thought to be inactive there: from now on it has the conditions of its code
+        alone. Proposals that were settled before stay.
+
+        Args:
+            space: They, as in `HyperParameters.get_config()["space"]`.
+            values: The values that the trial has of them.
+        """
+        added = declared_space({"space": list(space), "values": {}}).space
+        names = {parameter.name for parameter in added}
+        whole = kt.HyperParameters()
+        whole.merge([*(each for each in self.hyperparameters.space if each.name not in names), *added])
+        self.hyperparameters = whole
+        self.trials[trial_id].hyperparameters.values |= values
+        self._tried = {self._key(self._own_values(each)) for each in self.trials}
+        self._untried = None
+        for name in list(vars(self)):
+            if isinstance(getattr(type(self), name, None), cached_property):  # it depends on the space
+                delattr(self, name)
+
     @property
     def settled(self) -> tuple[int, Values] | None:
         """Number and values of the next new configuration, where `peek` has settled it."""
@@ -246,6 +279,11 @@ class PlannedOracle(kt.Oracle):  # type: ignore[misc]
         hp = copy.copy(self.hyperparameters)
         hp.values = dict(values)
         return hp
+
+    def _own_values(self, trial_id: str) -> Values:
+        """Return the values of a trial without those that say its rung."""
+        values = self.trials[trial_id].hyperparameters.values
+        return {name: value for name, value in values.items() if not name.startswith("tuner/")}
 
     def _values(self, trial_id: str, rung: int) -> Values:
         """Return the values of a trial in a rung of its bracket."""

@@ -1,0 +1,87 @@
+"""A space as a search sees it: all of its hyperparameters, and what its user should know before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuner.spaces.hypermodel import SpaceHyperModel, loaded_space, refuse_epochs
+from tuner.spaces.references import builtin_names
+from tuner.spaces.weights import WEIGHTS
+
+if TYPE_CHECKING:
+    import keras_tuner as kt
+    import numpy as np
+
+    from tuner.spaces.unfolding import Unfolded
+
+
+@dataclass(frozen=True)
+class SearchSpace(SpaceHyperModel):
+    """A hypermodel that also describes its space."""
+
+    def unfold(self, declared: dict[str, Any]) -> tuple[kt.HyperParameters, tuple[str, ...]]:
+        """Return the whole space, and sentences about it for the user.
+
+        The built-in spaces declare all of it in the first build, which their tests say.
+
+        Args:
+            declared: What the default build, `training` and `fit` declare, as `HyperParameters.get_config()`.
+
+        Raises:
+            SpaceError: the space declares a hyperparameter that a search decides.
+        """
+        # Keras takes seconds to import, which the driver uses for other things.
+        from tuner.spaces.configurations import declared_space
+        from tuner.spaces.sample_models import Subject
+
+        hp = declared_space(declared)
+        if self.reference in builtin_names():
+            return hp, ()
+        unfolded = Subject(self).unfolded
+        refuse_epochs(parameter.name for parameter in unfolded.parameters)
+        # The samples have no pretrained weights, and know neither `training` nor `fit`.
+        found = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
+        names = {parameter.name for parameter in found}
+        others = [parameter for parameter in hp.space if parameter.name not in names]
+        whole = type(hp)()
+        whole.merge(sorted([*found, *others], key=lambda parameter: parameter.name != WEIGHTS))
+        return whole, _sentences(unfolded)
+
+    def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:
+        """Return sentences about the space that its user should read before a search.
+
+        The tests of the built-in spaces say that there are none.
+
+        Args:
+            model: The untrained default model.
+            images: A few images of the data set (n, height, width, channels), as trained on.
+        """
+        space = loaded_space(self.reference, self.source)
+        if self.reference in builtin_names():
+            return space.notes
+        from tuner.spaces.notes import notes_on
+
+        return (*space.notes, *notes_on(model, images))
+
+
+def _sentences(found: Unfolded) -> tuple[str, ...]:
+    """Return what a user should know of a space before its search."""
+    texts = []
+    if found.late:
+        names = ", ".join(found.late)
+        texts.append(f"Only some values of the others bring {names}. The search varies them too.")
+    texts += [
+        f"'{name}' has several ranges in build. Only the first counts: give the others other names."
+        for name in found.ambiguous
+    ]
+    texts += [
+        f"'{name}' changes nothing in the model. Use its value in build, or take it out."
+        for name in found.idle
+    ]
+    if found.untried:
+        texts.append(
+            f"{found.untried} values were not built in time. They may bring more hyperparameters; the search "
+            "varies one from the first trial that brings it."
+        )
+    return tuple(texts)
