@@ -26,6 +26,7 @@ from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
 from tuner.spaces.unfolding import MAX_SECONDS, Build, Unfolded, unfold
 from tuner.spaces.weights import NO_WEIGHTS, WEIGHTS
 from tuner.training.build import blaming_the_space, build_model, first_line, probabilities
+from tuner.training.labels import label_encoding
 from tuner.training.loop import make_loop
 from tuner.training.moving_statistics import statistics_batches
 from tuner.training.task import TrialError
@@ -87,7 +88,8 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
     Weights and layer names depend on the values alone.
 
     Raises:
-        TrialError: build raised, or gave no compiled Keras model with an output per class.
+        TrialError: build raised, or gave no compiled Keras model with an output per class, or one that no
+            labels suit.
         SpaceError: the space cannot be found or imported.
     """
     keras.utils.clear_session(free_memory=False)  # layer names count from zero again
@@ -98,7 +100,9 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
     wanted = wanted_values(hypermodel.only, hypermodel.presets)
     hp = SampleHyperParameters({name: texts for name, texts in wanted.items() if name != WEIGHTS})
     hp.fix(hypermodel.fixed_in_build)
-    return SampleModel(build_model(hypermodel, values, images, hp), hp)
+    model = build_model(hypermodel, values, images, hp)
+    label_encoding(model, spec.image_shape)  # raises where no labels suit the loss and the outputs
+    return SampleModel(model, hp)
 
 
 class _TooLargeError(Exception):

@@ -14,6 +14,7 @@ import numpy as np
 
 from tuner.training.build import blaming_the_space
 from tuner.training.labels import LabelEncoding, label_encoding
+from tuner.training.pixels import pixels_of, scaled
 from tuner.training.task import TrialError
 from tuner.training.turns import Stopped
 
@@ -173,7 +174,9 @@ def try_fit(fit: Fit, hp: Any, model: Any, images: np.ndarray, labels: np.ndarra
         return untrained
 
     weights = {int(label): 1.0 for label in np.unique(labels)}
-    data = images, encode(label_encoding(model, images.shape[1:]), labels)
+    encoding = label_encoding(model, images.shape[1:])
+    images = keras.ops.convert_to_numpy(scaled(images, pixels_of(model)))
+    data = images, encode(encoding, labels)
     settings = {
         "validation_data": data,
         "epochs": TRIED_EPOCHS,
@@ -263,5 +266,6 @@ def _check_pixels(given: np.ndarray, trained: np.ndarray | None) -> None:
         raise TrialError(
             "build",
             f"its fit scales the pixels to {low:.3g}..{high:.3g}, but validation and the finished model take "
-            "0..255. Scale them in build, with a layer such as keras.layers.Rescaling(1 / 255).",
+            "0..255. Scale them in build, with a layer such as keras.layers.Rescaling(1 / 255), or nowhere, "
+            "and search with --pixels 0..1.",
         )

@@ -26,6 +26,7 @@ from tuner.training.fit_call import own_fit, tried_images
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
 from tuner.training.next_trial import NextTrial
+from tuner.training.pixels import pixels_of, scaled
 from tuner.training.source_code import code_hashes
 from tuner.training.task import FailureReason, TrainTask, TrialError
 from tuner.training.trial import ACCURACY, build_trial, load_space, restore_winner, train
@@ -142,12 +143,13 @@ class Server:
         exact = [ACCURACY] if "validation" in splits else []
         exact += [AUROC] if exact and has_auroc(labels[splits["validation"]]) else []
         # Wrong outputs are refused now, and not after the whole search.
-        outputs = model(keras.ops.convert_to_tensor(self._dataset.images[first]), training=False)
+        images = keras.ops.convert_to_tensor(scaled(self._dataset.images[first], pixels_of(model)))
+        outputs = model(images, training=False)
         probabilities(model, keras.ops.convert_to_numpy(outputs))
         num_params = int(model.count_params())
         with blaming_the_space():
-            images = self._dataset.images[first]
-            notes = hypermodel.notes(model, images) if hasattr(hypermodel, "notes") else ()
+            seen = keras.ops.convert_to_numpy(images)
+            notes = hypermodel.notes(model, seen) if hasattr(hypermodel, "notes") else ()
             notes += self._declare_fit(hp, model)  # it may train the model
             training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         xla = choose_xla(
