@@ -24,7 +24,8 @@ from tuner.spaces.sample_models import (
     sample_images,
 )
 from tuner.spaces.weights import WEIGHTS
-from tuner.training.build import first_line, not_probabilities, probabilities
+from tuner.training.build import not_probabilities, probabilities
+from tuner.training.error_text import first_line
 from tuner.training.recipe import TRAINING_IN_BUILD, TRAINING_NAMES
 from tuner.training.task import TrialError
 

@@ -25,7 +25,8 @@ from tuner.spaces.own_fit import active_in, declared_on_samples
 from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
 from tuner.spaces.unfolding import MAX_SECONDS, Build, Unfolded, unfold
 from tuner.spaces.weights import NO_WEIGHTS, WEIGHTS
-from tuner.training.build import blaming_the_space, build_model, first_line, probabilities
+from tuner.training.build import blaming_the_space, build_model, probabilities
+from tuner.training.error_text import first_line
 from tuner.training.labels import label_encoding
 from tuner.training.loop import make_loop
 from tuner.training.moving_statistics import statistics_batches

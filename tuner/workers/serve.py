@@ -18,10 +18,11 @@ from tuner.errors import StorageError, TunerError
 from tuner.statistics.auroc import NAME as AUROC
 from tuner.statistics.auroc import has_auroc
 from tuner.training.averaging import average
-from tuner.training.build import blaming_the_space, build_model, first_line, is_out_of_memory, probabilities
+from tuner.training.build import blaming_the_space, build_model, is_out_of_memory, probabilities
 from tuner.training.checkpoint import read_history
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, load_backend
+from tuner.training.error_text import described
 from tuner.training.fit_call import own_fit, tried_images
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
@@ -104,8 +105,7 @@ class Server:
             return Failure(trial_id, "build", str(error), "")
         except (Exception, SystemExit) as error:
             reason: FailureReason = "oom" if is_out_of_memory(error) else "crash"
-            message = f"{type(error).__name__}: {first_line(error)}"
-            return Failure(trial_id, reason, message, _user_traceback(error))
+            return Failure(trial_id, reason, described(error), _user_traceback(error))
 
     def _train(self, task: TrainTask, emit: Callable[[Event], None]) -> Event:
         begun = time.monotonic()
