@@ -12,6 +12,7 @@ import numpy as np
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, active_values, is_value, tried_values
+from tuner.spaces.fingerprint import outputs_of, sample_images
 from tuner.spaces.hypermodel import SpaceHyperModel, refuse_epochs
 from tuner.spaces.own_fit import sample_data
 from tuner.spaces.pixel_range import REMEDY, unscaled
@@ -20,8 +21,6 @@ from tuner.spaces.sample_models import (
     Subject,
     accuracies_after_training,
     build_sample,
-    outputs_of,
-    sample_images,
 )
 from tuner.spaces.weights import WEIGHTS
 from tuner.training.build import not_probabilities, probabilities
@@ -94,7 +93,7 @@ def scales_pixels(subject: Subject) -> Iterator[str]:
 
 
 def repeats_itself(subject: Subject) -> Iterator[str]:
-    if subject.fresh_fingerprint({}) != subject.fingerprint({}):
+    if not subject.repeats:
         yield "two builds of the default configuration differ. Let nothing but hp and spec decide."
 
 

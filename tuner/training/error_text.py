@@ -33,14 +33,34 @@ def first_line(error: BaseException) -> str:
 
     It is another where Keras names a layer first, or TensorFlow quotes code or a stack of calls.
     """
-    line = _line(_COLOURS.sub("", str(_original(error))))
+    line = _said(error)
     hint = next((hint for pattern, hint in _HINTS.items() if pattern.search(line)), "")
     return f"{_ADVICE.sub('', line).rstrip('.')}. {hint}" if hint else line
 
 
 def described(error: BaseException) -> str:
-    """Return an error as 'TypeError: what is wrong (file.py, line 3)'."""
-    return f"{type(_original(error)).__name__}: {first_line(error)}{place(error)}"
+    """Return an error as 'TypeError: what is wrong (file.py, line 3)', with a remedy for a few."""
+    name = f"{type(_original(error)).__name__}: "
+    if not _calls_foreign_tensorflow(error):
+        return f"{name}{first_line(error)}{place(error)}"
+    return (
+        f"{name}{_said(error)}{place(error)} It calls TensorFlow, which this backend cannot. Use keras.ops "
+        "there, or set KERAS_BACKEND=tensorflow."
+    )
+
+
+def _calls_foreign_tensorflow(error: BaseException | None) -> bool:
+    """True for an error that TensorFlow, or an error on the way to this one, raised for another backend."""
+    import keras
+
+    if keras.config.backend() == "tensorflow":
+        return False
+    while error is not None:
+        frames = traceback.extract_tb(error.__traceback__)
+        if any("tensorflow" in Path(frame.filename).parts for frame in frames):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def place(error: BaseException) -> str:
@@ -70,6 +90,10 @@ def _original(error: BaseException) -> BaseException:
     if isinstance(error, AttributeError) and "_error_repr" in str(error) and error.__context__ is not None:
         return error.__context__
     return error
+
+
+def _said(error: BaseException) -> str:
+    return _line(_COLOURS.sub("", str(_original(error))))
 
 
 def _line(text: str) -> str:
