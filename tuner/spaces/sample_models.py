@@ -182,8 +182,7 @@ class Subject:
     max_seconds: float = MAX_SECONDS
     """Time for the builds that look for hyperparameters."""
     built: dict[str, tuple[Values, str]] = field(default_factory=dict)
-    of_fit: set[str] = field(default_factory=set)
-    """Names of hyperparameters that a fit alone has declared."""
+    of_fit: set[str] = field(default_factory=set)  # names that a fit alone has declared
     failures: list[str] = field(default_factory=list)
     """Configurations that could not be built, with the error."""
 
@@ -250,8 +249,8 @@ class Subject:
 
     def _fingerprint(self, sample: SampleModel) -> str:
         """Return the fingerprint of a model, and of the values that its fit declares in `sample` now."""
-        found = fingerprint(sample.model, self.hypermodel.spec)
         fit, spec = self.hypermodel.own_fit, self.hypermodel.spec
+        found = fingerprint(sample.model, spec)
         if fit is None:
             return found
         own = declared_on_samples(fit, sample.hp, sample.model, sample_images(spec), spec.num_classes)

@@ -65,7 +65,6 @@ class FitLoop(KerasLoop):
         super().__init__(model, images, labels, batches, batch_size)
         self._own, self._done = own, own.done
         self._running: _Running | None = None
-        self._release: Any = None
         self._order = np.zeros(0, int)
 
     @property
@@ -94,12 +93,11 @@ class FitLoop(KerasLoop):
     ) -> dict[str, float]:
         order = np.sort(order)
         if self._running is None or not np.array_equal(order, self._order):
-            if self._release is not None:
-                self._release()
+            if self._running is not None:  # two fits of one model at a time would be in each other's way
+                self._running.turns.end()
             self._running = self._begin(order, batch_size)
             # The thread knows nothing of this loop, and ends with it.
-            self._release = weakref.finalize(self, self._running.turns.stop)
-            self._release.atexit = False
+            weakref.finalize(self, self._running.turns.stop).atexit = False
             self._order = order
         on_step(0, 0.0)
         metrics = self._running.train_epoch(on_step)

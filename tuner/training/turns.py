@@ -68,6 +68,12 @@ class Turns:
         self._stopped = True
         self._theirs.release()
 
+    def end(self) -> None:
+        """Stop the function and wait for its end; its caller calls this."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join()
+
     def _run(self) -> None:
         try:
             self._function()
