@@ -16,6 +16,7 @@ from tuner.spaces.hypermodel import SpaceHyperModel, refuse_epochs
 from tuner.spaces.notes import capitalized
 from tuner.spaces.own_fit import sample_data
 from tuner.spaces.pixel_range import REMEDY, unscaled
+from tuner.spaces.repeatability import DIFFER, differing_builds
 from tuner.spaces.sample_models import (
     SampleHyperParameters,
     Subject,
@@ -119,7 +120,9 @@ def trains_and_is_saved(subject: Subject) -> Iterator[str]:
 
 def repeats_itself(subject: Subject) -> Iterator[str]:
     if subject.fresh_fingerprint({}) != subject.fingerprint({}):
-        yield "two builds of the default configuration differ. Let nothing but hp and spec decide."
+        yield DIFFER
+    elif fault := differing_builds(subject.hypermodel):
+        yield fault
 
 
 def defaults_are_values(subject: Subject) -> Iterator[str]:

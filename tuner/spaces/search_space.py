@@ -65,13 +65,13 @@ class SearchSpace(SpaceHyperModel):
         if self.reference in builtin_names():
             return space.notes
         from tuner.spaces.notes import capitalized, notes_on
+        from tuner.spaces.repeatability import differing_builds
         from tuner.spaces.training_step import train_one_step
 
-        notes = (*space.notes, *notes_on(model, images))
-        if self.own_fit is not None:  # which trains in its own way
-            return notes
-        fault = train_one_step(model, self.spec.image_shape, self.spec.num_classes)
-        return (*notes, capitalized(fault)) if fault else notes
+        faults = [differing_builds(self)]
+        if self.own_fit is None:  # which trains in its own way
+            faults.append(train_one_step(model, self.spec.image_shape, self.spec.num_classes))
+        return (*space.notes, *notes_on(model, images), *(capitalized(each) for each in faults if each))
 
 
 def _sentences(found: Unfolded) -> tuple[str, ...]:
