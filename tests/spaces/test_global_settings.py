@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from search_spaces import DataSpec
+from tuner.spaces.fingerprint import sample_images
 from tuner.spaces.global_settings import settings_kept, use_own_settings
-from tuner.spaces.sample_models import build_sample, sample_images
+from tuner.spaces.sample_models import build_sample
 from tuner.spaces.search_space import SearchSpace
 from tuner.training.compute import use_precision
 

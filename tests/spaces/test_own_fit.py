@@ -139,6 +139,13 @@ def test_pixels_scaled_in_fit_are_refused_since_the_finished_model_would_see_oth
         declared(space(tmp_path, fit))
 
 
+@pytest.mark.parametrize("data", ["train_ds, val_ds", "train_ds, validation_data"])
+def test_a_fit_for_data_sets_is_refused_with_the_forms_that_are_taken(tmp_path, data):
+    fit = f"def fit(self, hp, model, {data}, **kwargs):\n    return model.fit(train_ds, **kwargs)"
+    with pytest.raises(TrialError, match="x, y"):
+        declared(space(tmp_path, fit))
+
+
 def test_its_errors_are_told_with_their_line(tmp_path):
     with pytest.raises(TrialError, match=r"KeyError.*space\.py, line"):
         declared(space(tmp_path, "def fit(self, hp, model, *args, **kwargs):\n    {}['missing']"))

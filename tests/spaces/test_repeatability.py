@@ -4,16 +4,16 @@ import pytest
 
 from search_spaces import DataSpec
 from tests.spaces.conftest import SOUND
-from tuner.spaces.repeatability import DIFFER, differing_builds
+from tuner.spaces.sample_models import Subject
 from tuner.spaces.search_space import SearchSpace
 
 pytestmark = pytest.mark.training
 
 
-def found(source, tmp_path):
+def repeats(source, tmp_path):
     path = tmp_path / "space.py"
     path.write_text(SOUND + source)
-    return differing_builds(SearchSpace(str(path), DataSpec((8, 8, 3), 2)))
+    return Subject(SearchSpace(str(path), DataSpec((8, 8, 3), 2))).repeats
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ COUNT = itertools.count()
 def build(hp):
     return model_of(*([layers.BatchNormalization()] if {value} else []), layers.Dense(hp.Int("units", 4, 8)))
 """
-    assert found(source, tmp_path) == DIFFER
+    assert not repeats(source, tmp_path)
 
 
 def test_a_random_setting_is_found(tmp_path):
@@ -44,7 +44,7 @@ import random
 def build(hp):
     return model_of(layers.Dense(hp.Int("units", 4, 8)), rate=random.random())
 """
-    assert found(source, tmp_path) == DIFFER
+    assert not repeats(source, tmp_path)
 
 
 def test_random_weights_dropout_and_augmentation_are_none(tmp_path):
@@ -57,4 +57,4 @@ def build(hp):
     whole.compile("sgd", "binary_crossentropy")
     return whole
 """
-    assert found(source, tmp_path) is None
+    assert repeats(source, tmp_path)

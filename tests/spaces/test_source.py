@@ -48,6 +48,9 @@ def refusal(path, find=check_reference):
         ("x = [cv2.imread(name) for name in 'ab']", "cv2.imread()"),
         ("def f(x=model.fit(1)):\n    pass", "model.fit()"),
         ("def main():\n    model.fit(1)\nmain()", "model.fit()"),
+        ("class A:\n    def fit(self, model):\n        return model.fit(1)\nmodel.fit(1)", "model.fit()"),
+        ("class Run:\n    def run(self):\n        model.fit(1)\nRun().run()", "model.fit()"),
+        ("class Run:\n    def __init__(self):\n        model.fit(1)\nrun = Run()", "model.fit()"),
     ],
 )
 def test_a_file_that_does_something_when_it_is_imported_is_refused_before(file, line, call):
@@ -73,7 +76,7 @@ def test_the_line_of_the_first_action_is_named_and_the_others_are_counted(file):
         "if '__main__' == __name__:\n    model.fit(1)",
         "def train():\n    model.fit(1)",
         "train = lambda: model.fit(1)",
-        "class Mine:\n    def train(self):\n        model.fit(1)",
+        "class Mine:\n    def train(self):\n        model.fit(1)\nmine = Mine()",
         "import re\nDIGIT = re.search('[0-9]', 'a1')",
         "def load_data():\n    return 1\nDATA = load_data()",
         "def again():\n    return again\nvalue = [again(), again]",

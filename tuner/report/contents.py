@@ -205,7 +205,7 @@ def provenance(contents: Contents) -> dict[str, Facts]:
         },
         "Search": {
             "space": facts["space"],
-            "notes on the space": " ".join(facts[SPACE_NOTES]) or None,
+            "notes on the space": " ".join(facts.get(SPACE_NOTES, ())) or None,
             "pixels": config.get("pixels"),
             "algorithm": facts["algorithm"],
             "objective": f"{facts['objective']} ({facts['direction']})",

@@ -58,6 +58,7 @@ class Names:
 
     imported: Mapping[str, str]
     functions: Mapping[str, ast.FunctionDef]
+    """Its functions; classes by the name of the class, for their creation; methods as '.name'."""
 
     @classmethod
     def of(cls, statements: Sequence[ast.stmt]) -> Names:
@@ -74,6 +75,9 @@ class Names:
         for statement in statements:
             if isinstance(statement, ast.FunctionDef):
                 functions[statement.name] = statement
+            elif isinstance(statement, ast.ClassDef):
+                for method in (each for each in statement.body if isinstance(each, ast.FunctionDef)):
+                    functions[statement.name if method.name == "__init__" else f".{method.name}"] = method
         return cls(imported, functions)
 
     def actions(self, statement: ast.stmt) -> Iterator[Action]:
@@ -86,12 +90,14 @@ class Names:
         """Return a call that acts as text: this one, or one that it makes in turn."""
         written = _dotted(call.func)
         first, _, rest = written.partition(".")
-        if not rest and first in self.functions:
-            if first in seen:
+        method = rest.rpartition(".")[2]
+        own = f".{method}" if rest else first
+        if own in self.functions and first not in self.imported and method not in METHODS:
+            if own in seen:
                 return None
-            inside = (node for node in ast.walk(self.functions[first]) if isinstance(node, ast.Call))
-            inner = next(filter(None, (self._action(each, seen | {first}) for each in inside)), None)
-            return f"{first}(), which calls {inner}" if inner else None
+            inside = (node for node in ast.walk(self.functions[own]) if isinstance(node, ast.Call))
+            inner = next(filter(None, (self._action(each, seen | {own}) for each in inside)), None)
+            return f"{own.removeprefix('.')}(), which calls {inner}" if inner else None
         full = f"{self.imported.get(first, first)}.{rest}" if rest else self.imported.get(first, first)
         package, last = full.partition(".")[0], full.rpartition(".")[2]
         acts = (

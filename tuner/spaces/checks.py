@@ -12,18 +12,16 @@ import numpy as np
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, active_values, is_value, tried_values
+from tuner.spaces.fingerprint import outputs_of, sample_images
 from tuner.spaces.hypermodel import SpaceHyperModel, refuse_epochs
 from tuner.spaces.notes import capitalized
 from tuner.spaces.own_fit import sample_data
 from tuner.spaces.pixel_range import REMEDY, unscaled
-from tuner.spaces.repeatability import DIFFER, differing_builds
 from tuner.spaces.sample_models import (
     SampleHyperParameters,
     Subject,
     accuracies_after_training,
     build_sample,
-    outputs_of,
-    sample_images,
 )
 from tuner.spaces.saving import not_read_back
 from tuner.spaces.search_space import SearchSpace
@@ -119,10 +117,8 @@ def trains_and_is_saved(subject: Subject) -> Iterator[str]:
 
 
 def repeats_itself(subject: Subject) -> Iterator[str]:
-    if subject.fresh_fingerprint({}) != subject.fingerprint({}):
-        yield DIFFER
-    elif fault := differing_builds(subject.hypermodel):
-        yield fault
+    if not subject.repeats:
+        yield "two builds of the default configuration differ. Let nothing but hp and spec decide."
 
 
 def defaults_are_values(subject: Subject) -> Iterator[str]:

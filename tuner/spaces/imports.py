@@ -101,7 +101,7 @@ def _run(spec: ModuleSpec, path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[spec.name]
+        sys.modules.pop(spec.name, None)
         raise
     if spec.parent and spec.parent != spec.name:
         setattr(sys.modules[spec.parent], spec.name.rpartition(".")[2], module)

@@ -10,8 +10,9 @@ import keras_tuner as kt
 
 from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, all_values, is_continuous, is_range, space_size
+from tuner.spaces.fingerprint import sample_images
 from tuner.spaces.own_fit import sample_data
-from tuner.spaces.sample_models import build_sample, sample_images, training_names
+from tuner.spaces.sample_models import build_sample, training_names
 from tuner.spaces.search_space import SearchSpace
 from tuner.training.flops import count_flops
 from tuner.training.task import TrialError

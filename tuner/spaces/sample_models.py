@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,9 +14,9 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
-from search_spaces import DataSpec
 from tuner.errors import SpaceError, TunerError
 from tuner.spaces.configurations import Values, effective, key, required_values, tried_values
+from tuner.spaces.fingerprint import fingerprint, outputs_of, sample_images
 from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.own_fit import active_in, declared_on_samples
 from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
@@ -38,6 +35,10 @@ TRAINED_STEPS, TRAINED_BATCH, TRAINED_EPOCHS = 4, 16, 3
 
 # All the largest values at once may give a model that no trial can have; 800 MB in float32.
 MAX_WEIGHTS = 200_000_000
+
+
+# A random choice of two is the same for all of these in one case of eight.
+OTHER_SEEDS = (1, 2, 3)
 
 
 class SampleHyperParameters(RestrictedHyperParameters):
@@ -83,19 +84,18 @@ class _Images:
     class_names: tuple[str, ...]
 
 
-def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
+def build_sample(hypermodel: SpaceHyperModel, values: Values, seed: int = 0) -> SampleModel:
     """Build one configuration; hyperparameters without a value have their default.
 
-    Weights and layer names depend on the values alone.
+    Weights and layer names depend on the values and the seed alone.
 
     Raises:
-        TrialError: build raised, or gave no compiled Keras model with an output per class, or one that no
-            labels suit.
+        TrialError: build raised, or gave no compiled Keras model with suitable outputs and loss.
         SpaceError: the space cannot be found or imported.
     """
     keras.utils.clear_session(free_memory=False)  # layer names count from zero again
     load_space(hypermodel)
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     spec = hypermodel.spec
     images: Any = _Images(spec.image_shape, tuple(map(str, range(spec.num_classes))))
     wanted = wanted_values(hypermodel.only, hypermodel.presets)
@@ -142,35 +142,6 @@ def training_names(hypermodel: SpaceHyperModel, hp: kt.HyperParameters) -> tuple
         raise
     except Exception as error:  # it is the user's code
         raise SpaceError(f"training(hp) raises {type(error).__name__}: {first_line(error)}") from error
-
-
-def fingerprint(model: Any, spec: DataSpec) -> str:
-    """Return a text that is equal for models that train alike from the same weights.
-
-    It covers the layers with their settings, what is trainable, the optimizer, the loss, and the plain
-    attributes of a model of the user's own class. Of a model that cannot be written down it covers the
-    outputs for a few images instead of the layers.
-    """
-    try:
-        layers = model.to_json()
-    except (NotImplementedError, TypeError, ValueError):
-        layers = outputs_of(model, spec).tobytes().hex()
-    variables = [(list(each.shape), each.trainable) for each in model.variables]
-    parts = [layers, variables, _config(model.optimizer), _config(model.loss), _own_settings(model)]
-    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
-
-
-def sample_images(spec: DataSpec) -> np.ndarray:
-    """Return raw pixels of six images: a black, a grey and a white one, and three of noise."""
-    rng = np.random.default_rng(0)
-    flat = [np.full(spec.image_shape, level) for level in (0, 128, 255)]
-    noise = [rng.integers(0, high, spec.image_shape) for high in (64, 128, 256)]
-    return np.stack([*flat, *noise]).astype(np.uint8)
-
-
-def outputs_of(model: Any, spec: DataSpec) -> np.ndarray:
-    """Return the outputs (6, n) for the sample images."""
-    return np.asarray(keras.ops.convert_to_numpy(model(sample_images(spec), training=False)))
 
 
 def accuracies_after_training(hypermodel: SpaceHyperModel) -> tuple[float, float]:
@@ -224,6 +195,14 @@ class Subject:
     def outputs(self) -> np.ndarray:
         """Outputs of the untrained default model for raw pixels."""
         return outputs_of(self.default.model, self.hypermodel.spec)
+
+    @cached_property
+    def repeats(self) -> bool:
+        """True if the default configuration is the same model whatever random numbers its build draws."""
+        spec = self.hypermodel.spec
+        again = (build_sample(self.hypermodel, {}, seed) for seed in OTHER_SEEDS)
+        before = fingerprint(self.default.model, spec)
+        return all(fingerprint(sample.model, spec) == before for sample in again)
 
     @cached_property
     def unfolded(self) -> Unfolded:
@@ -301,21 +280,3 @@ class Subject:
         usual = self.default.hp.values
         different = {name: value for name, value in values.items() if usual.get(name, value) != value}
         return ", ".join(f"{name}={value}" for name, value in different.items()) or "its defaults"
-
-
-def _own_settings(model: Any) -> dict[str, Any]:
-    """Return the plain attributes of a model, unless its class is one of Keras."""
-    if type(model).__module__.partition(".")[0] == "keras":
-        return {}
-    return {name: value for name, value in vars(model).items() if type(value) in (int, float, str, bool)}
-
-
-def _config(part: Any) -> Any:
-    """Return the settings of an optimizer or a loss; of a function its name and the values it holds."""
-    if hasattr(part, "get_config"):
-        return [type(part).__name__, {name: _config(value) for name, value in part.get_config().items()}]
-    if not inspect.isfunction(part):
-        return getattr(part, "__name__", part)
-    cells = [cell.cell_contents for cell in part.__closure__ or ()]
-    held = [each for each in (*cells, *(part.__defaults__ or ())) if isinstance(each, int | float | str)]
-    return [part.__name__, held]

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from tuner.spaces.unfolding import Unfolded
 
 
+DIFFERS = (
+    "Two builds of the default configuration differ, so that scores compare more than hyperparameters. Let "
+    "nothing but hp and the shape of the data decide in build."
+)
+
+
 @dataclass(frozen=True)
 class SearchSpace(SpaceHyperModel):
     """A hypermodel that also describes its space."""
@@ -38,7 +44,8 @@ class SearchSpace(SpaceHyperModel):
         hp = declared_space(declared)
         if self.reference in builtin_names():
             return hp, ()
-        unfolded = Subject(self).unfolded
+        subject = Subject(self)
+        unfolded = subject.unfolded
         if self.own_fit is None:  # which may set them
             refuse_epochs(parameter.name for parameter in unfolded.parameters)
         # The samples have no pretrained weights, and do not know `training`.
@@ -47,7 +54,7 @@ class SearchSpace(SpaceHyperModel):
         others = [parameter for parameter in hp.space if parameter.name not in names]
         whole = type(hp)()
         whole.merge(sorted([*found, *others], key=lambda parameter: parameter.name != WEIGHTS))
-        return whole, _sentences(unfolded)
+        return whole, (*_sentences(unfolded), *(() if subject.repeats else (DIFFERS,)))
 
     def notes(self, model: Any, images: np.ndarray) -> tuple[str, ...]:
         """Return sentences about the space that its user should read before a search.
@@ -65,13 +72,13 @@ class SearchSpace(SpaceHyperModel):
         if self.reference in builtin_names():
             return space.notes
         from tuner.spaces.notes import capitalized, notes_on
-        from tuner.spaces.repeatability import differing_builds
         from tuner.spaces.training_step import train_one_step
 
-        faults = [differing_builds(self)]
-        if self.own_fit is None:  # which trains in its own way
-            faults.append(train_one_step(model, self.spec.image_shape, self.spec.num_classes))
-        return (*space.notes, *notes_on(model, images), *(capitalized(each) for each in faults if each))
+        notes = (*space.notes, *notes_on(model, images))
+        if self.own_fit is not None:  # which trains in its own way
+            return notes
+        fault = train_one_step(model, self.spec.image_shape, self.spec.num_classes)
+        return (*notes, capitalized(fault)) if fault else notes
 
 
 def _sentences(found: Unfolded) -> tuple[str, ...]:

@@ -74,15 +74,35 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
         inputs = keras.KerasTensor((None, *dataset.image_shape), "uint8")
         shape = keras.tree.map_structure(lambda output: output.shape, model.compute_output_spec(inputs))
     except Exception as error:
-        raise TrialError(
-            "build", f"the model takes no images of shape {dataset.image_shape}: {first_line(error)}"
-        ) from error
+        raise TrialError("build", _wrong_images(model, dataset.image_shape, error)) from error
     if isinstance(shape, dict | list):
         raise TrialError("build", f"the model has {len(shape)} output layers. Give it one.")
     outputs = shape[-1]
     if outputs != num_classes and not (num_classes == 2 and outputs == 1):
-        raise TrialError("build", f"the model has {outputs} outputs for {num_classes} classes.")
+        raise TrialError(
+            "build",
+            f"the model has {outputs} outputs for {num_classes} classes. Let build(hp, spec) give it "
+            "spec.num_classes outputs.",
+        )
     return model
+
+
+def _wrong_images(model: Any, image_shape: tuple[int, int, int], error: Exception) -> str:
+    """Say which images a model takes, and how the data become such, where that can be told."""
+    made_for = getattr(model, "input_shape", None)
+    if not isinstance(made_for, tuple) or len(made_for) != 4 or made_for[1:] == image_shape:
+        return f"the model takes no images of shape {image_shape}: {first_line(error)}"
+    height, width, channels = made_for[1:]
+    if channels == image_shape[2] and height == width:
+        remedy = f"Give --image-size {height}"
+    elif channels == image_shape[2]:
+        remedy = "Images are square: make its input so, and give its side to --image-size"
+    else:
+        remedy = f"The data have {image_shape[2]} channels"
+    return (
+        f"the model is made for images of shape {made_for[1:]}, the data have {image_shape}. {remedy}, or "
+        "let build(hp, spec) take spec.image_shape."
+    )
 
 
 @contextmanager

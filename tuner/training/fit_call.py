@@ -103,7 +103,12 @@ def _data_arguments(fit: Fit, data: Data) -> tuple[tuple[Any, ...], dict[str, An
     }
     if by_name and (not names or names[0] in ("x", *_SETTINGS)):
         return (), dict(zip("xy", data, strict=True))
-    raise TrialError(
+    raise _takes_no_arrays(fit)
+
+
+def _takes_no_arrays(fit: Fit) -> TrialError:
+    parameters = list(inspect.signature(fit).parameters.values())[2:]
+    return TrialError(
         "build",
         f"fit(self, hp, model, {', '.join(map(str, parameters))}) takes no images and labels. Allowed: "
         "fit(self, hp, model, x, y, **kwargs) and fit(self, hp, model, *args, **kwargs).",
@@ -202,6 +207,8 @@ def try_fit(fit: Fit, hp: Any, model: Any, images: np.ndarray, labels: np.ndarra
     if not calls:
         return FitSettings(trains_by)
     first = calls[0]
+    if first.get("x") is data[0] and first.get("y") is None:  # taken for a data set
+        raise _takes_no_arrays(fit)
     _check_pixels(images, first_images(first.get("x")))
     batch_size = own_batch_size(first)
     epochs = [call.get("epochs", 1) for call in calls]
