@@ -140,3 +140,27 @@ def test_a_model_that_cannot_be_saved_is_refused_before_the_search(images, tuner
     [line] = result.error_lines
     assert "Net" in line
     assert "get_config()" in line
+
+
+def test_check_ends_with_the_notes_that_no_finding_says(tmp_path, tuner):
+    (tmp_path / "space.py").write_text(
+        """
+import keras
+from keras import layers
+
+class Own(layers.Layer):
+    def call(self, inputs):
+        return inputs
+
+def build(hp):
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(hp.Int("filters", 2, 3), 3, name="raw"),
+                              Own(), layers.GlobalAveragePooling2D(), layers.Dense(1, "sigmoid")])
+    model.compile("sgd", loss="binary_crossentropy", steps_per_execution=2)
+    return model
+"""
+    )
+    result = tuner("spaces", "check", "space.py", "--image-size", 8)
+    notes = [line for line in result.stdout.splitlines() if line.startswith("note")]
+    assert any("Own is not registered" in line for line in notes)
+    assert any("steps_per_execution" in line for line in notes)
+    assert result.stdout.count("'raw'") == 1

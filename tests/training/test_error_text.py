@@ -3,6 +3,7 @@
 import re
 
 import keras
+import keras_tuner as kt
 import numpy as np
 import pytest
 from keras import layers, ops
@@ -95,3 +96,18 @@ def test_an_error_in_quoted_code_is_told_by_its_own_text():
         "    Arguments received by Net.call():\n      • x=1\n"
     )
     assert "the shapes differ" in described(ValueError(text))
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda hp: hp.Choice("kernel", [(3, 3), (5, 5)]),
+        lambda hp: hp.Choice("kernel", [3, "same"]),
+        lambda hp: hp.Choice("kernel", ["a", "b"], default="c"),
+    ],
+)
+def test_an_error_in_a_declaration_names_the_hyperparameter(declare):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        declare(kt.HyperParameters())
+    assert "'kernel'" in described(caught.value)
+    assert "test_error_text.py, line" in described(caught.value)

@@ -91,7 +91,7 @@ def check(
     """Check that a search of a space means what it says: builds, values, conditions, presets."""
     hypermodel = _load(space, DataSpec((image_size, image_size, channels), classes))
 
-    from tuner.spaces.checks import run_checks
+    from tuner.spaces.checks import notes_beside, run_checks
 
     findings = []
     checks = run_checks(hypermodel)
@@ -103,8 +103,15 @@ def check(
         findings.append(finding)
         if form == "table":
             _print_finding(finding)
-    if form != "table":
+    with redirect_stdout(sys.stderr):
+        notes = notes_beside(hypermodel, findings)
+    if form == "table":
+        for text in notes:
+            stdout().print(Text.assemble(("note   ", "dim"), text), soft_wrap=True)
+    else:
         show(rows_table(findings), form)
+        for text in notes:
+            note(text)
     failed = sum(finding.problem is not None for finding in findings)
     if failed:
         raise TunerError(f"search space '{space}' fails {failed} of {len(findings)} checks. See above.")

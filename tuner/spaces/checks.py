@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, active_values, is_value, tried_values
 from tuner.spaces.fingerprint import outputs_of, sample_images
 from tuner.spaces.hypermodel import SpaceHyperModel, refuse_epochs
+from tuner.spaces.notes import capitalized
 from tuner.spaces.own_fit import sample_data
 from tuner.spaces.pixel_range import REMEDY, unscaled
 from tuner.spaces.sample_models import (
@@ -22,6 +23,9 @@ from tuner.spaces.sample_models import (
     accuracies_after_training,
     build_sample,
 )
+from tuner.spaces.saving import not_read_back
+from tuner.spaces.search_space import SearchSpace
+from tuner.spaces.training_step import train_one_step
 from tuner.spaces.weights import WEIGHTS
 from tuner.training.build import not_probabilities, probabilities
 from tuner.training.error_text import first_line
@@ -67,6 +71,17 @@ def run_checks(hypermodel: SpaceHyperModel) -> Iterator[Finding]:
         yield Finding(sentence, problem(check, subject))
 
 
+def notes_beside(hypermodel: SearchSpace, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Return what a search would say of a space before it starts, and these findings do not."""
+    try:
+        sample = build_sample(hypermodel, {})
+        notes = hypermodel.notes(sample.model, sample_images(hypermodel.spec))
+    except (TrialError, SpaceError):  # a finding says it
+        return ()
+    told = {capitalized(finding.problem) for finding in findings if finding.problem}
+    return tuple(text for text in notes if text not in told)
+
+
 def problem(check: Check, subject: Subject) -> str | None:
     """Return the first problem that a check finds, or the error that the space raises; None for neither."""
     try:
@@ -90,6 +105,15 @@ def scales_pixels(subject: Subject) -> Iterator[str]:
     surest = probabilities(subject.default.model, subject.outputs).max()
     if surest >= SURE:
         yield (f"raw pixels 0..255 make the untrained model sure of a class ({surest:.2%}). {REMEDY}")
+
+
+def trains_and_is_saved(subject: Subject) -> Iterator[str]:
+    model, spec = build_sample(subject.hypermodel, {}).model, subject.hypermodel.spec
+    if subject.hypermodel.own_fit is None and (
+        fault := train_one_step(model, spec.image_shape, spec.num_classes)
+    ):
+        yield fault
+    _ = [*not_read_back(model, sample_images(spec))]  # raises where it cannot be saved
 
 
 def repeats_itself(subject: Subject) -> Iterator[str]:
@@ -226,6 +250,7 @@ BUILDS = "build gives a compiled model that suits the data"
 CHECKS: dict[str, Check] = {
     "raw pixels give probabilities": gives_probabilities,
     "pixels are scaled inside": scales_pixels,
+    "the model trains and can be saved": trains_and_is_saved,
     "the same configuration gives the same model": repeats_itself,
     "every default is one of the values": defaults_are_values,
     "a name has one range": names_have_one_range,

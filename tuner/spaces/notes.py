@@ -20,4 +20,11 @@ SOURCES: tuple[NoteSource, ...] = (unscaled, scaled_twice, not_read_back, unused
 
 def notes_on(model: Any, images: np.ndarray) -> tuple[str, ...]:
     """Return the notes of all sources, each once."""
-    return tuple(dict.fromkeys(chain.from_iterable(source(model, images) for source in SOURCES)))
+    found = chain.from_iterable(source(model, images) for source in SOURCES)
+    return tuple(map(capitalized, dict.fromkeys(found)))
+
+
+def capitalized(text: str) -> str:
+    """Return a sentence with a capital at its start, unless it starts with a name in code."""
+    word = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if word.isalpha() else text

@@ -62,15 +62,23 @@ class SearchSpace(SpaceHyperModel):
         The tests of the built-in spaces say that there are none.
 
         Args:
-            model: The untrained default model.
+            model: The untrained default model, which is trained one step.
             images: A few images of the data set (n, height, width, channels), as trained on.
+
+        Raises:
+            SpaceError: the model cannot be saved, or training it raises.
         """
         space = loaded_space(self.reference, self.source)
         if self.reference in builtin_names():
             return space.notes
-        from tuner.spaces.notes import notes_on
+        from tuner.spaces.notes import capitalized, notes_on
+        from tuner.spaces.training_step import train_one_step
 
-        return (*space.notes, *notes_on(model, images))
+        notes = (*space.notes, *notes_on(model, images))
+        if self.own_fit is not None:  # which trains in its own way
+            return notes
+        fault = train_one_step(model, self.spec.image_shape, self.spec.num_classes)
+        return (*notes, capitalized(fault)) if fault else notes
 
 
 def _sentences(found: Unfolded) -> tuple[str, ...]:

@@ -18,8 +18,13 @@ _OF_STACK = re.compile(
 )
 _CODE = re.compile(r"^(\(\d+\) )?([A-Z_]+: +)?")
 _RAISED = re.compile(r"^[\w.]+(Error|Exception): ")
+_DECLARING = "keras_tuner.src.engine.hyperparameters"
 _ADVICE = re.compile(r" You can attempt the following resolutions.*")
 _HINTS = {
+    re.compile(
+        r"`Choice` can contain only"
+    ): "Choose among texts or numbers, and make the rest of them in build.",
+    re.compile(r"^URL fetch failure"): "Go online for the first build, or build with weights=None.",
     re.compile(r"as a Python `bool`|boolean conversion of traced"): "Use keras.ops.where or keras.ops.cond.",
     re.compile(r"to a numpy array\.|__array__\(\)"): "Use keras.ops, not NumPy or another library.",
     re.compile(
@@ -35,7 +40,17 @@ def first_line(error: BaseException) -> str:
     """
     line = _said(error)
     hint = next((hint for pattern, hint in _HINTS.items() if pattern.search(line)), "")
-    return f"{_ADVICE.sub('', line).rstrip('.')}. {hint}" if hint else line
+    line = f"{_ADVICE.sub('', line).rstrip('.')}. {hint}" if hint else line
+    return f"{_hyperparameter(error)}{line}"
+
+
+def _hyperparameter(error: BaseException) -> str:
+    """Return "'units': " for an error in the declaration of that hyperparameter, else an empty text."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if not frames or not frames[-1].f_globals.get("__name__", "").startswith(_DECLARING):
+        return ""
+    name = next((frame.f_locals["name"] for frame in reversed(frames) if "name" in frame.f_locals), None)
+    return f"'{name}': " if isinstance(name, str) else ""
 
 
 def described(error: BaseException) -> str:

@@ -87,6 +87,16 @@ class Loop(ABC):
         """
         return self._train_epoch(order, batch_size, on_step, no_draws(order) if draws is None else draws)
 
+    def try_step(self, batch: np.ndarray) -> float:
+        """Train one step on a batch of indices, or trace it where a compilation takes long.
+
+        Returns:
+            The loss; 0 of a traced step.
+        """
+        losses: list[float] = []
+        self.train_epoch(batch, len(batch), lambda _, loss: losses.append(loss))
+        return losses[-1]
+
     def evaluate(self, indices: np.ndarray) -> dict[str, float]:
         """Return the metrics on these images."""
         return self._with_less_memory(self._evaluate, indices)[0]

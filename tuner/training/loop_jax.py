@@ -70,14 +70,8 @@ class JaxLoop(Loop):
     def _train_epoch(
         self, order: np.ndarray, batch_size: int, on_step: OnStep, draws: np.ndarray
     ) -> dict[str, float]:
-        model = self._model
-        model.reset_metrics()
-        groups = (
-            model.trainable_variables,
-            model.non_trainable_variables,
-            model.optimizer.variables,
-            model.metrics_variables,
-        )
+        self._model.reset_metrics()
+        groups = self._trained
         done, logs = 0, {}
         for window in self._windows(order, draws, batch_size):
             first = 0
@@ -90,6 +84,23 @@ class JaxLoop(Loop):
                 done += steps * window.rows.shape[1]
                 on_step(done, loss_of(logs))
         return logs
+
+    def try_step(self, batch: np.ndarray) -> float:
+        images, labels = jnp.asarray(self._images)[batch], jnp.asarray(self._labels)[batch]
+        made = self._training_batches.make(images, labels, no_draws(batch))
+        logs, _ = jax.eval_shape(lambda state: self._model.train_step(state, made), _values(self._trained))
+        return 0 * loss_of(dict.fromkeys(logs, 0.0))
+
+    @property
+    def _trained(self) -> tuple[list[Any], ...]:
+        """The variables that a step of training changes."""
+        model = self._model
+        return (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
 
     def renew_statistics(self, batches: np.ndarray) -> None:
         if self._statistics_step is None:
