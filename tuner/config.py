@@ -201,6 +201,9 @@ class SearchConfig(BaseModel):
         description="Side of the square images trained on; default: the most frequent, at most 64, or the "
         "size that the space is made for.",
     )
+    pixels: Annotated[Literal["0..255", "0..1", "-1..1"], TRAINING] = Field(
+        "0..255", description="Range of pixels that the space expects, if it does not scale them itself."
+    )
     limit: Annotated[int | None, WHAT] = Field(
         None,
         ge=1,

@@ -75,8 +75,20 @@ def test_a_file_that_cannot_be_a_space_is_refused_in_one_line_before_the_data(tu
 @pytest.mark.parametrize("command", ["check", "show"])
 def test_an_error_of_an_import_is_one_line_with_its_place(tuner, tmp_path, command):
     (tmp_path / "mine.py").write_text(f"{TOP}1 / 0\n{BUILD}")
-    result = tuner("spaces", command, "mine.py")
+    result = tuner("spaces", command, tmp_path / "mine.py")
     assert result.code != 0
     assert "ZeroDivisionError" in result.stdout + result.stderr
     assert "mine.py, line 3" in result.stdout + result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_what_a_space_prints_is_no_data(tuner, tmp_path, command):
+    text = BUILD.replace("    return model", "    model.summary()\n    return model").replace(
+        "(8, 8,", "(32, 32,"
+    )
+    (tmp_path / "mine.py").write_text(f"{TOP}print('at the top')\n{text}")
+    result = tuner("spaces", command, tmp_path / "mine.py", "--format", "json")
+    assert json.loads(result.stdout)
+    assert "at the top" in result.stderr
+    assert "Total params" in result.stderr

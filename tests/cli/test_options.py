@@ -46,6 +46,7 @@ ALLOWED: dict[str, Any] = {
     "xla": "on",
     "reuse": False,
     "image_size": 9,
+    "pixels": "0..1",
     "limit": 9,
     "limit_test": 9,
     "positive": "some",

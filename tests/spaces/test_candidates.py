@@ -167,6 +167,19 @@ def test_an_argument_that_nobody_knows_is_refused(file, text):
     assert "num_classes" in said
 
 
+def test_hyperparameters_that_a_hypermodel_declares_before_its_build_are_there(file):
+    text = "    def declare_hyperparameters(self, hp):\n        hp.Choice('width', [4, 5])\n"
+    reference = file(f"{CLASS}{text}    def build(self, hp):\n        return hp.get('width')\n")
+    assert built(reference) == 4
+
+
+def test_a_tuner_of_the_file_is_not_used_and_noted(file):
+    text = f"{FUNCTION}class OwnTuner(kt.RandomSearch):\n    pass\n"
+    assert built(file(text)) == "make"
+    (note,) = resolve(file(text)).notes
+    assert "OwnTuner" in note
+
+
 def test_a_class_is_made_once_for_a_data_set(file):
     text = "made = []\nclass A:\n    def __init__(self, classes):\n        made.append(classes)\n"
     reference = file(f"{text}\n    def build(self, hp):\n        return list(made)\n")

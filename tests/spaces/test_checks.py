@@ -41,6 +41,23 @@ def test_outputs_beside_the_number_of_classes_are_found(findings):
     assert "1 outputs for 3 classes" in findings(PLAIN, classes=3)[BUILDS]
 
 
+def test_a_loss_that_suits_no_labels_is_found_before_anything_else(findings):
+    source = (
+        PLAIN
+        + """
+plain = build
+
+def build(hp):
+    model = plain(hp)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+"""
+    )
+    results = findings(source)
+    assert list(results) == [BUILDS]
+    assert "'sparse_categorical_crossentropy'" in results[BUILDS]
+
+
 def test_outputs_that_are_no_probabilities_are_found(findings):
     source = """
 def build(hp):

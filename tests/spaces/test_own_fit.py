@@ -8,7 +8,10 @@ import pytest
 from search_spaces import DataSpec
 from tests.spaces.conftest import SOUND
 from tuner.errors import SpaceError
+from tuner.spaces.checks import run_checks
 from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.overview import overview
+from tuner.spaces.search_space import SearchSpace
 from tuner.training.build import build_model
 from tuner.training.task import TrialError
 
@@ -145,3 +148,68 @@ def test_augmentation_that_fit_does_not_use_is_refused(tmp_path):
     fit = passing() + "\ndef training(self, hp):\n    hp.Boolean('horizontal_flip')"
     with pytest.raises(SpaceError, match="horizontal_flip"):
         declared(space(tmp_path, fit))
+
+
+def test_a_hyperparameter_of_a_branch_in_fit_is_searched_under_its_condition(tmp_path):
+    fit = """
+def fit(self, hp, model, *args, callbacks=(), **kwargs):
+    if hp.Boolean("stops"):
+        own = keras.callbacks.EarlyStopping(patience=hp.Int("wait", 1, 3))
+        callbacks = [own, *callbacks]
+    return model.fit(*args, callbacks=callbacks, **kwargs)
+"""
+    hypermodel = space(tmp_path, fit)
+    hp = hypermodel.hyperparameters()
+    hypermodel.declare_fit(hp, build_model(hypermodel, {}, Data, hp), IMAGES, LABELS)
+    whole, notes = SearchSpace(hypermodel.reference, hypermodel.spec).unfold(hp.get_config())
+    assert [each.name for each in whole.space] == ["units", "stops", "wait"]
+    assert [(each.name, each.values) for each in whole.space[2].conditions] == [("stops", [True])]
+    assert len([note for note in notes if "changes nothing" in note]) == 0
+
+
+def test_the_number_of_epochs_may_be_a_hyperparameter_of_fit(tmp_path):
+    hypermodel = space(tmp_path, passing('epochs=hp.Int("epochs", 1, 3)'))
+    whole, _ = SearchSpace(hypermodel.reference, hypermodel.spec).unfold(
+        hypermodel.hyperparameters().get_config()
+    )
+    assert [each.name for each in whole.space] == ["units", "epochs"]
+
+
+def test_what_it_declares_after_a_first_training_is_in_the_space_too(tmp_path):
+    fit = """
+def fit(self, hp, model, *args, epochs=1, **kwargs):
+    first = model.fit(*args, epochs=2, **kwargs)
+    best = max(first.history["val_accuracy"])
+    model.optimizer.learning_rate = hp.Float("fine_rate", 0.001, 0.01)
+    model.fit(*args, epochs=3, **kwargs)
+    model.save("/nowhere/model.keras")
+    return {"val_accuracy": best}
+"""
+    names, _, notes = declared(space(tmp_path, fit))
+    assert names == ["units", "fine_rate"]
+    assert any("5" in note and "--max-epochs" in note for note in notes)
+
+
+def faults(hypermodel):
+    return {finding.check: finding.problem for finding in run_checks(hypermodel) if finding.problem}
+
+
+def test_a_sound_fit_passes_the_checks_of_a_space(tmp_path):
+    stops = 'callbacks=[keras.callbacks.EarlyStopping(patience=hp.Int("patience", 1, 3))]'
+    assert faults(space(tmp_path, passing(FROM_HP, 'epochs=hp.Int("epochs", 1, 3)', stops))) == {}
+
+
+def test_a_fit_that_scales_pixels_fails_its_check(tmp_path):
+    fit = "def fit(self, hp, model, x, y, **kwargs):\n    return model.fit(x / 255, y, **kwargs)"
+    (found,) = faults(space(tmp_path, fit)).values()
+    assert "Rescaling" in found
+
+
+def test_the_overview_of_a_space_has_the_hyperparameters_and_the_note_of_a_fit(tmp_path):
+    hypermodel = space(tmp_path, passing(FROM_HP))
+    found = overview(SearchSpace(hypermodel.reference, hypermodel.spec))
+    assert [(each.name, each.part) for each in found.hyperparameters] == [
+        ("units", "model"),
+        ("batch_size", "training"),
+    ]
+    assert any("fit" in note for note in found.notes)

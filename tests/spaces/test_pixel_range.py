@@ -8,6 +8,7 @@ from keras import layers
 from tests.spaces.conftest import wrong
 from tuner.spaces.notes import notes_on
 from tuner.spaces.pixel_range import layer_of_raw_pixels
+from tuner.training.pixels import scaled, set_pixels
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype(np.uint8)
 pytestmark = pytest.mark.training
@@ -81,6 +82,19 @@ def test_a_note_says_it_before_a_search(make):
     assert "'inner'" in note
     assert "Rescaling(1 / 255)" in note
     assert "--pixels 0..1" in note
+
+
+@pytest.mark.parametrize("pixels", ["0..1", "-1..1"])
+def test_pixels_that_are_scaled_before_a_model_that_scales_them_are_named(make, pixels):
+    images = np.asarray(scaled(IMAGES, pixels))
+    for first in (layers.Rescaling(1 / 255), layers.Rescaling(1 / 127.5, offset=-1)):
+        model = make(first)
+        set_pixels(model, pixels)
+        [note] = [each for each in notes_on(model, images) if "itself" in each]
+        assert f"--pixels {pixels}" in note
+    plain = make()
+    set_pixels(plain, pixels)
+    assert not [each for each in notes_on(plain, images) if "pixels" in each]
 
 
 def test_check_finds_it_where_no_output_shows_it(findings):

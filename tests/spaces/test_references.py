@@ -1,3 +1,4 @@
+import json
 import os
 import pickle
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from search_spaces import DataSpec, sequential
 from tuner.errors import SpaceError
 from tuner.spaces import references
-from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.hypermodel import SpaceHyperModel, loaded_space
 from tuner.spaces.references import (
     builtin_names,
     check_reference,
@@ -111,6 +112,34 @@ def test_a_space_may_import_its_neighbours(tmp_path):
     assert resolve(str(folder / "space.py")).space(None) == 7
 
 
+def test_a_file_of_a_package_imports_relative_to_it_from_anywhere(tmp_path):
+    for name, value in (("first", 7), ("second", 8)):
+        package = tmp_path / name / "package_of_spaces"
+        (package / "models").mkdir(parents=True)
+        (package / "__init__.py").write_text("DEPTH = 2\n")
+        (package / "widths.py").write_text(f"WIDTH = {value}\n")
+        (package / "models" / "space.py").write_text(
+            "from . import rates\nfrom .. import DEPTH\nfrom ..widths import WIDTH\n"
+            "def build(hp):\n    return WIDTH, DEPTH, rates.RATE\n"
+        )
+        (package / "models" / "rates.py").write_text("RATE = 0.1\n")
+        assert resolve(str(package / "models" / "space.py")).space(None) == (value, 2, 0.1)
+
+
+def test_an_entry_point_may_be_a_class_or_a_module(monkeypatch, tmp_path):
+    (tmp_path / "module_that_is_plugged.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    for value, built in (("module_that_is_plugged:Mine", ("Mine", 1)), ("module_that_is_plugged", "build")):
+        plug_in(monkeypatch, EntryPoint("plugged", value, group=references.ENTRY_POINT_GROUP))
+        assert SpaceHyperModel("plugged", SPEC).build(None) == built
+        loaded_space.cache_clear()
+
+
+def test_a_script_is_refused_as_a_module_too(tmp_path):
+    (tmp_path / "script_beside.py").write_text(f"{SOURCE}\nopened = input()\n")
+    assert "input()" in error("script_beside:build")
+
+
 def test_an_entry_point_is_found_by_its_name(monkeypatch):
     plug_in(
         monkeypatch,
@@ -144,9 +173,9 @@ def test_the_name_of_a_file_without_its_suffix_points_to_the_file(find):
 
 
 @pytest.mark.parametrize("find", [resolve, check_reference])
-@pytest.mark.parametrize("reference", ["none.py", "none.py:build"])
+@pytest.mark.parametrize("reference", ["none.py", "none.py:build", "none.ipynb"])
 def test_a_missing_file_is_named(reference, find):
-    assert "no file 'none.py'" in error(reference, find)
+    assert f"no file '{reference.partition(':')[0]}'" in error(reference, find)
 
 
 def test_a_missing_function_names_the_nearest(space_file):
@@ -222,6 +251,7 @@ def test_listing_spaces_does_not_import_keras():
         ("sequential", "sequential"),
         ("folder/my_space.py", "my_space"),
         ("folder/my_space.py:build_small", "my_space"),
+        ("folder/notebook.ipynb:build", "notebook"),
         ("package.module:build", "module"),
     ],
 )
@@ -253,6 +283,14 @@ def test_a_hypermodel_travels_without_the_code_of_its_space(space_file):
     model.build(kt.HyperParameters())
     copy = pickle.loads(pickle.dumps(model))
     assert copy.build(kt.HyperParameters()) == ("build_small", SPEC)
+
+
+def test_a_carried_notebook_is_built_where_its_file_is_not(tmp_path):
+    path = tmp_path / "carried.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": SOURCE}]}), "utf-8")
+    carried = SpaceHyperModel(f"{path}:build_small", SPEC).carried()
+    path.unlink()
+    assert pickle.loads(pickle.dumps(carried)).build(None) == ("build_small", SPEC)
 
 
 @pytest.mark.parametrize(

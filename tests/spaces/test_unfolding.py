@@ -216,6 +216,16 @@ def test_a_value_is_built_alone_where_its_company_cannot_be_built():
     assert conditions(found) == {"third": {"first": [2]}}
 
 
+def test_a_build_that_looks_at_all_values_is_unfolded_as_far_as_it_can_be():
+    def build(hp):
+        deep = hp.Boolean("deep")
+        if "width" in hp.values and hp.get("width") == 2:
+            return deep, 0
+        return deep, deep and hp.Int("width", 1, 3), hp.Boolean("late") if "width" in hp.values else 0
+
+    assert {"deep", "width", "late"} == set(names(unfolded(build)))
+
+
 def test_a_bound_on_builds_or_time_leaves_values_untried_and_says_how_many():
     def build(hp):
         return [hp.Int(f"x_{i}", 0, 9) for i in range(hp.Int("n", 1, 9))]

@@ -12,6 +12,7 @@ from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.data.preparation import MAX_SIZE
 from tuner.training.compute import DEFAULT_COMPUTE, Compute
+from tuner.training.pixels import RAW
 from tuner.tuning.events import Prepared, WinnerEvaluated
 from tuner.tuning.oracles import make_plan
 from tuner.tuning.plan import Bracket, Plan, Rung
@@ -41,6 +42,7 @@ def show_start(event: Prepared) -> None:
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
         **_resized(dataset),
         **_copies(event),
+        **_pixels(config),
         "space": f"{config.space}, {extent}; default model {description.num_params:,} parameters",
         "device": _device(event.device, description.compute),
         "plan": _plan(config, plan),
@@ -86,6 +88,13 @@ def _resized(dataset: Dataset) -> dict[str, str]:
         better = min(found.width, found.height, PHOTOGRAPHS if side < PHOTOGRAPHS else MAX_SIZE)
         parts.append(f"{part}; --image-size {better} keeps more" if better > side else part)
     return {"images": "; ".join(parts)} if parts else {}
+
+
+def _pixels(config: SearchConfig) -> dict[str, str]:
+    """A line where the pixels are scaled outside of the space."""
+    if config.pixels == RAW:
+        return {}
+    return {"pixels": f"scaled to {config.pixels} in training; the models of this run take {RAW}"}
 
 
 def _copies(event: Prepared) -> dict[str, str]:

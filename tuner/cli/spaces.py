@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -68,7 +70,8 @@ def show_space(
 
     from tuner.spaces.overview import overview
 
-    found = overview(hypermodel)
+    with redirect_stdout(sys.stderr):  # what the space prints is no data
+        found = overview(hypermodel)
     if form == "table":
         _print(found)
     elif form == "json":
@@ -91,7 +94,12 @@ def check(
     from tuner.spaces.checks import run_checks
 
     findings = []
-    for finding in run_checks(hypermodel):
+    checks = run_checks(hypermodel)
+    while True:
+        with redirect_stdout(sys.stderr):
+            finding = next(checks, None)
+        if finding is None:
+            break
         findings.append(finding)
         if form == "table":
             _print_finding(finding)

@@ -11,8 +11,9 @@ import numpy as np
 from tuner.errors import TunerError, UsageError
 from tuner.models.onnx_operations import register_operations
 from tuner.models.runtimes import INPUT, OUTPUT, Format
-from tuner.training.build import first_line, gives_logits, has_sigmoid_units, probabilities
+from tuner.training.build import gives_logits, has_sigmoid_units, probabilities
 from tuner.training.device import load_backend, quiet_import
+from tuner.training.error_text import first_line
 from tuner.training.loop import KerasLoop
 
 _REDUCED = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")

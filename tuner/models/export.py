@@ -39,7 +39,7 @@ from tuner.results.query import reference
 from tuner.statistics.calibration import NOT_CONVERGED, at_temperature
 from tuner.statistics.metrics import chosen_before
 from tuner.statistics.thresholds import Chosen
-from tuner.training.build import first_line
+from tuner.training.error_text import first_line
 
 PARITY_IMAGES = 256
 MAX_DIFFERENCE = 1e-3

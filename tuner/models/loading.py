@@ -18,8 +18,9 @@ from tuner.results.query import find_run, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
 from tuner.statistics.metrics import chosen_before
 from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen
-from tuner.training.build import first_line, probabilities
+from tuner.training.build import probabilities
 from tuner.training.device import load_backend
+from tuner.training.error_text import first_line
 from tuner.training.evaluation_batch import MAX_EVALUATION_BATCH
 from tuner.training.loop import KerasLoop
 from tuner.training.model_file import loss_takes_logits, own_parts

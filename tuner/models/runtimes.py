@@ -15,8 +15,8 @@ import numpy as np
 
 from tuner.errors import UsageError
 from tuner.files import replacing
-from tuner.training.build import first_line
 from tuner.training.device import quiet_import
+from tuner.training.error_text import first_line
 from tuner.training.evaluation_batch import CHANNELS, within_budget
 
 Format = Literal["keras", "onnx", "tflite", "saved_model"]

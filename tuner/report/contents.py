@@ -206,6 +206,7 @@ def provenance(contents: Contents) -> dict[str, Facts]:
         "Search": {
             "space": facts["space"],
             "notes on the space": " ".join(facts[SPACE_NOTES]) or None,
+            "pixels": config.get("pixels"),
             "algorithm": facts["algorithm"],
             "objective": f"{facts['objective']} ({facts['direction']})",
             "budget": _budget(config),

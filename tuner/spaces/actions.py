@@ -13,24 +13,29 @@ _TRAINING = {
     *("get_best_models", "get_best_hyperparameters", "get_best_trials"),
 }
 _READING = {
-    *("load_data", "image_dataset_from_directory", "flow_from_directory", "flow_from_dataframe", "flow"),
-    *("load_dataset", "from_tensor_slices", "from_generator", "list_files", "train_test_split"),
-    *("read_csv", "read_excel", "read_json", "read_parquet", "read_pickle", "read_table", "loadtxt"),
-    *("genfromtxt", "imread", "load_img", "listdir", "scandir", "glob", "iglob", "rglob", "iterdir"),
-    *("get_file", "urlretrieve", "urlopen", "dataset_download", "extractall", "unpack_archive"),
-    *("check_output", "check_call", "Popen", "popen", "parse_args", "parse_known_args"),
+    *("load_data", "load_dataset", "flow", "flow_from_directory", "flow_from_dataframe", "list_files"),
+    *("image_dataset_from_directory", "text_dataset_from_directory", "audio_dataset_from_directory"),
+    *("from_tensor_slices", "from_generator", "TFRecordDataset", "as_dataset", "download_and_prepare"),
+    *("read_csv", "read_excel", "read_json", "read_parquet", "read_pickle", "read_table", "read_data_sets"),
+    *("loadtxt", "genfromtxt", "fromfile", "memmap", "loadmat", "imread", "load_img", "train_test_split"),
+    *("listdir", "scandir", "glob", "iglob", "rglob", "iterdir"),
+    *("get_file", "urlretrieve", "urlopen", "extractall", "unpack_archive", "popen", "Popen"),
+    *("parse_args", "parse_known_args"),
 }
-# Methods that act on any object, and functions that are called by their last name.
+# Methods that act on any object, and functions by their last name.
 METHODS = frozenset(_FIGURES | _TRAINING | _READING)
-# Functions with a name that means something else on other objects.
+# Functions whose last name means something else elsewhere.
 FUNCTIONS = frozenset(
     {
-        *("input", "exit", "quit", "sys.exit", "absl.app.run", "numpy.load", "pickle.load", "joblib.load"),
-        *("tensorflow_datasets.load", "PIL.Image.open", "zipfile.ZipFile", "tarfile.open", "shutil.rmtree"),
-        *("os.system", "os.walk", "subprocess.run", "subprocess.call", "subprocess.getoutput"),
-        *("requests.get", "requests.post", "wget.download", "gdown.download", "google.colab.drive.mount"),
-        *("google.colab.files.upload", "wandb.init", "wandb.login", "mlflow.start_run", "sys.stdin.read"),
+        *("input", "exit", "quit", "sys.exit", "os.system", "os.walk", "shutil.rmtree", "sys.stdin.read"),
+        *("numpy.load", "pickle.load", "joblib.load", "PIL.Image.open", "zipfile.ZipFile", "tarfile.open"),
+        *("h5py.File", "tensorflow_datasets.load", "absl.app.run"),
     }
+)
+# Any function of these packages.
+PACKAGES = (
+    *("sklearn.datasets.", "google.colab.", "kaggle.", "kagglehub.", "gdown.", "wget.", "requests."),
+    *("subprocess.", "wandb.", "mlflow."),
 )
 _TUNER_PACKAGES = {"keras_tuner", "kerastuner"}
 _TUNERS = {"RandomSearch", "BayesianOptimization", "Hyperband", "GridSearch", "Tuner", "SklearnTuner"}
@@ -91,6 +96,7 @@ class Names:
         package, last = full.partition(".")[0], full.rpartition(".")[2]
         acts = (
             full in FUNCTIONS
+            or full.startswith(PACKAGES)
             or (last in METHODS and "." in full and package not in _HARMLESS)
             or (last in _TUNERS and package in _TUNER_PACKAGES)
         )

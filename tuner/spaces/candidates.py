@@ -14,6 +14,7 @@ from tuner.spaces.arguments import arguments, unknown_arguments
 from tuner.spaces.code_names import attributes_of, read_names
 
 BUILD = "build"
+DECLARE = "declare_hyperparameters"
 # A function of this name declares hyperparameters of the training.
 TRAINING = "training"
 HP_NAMES = frozenset({"hp", "hps", "hyperparameters", "hyper_parameters", "hparams"})
@@ -71,7 +72,7 @@ def build_of(found: Any, spec: DataSpec, reference: str) -> Callable[[Any], Any]
     Raises:
         SpaceError: it needs other arguments.
     """
-    function = found if inspect.isroutine(found) or not hasattr(found, BUILD) else found.build
+    function = found if inspect.isroutine(found) or not hasattr(found, BUILD) else _whole_build(found)
     # keras_tuner.HyperModel hides the parameters behind those of a wrapper.
     declared = getattr(found, "_build", function)
     parameters = list(inspect.signature(declared).parameters.values())
@@ -86,6 +87,34 @@ def build_of(found: Any, spec: DataSpec, reference: str) -> Callable[[Any], Any]
     label = getattr(function, "__name__", BUILD)
     given = arguments(rest, spec, f"search space '{reference}': {label}")
     return lambda hp: function(hp, **given)
+
+
+def _whole_build(hypermodel: Any) -> Callable[..., Any]:
+    """Return its build, after the hyperparameters that a `keras_tuner.HyperModel` may declare before."""
+    import keras_tuner as kt
+
+    declare = getattr(type(hypermodel), DECLARE, None)
+    if declare is None or declare is getattr(kt.HyperModel, DECLARE):
+        return hypermodel.build  # type: ignore[no-any-return]
+
+    @functools.wraps(hypermodel.build)
+    def build(hp: Any, *args: Any, **kwargs: Any) -> Any:
+        getattr(hypermodel, DECLARE)(hp)
+        return hypermodel.build(hp, *args, **kwargs)
+
+    return build
+
+
+def unused_tuners(module: ModuleType) -> list[str]:
+    """Return the names of the classes that a module derives from a Tuner or an Oracle of Keras Tuner."""
+    import keras_tuner as kt
+
+    classes = {name: value for name, value in _defined(module).items() if isinstance(value, type)}
+    return [
+        name
+        for name, value in classes.items()
+        if issubclass(value, kt.engine.base_tuner.BaseTuner | kt.Oracle)
+    ]
 
 
 def _without_first(function: Callable[..., Any]) -> Callable[..., Any]:

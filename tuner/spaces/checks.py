@@ -13,16 +13,19 @@ from search_spaces import DataSpec
 from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, active_values, is_value, tried_values
 from tuner.spaces.hypermodel import SpaceHyperModel, refuse_epochs
+from tuner.spaces.own_fit import sample_data
 from tuner.spaces.pixel_range import REMEDY, unscaled
 from tuner.spaces.sample_models import (
     SampleHyperParameters,
     Subject,
     accuracies_after_training,
+    build_sample,
     outputs_of,
     sample_images,
 )
 from tuner.spaces.weights import WEIGHTS
-from tuner.training.build import first_line, not_probabilities, probabilities
+from tuner.training.build import not_probabilities, probabilities
+from tuner.training.error_text import first_line
 from tuner.training.recipe import TRAINING_IN_BUILD, TRAINING_NAMES
 from tuner.training.task import TrialError
 
@@ -60,7 +63,8 @@ def run_checks(hypermodel: SpaceHyperModel) -> Iterator[Finding]:
         yield Finding(BUILDS, str(error))
         return
     yield Finding(BUILDS, None)
-    for sentence, check in CHECKS.items():
+    checks = CHECKS if hypermodel.own_fit is None else CHECKS | CHECKS_OF_FIT
+    for sentence, check in checks.items():
         yield Finding(sentence, problem(check, subject))
 
 
@@ -161,12 +165,20 @@ def classes_change_the_output_only(subject: Subject) -> Iterator[str]:
 
 
 def training_is_understood(subject: Subject) -> Iterator[str]:
-    names = {parameter.name for parameter in subject.space.space}
+    names = {parameter.name for parameter in subject.space.space} - subject.of_fit
     refuse_epochs(names)
     allowed = () if subject.hypermodel.has_training else TRAINING_IN_BUILD
     for taken in sorted(names.intersection(TRAINING_NAMES) - {*allowed}):
         yield f"build declares '{taken}', which the training applies. Declare it in training(hp)."
     _ = subject.training  # raises where a name or a value is unknown to the training
+
+
+def fit_takes_the_images(subject: Subject) -> Iterator[str]:
+    hypermodel = subject.hypermodel
+    sample = build_sample(hypermodel, {})
+    data = sample_data(sample_images(hypermodel.spec), hypermodel.spec.num_classes)
+    hypermodel.declare_fit(sample.hp, sample.model, *data)  # raises where it does not
+    yield from ()
 
 
 def inference_is_as_good_as_training(subject: Subject) -> Iterator[str]:
@@ -226,3 +238,4 @@ CHECKS: dict[str, Check] = {
     "a trained model is as good in inference as in training": inference_is_as_good_as_training,
     "every preset is a configuration of the space": presets_are_configurations,
 }
+CHECKS_OF_FIT: dict[str, Check] = {"its own fit takes the images as they are": fit_takes_the_images}

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -60,7 +61,7 @@ def settings_kept() -> Iterator[Changes]:
     import keras
 
     changes = Changes()
-    policy, environment = keras.config.dtype_policy(), dict(os.environ)
+    policy, environment, folder = keras.config.dtype_policy(), dict(os.environ), Path.cwd()
     before = _state()
     with _seeds_heard(lambda: setattr(changes, "seeded", True)):
         try:
@@ -76,6 +77,9 @@ def settings_kept() -> Iterator[Changes]:
                 if after[name] != before[name]
             ]
             changes.others += _environment_put_back(environment)
+            if Path.cwd() != folder:
+                changes.others.append("The file changes the working folder. This has no effect on a search.")
+                os.chdir(folder)
 
 
 def _state() -> dict[str, Any]:

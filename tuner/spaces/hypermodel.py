@@ -25,6 +25,7 @@ from tuner.spaces.source import is_file
 from tuner.spaces.variables import holds_variables
 from tuner.training.device import quiet_import
 from tuner.training.fit_call import Fit, own_fit, try_fit
+from tuner.training.pixels import RAW, PixelRange, set_pixels
 from tuner.training.recipe import NOT_IN_FIT, TRAINING_IN_BUILD, TRAINING_NAMES, check_value
 
 EPOCHS = "epochs"
@@ -45,6 +46,8 @@ class SpaceHyperModel:
     """Names and values of hyperparameters of the training, where the space declares them."""
     source: str | None = None
     """Text of the file that the reference names, for machines without the file."""
+    pixels: PixelRange = RAW
+    """Range of the pixels that the models expect."""
 
     def carried(self) -> SpaceHyperModel:
         """Return a hypermodel for machines without the user's files, if the space needs no other file."""
@@ -94,7 +97,10 @@ class SpaceHyperModel:
         Raises:
             SpaceError: the space cannot be found or imported.
         """
-        return loaded_space(self.reference, self.source).made(self.spec).build(hp)
+        model = loaded_space(self.reference, self.source).made(self.spec).build(hp)
+        if self.pixels != RAW and hasattr(model, "compile"):  # the build may have returned anything
+            set_pixels(model, self.pixels)
+        return model
 
     def training(self, hp: kt.HyperParameters) -> tuple[str, ...]:
         """Let the space declare hyperparameters of the training after those of `build`; return their names.
@@ -148,7 +154,7 @@ class SpaceHyperModel:
         """
         if self.own_fit is None:
             return ()
-        from tuner.spaces.fit_notes import fit_notes
+        from tuner.spaces.own_fit import fit_notes
 
         return fit_notes(try_fit(self.own_fit, hp, model, images, labels), dict(self.fixed))
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tuner.spaces.pixel_range import unscaled
+from tuner.spaces.compile_settings import unused_settings
+from tuner.spaces.pixel_range import scaled_twice, unscaled
 from tuner.spaces.saving import not_read_back
 
 NoteSource = Callable[[Any, np.ndarray], Iterator[str]]
 """Yields sentences about the untrained default model, seen with a few images."""
 
-SOURCES: tuple[NoteSource, ...] = (unscaled, not_read_back)
+SOURCES: tuple[NoteSource, ...] = (unscaled, scaled_twice, not_read_back, unused_settings)
 
 
 def notes_on(model: Any, images: np.ndarray) -> tuple[str, ...]:

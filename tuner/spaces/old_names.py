@@ -7,14 +7,18 @@ import ast
 from tuner.errors import SpaceError
 
 _OLD_LAYERS = ("convolutional", "core", "normalization", "pooling", "merge", "noise", "advanced_activations")
+_GENERATOR = "keras.preprocessing.image.ImageDataGenerator"  # Keras keeps it for old code
 # Modules by the name that they have today, the longest first.
 MODULES = {
     **{f"keras.layers.{name}": "keras.layers" for name in (*_OLD_LAYERS, "experimental.preprocessing")},
     "keras.optimizers.legacy": "keras.optimizers",
     "keras.utils.np_utils": "keras.utils",
+    _GENERATOR: "keras.src.legacy.preprocessing.image.ImageDataGenerator",
     "tensorflow.python.keras": "tensorflow.keras",
     "kerastuner": "keras_tuner",
 }
+# TensorFlow has none of these, or has it still.
+_ALONE = {"tensorflow.python.keras", "kerastuner", _GENERATOR}
 # Attributes of a module that are modules no more, by what holds them.
 _ATTRIBUTES = {("optimizers", "legacy"), ("layers", "experimental"), ("layers", "preprocessing")}
 _OPTIMIZERS = {"Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Nadam", "RMSprop", "SGD"}
@@ -158,7 +162,7 @@ class _Renewal(ast.NodeTransformer):
         for old, new in MODULES.items():
             for prefix in ("", "tensorflow."):
                 is_it = name == prefix + old if exactly else f"{name}.".startswith(f"{prefix}{old}.")
-                if is_it and not (prefix and old.startswith(("tensorflow", "kerastuner"))):
+                if is_it and not (prefix and old in _ALONE):
                     self._renamed.setdefault(f"{prefix}{old} as {prefix}{new}", line)
                     return f"{prefix}{new}{name.removeprefix(prefix + old)}"
         return name

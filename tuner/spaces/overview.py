@@ -10,6 +10,7 @@ import keras_tuner as kt
 
 from tuner.errors import SpaceError
 from tuner.spaces.configurations import Values, all_values, is_continuous, is_range, space_size
+from tuner.spaces.own_fit import sample_data
 from tuner.spaces.sample_models import build_sample, sample_images, training_names
 from tuner.spaces.search_space import SearchSpace
 from tuner.training.flops import count_flops
@@ -59,7 +60,12 @@ def overview(hypermodel: SearchSpace) -> Overview:
     except TrialError as error:
         raise SpaceError(f"search space '{hypermodel.reference}': {error}") from error
     spec = hypermodel.spec
-    flops = count_flops(sample.model, spec.image_shape)
+    images = sample_images(spec)
+    flops, about_model = count_flops(sample.model, spec.image_shape), hypermodel.notes(sample.model, images)
+    try:  # last, because it may train the model
+        about_fit = hypermodel.declare_fit(sample.hp, sample.model, *sample_data(images, spec.num_classes))
+    except TrialError as error:
+        raise SpaceError(f"search space '{hypermodel.reference}': {error}") from error
     of_training = training_names(hypermodel, sample.hp)
     hp, notes = hypermodel.unfold(sample.hp.get_config())
     for parameter in hp.space:
@@ -85,7 +91,7 @@ def overview(hypermodel: SearchSpace) -> Overview:
         presets=hypermodel.presets,
         num_params=int(sample.model.count_params()),
         flops=flops,
-        notes=(*notes, *hypermodel.notes(sample.model, sample_images(spec))),
+        notes=(*notes, *about_model, *about_fit),
     )
 
 

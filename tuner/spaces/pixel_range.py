@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 
+from tuner.training.pixels import RAW as RAW_PIXELS
+from tuner.training.pixels import pixels_of
+
 RAW = 16
 """Largest value of pixels that count as scaled."""
+LEAST_GAIN = 50
+"""Factor by which a model that scales pixels itself makes their differences smaller, at least."""
 REMEDY = "Begin with keras.layers.Rescaling(1 / 255), or search with --pixels 0..1."
 
 
@@ -26,6 +31,18 @@ def unscaled(model: Any, images: np.ndarray) -> Iterator[str]:
         )
 
 
+def scaled_twice(model: Any, images: np.ndarray) -> Iterator[str]:
+    """Say that a model scales pixels that `--pixels` has scaled before."""
+    if pixels_of(model) == RAW_PIXELS:
+        return
+    for _, values in _first_inputs(model, images):
+        if np.ptp(images) > LEAST_GAIN * np.ptp(values.astype(np.float64)):
+            yield (
+                f"the model scales the pixels itself, after --pixels {pixels_of(model)} has done so, which "
+                "leaves hardly any contrast. Leave --pixels out."
+            )
+
+
 def layer_of_raw_pixels(model: Any, images: np.ndarray) -> str | None:
     """Return the name of the first layer with weights that runs, if raw pixels reach it.
 
@@ -35,19 +52,21 @@ def layer_of_raw_pixels(model: Any, images: np.ndarray) -> str | None:
     Args:
         images: Of shape (n, height, width, channels), as the model takes them.
     """
-    import keras
-
-    with _stopping_at_weights(model) as found:
-        try:
-            model(keras.ops.convert_to_tensor(images), training=False)
-        except Exception:  # Keras may wrap the one that ends the pass
-            if not found:
-                return None  # the model's own error is told elsewhere
-    for layer, values in found:
+    for layer, values in _first_inputs(model, images):
         is_normalization = "norm" in type(layer).__name__.lower()
         if not is_normalization and values.size and values.min() >= 0 and values.max() > RAW:
             return str(layer.name)
     return None
+
+
+def _first_inputs(model: Any, images: np.ndarray) -> list[tuple[Any, np.ndarray]]:
+    """Return the first layer with weights that runs, and its input; nothing if there is none."""
+    import keras
+
+    with _stopping_at_weights(model) as found, suppress(Exception):
+        # Keras may wrap the error that ends the pass, and an error of the model is told elsewhere.
+        model(keras.ops.convert_to_tensor(images), training=False)
+    return found
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from tuner.errors import SpaceError, did_you_mean
-from tuner.spaces.candidates import space_of
+from tuner.spaces.candidates import space_of, unused_tuners
 from tuner.spaces.imports import import_file, import_module
 from tuner.spaces.source import SUFFIXES, is_file, read_source, read_tree
 
@@ -108,7 +108,11 @@ def resolve(reference: str) -> Resolved:
         attribute = plugin.attr
     else:
         module, notes = importlib.import_module(f"{BUILTIN_PACKAGE}.{target}"), ()
-    return Resolved(space_of(module, attribute, reference), module, notes)
+    unused = tuple(
+        f"{name} is not used: the search has its own tuner. Let build or the fit of a HyperModel do its work."
+        for name in unused_tuners(module)
+    )
+    return Resolved(space_of(module, attribute, reference), module, (*notes, *unused))
 
 
 def _builtin_paths() -> list[str]:

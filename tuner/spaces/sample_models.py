@@ -21,10 +21,13 @@ from search_spaces import DataSpec
 from tuner.errors import SpaceError, TunerError
 from tuner.spaces.configurations import Values, effective, key, required_values, tried_values
 from tuner.spaces.hypermodel import SpaceHyperModel
+from tuner.spaces.own_fit import active_in, declared_on_samples
 from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
 from tuner.spaces.unfolding import MAX_SECONDS, Build, Unfolded, unfold
 from tuner.spaces.weights import NO_WEIGHTS, WEIGHTS
-from tuner.training.build import blaming_the_space, build_model, first_line, probabilities
+from tuner.training.build import blaming_the_space, build_model, probabilities
+from tuner.training.error_text import first_line
+from tuner.training.labels import label_encoding
 from tuner.training.loop import make_loop
 from tuner.training.moving_statistics import statistics_batches
 from tuner.training.task import TrialError
@@ -86,7 +89,8 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
     Weights and layer names depend on the values alone.
 
     Raises:
-        TrialError: build raised, or gave no compiled Keras model with an output per class.
+        TrialError: build raised, or gave no compiled Keras model with an output per class, or one that no
+            labels suit.
         SpaceError: the space cannot be found or imported.
     """
     keras.utils.clear_session(free_memory=False)  # layer names count from zero again
@@ -97,7 +101,9 @@ def build_sample(hypermodel: SpaceHyperModel, values: Values) -> SampleModel:
     wanted = wanted_values(hypermodel.only, hypermodel.presets)
     hp = SampleHyperParameters({name: texts for name, texts in wanted.items() if name != WEIGHTS})
     hp.fix(hypermodel.fixed_in_build)
-    return SampleModel(build_model(hypermodel, values, images, hp), hp)
+    model = build_model(hypermodel, values, images, hp)
+    label_encoding(model, spec.image_shape)  # raises where no labels suit the loss and the outputs
+    return SampleModel(model, hp)
 
 
 class _TooLargeError(Exception):
@@ -205,6 +211,8 @@ class Subject:
     max_seconds: float = MAX_SECONDS
     """Time for the builds that look for hyperparameters."""
     built: dict[str, tuple[Values, str]] = field(default_factory=dict)
+    of_fit: set[str] = field(default_factory=set)
+    """Names of hyperparameters that a fit alone has declared."""
     failures: list[str] = field(default_factory=list)
     """Configurations that could not be built, with the error."""
 
@@ -259,7 +267,17 @@ class Subject:
             sample = build_sample(self.hypermodel, values)
         except TrialError as error:
             raise TrialError(error.reason, f"with {self.shown(values)}: {error}") from error
-        return fingerprint(sample.model, self.hypermodel.spec)
+        return self._fingerprint(sample)
+
+    def _fingerprint(self, sample: SampleModel) -> str:
+        """Return the fingerprint of a model, and of the values that its fit declares in `sample` now."""
+        found = fingerprint(sample.model, self.hypermodel.spec)
+        fit, spec = self.hypermodel.own_fit, self.hypermodel.spec
+        if fit is None:
+            return found
+        own = declared_on_samples(fit, sample.hp, sample.model, sample_images(spec), spec.num_classes)
+        self.of_fit.update(own)
+        return f"{found} {key(own)}"
 
     def _build(self, values: Values) -> Build | None:
         try:
@@ -272,10 +290,9 @@ class Subject:
                 return None
             self.failures.append(f"with {self.shown(values)}: {error}")
             return None
-        active = {
-            each.name: sample.hp.values[each.name] for each in sample.hp.space if sample.hp.is_active(each)
-        }
-        found = Build(tuple(sample.hp.space), active, fingerprint(sample.model, self.hypermodel.spec))
+        made = self._fingerprint(sample)
+        active = active_in(sample.hp)
+        found = Build(tuple(sample.hp.space), active, made)
         self.built[key(active)] = active, found.fingerprint
         return found
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tuner.errors import SpaceError
-from tuner.training.build import first_line
+from tuner.training.error_text import first_line
 from tuner.training.model_file import LAMBDA, own_parts
 
 CLOSE = 1e-3

@@ -39,8 +39,9 @@ class SearchSpace(SpaceHyperModel):
         if self.reference in builtin_names():
             return hp, ()
         unfolded = Subject(self).unfolded
-        refuse_epochs(parameter.name for parameter in unfolded.parameters)
-        # The samples have no pretrained weights, and know neither `training` nor `fit`.
+        if self.own_fit is None:  # which may set them
+            refuse_epochs(parameter.name for parameter in unfolded.parameters)
+        # The samples have no pretrained weights, and do not know `training`.
         found = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
         names = {parameter.name for parameter in found}
         others = [parameter for parameter in hp.space if parameter.name not in names]

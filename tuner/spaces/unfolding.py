@@ -27,7 +27,7 @@ from tuner.spaces.configurations import (
 from tuner.training.recipe import TRAINING_IN_BUILD
 
 MAX_BUILDS = 200
-MAX_SECONDS = 30.0
+MAX_SECONDS = 15.0
 CONTEXTS = 3
 """Number of builds beside whose values a hyperparameter has to change nothing, to be called idle."""
 
@@ -139,6 +139,9 @@ class _Unfolding:
 
     def _changes(self, build: Build, name: str, values: Sequence[Any]) -> bool:
         """True if another value gives another model than this build. A model that cannot be built is one."""
+        same = [each for each in self.builds if each.values == build.values | {name: each.values.get(name)}]
+        if any(each.fingerprint != build.fingerprint for each in same):
+            return True
         others = (self.build(build.values | {name: each}) for each in values if each != build.values[name])
         return any(other is None or other.fingerprint != build.fingerprint for other in others)
 
@@ -237,7 +240,7 @@ class _Unfolding:
         parents = [condition.name for each in self.conditions.values() for condition in each]
         earlier = [each.name for each in self.parameters[: self._position(name)]]
         for parent in dict.fromkeys([*(each for each in parents if each in earlier), *earlier]):
-            if parent not in without.values or values.get(parent) == without.values[parent]:
+            if parent not in without.values or values.get(parent) in (None, without.values[parent]):
                 continue
             changed = values | {parent: without.values[parent]}
             found = self.build(changed)
@@ -263,6 +266,8 @@ class _Unfolding:
 
         tried = [every.index(value) for value in tried_values(parameter)]
         active = _holding(has, tried, len(every))
+        if not active:  # a build that looks at more than its values
+            return False
         self.conditions.setdefault(name, []).append(Parent(parent, [every[index] for index in active]))
         return True
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tuner.training.augmentation import augment, is_augmented
 from tuner.training.labels import CLASS_NUMBERS, LabelEncoding
+from tuner.training.pixels import RAW, PixelRange, scaled
 from tuner.training.recipe import PLAIN, Recipe
 
 
@@ -19,9 +20,10 @@ class TrainingBatches:
     recipe: Recipe = PLAIN
     class_weights: np.ndarray | None = None
     labels: LabelEncoding = CLASS_NUMBERS
+    pixels: PixelRange = RAW
 
     def make(self, images: Any, labels: Any, draws: Any) -> tuple[Any, ...]:
-        """Return (images, labels) or (images, labels, weights), the labels as the model expects them.
+        """Return (images, labels) or (images, labels, weights), as the model expects them.
 
         Args:
             labels: Class numbers (n,).
@@ -31,6 +33,7 @@ class TrainingBatches:
 
         if is_augmented(self.recipe):
             images = augment(self.recipe, images, draws)
+        images = scaled(images, self.pixels)
         if self.class_weights is None:
             return images, self.labels.encode(labels)
         return images, self.labels.encode(labels), ops.take(self.class_weights, labels)

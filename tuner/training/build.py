@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,15 +13,15 @@ import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.errors import TunerError
+from tuner.training.device import mark_unused, without_strategy
+from tuner.training.error_text import described, first_line
 from tuner.training.task import TrialError
 
 _BUILT_IN = "search_spaces."
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # Messages of Keras and its applications about images that are too small for a model.
 _TOO_SMALL = re.compile(r"zero or negative|[Nn]egative dimension|at least \d+ ?x ?\d+")
 # Largest error of probabilities in bfloat16, which has 8 bits.
 _ROUNDING = 0.01
-_NOT_THE_USERS = {Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))}
 
 
 def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: Any = None) -> Any:
@@ -42,7 +41,7 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
     hp.values = dict(values)
     num_classes = len(dataset.class_names)
     try:
-        with blaming_the_space():
+        with blaming_the_space(), without_strategy() as strategies:
             model = hypermodel.build(hp)
             if isinstance(model, keras.Model) and not model.built:
                 model.build((None, *dataset.image_shape))
@@ -59,6 +58,7 @@ def build_model(hypermodel: Any, values: dict[str, Any], dataset: Dataset, hp: A
         raise TrialError(
             "build", f"build returned {type(model).__name__}, not a keras.Model. End it with `return model`."
         )
+    mark_unused(model, strategies)
     if not model.compiled or model.optimizer is None or model.loss is None:
         raise TrialError(
             "build", "the model is not compiled with a loss. Call model.compile(optimizer, loss, metrics)."
@@ -112,25 +112,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def first_line(error: BaseException) -> str:
-    """Return the most informative line of an error's text, mostly the first.
-
-    It is the second if Keras names the layer first, and the last if TensorFlow quotes code.
-    """
-    lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
-    if not lines:
-        return "no message"
-    if lines[0].startswith("Exception encountered when calling") and len(lines) > 1:  # Keras names the layer
-        return lines[1]
-    return lines[-1 if lines[0].startswith("in user code") else 0]
-
-
 def _message(error: Exception) -> str:
     """Return the error of a build with its place, or a built-in space's own message to the user."""
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
     if type(error) is ValueError and innermost.f_globals.get("__name__", "").startswith(_BUILT_IN):
         return first_line(error)
-    raised = f"the search space raised {type(error).__name__}: {first_line(error)}{_place(error)}"
+    raised = f"the search space raised {described(error)}"
     if not _calls_foreign_tensorflow(error):
         return raised
     return (
@@ -151,17 +138,6 @@ def _calls_foreign_tensorflow(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _place(error: Exception) -> str:
-    """Return the place of an error in the user's code as ' (file, line n)'; empty outside of it."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<") and "site-packages" not in frame.filename
-        if not _NOT_THE_USERS.intersection(Path(frame.filename).parents)
-    ]
-    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def gives_logits(model: Any) -> bool:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ _DEFAULTS = {
 _OPTIONAL = ("jax", "matplotlib", "pandas", "sklearn")
 
 
+# Names of the strategies of a build under way in this thread; None outside of builds.
+_entered: ContextVar[list[str] | None] = ContextVar("strategies", default=None)
+_UNUSED = "_unused_strategy"
+
+
 @dataclass(frozen=True)
 class Gpu:
     """A GPU; `capability` is NVIDIA's compute capability, such as "8.0"."""
@@ -50,6 +56,50 @@ def load_backend() -> None:
     # The libraries create half a million objects for ever; later collections need not visit them.
     gc.collect()
     gc.freeze()
+
+
+@contextlib.contextmanager
+def without_strategy() -> Iterator[list[str]]:
+    """Let TensorFlow's strategies of distribution have no effect on the models built meanwhile.
+
+    A trial trains on one device. Yields a list that gets the names of the strategies whose scope was entered.
+    """
+    found: list[str] = []
+    if "tensorflow" in sys.modules:
+        _watch_scopes()
+    token = _entered.set(found)
+    try:
+        yield found
+    finally:
+        _entered.reset(token)
+
+
+def mark_unused(model: Any, strategies: Iterable[str]) -> None:
+    """Keep with a model the strategies that its build wanted."""
+    if names := tuple(dict.fromkeys(strategies)):
+        vars(model)[_UNUSED] = ", ".join(names)
+
+
+def unused_strategy(model: Any) -> str | None:
+    """Return the name of the strategy that the build of a model wanted, None without one."""
+    name: str | None = vars(model).get(_UNUSED)
+    return name
+
+
+@functools.cache
+def _watch_scopes() -> None:
+    from tensorflow.python.distribute import distribute_lib
+
+    plain = distribute_lib.StrategyBase.scope
+
+    def scope(strategy: Any) -> Any:
+        entered = _entered.get()
+        if entered is None or strategy is distribute_lib.get_strategy():  # the default one
+            return plain(strategy)
+        entered.append(type(strategy).__name__)
+        return contextlib.nullcontext()
+
+    distribute_lib.StrategyBase.scope = scope
 
 
 def configured_backend() -> str:

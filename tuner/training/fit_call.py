@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import numpy as np
 
 from tuner.training.build import blaming_the_space
 from tuner.training.labels import LabelEncoding, label_encoding
+from tuner.training.pixels import pixels_of, scaled
 from tuner.training.task import TrialError
 from tuner.training.turns import Stopped
 
@@ -25,17 +27,24 @@ Data = tuple[np.ndarray, np.ndarray]
 TRIED_BATCH_SIZE, TRIED_EPOCHS = 7, 7
 # Images for a fit on trial: more than any usual batch, but not many bytes.
 MAX_TRIED, MAX_TRIED_BYTES = 1024, 2**25
+# Calls of `model.fit` in a fit on trial, and methods with which it ends.
+MAX_CALLS = 10
+_AFTER_FIT = ("evaluate", "predict", "save", "save_weights", "export")
 _SETTINGS = ("validation_data", "callbacks", "epochs", "batch_size", "verbose", "class_weight")
 _REFUSED = re.compile(r"(?:multiple values for(?: keyword)?|unexpected keyword) argument '(\w+)'")
+
+
+TrainsBy = Literal["model.fit", "own loop", "own loop without callbacks"]
 
 
 @dataclass(frozen=True)
 class FitSettings:
     """The settings of a fit with the values of one configuration; None: those that it is given."""
 
-    trains_by: Literal["model.fit", "own loop", "own loop without callbacks"]
+    trains_by: TrainsBy
     batch_size: int | None = None
     epochs: int | None = None
+    """Of all calls of `model.fit` together."""
     takes_class_weights: bool = False
     """True if class weights that it is given reach `model.fit`."""
 
@@ -102,6 +111,18 @@ def _data_arguments(fit: Fit, data: Data) -> tuple[tuple[Any, ...], dict[str, An
 
 
 @contextmanager
+def replaced(model: Any, methods: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+    """Replace methods of one model."""
+    for name, method in methods.items():
+        setattr(model, name, method)
+    try:
+        yield
+    finally:
+        for name in methods:
+            delattr(model, name)
+
+
+@contextmanager
 def intercepted(model: Any, instead: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> Iterator[None]:
     """Let calls of `model.fit` call `instead` with the plain function and the arguments by name."""
     import keras
@@ -112,17 +133,8 @@ def intercepted(model: Any, instead: Callable[[Callable[..., Any], dict[str, Any
         _, *given = signature.bind(model, *args, **kwargs).arguments.items()
         return instead(lambda **arguments: plain(model, **arguments), dict(given))
 
-    model.fit = fit
-    try:
+    with replaced(model, {"fit": fit}):
         yield
-    finally:
-        del model.fit
-
-
-class _Found(Stopped):
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        super().__init__()
-        self.arguments = arguments
 
 
 def tried_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -133,9 +145,9 @@ def tried_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
 
 
 def try_fit(fit: Fit, hp: Any, model: Any, images: np.ndarray, labels: np.ndarray) -> FitSettings:
-    """Run a fit up to its first call of `model.fit` or of a callback, so that `hp` knows its hyperparameters.
+    """Run a fit up to its first call of a callback, so that `hp` knows its hyperparameters.
 
-    A fit that calls neither trains the model on these images.
+    Its calls of `model.fit` train nothing. A fit that calls neither trains the model on these images.
 
     Args:
         labels: Class numbers (n,).
@@ -145,17 +157,25 @@ def try_fit(fit: Fit, hp: Any, model: Any, images: np.ndarray, labels: np.ndarra
     """
     import keras
 
+    def end(*_: Any, **__: Any) -> None:
+        raise Stopped
+
     class Ends(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_begin(self, *_: Any, **__: Any) -> None:
-            raise _Found({})
+        on_train_begin = on_epoch_begin = on_epoch_end = on_train_batch_end = end
 
-        on_train_begin = on_epoch_end = on_train_batch_end = on_epoch_begin
+    calls: list[dict[str, Any]] = []
 
-    def found(_: Any, arguments: dict[str, Any]) -> None:
-        raise _Found(arguments)
+    def instead(_: Any, arguments: dict[str, Any]) -> Any:
+        calls.append(arguments)
+        if len(calls) == MAX_CALLS:
+            raise Stopped
+        untrained = keras.callbacks.History()
+        untrained.epoch, untrained.history = [0], defaultdict(lambda: [0.0])
+        return untrained
 
     weights = {int(label): 1.0 for label in np.unique(labels)}
     encoding = label_encoding(model, images.shape[1:])
+    images = keras.ops.convert_to_numpy(scaled(images, pixels_of(model)))
     data = images, encode(encoding, labels)
     settings = {
         "validation_data": data,
@@ -165,22 +185,31 @@ def try_fit(fit: Fit, hp: Any, model: Any, images: np.ndarray, labels: np.ndarra
         "class_weight": weights,
         "verbose": 0,
     }
+    trains_by: TrainsBy = "own loop"
     try:
-        with blaming_the_space(), intercepted(model, found):
-            call_fit(fit, hp, model, data, settings, lambda: False)
-        return FitSettings("own loop without callbacks")
-    except _Found as reached:
-        arguments = reached.arguments
-    if not arguments:
-        return FitSettings("own loop")
-    _check_pixels(images, first_images(arguments.get("x")))
-    batch_size = own_batch_size(arguments)
-    epochs = arguments.get("epochs", 1)
+        with (
+            blaming_the_space(),
+            replaced(model, dict.fromkeys(_AFTER_FIT, end)),
+            intercepted(model, instead),
+        ):
+            call_fit(fit, hp, model, data, settings, lambda: bool(calls))
+        trains_by = "own loop without callbacks"
+    except Stopped:
+        pass
+    except TrialError:
+        if not calls:  # what comes after may need a trained model
+            raise
+    if not calls:
+        return FitSettings(trains_by)
+    first = calls[0]
+    _check_pixels(images, first_images(first.get("x")))
+    batch_size = own_batch_size(first)
+    epochs = [call.get("epochs", 1) for call in calls]
     return FitSettings(
         "model.fit",
         None if batch_size == TRIED_BATCH_SIZE else batch_size,
-        None if epochs == TRIED_EPOCHS else int(epochs),
-        arguments.get("class_weight") is weights,
+        None if TRIED_EPOCHS in epochs else int(sum(epochs)),
+        first.get("class_weight") is weights,
     )
 
 
@@ -237,5 +266,6 @@ def _check_pixels(given: np.ndarray, trained: np.ndarray | None) -> None:
         raise TrialError(
             "build",
             f"its fit scales the pixels to {low:.3g}..{high:.3g}, but validation and the finished model take "
-            "0..255. Scale them in build, with a layer such as keras.layers.Rescaling(1 / 255).",
+            "0..255. Scale them in build, with a layer such as keras.layers.Rescaling(1 / 255), or nowhere, "
+            "and search with --pixels 0..1.",
         )

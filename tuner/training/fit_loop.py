@@ -14,13 +14,14 @@ from tuner.training.compute import Precision, use_precision
 from tuner.training.fit_call import Fit, call_fit, encode, intercepted, own_batch_size
 from tuner.training.loop import KerasLoop
 from tuner.training.pipeline import OnStep
+from tuner.training.pixels import RAW, PixelRange, pixels_of, scaled
 from tuner.training.seeds import derive_seed
 from tuner.training.turns import Stopped, Turns
 
 # The order of the images for a fit that does not shuffle them: those of one class would stand together.
 _ORDER_SEED = 0
 # Copies of images, the last ones, by data set and indices: those of training and of validation.
-_copies: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+_copies: list[tuple[np.ndarray, np.ndarray, PixelRange, np.ndarray]] = []
 _MAX_COPIES = 2
 
 
@@ -81,7 +82,8 @@ class FitLoop(KerasLoop):
 
     @property
     def held_bytes(self) -> int:
-        return self._images[:1].nbytes * len(self._order)
+        bytes_each = 1 if pixels_of(self._model) == RAW else 4
+        return bytes_each * self._images[:1].nbytes * len(self._order)
 
     def _train_epoch(
         self,
@@ -118,7 +120,7 @@ class FitLoop(KerasLoop):
 
     def _data(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = encode(self._training_batches.labels, self._labels[indices])
-        return _rows(self._images, indices), labels
+        return _rows(self._images, indices, pixels_of(self._model)), labels
 
 
 class _Running:
@@ -281,11 +283,13 @@ def _figures(logs: Any) -> dict[str, float]:
     return found
 
 
-def _rows(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
+def _rows(images: np.ndarray, indices: np.ndarray, pixels: PixelRange) -> np.ndarray:
     """Return these images, copied once for all trials of a process that train on them."""
-    for known, at, rows in _copies:
-        if known is images and np.array_equal(at, indices):
+    import keras
+
+    for known, at, scale, rows in _copies:
+        if known is images and np.array_equal(at, indices) and scale == pixels:
             return rows
-    rows = np.asarray(images[indices])
-    _copies[:] = [*_copies, (images, indices, rows)][-_MAX_COPIES:]
+    rows = np.asarray(keras.ops.convert_to_numpy(scaled(images[indices], pixels)))
+    _copies[:] = [*_copies, (images, indices, pixels, rows)][-_MAX_COPIES:]
     return rows

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tuner.training.build import first_line, gives_logits, has_sigmoid_units, only_loss
+from tuner.training.build import gives_logits, has_sigmoid_units, only_loss
+from tuner.training.error_text import first_line
 from tuner.training.task import TrialError
 
 LabelForm = Literal["float", "class", "one-hot"]

@@ -12,6 +12,7 @@ from tuner.training.batches import PLAIN_BATCHES, TrainingBatches, no_draws
 from tuner.training.loop_base import Loop, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import OnStep, chunks, loss_of
+from tuner.training.pixels import pixels_of, scaled
 from tuner.training.task import TrialError
 
 
@@ -72,7 +73,7 @@ class KerasLoop(Loop):
 
         layers = normalizations(self._model)
         for number, batch in enumerate(batches if layers else ()):
-            images = keras.ops.convert_to_tensor(self._images[batch])
+            images = scaled(keras.ops.convert_to_tensor(self._images[batch]), pixels_of(self._model))
             with averaging(layers, float(number)), _without_gradients():
                 self._model(images, training=True)
 
@@ -94,7 +95,7 @@ class KerasLoop(Loop):
         """Return the batches of an order for Keras; images alone if none are to be `made`."""
         import keras
 
-        images, labels = self._images, self._labels
+        images, labels, pixels = self._images, self._labels, pixels_of(self._model)
         drawn = no_draws(order) if draws is None else draws
         rows = [row for part in chunks(np.arange(len(order)), batch_size, len(order)) for row in part]
 
@@ -105,7 +106,7 @@ class KerasLoop(Loop):
             def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
                 batch = order[rows[index]]
                 if made is None:
-                    return (images[batch],)
+                    return (keras.ops.convert_to_numpy(scaled(images[batch], pixels)),)
                 parts = made.make(images[batch], labels[batch], drawn[rows[index]])
                 return tuple(keras.ops.convert_to_numpy(part) for part in parts)
 

@@ -15,6 +15,8 @@ from tuner.training.build import is_out_of_memory
 from tuner.training.evaluation_batch import evaluation_batch
 from tuner.training.labels import label_encoding
 from tuner.training.pipeline import OnStep
+from tuner.training.pixels import pixels_of
+from tuner.training.recipe import PLAIN
 
 _Found = TypeVar("_Found")
 
@@ -64,13 +66,13 @@ class Loop(ABC):
 
     @cached_property
     def _training_batches(self) -> TrainingBatches:
-        """The batches with labels as the model expects them; a model that only predicts needs none."""
+        """The batches with labels for the loss, which a model that only predicts need not have."""
         encoding = label_encoding(self._model, self._images.shape[1:])
-        return replace(self._batches, labels=encoding)
+        return replace(self._batches, labels=encoding, pixels=pixels_of(self._model))
 
     @cached_property
     def _test_batches(self) -> TrainingBatches:
-        return replace(PLAIN_BATCHES, labels=self._training_batches.labels)
+        return replace(self._training_batches, recipe=PLAIN, class_weights=None)
 
     def trace(self) -> None:  # noqa: B027 - most backends trace with the first batch
         """Trace the steps now, so that the first step takes no longer than others."""

@@ -18,6 +18,7 @@ from tuner.training.build import blaming_the_space
 from tuner.training.loop_base import Loop, flat, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, held, loss_of, next_steps
+from tuner.training.pixels import pixels_of, scaled
 
 # Size of the parts that are put on the device in turn if it cannot hold all images.
 WINDOW_BYTES = 2**26
@@ -63,7 +64,7 @@ class JaxLoop(Loop):
         self._test_steps = _many_steps(model, model.test_step, self._test_batches.make)
         self._statistics_step = _statistics_step(model)
         self._predict_step = jax.jit(
-            lambda state, images, labels, batch: model.predict_step(state, _batch(images, labels, batch))
+            lambda state, images, batch: model.predict_step(state, (_pixels(model, images, batch),))
         )
 
     def _train_epoch(
@@ -116,7 +117,7 @@ class JaxLoop(Loop):
         outputs = []
         for window in self._windows(indices, no_draws(indices), self.evaluation_batch):
             for row in window.rows[: window.count]:
-                output, changed = self._predict_step(_values(groups), window.images, window.labels, row)
+                output, changed = self._predict_step(_values(groups), window.images, row)
                 _assign(groups[1], changed)
                 outputs.append(np.asarray(output))
         return np.concatenate(outputs)
@@ -203,7 +204,7 @@ def _statistics_step(model: Any) -> Any:
         return None
 
     def run(trainable: Any, others: Any, images: Any, batch: Any, before: Any) -> Any:
-        pixels = jnp.take(images, batch, axis=0, mode="clip")
+        pixels = _pixels(model, images, batch)
         with averaging(layers, before):
             _, changed = model.stateless_call(trainable, others, pixels, training=True)
         return changed
@@ -226,6 +227,10 @@ def _dispatch(loop: Any, groups: tuple[list[Any], ...], window: _Window, first: 
 
 def _batch(images: Any, labels: Any, indices: Any) -> tuple[Any, Any]:
     return jnp.take(images, indices, axis=0, mode="clip"), jnp.take(labels, indices, axis=0, mode="clip")
+
+
+def _pixels(model: Any, images: Any, indices: Any) -> Any:
+    return scaled(jnp.take(images, indices, axis=0, mode="clip"), pixels_of(model))
 
 
 def _values(groups: tuple[list[Any], ...]) -> tuple[list[Any], ...]:

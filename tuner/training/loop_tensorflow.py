@@ -19,6 +19,7 @@ from tuner.training.kernels_tensorflow import fuse_updates
 from tuner.training.loop_base import Loop, flat, floats
 from tuner.training.moving_statistics import averaging, normalizations
 from tuner.training.pipeline import FIRST_STEPS, OnStep, chunks, held, loss_of, next_steps
+from tuner.training.pixels import pixels_of, scaled
 
 
 class TensorFlowLoop(Loop):
@@ -53,7 +54,9 @@ class TensorFlowLoop(Loop):
         self._test_steps = _graph_loop(model, "test_step", shape, self._test_batches.make)
         self._renew_statistics = _statistics_loop(model, shape)
         self._predict_batch = tf.function(
-            lambda images: model(images, training=False), reduce_retracing=True, autograph=False
+            lambda images: model(scaled(images, pixels_of(model)), training=False),
+            reduce_retracing=True,
+            autograph=False,
         )
 
     def trace(self) -> None:
@@ -191,7 +194,7 @@ def _statistics_loop(model: Any, image_shape: tuple[int, ...]) -> Any:
     def run(images: Any, order: Any) -> None:
         def body(row: Any) -> Any:
             with averaging(layers, tf.cast(row, tf.float32)):
-                model(tf.gather(images, order[row]), training=True)
+                model(scaled(tf.gather(images, order[row]), pixels_of(model)), training=True)
             return row + 1
 
         tf.while_loop(lambda row: row < tf.shape(order)[0], body, [tf.constant(0)], parallel_iterations=1)

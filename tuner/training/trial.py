@@ -39,6 +39,7 @@ from tuner.training.moving_statistics import statistics_batches
 from tuner.training.next_trial import NextTrial
 from tuner.training.optimization import apply_recipe, class_weights
 from tuner.training.pipeline import epoch_order, stratified_part
+from tuner.training.pixels import with_raw_pixels
 from tuner.training.task import EpochDone, LateHyperparameters, RungDone, StepsDone, TrainTask, TrialError
 from tuner.training.warm_trials import BuiltTrial, WarmTrials
 
@@ -215,7 +216,8 @@ def load_space(hypermodel: Any) -> None:
 def restore_winner(hypermodel: Any, values: dict[str, Any], checkpoint_dir: Path, dataset: Dataset) -> Any:
     """Return a compiled model with the weights of a trial's best epoch, without optimizer state.
 
-    It computes in float32, whatever the precision of the training, so that it predicts the same everywhere.
+    It computes in float32 and takes raw pixels, whatever those of the training, so that it predicts the same
+    everywhere.
     """
     import keras
 
@@ -224,7 +226,7 @@ def restore_winner(hypermodel: Any, values: dict[str, Any], checkpoint_dir: Path
     use_precision(DEFAULT_COMPUTE.precision)
     model = build_model(hypermodel, values, dataset)
     load_best(checkpoint_dir, model)
-    return model
+    return with_raw_pixels(model, dataset.image_shape)
 
 
 def build_trial(task: TrainTask, hypermodel: Any, dataset: Dataset) -> BuiltTrial:

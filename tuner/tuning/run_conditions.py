@@ -14,6 +14,7 @@ from tuner.results.store import Store
 from tuner.spaces.references import unknown
 from tuner.spaces.weights import WEIGHTS, weights_hash
 from tuner.training.compute import Compute
+from tuner.training.pixels import RAW
 from tuner.training.source_code import PROGRAM
 from tuner.workers.protocol import Description, Ready
 
@@ -49,6 +50,7 @@ def conditions(
         "device": ready.device,
         "workers": config.workers,
         **({} if config.cluster is None else share_of_node),
+        **({} if config.pixels == RAW else {"pixels": config.pixels}),
         "versions": ready.versions,
     }
 

@@ -17,9 +17,11 @@ from tuner.results.query import RunView
 from tuner.results.run_folder import RunFolder
 from tuner.results.schema import CODE, WORKER_LOG
 from tuner.results.store import Store
+from tuner.spaces.references import builtin_names
 from tuner.spaces.search_space import SearchSpace
 from tuner.spaces.weights import WEIGHTS, weights_value
 from tuner.training.device import load_backend
+from tuner.training.pixels import RAW
 from tuner.tuning.events import Listener, Note, busy
 from tuner.tuning.new_run import record_facts
 from tuner.tuning.oracles import make_plan
@@ -53,13 +55,19 @@ def worker_pool(
     """Return the workers of a request, on this machine or on a cluster, for the run in `folder`.
 
     Raises:
-        UsageError: the cluster does not exist, or the storage for checkpoints cannot be used.
+        UsageError: the cluster does not exist, the storage for checkpoints cannot be used, or the pixels of
+            a space that scales them itself are to be scaled.
     """
+    if config.pixels != RAW and config.space in builtin_names():
+        raise UsageError(
+            f"--pixels {config.pixels} is for spaces that do not scale pixels themselves; '{config.space}' "
+            "does. Leave it out."
+        )
     spec = DataSpec(dataset.image_shape, len(dataset.class_names))
     weights = () if config.weights is None else (f"{WEIGHTS}={weights_value(config.weights)}",)
     asked = ((name, getattr(config, name)) for name in ("batch_size", "patience", "class_weights"))
     fixed = tuple((name, value) for name, value in asked if value is not None)
-    hypermodel = SearchSpace(config.space, spec, (*config.hp, *weights), fixed)
+    hypermodel = SearchSpace(config.space, spec, (*config.hp, *weights), fixed, pixels=config.pixels)
     if config.cluster is None:
         setup = WorkerSetup(hypermodel, dataset)
         return LocalPool(setup, folder.path / WORKER_LOG, config.workers, config.worker_memory)

@@ -18,14 +18,16 @@ from tuner.errors import StorageError, TunerError
 from tuner.statistics.auroc import NAME as AUROC
 from tuner.statistics.auroc import has_auroc
 from tuner.training.averaging import average
-from tuner.training.build import blaming_the_space, build_model, first_line, is_out_of_memory, probabilities
+from tuner.training.build import blaming_the_space, build_model, is_out_of_memory, probabilities
 from tuner.training.checkpoint import read_history
 from tuner.training.compute import Compute, choose_precision, use_precision
 from tuner.training.device import describe_device, load_backend
+from tuner.training.error_text import described
 from tuner.training.fit_call import own_fit, tried_images
 from tuner.training.heatmaps import heatmaps
 from tuner.training.loop import make_loop
 from tuner.training.next_trial import NextTrial
+from tuner.training.pixels import pixels_of, scaled
 from tuner.training.source_code import code_hashes
 from tuner.training.task import FailureReason, TrainTask, TrialError
 from tuner.training.trial import ACCURACY, build_trial, load_space, restore_winner, train
@@ -103,8 +105,7 @@ class Server:
             return Failure(trial_id, "build", str(error), "")
         except (Exception, SystemExit) as error:
             reason: FailureReason = "oom" if is_out_of_memory(error) else "crash"
-            message = f"{type(error).__name__}: {first_line(error)}"
-            return Failure(trial_id, reason, message, _user_traceback(error))
+            return Failure(trial_id, reason, described(error), _user_traceback(error))
 
     def _train(self, task: TrainTask, emit: Callable[[Event], None]) -> Event:
         begun = time.monotonic()
@@ -142,12 +143,13 @@ class Server:
         exact = [ACCURACY] if "validation" in splits else []
         exact += [AUROC] if exact and has_auroc(labels[splits["validation"]]) else []
         # Wrong outputs are refused now, and not after the whole search.
-        outputs = model(keras.ops.convert_to_tensor(self._dataset.images[first]), training=False)
+        images = keras.ops.convert_to_tensor(scaled(self._dataset.images[first], pixels_of(model)))
+        outputs = model(images, training=False)
         probabilities(model, keras.ops.convert_to_numpy(outputs))
         num_params = int(model.count_params())
         with blaming_the_space():
-            images = self._dataset.images[first]
-            notes = hypermodel.notes(model, images) if hasattr(hypermodel, "notes") else ()
+            seen = keras.ops.convert_to_numpy(images)
+            notes = hypermodel.notes(model, seen) if hasattr(hypermodel, "notes") else ()
             notes += self._declare_fit(hp, model)  # it may train the model
             training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         xla = choose_xla(

@@ -1,11 +1,19 @@
-"""Sentences about a user's own fit, which trains the trials of a search."""
+"""A user's own fit, which trains the trials: the hyperparameters it declares, and sentences about it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from tuner.training.fit_call import FitSettings
+import numpy as np
+
+from tuner.spaces.configurations import Values
+from tuner.training.fit_call import Fit, FitSettings, try_fit
+from tuner.training.task import TrialError
+
+# Images for a fit on samples, and their least number of each class.
+SAMPLE_IMAGES, SAMPLES_OF_CLASS = 64, 2
 
 _TRAINS = {
     # On a CPU, models of 233 and 121,985 parameters: 2.2 to 3.2 times on TensorFlow, 1.2 to 1.7 on JAX.
@@ -23,6 +31,35 @@ _TRAINS = {
         "time limit, rung or patience ends a trial before. Call on_epoch_end of the callbacks it is given."
     ),
 }
+
+
+def sample_data(images: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return images and class numbers for a fit on samples.
+
+    Args:
+        images: A few images (n, height, width, channels) of type uint8, which are repeated.
+    """
+    number = max(SAMPLE_IMAGES, SAMPLES_OF_CLASS * num_classes)
+    return np.resize(images, (number, *images.shape[1:])), np.arange(number) % num_classes
+
+
+def declared_on_samples(fit: Fit, hp: Any, model: Any, images: np.ndarray, num_classes: int) -> Values:
+    """Let a fit declare its hyperparameters in `hp`, and return the values of those that are active.
+
+    Its errors are for a try of its own to report.
+
+    Args:
+        images: As for `sample_data`.
+    """
+    before = active_in(hp)
+    with suppress(TrialError):
+        try_fit(fit, hp, model, *sample_data(images, num_classes))
+    return {name: value for name, value in active_in(hp).items() if name not in before}
+
+
+def active_in(hp: Any) -> Values:
+    """Return the values of the active hyperparameters that a build, or a fit, has declared."""
+    return {each.name: hp.values[each.name] for each in hp.space if hp.is_active(each)}
 
 
 def fit_notes(found: FitSettings, asked: Mapping[str, Any]) -> tuple[str, ...]:
