@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import run_command
@@ -26,6 +27,17 @@ def rows(heading: str) -> str:
     text = PAGE.read_text("utf-8").partition(f"**{heading}**")[2]
     table = text.strip().partition("\n\n")[0]
     return "\n".join(line.split("|")[1] for line in table.splitlines())
+
+
+def arrays() -> dict[str, np.ndarray]:
+    """Images and labels of the size of the test images, under the names that the page gives them."""
+    rng = np.random.default_rng(0)
+    found = {f"x_{part}": rng.integers(0, 256, (32, 8, 8, 3), "uint8") for part in ("train", "val", "test")}
+    return found | {f"y_{part}": np.arange(32) % 2 for part in ("train", "val", "test")}
+
+
+def block_with(words: str) -> str:
+    return next(block for block in blocks(PAGE, "python") if words in block)
 
 
 def parameters(function: object) -> set[str]:
@@ -82,28 +94,24 @@ def test_every_option_on_the_page_exists():
 @pytest.mark.training
 @pytest.mark.filterwarnings("ignore")  # Keras Tuner uses deprecated functions
 def test_the_code_beside_the_commands_is_that_of_keras_tuner(tmp_path, monkeypatch):
-    """It runs, with fewer epochs, on images of the size of the example."""
-    import keras
-    import numpy as np
-
+    """It runs, with one epoch."""
     monkeypatch.chdir(tmp_path)
-    script = next(block for block in blocks(PAGE, "python") if "kt.Hyperband" in block)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (16, 8, 8, 3)).astype("float32")
-    names = {f"x_{part}": images for part in ("train", "val", "test")}
-    names |= {f"y_{part}": rng.integers(0, 2, 16) for part in ("train", "val", "test")}
-    scope = {"keras": keras, **names}
+    scope = dict[str, object](arrays())
     exec(compile(EXAMPLE.read_text("utf-8"), EXAMPLE.name, "exec"), scope)
-    exec(compile(script.replace("max_epochs=10", "max_epochs=1"), PAGE.name, "exec"), scope)
+    script = block_with("kt.Hyperband").replace("max_epochs=10", "max_epochs=1")
+    exec(compile(script, PAGE.name, "exec"), scope)
     assert (tmp_path / "model.keras").is_file()
 
 
 @pytest.mark.training
-def test_the_commands_work_one_after_the_other(images: Path, cache: Path, tmp_path: Path) -> None:
+def test_the_commands_work_one_after_the_other(
+    images: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Trials are not trained here, as nothing depends on their figures; all else is done."""
     (tmp_path / "my_model.py").write_text(EXAMPLE.read_text("utf-8"), encoding="utf-8")
-    *_, faulty = blocks(PAGE, "python")
-    (tmp_path / "faulty.py").write_text(faulty, encoding="utf-8")
+    (tmp_path / "faulty.py").write_text(block_with("momentum"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block_with("np.savez"), PAGE.name, "exec"), dict(arrays()))
     commands = shown_commands(PAGE)
     assert FAULTY in commands
     for line in dict.fromkeys(commands):
