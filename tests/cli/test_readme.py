@@ -10,20 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import environment, run_command
+from tests.cli.pages import ROOT, shown_commands
 from tests.pools import stub_pool
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # What keeps a command short enough for a test; the rest of it stays as shown.
 SMALLER = {"--max-trials 50": "--max-trials 2 --max-epochs 1", "--max-time 2h": "--max-time 2m"}
 # Checked elsewhere: `make demo` and `make test` below, installing by `make wheel`.
 SET_UP = ("make ", "pip install ", "git clone ", "cd ")
-
-
-def shown_commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), flags=re.DOTALL)
-    lines = (line.split("#")[0].strip() for block in blocks for line in block.splitlines())
-    return [line for line in lines if line]
 
 
 def test_the_readme_shows_nothing_but_known_commands() -> None:
