@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tuner.spaces.hypermodel import SpaceHyperModel, loaded_space, refuse_epochs
@@ -46,7 +46,9 @@ class SearchSpace(SpaceHyperModel):
             return hp, ()
         subject = Subject(self)
         unfolded = subject.unfolded
-        if self.own_fit is None:  # which may set them
+        if self.own_fit is not None:  # which may use what build declares
+            unfolded = replace(unfolded, idle=())
+        else:
             refuse_epochs(parameter.name for parameter in unfolded.parameters)
         # The samples have no pretrained weights, and do not know `training`.
         found = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
