@@ -164,11 +164,10 @@ def _print(found: Overview) -> None:
         "default model": f"{found.num_params:,} parameters, {_flops(found.flops)} for one image of "
         f"{width}x{height}x{channels} in {found.num_classes} classes (a multiply-add counts as two)",
         **{f"preset {name}": format_values(values) for name, values in found.presets.items()},
-        **({"notes": "\n".join(found.notes)} if found.notes else {}),
     }
     label_width = max(map(len, lines)) + 2
-    for name, text in lines.items():
-        console.print(Text.assemble((f"{name:<{label_width}}", "dim"), text))
+    for name, text in (*lines.items(), *(("note", text) for text in found.notes)):
+        console.print(Text.assemble((f"{name:<{label_width}}", "dim"), text), soft_wrap=True)
 
 
 def _configurations(found: Overview) -> str:

@@ -128,7 +128,8 @@ class SpaceHyperModel:
         idle = [parameter.name for parameter in declared if parameter.name in NOT_IN_FIT]
         if idle and self.own_fit is not None:
             raise SpaceError(
-                f"training declares '{idle[0]}', which its own fit does not use. Declare and use it in fit."
+                f"training declares '{idle[0]}', which the fit of the space does not use. Declare and use it "
+                "in fit."
             )
         return tuple(dict.fromkeys(parameter.name for parameter in declared))
 
