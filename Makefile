@@ -28,7 +28,8 @@ test-slow: $(VENV)/.installed-dev
 	$(PYTEST) -m ""
 
 # The tests of training and search on another backend; PyTorch is to be installed into .venv by hand.
-OTHER_BACKEND = tests/training tests/statistics/test_auroc.py tests/cli/test_search.py
+OTHER_BACKEND = tests/training tests/statistics/test_auroc.py tests/cli/test_search.py \
+	tests/cli/test_keras_tuner_code.py tests/cli/test_whole_space.py tests/cli/test_own_fit.py tests/spaces/test_own_fit.py
 
 test-jax: $(VENV)/.installed-dev
 	KERAS_BACKEND=jax $(PYTEST) $(OTHER_BACKEND)

@@ -19,9 +19,9 @@ _TRAINS = {
     # On a CPU, models of 233 and 121,985 parameters: 2.2 to 3.2 times on TensorFlow, 1.2 to 1.7 on JAX.
     "model.fit": (
         "The fit of the space trains the trials; an epoch takes up to three times as long as without it. "
-        "After an interruption, or where a rung has more images, the weights, the optimizer and the epochs go "
-        "on, but the callbacks of fit begin anew. In --retrain, its validation_data are some of the training "
-        "images."
+        "After an interruption, or where a rung has more images, the weights, the optimizer and the epochs "
+        "go on, but the callbacks of fit begin anew. In --retrain, its validation_data are some of the "
+        "training images."
     ),
     "own loop": (
         "The training loop in fit trains the trials. After an interruption a trial begins again; time "
