@@ -124,7 +124,7 @@ def repeats_itself(subject: Subject) -> Iterator[str]:
 def defaults_are_values(subject: Subject) -> Iterator[str]:
     for parameter in subject.space.space:
         if not is_value(parameter, parameter.default):
-            yield f"the default of '{parameter.name}', {parameter.default}, is outside its range."
+            yield f"'{parameter.name}' has the default {parameter.default}, which is outside its range."
 
 
 def names_have_one_range(subject: Subject) -> Iterator[str]:
@@ -155,9 +155,8 @@ def inactive_values_change_nothing(subject: Subject) -> Iterator[str]:
     unused = {parameter.name: tried_values(parameter)[-1] for parameter in inactive(values)}
     if unused and subject.fresh_fingerprint(values | unused) != before:
         yield (
-            f"with {subject.shown(values)} the model depends on one of {', '.join(unused)}, "
-            "which is inactive there. Use the value that hp.Int, hp.Choice, ... return, and where that is "
-            "None, none."
+            f"with {subject.shown(values)} the model depends on {' or '.join(unused)}, "
+            "inactive there. Use only the values that hp.Int, hp.Choice, ... return; where one is None, none."
         )
 
 

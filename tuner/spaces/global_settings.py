@@ -110,8 +110,7 @@ def _environment_put_back(before: dict[str, str]) -> list[str]:
     for name in changed:
         if not (name == "KERAS_BACKEND" and os.environ[name] == keras.config.backend()):
             notes.append(
-                f"The file sets {name}={os.environ[name]}. This is too late for a search. "
-                "Set it in the shell."
+                f"The file sets {name}={os.environ[name]}. A search has read it before. Set it in the shell."
             )
         if name in before:
             os.environ[name] = before[name]

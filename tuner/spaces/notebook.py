@@ -95,7 +95,7 @@ def definitions(cells: list[Cell], name: str, folder: Path) -> Selection:
         for needed in _needs(space, kept):
             if needed in lost:
                 raise SpaceError(
-                    f"'{space}' needs '{needed}', which a search leaves out: {lost[needed]}. Give '{needed}' "
+                    f"'{space}' uses '{needed}', but its line is not run: {lost[needed]}. Give '{needed}' "
                     "a value that needs no data, or let build take input_shape and num_classes as arguments."
                 )
     return Selection(selected, left_out)

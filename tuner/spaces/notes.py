@@ -27,4 +27,4 @@ def notes_on(model: Any, images: np.ndarray) -> tuple[str, ...]:
 def capitalized(text: str) -> str:
     """Return a sentence with a capital at its start, unless it starts with a name in code."""
     word = text.partition(" ")[0]
-    return text[:1].upper() + text[1:] if word.isalpha() else text
+    return text[:1].upper() + text[1:] if word.isalpha() and word not in ("build", "compile", "fit") else text

@@ -127,7 +127,7 @@ class _Renewal(ast.NodeTransformer):
             return ast.copy_location(ast.parse(call, mode="eval").body, node)
         if name in _WITHOUT_EAGER:
             raise SpaceError(
-                f"'{self._place}', line {node.lineno}: {name}() turns TensorFlow 2 off, without which Keras "
+                f"'{self._place}', line {node.lineno}: {name}() turns off TensorFlow 2, which Keras "
                 "trains nothing. Leave it out."
             )
         if name in self._strategies:  # imported by its name

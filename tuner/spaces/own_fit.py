@@ -11,6 +11,7 @@ import numpy as np
 from tuner.spaces.configurations import Values
 from tuner.training.fit_call import Fit, FitSettings, try_fit
 from tuner.training.task import TrialError
+from tuner.units import counted
 
 # Images for a fit on samples, and their least number of each class.
 SAMPLE_IMAGES, SAMPLES_OF_CLASS = 64, 2
@@ -18,18 +19,18 @@ SAMPLE_IMAGES, SAMPLES_OF_CLASS = 64, 2
 _TRAINS = {
     # On a CPU, models of 233 and 121,985 parameters: 2.2 to 3.2 times on TensorFlow, 1.2 to 1.7 on JAX.
     "model.fit": (
-        "The fit of the space trains the trials; an epoch takes up to three times as long as without it. "
-        "After an interruption, or where a rung has more images, the weights, the optimizer and the epochs "
-        "go on, but the callbacks of fit begin anew. In --retrain, its validation_data are some of the "
-        "training images."
+        "The fit of the space trains the trials. An epoch takes up to three times as long.",
+        "After an interruption, or when a rung gets more images, training continues, but the callbacks of "
+        "fit start again. --retrain gives fit a part of the training images as validation_data.",
     ),
     "own loop": (
-        "The training loop in fit trains the trials. After an interruption a trial begins again; time "
-        "limits and patience act after its epochs. Tables show the batch_size that fit is given."
+        "The training loop in fit trains the trials. Time limits and patience act after its epochs.",
+        "After an interruption, a trial begins again. The tables show the batch_size given to fit, which may "
+        "differ from the one it uses.",
     ),
     "own loop without callbacks": (
-        "The training loop in fit trains the trials, each as one epoch, since it calls no callbacks: no "
-        "time limit, rung or patience ends a trial before. Call on_epoch_end of the callbacks it is given."
+        "The training loop in fit calls no callbacks, so each trial counts as one epoch, and time limits, "
+        "rungs and patience cannot stop it. Call on_epoch_end of the callbacks that fit gets.",
     ),
 }
 
@@ -69,11 +70,11 @@ def fit_notes(found: FitSettings, asked: Mapping[str, Any]) -> tuple[str, ...]:
     Args:
         asked: Settings of the training in the request, by name.
     """
-    notes = [_TRAINS[found.trains_by]]
+    notes = [*_TRAINS[found.trains_by]]
     if found.epochs is not None:
         notes.append(
-            f"fit sets the number of epochs, {found.epochs} by default: a trial ends after them, "
-            "or after --max-epochs if that is less."
+            f"fit trains for {counted(found.epochs, 'epoch')} by default. A trial ends after that, or after "
+            "--max-epochs if that is fewer."
         )
     batch_size = asked.get("batch_size")
     if batch_size is not None and found.batch_size not in (None, batch_size):

@@ -38,8 +38,8 @@ def scaled_twice(model: Any, images: np.ndarray) -> Iterator[str]:
     for _, values in _first_inputs(model, images):
         if np.ptp(images) > LEAST_GAIN * np.ptp(values.astype(np.float64)):
             yield (
-                f"the model scales the pixels itself, after --pixels {pixels_of(model)} has done so, which "
-                "leaves hardly any contrast. Leave --pixels out."
+                f"--pixels {pixels_of(model)} and the model both scale the pixels, so almost no contrast is "
+                "left. Leave --pixels out."
             )
 
 

@@ -109,7 +109,7 @@ def resolve(reference: str) -> Resolved:
     else:
         module, notes = importlib.import_module(f"{BUILTIN_PACKAGE}.{target}"), ()
     unused = tuple(
-        f"{name} is not used: the search has its own tuner. Let build or the fit of a HyperModel do its work."
+        f"{name} is not used, because the search has its own tuner. Move its code into fit of a HyperModel."
         for name in unused_tuners(module)
     )
     return Resolved(space_of(module, attribute, reference), module, (*notes, *unused))

@@ -17,7 +17,7 @@ from tuner.training.model_file import LAMBDA, own_parts
 
 CLOSE = 1e-3
 """Largest difference of an output from that of the model before it was saved."""
-INSTEAD = "The search goes on, and its commands build the model from its code instead."
+INSTEAD = "The search continues: its commands build the model from your code."
 REGISTER = "@keras.saving.register_keras_serializable()"
 _WITHOUT_CONFIG = re.compile(r"Object (\w+) was created by passing")
 
@@ -83,7 +83,7 @@ def _unknown(names: tuple[str, ...]) -> str:
         )
     if LAMBDA in names:
         texts.append(
-            "no other program loads the saved model, unless with safe_mode=False: it holds a Python lambda. "
+            "the saved model holds a Python lambda, so other programs need safe_mode=False to load it. "
             "Write a layer, such as keras.layers.Rescaling, or a registered function."
         )
     return " ".join(texts)

@@ -88,9 +88,9 @@ def _sentences(found: Unfolded) -> tuple[str, ...]:
     texts = []
     if found.late:
         names = ", ".join(found.late)
-        texts.append(f"Only some values of the others bring {names}. The search varies them too.")
+        texts.append(f"{names} appear only with some values of other hyperparameters. They are searched too.")
     texts += [
-        f"'{name}' has several ranges in build. Only the first counts: give the others other names."
+        f"build declares '{name}' with several ranges, and only the first is used. Give each its own name."
         for name in found.ambiguous
     ]
     texts += [
@@ -99,7 +99,7 @@ def _sentences(found: Unfolded) -> tuple[str, ...]:
     ]
     if found.untried:
         texts.append(
-            f"{found.untried} values were not built in time. They may bring more hyperparameters; the search "
-            "varies one from the first trial that brings it."
+            f"{found.untried} values were not tried before the search. A hyperparameter that appears later "
+            "is searched from then on."
         )
     return tuple(texts)

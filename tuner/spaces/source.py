@@ -14,6 +14,7 @@ from tuner.spaces.actions import Action, Names
 from tuner.spaces.notebook import Cell, Selection, definitions
 from tuner.spaces.old_names import renewed
 from tuner.training.source_code import NOTEBOOK, code_cells
+from tuner.units import counted
 
 SUFFIXES = (".py", NOTEBOOK)
 # A line of a notebook that is no Python: `!pip install x`, `%matplotlib inline`, `files = !ls`, `Dense?`.
@@ -138,7 +139,7 @@ def _refuse_actions(path: Path, cells: list[Cell]) -> None:
     if not found:
         return
     first, others = found[0], len({action.line for action in found} - {found[0].line})
-    more = f" (as would {others} more)" if others else ""
+    more = f", and so would {counted(others, 'other call')}" if others else ""
     raise SpaceError(
         f"'{path}', line {first.line}: {first.call} would run in every worker{more}. Allowed at the top of a "
         'space: definitions and constants. Put the rest of the script under `if __name__ == "__main__":`.'
@@ -151,6 +152,6 @@ def _left_out_note(path: Path, lines: list[str]) -> tuple[str, ...]:
     named = [line.removeprefix(f"{path.name}, ") for line in lines[:MAX_NAMED]]
     more = f" and {len(lines) - MAX_NAMED} more" if len(lines) > MAX_NAMED else ""
     return (
-        f"A search leaves these lines of {path.name} out, as it only needs the definitions: "
+        f"These lines of {path.name} are not run, because a search needs only the definitions: "
         f"{', '.join(named)}{more}.",
     )

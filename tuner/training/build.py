@@ -93,15 +93,11 @@ def _wrong_images(model: Any, image_shape: tuple[int, int, int], error: Exceptio
     if not isinstance(made_for, tuple) or len(made_for) != 4 or made_for[1:] == image_shape:
         return f"the model takes no images of shape {image_shape}: {first_line(error)}"
     height, width, channels = made_for[1:]
-    if channels == image_shape[2] and height == width:
-        remedy = f"Give --image-size {height}"
-    elif channels == image_shape[2]:
-        remedy = "Images are square: make its input so, and give its side to --image-size"
-    else:
-        remedy = f"The data have {image_shape[2]} channels"
+    by_option = channels == image_shape[2] and height == width
     return (
-        f"the model is made for images of shape {made_for[1:]}, the data have {image_shape}. {remedy}, or "
-        "let build(hp, spec) take spec.image_shape."
+        f"the model takes images of shape {made_for[1:]}, those of the data have {image_shape}. "
+        f"{f'Give --image-size {height}, or build' if by_option else 'Build'} it with spec.image_shape in "
+        "build(hp, spec)."
     )
 
 

@@ -269,10 +269,10 @@ def _check_pixels(given: np.ndarray, trained: np.ndarray | None) -> None:
     if trained is None or not trained.size or trained.shape[1:] != given.shape[1:]:
         return
     low, high = float(trained.min()), float(trained.max())
-    if given.max() > 1 and (high <= 1 or low < -0.5):
+    if np.ptp(trained) < np.ptp(given.astype(np.float64)) / 20:  # by 255, once or after --pixels
         raise TrialError(
             "build",
-            f"its fit scales the pixels to {low:.3g}..{high:.3g}, but validation and the finished model take "
-            "0..255. Scale them in build, with a layer such as keras.layers.Rescaling(1 / 255), or nowhere, "
-            "and search with --pixels 0..1.",
+            f"fit scales the pixels to {low:.3g}..{high:.3g}, but validation and the finished model do not. "
+            "Take the scaling out of fit. Then begin the model with keras.layers.Rescaling(1 / 255), or "
+            "search with --pixels 0..1.",
         )

@@ -153,8 +153,8 @@ def suit_metrics(model: Any, encoding: LabelEncoding) -> None:
         different = next(each for known, each in wanted.items() if known != other)
         raise TrialError(
             "build",
-            f"the metric '{name}' takes {_FORMS[other]}, but the loss and perhaps the metric '{different}' "
-            f"do not. Leave one metric out, or use a loss that takes {_FORMS[other]}.",
+            f"the metric '{name}' needs {_FORMS[other]}, but the loss or the metric '{different}' needs "
+            f"another form. Leave one metric out, or use a loss that takes {_FORMS[other]}.",
         )
     plain, metrics = model.compute_metrics, LabelEncoding(other, encoding.units)
 

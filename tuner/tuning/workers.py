@@ -106,7 +106,7 @@ def describe_space(
         batch_size = config.batch_size or DEFAULT_BATCH_SIZE
         answer = pool.ask(Describe(config.precision, config.xla, batch_size, images, plan.trials))
         if isinstance(answer, Failure):
-            raise SpaceError(f"search space '{config.space}': {answer.message}")
+            raise SpaceError(_of_space(config, answer.message))
         if isinstance(answer, Description):
             answer = _known(answer, run) or _whole(config, answer, pool)
     if isinstance(answer, Halt):
@@ -120,6 +120,11 @@ def describe_space(
             "Choose one with --objective."
         )
     return answer
+
+
+def _of_space(config: SearchConfig, message: str) -> str:
+    """Return an error of a space that names it, once."""
+    return message if f"'{config.space}" in message else f"search space '{config.space}': {message}"
 
 
 def _known(description: Description, run: RunView | None) -> Description | None:
@@ -150,10 +155,10 @@ def _whole(config: SearchConfig, description: Description, pool: Pool) -> Descri
         return replace(description, hyperparameters=answer.hyperparameters, notes=notes)
     if isinstance(answer, Failure):
         if answer.reason == "build":
-            raise SpaceError(f"search space '{config.space}': {answer.message}")
+            raise SpaceError(_of_space(config, answer.message))
         text = (
-            f"Not all values could be built ({answer.message}). They may bring more hyperparameters; the "
-            "search varies one from the first trial that brings it."
+            f"Not all values could be tried before the search ({answer.message}). A hyperparameter that "
+            "appears later is searched from then on."
         )
         return replace(description, notes=(text, *description.notes))
     return answer
