@@ -211,6 +211,8 @@ SPACES = {
     "tuples.py": in_build('hp.Choice("kernel", [(3, 3), (5, 5)])'),
     "mixed_types.py": in_build('hp.Choice("kernel", [3, "same"])'),
     "batch_size.py": in_build('hp.Choice("batch_size", [8, 16])'),
+    "two_ranges.py": in_build('hp.Int("units", 20, 30)'),
+    "own_auc.py": compiled("metrics=[keras.metrics.AUC(curve='PR', name='auc')]"),
     "epochs.py": in_build('hp.Int("epochs", 1, 3)'),
     "unused.py": in_build('hp.Choice("momentum", [0.0, 0.9])'),
     "augmented.py": MODEL + AUGMENTED,

@@ -69,6 +69,8 @@ OUTCOMES = {
     "tuples.py": refused("(3, 3)", "str", "tuples.py, line"),
     "mixed_types.py": refused("same", "type", "mixed_types.py, line"),
     "batch_size.py": searched(size="6", trained=True),
+    "two_ranges.py": searched("'units'", size="11"),
+    "own_auc.py": searched("val_auc", size="3"),
     "epochs.py": refused("'epochs'", "--max-epochs"),
     "unused.py": searched("'momentum'", size="6"),
     "augmented.py": searched(size="4"),

@@ -50,6 +50,8 @@ class SearchSpace(SpaceHyperModel):
             unfolded = replace(unfolded, idle=())
         else:
             refuse_epochs(parameter.name for parameter in unfolded.parameters)
+        ambiguous = (*subject.default.hp.ambiguous, *unfolded.ambiguous)
+        unfolded = replace(unfolded, ambiguous=tuple(dict.fromkeys(ambiguous)))
         # The samples have no pretrained weights, and do not know `training`.
         found = [parameter for parameter in unfolded.parameters if parameter.name != WEIGHTS]
         names = {parameter.name for parameter in found}

@@ -151,6 +151,10 @@ class Server:
             seen = keras.ops.convert_to_numpy(images)
             notes = hypermodel.notes(model, seen) if hasattr(hypermodel, "notes") else ()
             notes += self._declare_fit(hp, model)  # it may train the model
+            if AUROC in metrics and AUROC in exact:
+                notes += (
+                    f"val_{AUROC} is the exact area under the ROC curve, not the '{AUROC}' of compile.",
+                )
             training = hypermodel.training(hp) if hasattr(hypermodel, "training") else ()
         xla = choose_xla(
             "off" if own_fit(hypermodel) else request.xla,
