@@ -128,7 +128,7 @@ def test_an_objective_that_the_model_does_not_report_lists_those_it_does(
         ("def build(hp):\n    raise ValueError('no luck')\n", ("ValueError", "no luck", "line 2")),
         ("def build(hp):\n    pass\n", ("NoneType", "keras.Model")),
         ("import not_there\n", ("not_there",)),
-        ("def construct(hp):\n    pass\n", ("'build'", "construct")),
+        ("def construct(layers, units):\n    pass\n", ("'build'", "construct")),
     ],
     ids=["raises", "returns nothing", "cannot be imported", "has no build"],
 )

@@ -200,7 +200,7 @@ def test_what_is_wrong_is_told_and_ends_in_an_exit_code(tuner: Run, tmp_path: Pa
     assert wrong.startswith("wrong  ")
     assert all(words in wrong for words in ("'small'", "'units'", "9"))
     (line,) = result.error_lines
-    assert all(words in line for words in ("'unsound.py'", "1 of 13"))
+    assert all(words in line for words in ("'unsound.py'", "1 of 14"))
 
 
 @pytest.mark.training

@@ -150,8 +150,8 @@ def test_an_error_in_a_space_is_placed_in_its_file(message_of):
 @pytest.mark.parametrize("reference", ["with_bad_syntax.py", "with_bad_syntax:build"])
 def test_a_file_that_is_no_python_is_named_once(message_of, reference):
     text = message_of(reference, "def build(hp):\n    return return\n")
-    assert "SyntaxError: invalid syntax" in text
-    assert "with_bad_syntax.py, line 2" in text
+    assert "invalid syntax" in text
+    assert "with_bad_syntax.py', line 2" in text
     assert text.count("with_bad_syntax") == 1
 
 
