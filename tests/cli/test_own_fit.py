@@ -68,7 +68,8 @@ def test_its_callbacks_act_across_rungs_and_end_trials(fitted: Finished) -> None
 
 def test_what_it_costs_is_told_once(fitted: Finished) -> None:
     notes = [line for line in fitted.result.error_lines if line.startswith("note")]
-    assert len([line for line in notes if "fit" in line]) == 1
+    assert len([line for line in notes if "longer" in line or "as long" in line]) == 1
+    assert len([line for line in notes if "callbacks" in line]) == 1
 
 
 def test_a_batch_size_that_is_no_hyperparameter_is_in_the_table_too(

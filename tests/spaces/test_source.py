@@ -65,7 +65,7 @@ def test_a_file_that_does_something_when_it_is_imported_is_refused_before(file, 
 def test_the_line_of_the_first_action_is_named_and_the_others_are_counted(file):
     text = refusal(file(f"{DEFINED}x = 1\nmodel.fit(x)\nmodel.predict(x)\nmodel.evaluate(x)\n"))
     assert "line 4:" in text
-    assert "2 more" in text
+    assert "2 other calls" in text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from keras import layers
 
 from search_spaces import DataSpec
 from tests.training.models import Hypermodel, failure_of, run, small
+from tuner.errors import SpaceError
 from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.training.build import build_model
 from tuner.training.task import TrialError
@@ -133,7 +134,7 @@ def message_of(dataset, tmp_path, monkeypatch):
     def run(reference, source="", shape=(8, 8, 3)):
         if source:
             (tmp_path / f"{reference.partition(':')[0].removesuffix('.py')}.py").write_text(source)
-        with pytest.raises(TrialError) as caught:
+        with pytest.raises((TrialError, SpaceError)) as caught:
             build_model(SpaceHyperModel(reference, DataSpec(shape, 2)), {}, dataset)
         return str(caught.value)
 

@@ -207,7 +207,7 @@ class Search:
         self._store.add_values(event.trial_id, new, {"hyperparameters": space, LATE: late})
         self._reread(event.trial_id)
         names = ", ".join(new)
-        self._listener(Note(f"{names} appear in trial {event.trial_id} and are searched from now on"))
+        self._listener(Note(f"trial {event.trial_id} declares {names} too, searched from now on"))
 
     def _on_rung(self, event: RungDone) -> None:
         if event.timed_out:
