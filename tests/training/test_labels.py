@@ -9,10 +9,11 @@ from tests.conftest import SIDE
 from tests.training.loops import order_of
 from tuner.training.batches import TrainingBatches
 from tuner.training.build import probabilities
-from tuner.training.labels import unsuitable
+from tuner.training.labels import label_encoding
 from tuner.training.loop import KerasLoop, make_loop
 from tuner.training.optimization import apply_recipe, class_weights
 from tuner.training.recipe import Recipe
+from tuner.training.task import TrialError
 
 pytestmark = pytest.mark.training
 
@@ -186,6 +187,12 @@ def always_alike(y_true, y_pred):
     return ops.mean(y_pred) + 0 * ops.sum(ops.cast(y_true, "float32"))
 
 
+def refusal(model):
+    with pytest.raises(TrialError) as caught:
+        label_encoding(model, SHAPE)
+    return str(caught.value)
+
+
 def always_wrong(*_):
     raise ValueError("seven of nine")
 
@@ -208,8 +215,7 @@ def always_wrong(*_):
     ],
 )
 def test_outputs_that_no_labels_suit_are_refused_in_a_sentence(units, loss, last, words):
-    problem = unsuitable(model_of(units, loss, ["accuracy"], last), SHAPE)
-    assert problem
+    problem = refusal(model_of(units, loss, ["accuracy"], last))
     assert "\n" not in problem
     for word in words:
         assert word in problem
@@ -217,15 +223,14 @@ def test_outputs_that_no_labels_suit_are_refused_in_a_sentence(units, loss, last
 
 def test_metrics_that_no_labels_suit_together_are_refused():
     model = model_of(3, "sparse_categorical_crossentropy", [keras.metrics.AUC(name="area"), f1])
-    problem = unsuitable(model, SHAPE)
-    assert problem
+    problem = refusal(model)
     for word in ("'area'", "'f1'", "one-hot"):
         assert word in problem
 
 
 @pytest.mark.parametrize("loss", ["hinge", "poisson", "huber", "binary_crossentropy", focal])
 def test_losses_that_prefer_the_right_class_are_not_refused(loss):
-    assert unsuitable(model_of(1, loss, ["accuracy"], "sigmoid"), SHAPE) is None
+    assert label_encoding(model_of(1, loss, ["accuracy"], "sigmoid"), SHAPE).form == "float"
 
 
 def loss_of_a_score(y_true, y_pred):
@@ -234,7 +239,7 @@ def loss_of_a_score(y_true, y_pred):
 
 
 def test_a_loss_that_needs_all_classes_in_a_batch_is_not_refused():
-    assert unsuitable(model_of(1, loss_of_a_score, (), "sigmoid"), SHAPE) is None
+    assert label_encoding(model_of(1, loss_of_a_score, (), "sigmoid"), SHAPE).form == "float"
 
 
 def test_sigmoid_units_of_a_binary_loss_become_probabilities(three_classes):

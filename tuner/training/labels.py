@@ -61,18 +61,6 @@ def label_encoding(model: Any, image_shape: tuple[int, ...]) -> LabelEncoding:
     return encoding
 
 
-def unsuitable(model: Any, image_shape: tuple[int, ...]) -> str | None:
-    """Return the reason why no labels suit the loss, the metrics and the outputs of a compiled model.
-
-    None if some do.
-    """
-    try:
-        label_encoding(model, image_shape)
-    except TrialError as error:
-        return str(error)
-    return None
-
-
 def output_units(model: Any, image_shape: tuple[int, ...]) -> int:
     """Return the number of outputs for an image."""
     import keras
