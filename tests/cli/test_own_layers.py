@@ -111,6 +111,12 @@ def test_its_export_is_compared_with_the_trained_model(searched, name, tuner, tm
     result = tuner("best", "first", "--export", tmp_path / name, cwd=searched[0])
     assert result.code == 0, result.stderr
     assert "largest difference" in result.stderr
+    assert "built from space.py" in result.stderr
+
+
+def test_its_run_has_a_report(searched, tuner):
+    result = tuner("report", "first", cwd=searched[0])
+    assert result.code == 0, result.stderr
 
 
 def test_a_file_without_its_run_names_the_code_that_it_needs(searched, images, tuner, tmp_path):

@@ -189,6 +189,8 @@ def _export(model: RunModel, target: str, form: Format, calibrated: bool, data: 
     if model.retrained is not None:
         note(f"Model      seed {model.retrained['seed']}, the first: fixed before any was measured")
     note(f"Exported   {done.path} ({done.size / 1e6:.1f} MB), {described}")
+    if text := done.facts.get("note"):
+        note(f"Code       {text}")
     if temperature := done.facts["calibrated_by"]:
         note(f"Calibrated by temperature {temperature:.4g}, chosen on validation")
     if parity := done.facts["parity"]:

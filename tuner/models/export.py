@@ -180,6 +180,7 @@ def _write(
     return {
         **model_facts(run_model, chosen),
         **({} if form == "keras" else ends),
+        **({"note": loaded.note} if loaded.note else {}),
         "format": form,
         "calibrated_by": temperature,
         "parity": {
