@@ -140,7 +140,7 @@ def test_a_value_that_kills_the_process_of_its_build_does_not_stop_the_search(
 """
     result = search(tuner, tmp_path, images, source, "--max-trials", 4, "--algorithm", "random")
     assert result.code == 0, result.stderr
-    assert [line for line in result.error_lines if line.startswith("note") and "hyperparameters" in line]
+    assert [line for line in result.error_lines if line.startswith("note") and "hyperparameter" in line]
     assert "COMPLETED" in set(trials_of(tmp_path)["status"])
 
 

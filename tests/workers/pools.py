@@ -8,7 +8,7 @@ import psutil
 from search_spaces import DataSpec
 from tuner.objective import Objective
 from tuner.spaces.hypermodel import SpaceHyperModel
-from tuner.training.task import EpochDone, StepsDone, TrainTask
+from tuner.training.task import EpochDone, LateHyperparameters, StepsDone, TrainTask
 from tuner.workers.protocol import Describe, Ready, WorkerSetup
 
 DESCRIBE = Describe("auto", "auto", batch_size=16, images=100, trials=1)
@@ -78,7 +78,7 @@ def events(pool, request):
 
 def answer(pool):
     """The answer to the request under way."""
-    while isinstance(event := pool.next_event()[1], StepsDone | EpochDone | Ready):
+    while isinstance(event := pool.next_event()[1], LateHyperparameters | StepsDone | EpochDone | Ready):
         pass
     return event
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.workers.pools import DESCRIBE, events, setup_for, task, worker_pid
-from tuner.training.task import EpochDone, RungDone, StepsDone
+from tuner.training.task import EpochDone, LateHyperparameters, RungDone, StepsDone
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import Failure, FinishModel, Member
 
@@ -61,7 +61,7 @@ def test_a_process_answers_what_the_pool_of_the_tests_answers(pool, inline, fold
             _figures(event)
             for number, values in asked
             for event in events(workers, task(folder, f"{name}-{number}", epochs=2, **values))
-            if not isinstance(event, StepsDone)
+            if not isinstance(event, StepsDone | LateHyperparameters)
         ]
         for name, workers in (("inline", inline), ("real", pool))
     )
