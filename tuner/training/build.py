@@ -6,7 +6,6 @@ import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,27 +132,7 @@ def _message(error: Exception) -> str:
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
     if type(error) is ValueError and innermost.f_globals.get("__name__", "").startswith(_BUILT_IN):
         return first_line(error)
-    raised = f"the search space raised {described(error)}"
-    if not _calls_foreign_tensorflow(error):
-        return raised
-    return (
-        f"{raised} It calls TensorFlow, which this backend cannot. Use keras.ops there, or set "
-        "KERAS_BACKEND=tensorflow."
-    )
-
-
-def _calls_foreign_tensorflow(error: BaseException | None) -> bool:
-    """True for an error that TensorFlow, or an error on the way to this one, raised for another backend."""
-    import keras
-
-    if keras.config.backend() == "tensorflow":
-        return False
-    while error is not None:
-        frames = traceback.extract_tb(error.__traceback__)
-        if any("tensorflow" in Path(frame.filename).parts for frame in frames):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return f"the search space raised {described(error)}"
 
 
 def gives_logits(model: Any) -> bool:
