@@ -1,4 +1,4 @@
-"""Raw pixels that reach the weights of a model are found, whatever the form of the model."""
+"""A note names the layer that gets raw pixels, in models of each form."""
 
 import keras
 import numpy as np

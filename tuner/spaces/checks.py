@@ -161,7 +161,7 @@ def inactive_values_change_nothing(subject: Subject) -> Iterator[str]:
 
 
 def other_values_build(subject: Subject) -> Iterator[str]:
-    """Say which configurations, of those that bring each value once, cannot be built."""
+    """Name the tried configurations that cannot be built. Together they hold every value."""
     untried = subject.unfolded.untried
     yield from subject.failures
     if untried:
