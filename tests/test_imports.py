@@ -15,7 +15,8 @@ SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "s
 # Lowest first. A part of the program imports only from floors below its own.
 FLOORS = (
     {"errors"},
-    {"units", "files", "objective"},
+    {"units", "files", "objective", "option_fields"},
+    {"data_options"},
     {"config", "data", "statistics"},
     {"training"},
     {"spaces", "results", "workers"},

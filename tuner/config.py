@@ -5,25 +5,16 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
+from tuner.data_options import DataOptions
 from tuner.errors import UsageError
 from tuner.objective import Objective, parse_objective
+from tuner.option_fields import BUDGET, CLUSTER, DATA, OUTPUT, TRAINING, WHAT, option_name, validated
 from tuner.units import mebibytes, seconds
 
 
@@ -62,30 +53,15 @@ Gpus = Annotated[float, AfterValidator(_gpus)]
 RunName = Annotated[str, AfterValidator(_run_name)]
 
 
-@dataclass(frozen=True)
-class Panel:
-    """Options that --help shows together, under this title. A field that names no panel is in WHAT."""
-
-    title: str
-
-
-WHAT = Panel("What to search")
-BUDGET = Panel("Budget")
-TRAINING = Panel("Training")
-CLUSTER = Panel("Cluster")
-OUTPUT = Panel("Output")
-
-
-class SearchConfig(BaseModel):
+class SearchConfig(DataOptions):
     """One search. Each field is the option `--field-name`, the TOML key and the variable TUNER_FIELD_NAME."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: Annotated[str, WHAT] = Field(
         "sequential", description="Search space: a name, FILE.py, FILE.ipynb, FILE:NAME or MODULE:NAME."
     )
-    data: Annotated[str, WHAT] = Field(
-        "demo", description="Images in classes: a folder, a .zip, a .npz, or 'demo' (built in)."
+    data: Annotated[str, DATA] = Field(
+        "demo",
+        description="Images in classes: a folder, an archive, a table of labels, arrays, or 'demo'.",
     )
     algorithm: Annotated[
         Literal["hyperband", "asha", "random", "grid", "bayesian", "tpe", "single"], WHAT
@@ -194,29 +170,8 @@ class SearchConfig(BaseModel):
         True,
         description="Take what earlier runs in the same results folder know instead of training it again.",
     )
-    image_size: Annotated[int | None, TRAINING] = Field(
-        None,
-        ge=8,
-        le=1024,
-        description="Side of the square images trained on; default: the most frequent, at most 64, or the "
-        "size that the space is made for.",
-    )
     pixels: Annotated[Literal["0..255", "0..1", "-1..1"], TRAINING] = Field(
         "0..255", description="Range of pixels that the space expects, if it does not scale them itself."
-    )
-    limit: Annotated[int | None, WHAT] = Field(
-        None,
-        ge=1,
-        description="Train and validate on a stratified sample of so many images; the test stays whole.",
-    )
-    limit_test: Annotated[int | None, WHAT] = Field(
-        None, ge=1, description="Test on a stratified sample of so many images of the test split."
-    )
-    positive: Annotated[str | None, WHAT] = Field(
-        None, description="Class that precision, recall and AUROC are about (two classes)."
-    )
-    strict: Annotated[bool, TRAINING] = Field(
-        False, description="Refuse a data set with any unreadable image."
     )
     tensorboard: Annotated[bool, OUTPUT] = Field(
         False, description="Write scalars and HParams for TensorBoard into the run's folder."
@@ -253,11 +208,6 @@ class SearchConfig(BaseModel):
         return self
 
 
-def option_name(field: str) -> str:
-    """Return the option of a field: "--max-trials" of "max_trials"."""
-    return "--" + field.replace("_", "-")
-
-
 def make_config(values: Mapping[str, Any], origin: str = "") -> SearchConfig:
     """Validate a request.
 
@@ -268,11 +218,7 @@ def make_config(values: Mapping[str, Any], origin: str = "") -> SearchConfig:
     Raises:
         UsageError: an unknown key or a value that is not allowed.
     """
-    try:
-        return SearchConfig.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError((f"{origin}: " if origin else "") + _explain(first)) from None
+    return validated(SearchConfig, values, origin)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -297,24 +243,3 @@ def to_toml(config: SearchConfig) -> str:
     # A JSON string, number or boolean is the same text in TOML, but for DEL, which JSON does not escape.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
     return "".join(lines).replace("\x7f", "\\u007f")
-
-
-def _explain(error: Any) -> str:
-    """One line for one pydantic error."""
-    if not error["loc"]:
-        return f"{error['msg'].removeprefix('Value error, ')}."
-    field = str(error["loc"][0])
-    if error["type"] == "extra_forbidden":
-        known = SearchConfig.model_fields
-        return f"unknown key '{field}'.{_nearest(field, known)} Known: {', '.join(known)}."
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "literal_error":
-        allowed = re.findall(r"'([^']*)'", message)
-        message = f"allowed: {', '.join(allowed)}.{_nearest(str(error['input']), allowed)}"
-    end = "" if message.endswith("?") else "."
-    return f"{option_name(field)} {error['input']!r} is not allowed: {message.rstrip('.')}{end}"
-
-
-def _nearest(text: str, known: Iterable[str]) -> str:
-    close = get_close_matches(text, list(known), n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""

@@ -14,6 +14,7 @@ import pytest
 from search_spaces import DataSpec
 from tests.cli.conftest import SIDE, Finished, Run, run_command
 from tuner.data.dataset import load_dataset
+from tuner.data_options import DataOptions
 from tuner.results.query import open_run
 from tuner.spaces.hypermodel import SpaceHyperModel
 
@@ -60,7 +61,7 @@ def test_its_probabilities_are_the_mean_of_its_members(tuner: Run, copy_of_finis
     result = tuner("best", "--ensemble", 3)
     assert result.code == 0, result.stderr
     table = pd.read_csv(copy_of_finished / RUN / "ensemble-3" / "predictions.csv")
-    dataset = load_dataset(str(images), image_size=SIDE)
+    dataset = load_dataset(str(images), DataOptions(image_size=SIDE))
     space = SpaceHyperModel("sequential", DataSpec(dataset.image_shape, 2))
     test = dataset.images[dataset.splits["test"]]
     found = []
@@ -124,7 +125,7 @@ def test_its_file_loads_without_this_program_and_takes_raw_pixels(tuner: Run, ma
 
     tuner("best", "--ensemble", 2, "--export", "model.keras")
     model = keras.models.load_model(made / "model.keras")
-    dataset = load_dataset(str(images), image_size=SIDE)
+    dataset = load_dataset(str(images), DataOptions(image_size=SIDE))
     found = model.predict(dataset.images[dataset.splits["test"]], verbose=0)
     table = pd.read_csv(made / RUN / "ensemble-2" / "predictions.csv")
     np.testing.assert_allclose(found[:, 0], table["p.REAL"], atol=1e-5)

@@ -11,7 +11,8 @@ import pytest
 from tests.cli.conftest import run_command
 from tests.cli.pages import ROOT, blocks, shown_commands
 from tests.pools import stub_pool
-from tuner.config import SearchConfig, option_name
+from tuner.config import SearchConfig
+from tuner.option_fields import option_name
 
 PAGE = ROOT / "docs" / "from_keras_tuner.md"
 EXAMPLE = ROOT / "examples" / "keras_tuner_model.py"

@@ -11,7 +11,8 @@ from typer.main import get_command
 import tuner.cli.search_commands as search_commands
 from tuner.cli.main import app
 from tuner.cli.options import options_of
-from tuner.config import SearchConfig, option_name, read_toml, to_toml
+from tuner.config import SearchConfig, read_toml, to_toml
+from tuner.option_fields import option_name
 
 # What is neither the default nor refused beside the other defaults.
 ALLOWED: dict[str, Any] = {
@@ -50,6 +51,17 @@ ALLOWED: dict[str, Any] = {
     "limit": 9,
     "limit_test": 9,
     "positive": "some",
+    "splits": ("test=eval",),
+    "label_from": "(a|b)",
+    "label_column": "some",
+    "path_column": "some",
+    "split_column": "some",
+    "group_column": "some",
+    "exclude": ("*_mask.png",),
+    "min_class_images": 9,
+    "max_unusable": 0.5,
+    "data_format": "channels_first",
+    "resize": "pad",
     "strict": True,
     "tensorboard": True,
     "name": "some",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tuner.data.dataset import load_dataset
+from tuner.data_options import DataOptions
 from tuner.errors import DataError
 
 from .pictures import SIDE, png, tree, write_folder, write_zip
@@ -87,16 +88,14 @@ def test_the_positive_class_follows_from_the_names(
 
 def test_the_positive_class_can_be_chosen(tmp_path: Path) -> None:
     source = str(write_folder(tmp_path, tree("FAKE", "REAL")))
-    assert load_dataset(source, positive="REAL").positive_class == "REAL"
+    assert load_dataset(source, DataOptions(positive="REAL")).positive_class == "REAL"
     with refusal(DataError, "'real'", "'REAL'", "FAKE"):
-        load_dataset(source, positive="real")
+        load_dataset(source, DataOptions(positive="real"))
 
 
 @pytest.mark.parametrize(
     ("request_", "parts"),
     [
-        ({"image_size": 7}, ("image size 7 ", "8 to 1024")),
-        ({"image_size": 1025}, ("image size 1025 ", "8 to 1024")),
         ({"channels": 4}, ("4 channels", "1 (grey)", "3 (RGB)")),
         ({"seed": -1}, ("seed -1 ", "0 or more")),
     ],
@@ -115,7 +114,7 @@ def test_a_few_broken_images_are_listed_and_left_out(tmp_path: Path) -> None:
     assert "class folder" in dataset.skipped[0].reason
     assert "not an image" in dataset.skipped[1].reason
     with refusal(DataError, "2 of 201 images", "stray.png", "a/000.png", "strict"):
-        load_dataset(source, strict=True)
+        load_dataset(source, DataOptions(strict=True))
 
 
 def test_more_than_one_per_cent_broken_images_stop_the_run(tmp_path: Path) -> None:
@@ -185,7 +184,7 @@ def test_nothing_heavy_is_imported() -> None:
 
 
 def test_validation_images_can_be_trained_on_too(tmp_path: Path) -> None:
-    dataset = load_dataset(str(write_folder(tmp_path, tree("a", "b", count=50))), limit=60)
+    dataset = load_dataset(str(write_folder(tmp_path, tree("a", "b", count=50))), DataOptions(limit=60))
     merged = pickle.loads(pickle.dumps(dataset.with_validation_in_training()))
     assert set(merged.splits) == {"train", "test"}
     both = np.concatenate([dataset.splits["train"], dataset.splits["validation"]])

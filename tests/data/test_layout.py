@@ -6,21 +6,25 @@ from tuner.errors import DataError
 from .refusals import refusal
 
 
+def places_of(folders, location="d", splits=None):
+    return place_folders(dict.fromkeys(folders, 1), location, splits or {})[0]
+
+
 def test_folders_are_classes_where_no_split_is_named() -> None:
-    assert place_folders({"REAL", "FAKE"}, "d") == {"REAL": Place(None, "REAL"), "FAKE": Place(None, "FAKE")}
+    assert places_of({"REAL", "FAKE"}, "d") == {"REAL": Place("REAL"), "FAKE": Place("FAKE")}
 
 
 @pytest.mark.parametrize("prefix", ["", "wrapper/", "real_vs_fake/real-vs-fake/"])
 def test_wrapper_folders_may_lie_above_the_splits(prefix: str) -> None:
     folders = {f"{prefix}{split}/{name}" for split in ("train", "test") for name in ("real", "fake")}
-    assert place_folders(folders, "d") == {
-        folder: Place(folder.split("/")[-2], folder.split("/")[-1]) for folder in folders
+    assert places_of(folders, "d") == {
+        folder: Place(folder.split("/")[-1], folder.split("/")[-2]) for folder in folders
     }
 
 
 def test_wrapper_folders_may_lie_between_split_and_class() -> None:
-    places = place_folders({"train/train/a", "train/train/b", "test/test/a", "test/test/b"}, "d")
-    assert places["test/test/b"] == Place("test", "b")
+    places = places_of({"train/train/a", "train/train/b", "test/test/a", "test/test/b"}, "d")
+    assert places["test/test/b"] == Place("b", "test")
 
 
 @pytest.mark.parametrize(
@@ -34,36 +38,36 @@ def test_wrapper_folders_may_lie_between_split_and_class() -> None:
     ],
 )
 def test_split_names_are_known_in_many_spellings(folder: str, split: str) -> None:
-    places = place_folders({"Training/a", "Training/b", f"{folder}/a", f"{folder}/b"}, "d")
-    assert places[f"{folder}/a"] == Place(split, "a")
-    assert places["Training/a"] == Place("train", "a")
+    places = places_of({"Training/a", "Training/b", f"{folder}/a", f"{folder}/b"}, "d")
+    assert places[f"{folder}/a"] == Place("a", split)
+    assert places["Training/a"] == Place("a", "train")
 
 
 def test_images_may_lie_in_subfolders_of_their_class() -> None:
-    places = place_folders({"train/a/x/y", "train/a", "train/b", "test/a", "test/b/z"}, "d")
-    assert places["train/a/x/y"] == Place("train", "a")
-    assert places["test/b/z"] == Place("test", "b")
+    places = places_of({"train/a/x/y", "train/a", "train/b", "test/a", "test/b/z"}, "d")
+    assert places["train/a/x/y"] == Place("a", "train")
+    assert places["test/b/z"] == Place("b", "test")
 
 
 def test_train_is_a_class_among_other_vehicles() -> None:
-    assert place_folders({"train", "car", "boat"}, "d")["train"] == Place(None, "train")
+    assert places_of({"train", "car", "boat"}, "d")["train"] == Place("train")
 
 
 def test_test_is_a_class_beside_control() -> None:
-    assert place_folders({"test", "control"}, "d")["test"] == Place(None, "test")
+    assert places_of({"test", "control"}, "d")["test"] == Place("test")
 
 
 def test_a_lone_split_folder_is_a_wrapper() -> None:
-    assert place_folders({"train/a", "train/b"}, "d")["train/a"] == Place(None, "a")
+    assert places_of({"train/a", "train/b"}, "d")["train/a"] == Place("a")
 
 
 def test_one_class_has_a_place_too() -> None:
-    assert place_folders({"REAL"}, "d") == {"REAL": Place(None, "REAL")}
-    assert place_folders({"train/REAL", "test/REAL"}, "d")["test/REAL"] == Place("test", "REAL")
+    assert places_of({"REAL"}, "d") == {"REAL": Place("REAL")}
+    assert places_of({"train/REAL", "test/REAL"}, "d")["test/REAL"] == Place("REAL", "test")
 
 
 def test_folders_above_the_classes_have_no_place() -> None:
-    places = place_folders({"", "train", "train/a", "train/b", "test/a", "test/b"}, "d")
+    places = places_of({"", "train", "train/a", "train/b", "test/a", "test/b"}, "d")
     assert "" not in places
     assert "train" not in places
 
@@ -84,4 +88,4 @@ def test_folders_above_the_classes_have_no_place() -> None:
 )
 def test_a_layout_that_makes_no_sense_is_refused(folders: set[str], parts: tuple[str, ...]) -> None:
     with refusal(DataError, "/data/d.zip", *parts):
-        place_folders(folders, "/data/d.zip")
+        places_of(folders, "/data/d.zip")

@@ -9,6 +9,7 @@ import pytest
 
 from tuner.data import preparation
 from tuner.data.dataset import load_dataset
+from tuner.data_options import DataOptions
 from tuner.errors import DataError
 
 from .pictures import SIDE, encoded, picture, png, tree, write_folder, write_zip
@@ -103,8 +104,8 @@ def test_images_are_grey_only_when_all_are(tmp_path: Path) -> None:
 
 def test_an_image_size_that_is_asked_for_is_used(tmp_path: Path) -> None:
     source = str(write_folder(tmp_path, tree("a", "b")))
-    assert load_dataset(source, image_size=12).image_shape == (12, 12, 3)
-    assert load_dataset(source, image_size=9).images.shape == (20, 9, 9, 3)
+    assert load_dataset(source, DataOptions(image_size=12)).image_shape == (12, 12, 3)
+    assert load_dataset(source, DataOptions(image_size=9)).images.shape == (20, 9, 9, 3)
 
 
 def test_only_broken_images_are_an_error(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from tuner.data.dataset import load_dataset
 from tuner.data.decoding import Format
 from tuner.data.image_paths import InputImage, InputImages
 from tuner.data.stream import decode_stream
+from tuner.data_options import DataOptions
 
 from .pictures import encoded, picture, png, tree, write_folder, write_zip
 
@@ -17,7 +18,7 @@ def test_pixels_are_those_of_a_data_set(tmp_path: Path) -> None:
         **tree("d/a", count=3),
         **{f"d/b/{i}.jpg": encoded(picture(i, (40, 30)), "JPEG") for i in range(3)},
     }
-    dataset = load_dataset(str(write_folder(tmp_path, files) / "d"), image_size=16)
+    dataset = load_dataset(str(write_folder(tmp_path, files) / "d"), DataOptions(image_size=16))
     (decoded,) = decode_stream(InputImages([str(tmp_path / "d")]), Format(16, 3))
     assert [path.removeprefix(f"{tmp_path}/d/") for path in decoded.paths] == dataset.paths
     assert np.array_equal(decoded.pixels, dataset.images)

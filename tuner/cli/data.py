@@ -6,13 +6,15 @@ import dataclasses
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from tuner.cli.options import FormatOption, QuietOption
+from tuner.cli.options import FormatOption, QuietOption, options_of
 from tuner.cli.output import make_table, note, show, stderr, stdout
+from tuner.data_options import DataOptions
+from tuner.option_fields import DATA, validated
 from tuner.results.tables import rows_table
 
 if TYPE_CHECKING:
@@ -21,28 +23,30 @@ if TYPE_CHECKING:
     from tuner.data.audit import Audit
     from tuner.data.dataset import Dataset
 
+PATH = typer.Argument(help="A folder, an archive, a table of labels, arrays, or 'demo'.", show_default=False)
 FACTS = ("name", "source", "fingerprint", "image_shape", "class_names", "positive_class")
 
 app = typer.Typer(help="Data sets: images in classes.", no_args_is_help=True)
 
 
 @app.command("show")
+@options_of(DataOptions.model_fields, panel=DATA.title, variables=False)
 def show_data(
-    path: Annotated[str, typer.Argument(help="A folder, a .zip, a .npz, or 'demo'.")],
-    image_size: Annotated[
-        int | None, typer.Option(help="Side of the square images; default: the most frequent, at most 64.")
-    ] = None,
+    path: Annotated[str, PATH],
     seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
     form: FormatOption = "table",
     _quiet: QuietOption = False,
+    **given: Any,
 ) -> None:
     """Show counts per split and class, sizes, duplicates, near copies, unreadable images and shortcuts."""
+    options = validated(DataOptions, {"max_unusable": 1, **given})
+
     from tuner.cli.progress import progress_bar, waiting
     from tuner.data.audit import audit
     from tuner.data.dataset import load_dataset
 
     with progress_bar("decoding images") as advance:
-        dataset = load_dataset(path, image_size=image_size, seed=seed, progress=advance)
+        dataset = load_dataset(path, options, seed=seed, progress=advance)
     with waiting("looking for copies and shortcuts"):
         findings = audit(dataset)
     if form == "table":

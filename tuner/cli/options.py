@@ -12,7 +12,8 @@ import typer
 from pydantic.fields import FieldInfo
 
 from tuner.cli.output import Format, set_quiet
-from tuner.config import Panel, SearchConfig, option_name
+from tuner.config import SearchConfig
+from tuner.option_fields import Panel, option_name
 
 RUN = typer.Argument(help="A run: its id or its folder; default: the last one.", show_default=False)
 RunArgument = Annotated[str | None, RUN]

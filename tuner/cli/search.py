@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from tuner.cli.options import QuietOption, options_of
-from tuner.config import OUTPUT, SearchConfig, make_config, read_toml
+from tuner.config import SearchConfig, make_config, read_toml
+from tuner.option_fields import OUTPUT
 
 CONFIG = typer.Option("--config", help="TOML file with these options as keys.", rich_help_panel=OUTPUT.title)
 DRY_RUN = typer.Option("--dry-run", help="Show the plan, train nothing.", rich_help_panel=OUTPUT.title)

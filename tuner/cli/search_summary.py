@@ -10,7 +10,7 @@ from rich.text import Text
 from tuner.cli.output import format_seconds, stderr
 from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
-from tuner.data.preparation import MAX_SIZE
+from tuner.data_options import MAX_SIZE
 from tuner.training.compute import DEFAULT_COMPUTE, Compute
 from tuner.training.pixels import RAW
 from tuner.tuning.events import Prepared, WinnerEvaluated
@@ -49,7 +49,7 @@ def show_start(event: Prepared) -> None:
         **_brackets(plan),
         **({"run": str(event.path)} if event.path else {}),
     }
-    notes = [("note", text) for text in description.notes]
+    notes = [("note", text) for text in (*dataset.notes, *description.notes)]
     console = stderr()
     if not console.is_terminal:
         for name, text in (*lines.items(), *notes):

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from tuner.cli.options import QuietOption, options_of
-from tuner.config import WHAT, SearchConfig, make_config, read_toml
+from tuner.config import SearchConfig, make_config, read_toml
 from tuner.errors import UsageError
+from tuner.option_fields import WHAT
 from tuner.tuning.single_request import OF_SEVERAL_TRIALS, SINGLE, assigned
 
 HP = typer.Option(

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from tuner.data.listing import SkippedImage
 from tuner.errors import DataError
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Raise it when the files of the folder change, or the splits, classes or pixels that a source gives."""
 
 ENVIRONMENT = "TUNER_CACHE_DIR"
@@ -33,6 +33,7 @@ RECORD = np.dtype(
     [
         ("label", "<i4"),
         ("split", "<i4"),  # index into SPLITS, or NO_SPLIT
+        ("group", "<i4"),  # index into Meta.group_names, or NO_GROUP
         ("width", "<u4"),
         ("height", "<u4"),
         ("mode", "<u4"),  # index into Meta.modes
@@ -56,6 +57,10 @@ class Meta:
     modes: tuple[str, ...]
     """Pillow modes of the image files; `mode` of a record is an index into them."""
     skipped: tuple[SkippedImage, ...]
+    group_names: tuple[str, ...] = ()
+    groups_stay_together: bool = False
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: what was left out, assumed or changed."""
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,11 @@ import numpy.typing as npt
 from tuner.data import cache
 from tuner.data.layout import positive_class
 from tuner.data.listing import SkippedImage
-from tuner.data.preparation import MAX_DEFAULT_SIZE, MAX_SIZE, MIN_SIZE, WantedFormat, prepare
+from tuner.data.preparation import MAX_DEFAULT_SIZE, WantedFormat, prepare
 from tuner.data.sources import open_source
 from tuner.data.splits import sample_splits, split_indices
+from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError, did_you_mean
-
-MAX_SKIPPED_FRACTION = 0.01
-"""Share of unreadable images above which the run stops: the whole copy is then likely to be bad."""
 
 _SHOWN_SKIPPED = 3
 
@@ -65,6 +63,12 @@ class Dataset:
     """Number of images in "train" and "validation" together where they are a sample, else None."""
     limit_test: int | None = None
     """Number of images in "test" where it is a sample, else None."""
+    group_names: tuple[str, ...] = ()
+    """Kinds of images within the classes, such as generators; `group` of a record is an index into it."""
+    groups_stay_together: bool = False
+    """Whether the images of a group are in one split where the source has none."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: what was left out, assumed or changed while the source was read."""
     validation_in_training: bool = False
     """Whether "train" also holds the validation images, and there is no "validation"."""
 
@@ -163,32 +167,24 @@ class Dataset:
 
 def load_dataset(
     source: str,
+    options: DataOptions = NO_WISHES,
     *,
-    image_size: int | None = None,
     seed: int = 0,
-    positive: str | None = None,
-    strict: bool = False,
     channels: int | None = None,
-    limit: int | None = None,
-    limit_test: int | None = None,
     labelled_only: bool = False,
     largest: int = MAX_DEFAULT_SIZE,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """Return the data set at `source`: a folder, a .zip, a .npz, or "demo".
+    """Return the data set at `source`.
 
     Args:
-        source: path, or "demo" for the built-in data set.
-        image_size: side of the square that every image becomes, 8..1024 pixels; None takes the most frequent
-            shorter side, at most `largest`.
+        source: path of a folder, an archive, a table of labels or arrays, or "demo", which is built in.
+        options: wishes of the user. Without `image_size` the side is the most
+            frequent shorter side of the images, at most `largest`. Without `positive` it is, of two classes,
+            the one with the word fake, ai, generated or synthetic in its name, else the second. A smaller
+            sample of `limit` images lies within a larger one of the same seed.
         seed: of the splits that the source lacks, 0 or more.
-        positive: name of the positive class; None takes, of two classes, the one with the word fake, ai,
-            generated or synthetic in its name, else the second.
-        strict: stop at any unreadable image, not only at more than 1 %.
         channels: 1 or 3; None takes 3 unless every image is grey.
-        limit: number of images to train and validate on, a stratified sample of these two splits; None, or
-            more than there are, takes all. A smaller sample lies within a larger one of the same seed.
-        limit_test: number of images in a sample of the test split, which `limit` leaves whole.
         labelled_only: accept a single class, and too few images for splits; `splits` then raises DataError.
         largest: most pixels a side where no image size is given, 8..1024.
         progress: called with (done, total) while images are decoded; not where they are in the cache.
@@ -196,10 +192,10 @@ def load_dataset(
     Raises:
         DataError: the data set cannot be used.
     """
-    _require_bounds(image_size, seed, channels)
+    _require_bounds(seed, channels)
     opened = open_source(source)
-    wanted = WantedFormat(image_size, channels, largest)
-    folder, meta = prepare(opened, wanted, 1 if labelled_only else 2, progress)
+    wanted = WantedFormat(options.image_size, channels, largest, options.resize)
+    folder, meta = prepare(opened, options, wanted, 1 if labelled_only else 2, progress)
     dataset = Dataset(
         name=re.sub("[^a-z0-9]+", "-", opened.name.lower()).strip("-") or "dataset",
         source=opened.location,
@@ -208,12 +204,16 @@ def load_dataset(
         fingerprint=meta.fingerprint,
         class_names=meta.class_names,
         image_shape=meta.image_shape,
-        positive_class=_positive_class(meta.class_names, positive),
+        positive_class=_positive_class(meta.class_names, options.positive),
         skipped=meta.skipped,
+        group_names=meta.group_names,
+        groups_stay_together=meta.groups_stay_together,
+        notes=meta.notes,
     )
-    _require_few_skipped(dataset, strict)
+    _require_few_skipped(dataset, 0.0 if options.strict else options.max_unusable)
     limit, limit_test = (
-        None if most is None or most >= len(dataset.records) else most for most in (limit, limit_test)
+        None if most is None or most >= len(dataset.records) else most
+        for most in (options.limit, options.limit_test)
     )
     if limit is not None or limit_test is not None:
         sample = f"{dataset.fingerprint} {limit} {limit_test} {seed}".encode()
@@ -224,12 +224,7 @@ def load_dataset(
     return dataset
 
 
-def _require_bounds(image_size: int | None, seed: int, channels: int | None) -> None:
-    if image_size is not None and not MIN_SIZE <= image_size <= MAX_SIZE:
-        raise DataError(
-            f"image size {image_size} is out of bounds. Allowed: {MIN_SIZE} to {MAX_SIZE} pixels. "
-            f"Choose one of these, or none for the size of the images."
-        )
+def _require_bounds(seed: int, channels: int | None) -> None:
     if channels not in (None, 1, 3):
         raise DataError(f"{channels} channels are not possible. Allowed: 1 (grey) or 3 (RGB). Choose one.")
     if seed < 0:
@@ -247,17 +242,17 @@ def _positive_class(class_names: tuple[str, ...], wanted: str | None) -> str | N
     return positive_class(class_names)
 
 
-def _require_few_skipped(dataset: Dataset, strict: bool) -> None:
+def _require_few_skipped(dataset: Dataset, allowed: float) -> None:
     skipped = dataset.skipped
     total = len(dataset.records) + len(skipped)
-    if not skipped or (not strict and len(skipped) <= MAX_SKIPPED_FRACTION * total):
+    if len(skipped) <= allowed * total:
         return
     shown = "; ".join(f"{image.path} ({image.reason})" for image in skipped[:_SHOWN_SKIPPED])
     more = f"; and {len(skipped) - _SHOWN_SKIPPED:,} more" if len(skipped) > _SHOWN_SKIPPED else ""
-    allowed = "none (strict)" if strict else f"{MAX_SKIPPED_FRACTION:.0%}"
     raise DataError(
         f"{dataset.source}: {len(skipped):,} of {total:,} images cannot be used: {shown}{more}. "
-        f"Allowed: {allowed}. Repair them or take them away."
+        f"Allowed: {f'{100 * allowed:.3g}%' if allowed else 'none (strict)'}. tuner data show lists them; "
+        f"repair them, take them away, or allow more with --max-unusable."
     )
 
 

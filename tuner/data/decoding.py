@@ -20,6 +20,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tuner.data import jpegs
 from tuner.data.listing import Encoded, UnreadableError
+from tuner.data_options import Resize
 from tuner.errors import one_line
 
 MAX_PIXELS = cast(int, Image.MAX_IMAGE_PIXELS)
@@ -43,6 +44,8 @@ class Format(NamedTuple):
 
     size: int
     channels: int
+    resize: Resize = "squeeze"
+    """How an image that is no square becomes one."""
 
 
 class Header(NamedTuple):

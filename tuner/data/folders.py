@@ -11,19 +11,16 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
+from tuner.data.arrangement import TreeSource
+from tuner.data.contents import Contents, File
 from tuner.data.listing import (
     MAX_IMAGE_BYTES,
-    File,
-    Listing,
     Reader,
-    Source,
     UnreadableError,
-    arrange,
     is_image_path,
     printable,
     read_file,
 )
-from tuner.data.nested_copies import without_nested_copies
 from tuner.errors import DataError
 
 NOT_A_FILE = -1
@@ -34,7 +31,7 @@ _SAMPLED_FILES = 32
 _SAMPLE_BYTES = 4096
 
 
-class FolderSource(Source):
+class FolderSource(TreeSource):
     """Images below a folder. Links to folders are followed, but never in a circle."""
 
     @property
@@ -56,12 +53,12 @@ class FolderSource(Source):
             found.update(_sample(f"{self.path}/{path}", size))
         return found.hexdigest()
 
-    def listing(self) -> Listing:
-        files = [
+    def contents(self) -> Contents:
+        images = [
             File(printable(path), max(size, 0), (f"{self.path}/{path}", size))
             for path, size, _ in self._found
         ]
-        return arrange(without_nested_copies(files, _open_reader), self.location, _open_reader)
+        return Contents(images, _open_reader)
 
     @cached_property
     def _found(self) -> list[tuple[str, int, int]]:

@@ -13,9 +13,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from tuner.data.layout import SPLITS
 from tuner.data.listing import NO_SPLIT, printable
 from tuner.data.sources import open_source
+from tuner.data_options import SPLITS
 from tuner.errors import DataError, TunerError, UsageError, did_you_mean, one_line
 
 TOKEN_PAGE = "https://www.kaggle.com/settings/api"

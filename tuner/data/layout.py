@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tuner.errors import DataError
 
-SPLITS = ("train", "validation", "test")
 SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -29,17 +28,22 @@ _WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 
 
 class Place(NamedTuple):
-    """The split and class of a folder; `split` is None where the source has no splits."""
+    """The class, the split and the group of a folder."""
 
-    split: str | None
     class_name: str
+    split: str | None = None
+    """None where the source has no splits."""
+    group: str | None = None
+    """A kind of images within the classes, such as their generator; None where there are no groups."""
 
 
 Tree = dict[str, "Tree"]
 """Folders that hold images, directly or further below: name -> folders in it."""
 
 
-def place_folders(folders: Collection[str], location: str) -> dict[str, Place]:
+def place_folders(
+    folders: Mapping[str, int], location: str, splits: Mapping[str, str]
+) -> tuple[dict[str, Place], tuple[str, ...]]:
     """Return the place of each folder that lies in a class.
 
     `folders` are the folders that hold images directly, as paths with `/` relative to the source ("" is its
@@ -50,18 +54,19 @@ def place_folders(folders: Collection[str], location: str) -> dict[str, Place]:
         DataError: no classes, splits with different classes, or folders that make no sense
             together. The message begins with `location`.
     """
+    del splits
     root: Tree = {}
     for folder in sorted(folders):  # so that messages are the same each time
         tree = root
         for part in folder.split("/") if folder else ():
             tree = tree.setdefault(part, {})
     prefix, top = _unwrap("", root)
-    splits = _split_folders(top, location)
-    if not splits:
-        return _places(None, prefix, top, location)
+    found = _split_folders(top, location)
+    if not found:
+        return _places(None, prefix, top, location), ()
     places: dict[str, Place] = {}
     classes: dict[str, set[str]] = {}
-    for split, folder in splits.items():
+    for split, folder in found.items():
         inner_prefix, inner = _unwrap(_join(prefix, folder), top[folder])
         if not inner:
             raise DataError(
@@ -71,7 +76,7 @@ def place_folders(folders: Collection[str], location: str) -> dict[str, Place]:
         classes[split] = set(inner)
         places |= _places(split, inner_prefix, inner, location)
     _require_same_classes(classes, location)
-    return places
+    return places, ()
 
 
 def generated_class(class_names: Collection[str]) -> str | None:
@@ -151,7 +156,7 @@ def _places(split: str | None, prefix: str, classes: Tree, location: str) -> dic
         raise DataError(f"{where}: images lie in no class folder. {ALLOWED}. Make one folder for each class.")
     _require_no_data_set_inside(classes, where)
     return {
-        folder: Place(split, name)
+        folder: Place(name, split)
         for name in sorted(classes)
         for folder in _below(_join(prefix, name), classes[name])
     }

@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tuner.data.layout import SPLITS, place_folders
-from tuner.errors import DataError
+from tuner.data_options import NO_WISHES, DataOptions
 
 IMAGE_SUFFIXES = frozenset(
     ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm", "avif")
@@ -26,6 +25,8 @@ MAX_IMAGE_BYTES = 128 * 2**20
 
 NO_SPLIT = -1
 """In `Listing.splits`: the source says nothing about this image's split."""
+NO_GROUP = -1
+"""In `Listing.groups`: the image belongs to no group."""
 
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
@@ -49,17 +50,6 @@ class SkippedImage:
     reason: str
 
 
-class File(NamedTuple):
-    """An image file of a source."""
-
-    path: str
-    """In printable form."""
-    size: int
-    """In bytes."""
-    handle: Any
-    """Argument of the source's reader."""
-
-
 @dataclass(frozen=True)
 class Listing:
     """Images in a fixed order. All sequences have the same length n; arrays have shape (n,)."""
@@ -74,7 +64,15 @@ class Listing:
     open_reader: Callable[[], AbstractContextManager[Reader]]
     """Opens the source for one thread and yields its reader, which may raise UnreadableError."""
     unplaced: tuple[SkippedImage, ...] = ()
-    """Images above the class folders."""
+    """Images without a label."""
+    group_names: tuple[str, ...] = ()
+    """Names of groups within the classes, such as the generators of images, in alphabetical order."""
+    groups: npt.NDArray[np.int32] | None = None
+    """Index into `group_names`, or NO_GROUP; None stands for NO_GROUP throughout."""
+    groups_stay_together: bool = False
+    """Whether all images of a group belong on one side of a split."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: what was left out, assumed or changed."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class Source(ABC):
         """Return a hash that changes when the images change; fast, reading few of them at most."""
 
     @abstractmethod
-    def listing(self) -> Listing:
+    def listing(self, options: DataOptions = NO_WISHES) -> Listing:
         """Return all images.
 
         Raises:
@@ -139,43 +137,3 @@ def printable(path: str) -> str:
     if path.isprintable():
         return path
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), path)
-
-
-def arrange(
-    files: list[File], location: str, open_reader: Callable[[], AbstractContextManager[Reader]]
-) -> Listing:
-    """Sort image files by path and find the class and split of each from its folders.
-
-    Images above the class folders are skipped.
-
-    Raises:
-        DataError: no images at all, or a layout that `place_folders` refuses.
-    """
-    if not files:
-        raise DataError(
-            f"{location}: no images in it. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}. "
-            f"Give a folder, .zip or .npz with images in class folders."
-        )
-    places = place_folders({_folder(file) for file in files}, location)
-    files = sorted(files, key=lambda file: file.path)
-    kept = [(file, places[_folder(file)]) for file in files if _folder(file) in places]
-    class_names = sorted({place.class_name for _, place in kept})
-    label_of = {name: label for label, name in enumerate(class_names)}
-    return Listing(
-        class_names=tuple(class_names),
-        paths=[file.path for file, _ in kept],
-        labels=np.array([label_of[place.class_name] for _, place in kept], np.int32),
-        splits=np.array(
-            [SPLITS.index(place.split) if place.split else NO_SPLIT for _, place in kept], np.int8
-        ),
-        file_sizes=np.array([file.size for file, _ in kept], np.int64),
-        handles=[file.handle for file, _ in kept],
-        open_reader=open_reader,
-        unplaced=tuple(
-            SkippedImage(file.path, "not in a class folder") for file in files if _folder(file) not in places
-        ),
-    )
-
-
-def _folder(file: File) -> str:
-    return file.path.rpartition("/")[0]

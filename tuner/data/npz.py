@@ -14,6 +14,7 @@ from PIL import Image
 from tuner.data.decoding import scale_16_bit
 from tuner.data.listing import NO_SPLIT, Listing, Source, printable
 from tuner.data.zip import damaged, directory_digest
+from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError
 
 SPLIT_ARRAYS = (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test"))
@@ -53,7 +54,7 @@ class NpzSource(Source):
         """Return the hash of the central directory: a .npz is a zip archive with a CRC for each array."""
         return directory_digest(self.path)
 
-    def listing(self) -> Listing:
+    def listing(self, options: DataOptions = NO_WISHES) -> Listing:
         parts, given_names = self._load()
         for part in parts:
             self._check_shapes(part)

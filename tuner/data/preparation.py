@@ -19,16 +19,20 @@ import numpy.typing as npt
 from tuner.data import cache
 from tuner.data.decoding import Format, Header, decode, decode_in_threads, quiet_pillow, read_header
 from tuner.data.layout import ALLOWED
-from tuner.data.listing import Listing, SkippedImage, Source, UnreadableError
+from tuner.data.listing import NO_GROUP, Listing, SkippedImage, Source, UnreadableError
+from tuner.data_options import MIN_SIZE, DataOptions, Resize
 from tuner.errors import DataError
 
 MAX_DEFAULT_SIZE = 64
 """Most pixels a side where neither the user nor the space states an image size."""
-MIN_SIZE, MAX_SIZE = 8, 1024
-"""Smallest and largest image size, in pixels a side, inclusive."""
 
 Progress = Callable[[int, int], None]
 
+# Options that change the images, their classes, splits or groups: each combination is decoded on its own.
+_OF_LISTING = {
+    *("splits", "label_from", "label_column", "path_column", "split_column", "group_column", "exclude"),
+    *("min_class_images", "data_format"),
+}
 _HEADER_SAMPLE = 256
 _CHUNK_IMAGES = 64
 _CHUNK_BYTES = 8 * 2**20
@@ -44,6 +48,8 @@ class WantedFormat:
     """1 or 3; None takes 3 unless every image is grey."""
     largest: int = MAX_DEFAULT_SIZE
     """Most pixels a side where `size` is None."""
+    resize: Resize = "squeeze"
+    """How an image that is no square becomes one."""
 
     def suited_to(self, headers: Sequence[Header]) -> Format:
         """Return the format for images with these headers."""
@@ -55,11 +61,15 @@ class WantedFormat:
             size = min(max(side, MIN_SIZE), self.largest)
         if channels is None:
             channels = 1 if headers and all(header.is_grey for header in headers) else 3
-        return Format(size, channels)
+        return Format(size, channels, self.resize)
 
 
 def prepare(
-    source: Source, wanted: WantedFormat, least_classes: int = 2, progress: Progress | None = None
+    source: Source,
+    options: DataOptions,
+    wanted: WantedFormat,
+    least_classes: int = 2,
+    progress: Progress | None = None,
 ) -> tuple[Path, cache.Meta]:
     """Return the cache folder of a source's decoded images, and decode them first where they are not there.
 
@@ -70,7 +80,8 @@ def prepare(
         DataError: the source is unusable, has fewer than `least_classes` classes, no image can be read, or
             the cache cannot be written.
     """
-    request = [cache.CACHE_VERSION, source.digest(), wanted.size, wanted.channels]
+    said = {name: value for name, value in options.model_dump().items() if name in _OF_LISTING}
+    request = [cache.CACHE_VERSION, source.digest(), said, wanted.size, wanted.channels, wanted.resize]
     if wanted.size is None and wanted.largest != MAX_DEFAULT_SIZE:
         request.append(wanted.largest)
     key = blake2b(json.dumps(request).encode(), digest_size=12).hexdigest()
@@ -80,7 +91,7 @@ def prepare(
         with cache.exclusive(folder):
             meta = cache.open_checked(folder)  # another process may have been faster
             if meta is None:
-                listing = source.listing()
+                listing = source.listing(options)
                 _require_classes(listing.class_names, least_classes, source.location)
                 with cache.replacing(folder) as draft, quiet_pillow():
                     return folder, _build(draft, source.location, listing, wanted, progress)
@@ -118,6 +129,9 @@ def _build(
         fingerprint=fingerprint(listing.class_names, form, records),
         modes=modes,
         skipped=(*listing.unplaced, *skipped),
+        group_names=listing.group_names,
+        groups_stay_together=listing.groups_stay_together,
+        notes=listing.notes,
     )
     cache.save_description(folder, meta, records, [listing.paths[image.place] for image in images])
     return meta
@@ -206,6 +220,7 @@ def _records(listing: Listing, images: Sequence[_Image], modes: Sequence[str]) -
     records = np.empty(len(images), cache.RECORD)
     records["label"] = listing.labels[places]
     records["split"] = listing.splits[places]
+    records["group"] = NO_GROUP if listing.groups is None else listing.groups[places]
     records["file_size"] = listing.file_sizes[places]
     records["pixel_hash"] = hashes
     records["mode"] = [modes.index(header.mode) for header in headers]

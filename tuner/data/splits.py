@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tuner.data.layout import SPLITS
 from tuner.data.listing import NO_SPLIT
+from tuner.data_options import SPLITS
 from tuner.errors import DataError
 
 VALIDATION_FRACTION = 0.2

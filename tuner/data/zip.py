@@ -13,18 +13,15 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
+from tuner.data.arrangement import TreeSource
+from tuner.data.contents import Contents, File
 from tuner.data.listing import (
     MAX_IMAGE_BYTES,
-    File,
-    Listing,
     Reader,
-    Source,
     UnreadableError,
-    arrange,
     is_image_path,
     printable,
 )
-from tuner.data.nested_copies import without_nested_copies
 from tuner.errors import DataError
 
 MAX_RATIO = 200
@@ -43,7 +40,7 @@ _DRIVE = re.compile("[A-Za-z]:")
 _AGAIN = "Download or pack the archive again."
 
 
-class ZipSource(Source):
+class ZipSource(TreeSource):
     """Images in a zip archive. Nothing is unpacked to disk.
 
     The whole archive is refused when an entry has an absolute path or `..` in its path, is a link, is
@@ -54,9 +51,9 @@ class ZipSource(Source):
         """Return the hash of the archive's central directory: names, sizes, times and CRCs of all entries."""
         return directory_digest(self.path)
 
-    def listing(self) -> Listing:
+    def contents(self) -> Contents:
         files = [File(printable(path), entry.file_size, entry) for path, entry in self.images().items()]
-        return arrange(without_nested_copies(files, self.open_reader), self.location, self.open_reader)
+        return Contents(files, self.open_reader)
 
     def images(self) -> dict[str, zipfile.ZipInfo]:
         """Return the entry of each image by its path, in any folder.

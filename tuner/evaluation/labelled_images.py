@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from tuner.data.dataset import Dataset, load_dataset
-from tuner.data.layout import SPLITS
 from tuner.data.splits import sample_splits
+from tuner.data_options import SPLITS, DataOptions
 from tuner.errors import UsageError
 from tuner.evaluation.predictions import Predictions
 from tuner.models.loading import TrainedModel
@@ -56,6 +56,7 @@ class LabelledImages:
 def labelled_images(
     source: str,
     model: TrainedModel,
+    options: DataOptions,
     split: Split | None,
     class_map: Mapping[str, str],
     limit: int | None = None,
@@ -64,6 +65,7 @@ def labelled_images(
     """Return images of a data set in the size and the classes of a model.
 
     Args:
+        options: How the images and their labels are read.
         split: None takes the test split where the data has one, or where the model was trained on this data
             and the search made one; else all images.
         class_map: Name of a class in the data -> name of the same class in the model. Others do not count.
@@ -73,7 +75,7 @@ def labelled_images(
         DataError: the data cannot be used.
         UsageError: its classes are not those of the model.
     """
-    dataset, own = _load(source, model, progress)
+    dataset, own = _load(source, model, options, progress)
     labels = _labels(dataset, model, class_map)
     given = {SPLITS[number] for number in np.unique(dataset.records["split"]) if number >= 0}
     if split is None:
@@ -95,11 +97,12 @@ def same_images(
     images: LabelledImages,
     source: str,
     model: TrainedModel,
+    options: DataOptions,
     class_map: Mapping[str, str],
     progress: Progress = None,
 ) -> LabelledImages:
     """Return the same images of the same source, in the same order, for another model."""
-    dataset, own = _load(source, model, progress)
+    dataset, own = _load(source, model, options, progress)
     labels, names = _labels(dataset, model, class_map), model.facts.class_names
     places = {path: index for index, path in enumerate(dataset.paths)}
     indices = np.array([places[path] for path in images.paths])
@@ -154,15 +157,15 @@ def _indices(dataset: Dataset, split: Split) -> np.ndarray:
     return dataset.splits[split]
 
 
-def _load(source: str, model: TrainedModel, progress: Progress) -> tuple[Dataset, bool]:
+def _load(source: str, model: TrainedModel, options: DataOptions, progress: Progress) -> tuple[Dataset, bool]:
     """The data set in the size of the model, and whether the model was trained on it: then split as there."""
     size, _, channels = model.image_shape
-    load = partial(
-        load_dataset, source, image_size=size, channels=channels, labelled_only=True, progress=progress
-    )
+    options = options.model_copy(update={"image_size": size})
+    load = partial(load_dataset, source, channels=channels, labelled_only=True, progress=progress)
     known = model.facts.trained_on
     if known is not None:
-        dataset = load(seed=known.seed, limit=known.limit, limit_test=known.limit_test)
+        sample = {"limit": known.limit, "limit_test": known.limit_test}
+        dataset = load(options.model_copy(update=sample), seed=known.seed)
         if dataset.fingerprint == known.fingerprint:
             return dataset, True
-    return load(), False
+    return load(options), False

@@ -9,6 +9,7 @@ from typing import Any
 
 from tuner.data.shortcuts import Shortcut, shortcut_rows, shortcut_warnings, shortcuts
 from tuner.data.sources import open_source
+from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import (
     EvaluatedPredictions,
@@ -42,6 +43,8 @@ class EvaluationRequest:
     compare: ModelFacts | Path | None = None
     """Another model, or the predictions.csv of one on the same images."""
     robustness: bool = False
+    options: DataOptions = NO_WISHES
+    """How the images and their labels are read."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +101,20 @@ def evaluate_models(
             if list(names).count(name) > 1:
                 raise UsageError(f"'{name}' is named twice. Needed: each model and data set once.")
     others = [request.compare] if isinstance(request.compare, ModelFacts) else []
-    _require_classes(request.pairs, [*models, *others], used)
+    _require_classes(request, [*models, *others], used)
     found: dict[str, tuple[Shortcut, ...]] = {}
     results = []
     for facts in models:
         model = _load(facts, listener)
         for source in used:
             images = labelled_images(
-                source, model, request.split, request.pairs, request.limit, progress(listener)
+                source,
+                model,
+                request.options,
+                request.split,
+                request.pairs,
+                request.limit,
+                progress(listener),
             )
             if not (sources or images.own):
                 raise UsageError(
@@ -160,10 +169,15 @@ def _load(facts: ModelFacts, listener: Listener) -> TrainedModel:
     return model
 
 
-def _require_classes(pairs: Mapping[str, str], models: Sequence[ModelFacts], sources: Sequence[str]) -> None:
+def _require_classes(
+    request: EvaluationRequest, models: Sequence[ModelFacts], sources: Sequence[str]
+) -> None:
     """Require that the classes of each pair are those of some data set and some model."""
+    pairs, options = request.pairs, request.options
     # Listing a source takes time; without pairs nobody asks.
-    of_data = {source: open_source(source).listing().class_names for source in sources} if pairs else {}
+    of_data = (
+        {source: open_source(source).listing(options).class_names for source in sources} if pairs else {}
+    )
     of_models = {facts.name: facts.class_names for facts in models}
     for of, names, kind in ((1, of_models, "model"), (0, of_data, "data")):
         for pair in pairs.items():
@@ -193,7 +207,7 @@ def _evaluate(
         evaluation["comparison"] = _comparison_with_file(name, predictions, other)
     elif other is not None:
         second = _load(other, listener)
-        others = same_images(images, source, second, request.pairs, progress(listener))
+        others = same_images(images, source, second, request.options, request.pairs, progress(listener))
         _warn_of_seen(others, other.name, source, listener)
         with busy(listener, f"predicting {len(others.indices):,} images"):
             right = evaluate_model(second, others).predictions.right

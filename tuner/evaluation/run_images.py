@@ -28,12 +28,9 @@ def run_images(
     try:
         dataset = load_dataset(
             source,
-            image_size=size,
+            run.config.model_copy(update={"image_size": size, "positive": facts["positive_class"]}),
             channels=channels,
             seed=known.seed,
-            positive=facts["positive_class"],
-            limit=known.limit,
-            limit_test=known.limit_test,
             progress=progress,
         )
     except DataError as error:

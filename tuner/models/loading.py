@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data.preparation import MAX_SIZE, MIN_SIZE
+from tuner.data_options import MAX_SIZE, MIN_SIZE
 from tuner.errors import SpaceError, UsageError
 from tuner.models.runtimes import Runtime, beside, model_format, not_described, read_facts
 from tuner.results.query import find_run, open_run

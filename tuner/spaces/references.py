@@ -69,7 +69,7 @@ def made_for_images_of(reference: str) -> int | None:
     Raises:
         SpaceError: the side is out of bounds.
     """
-    from tuner.data.preparation import MAX_SIZE, MIN_SIZE
+    from tuner.data_options import MAX_SIZE, MIN_SIZE
 
     target, _ = split_reference(reference)
     for line in read_tree(Path(target) if is_file(target) else Path(_builtin_paths()[0], f"{target}.py")):

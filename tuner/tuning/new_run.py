@@ -119,6 +119,7 @@ def begin_run(
             "resized": {change: asdict(images) for change, images in dataset.resized.items()},
             "counts": dataset.counts(),
             "skipped": len(dataset.skipped),
+            "notes": list(dataset.notes),
             "seen_test_images": dataset.seen_test_images,
             "near_test_images": len(near_copies(dataset, "test")),
         },

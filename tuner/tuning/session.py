@@ -172,12 +172,8 @@ class Session:
         with busy(self._listener, "reading the images"):
             dataset = load_dataset(
                 source,
-                image_size=config.image_size,
+                config,
                 seed=config.seed,
-                positive=config.positive,
-                strict=config.strict,
-                limit=config.limit,
-                limit_test=config.limit_test,
                 largest=made_for_images_of(config.space) or MAX_DEFAULT_SIZE,
                 progress=progress(self._listener),
             )

@@ -10,6 +10,7 @@ import numpy as np
 from tests.cli.conftest import SIDE, Result, run_command
 from tests.pools import stub_pool
 from tuner.data.dataset import load_dataset
+from tuner.data_options import DataOptions
 from tuner.evaluation.corruptions import CORRUPTIONS
 from tuner.evaluation.robustness import robustness
 
@@ -44,7 +45,7 @@ def save_by_brightness(path, bound, trained_on=None, names=("FAKE", "REAL")):
     model.save(path)
     facts = {"class_names": names, "positive_class": names[0]}
     if trained_on is not None:
-        dataset = load_dataset(str(trained_on), image_size=SIDE, channels=3)
+        dataset = load_dataset(str(trained_on), DataOptions(image_size=SIDE), channels=3)
         facts["trained_on"] = {"fingerprint": dataset.fingerprint, "seed": 0, "limit": None}
     path.with_suffix(".json").write_text(json.dumps(facts))
 
