@@ -46,7 +46,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Builds the wheel, installs it into an environment of its own and searches from an empty folder.
+# Builds the wheel, installs it beside links to its declared dependencies and searches from an empty folder.
 wheel: $(VENV)/.installed-dev
 	rm -rf dist
 	$(BIN)/python -m build --wheel
