@@ -7,8 +7,8 @@ from typing import Literal
 _IMAGES = "jpg jpeg jpe jfif png bmp gif webp tif tiff ppm pgm avif heic heif jp2 ico tga"
 _OTHERS = (
     "txt md rst html htm xml yaml yml toml ini cfg log pdf doc docx xls xlsx py ipynb sh js css zip gz tar "
-    "tgz xz bz2 7z rar npy npz mat h5 hdf5 pkl pt pth onnx keras tflite pb ckpt tfrecord db sqlite mp4 avi mov "
-    "mp3 wav dat lnk url part crdownload"
+    "tgz xz bz2 7z rar npy npz mat h5 hdf5 pkl pt pth onnx keras tflite pb ckpt tfrecord db sqlite mp4 avi "
+    "mov mp3 wav dat lnk url part crdownload"
 )
 IMAGE_SUFFIXES = frozenset(_IMAGES.split())
 TABLE_SUFFIXES = frozenset(("csv", "tsv", "json", "jsonl", "parquet"))
