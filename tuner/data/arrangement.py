@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tuner.data.contents import Contents, File
 from tuner.data.layout import place_folders
 from tuner.data.listing import IMAGE_SUFFIXES, NO_GROUP, NO_SPLIT, Listing, SkippedImage, Source
+from tuner.data.masks import without_masks
 from tuner.data.nested_copies import without_nested_copies
 from tuner.data_options import NO_WISHES, SPLITS, DataOptions
 from tuner.errors import DataError
@@ -72,17 +73,12 @@ def arrange(contents: Contents, location: str, options: DataOptions) -> Listing:
 
 
 def _by_folders(contents: Contents, location: str, options: DataOptions) -> Labelling:
-    folders = Counter(file.folder for file in contents.images)
+    """Label images by their folders; those outside of the classes are left out with a note."""
+    images, masks = without_masks(contents.images)
+    folders = Counter(file.folder for file in images)
     places, notes = place_folders(folders, location, options.split_of_folder)
-    return Labelling(
-        [LabelledFile(file, *places[file.folder]) for file in contents.images if file.folder in places],
-        tuple(
-            SkippedImage(file.path, "not in a class folder")
-            for file in contents.images
-            if file.folder not in places
-        ),
-        notes,
-    )
+    placed = [LabelledFile(file, *places[file.folder]) for file in images if file.folder in places]
+    return Labelling(placed, (), (*masks, *notes))
 
 
 def _without_small_classes(

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data import cache
-from tuner.data.layout import positive_class
+from tuner.data.class_names import positive_class
 from tuner.data.listing import SkippedImage
 from tuner.data.preparation import MAX_DEFAULT_SIZE, WantedFormat, prepare
 from tuner.data.sources import open_source

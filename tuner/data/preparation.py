@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from tuner.data import cache
 from tuner.data.decoding import Format, Header, decode, decode_in_threads, quiet_pillow, read_header
-from tuner.data.layout import ALLOWED
+from tuner.data.folder_tree import ALLOWED
 from tuner.data.listing import NO_GROUP, Listing, SkippedImage, Source, UnreadableError
 from tuner.data_options import MIN_SIZE, DataOptions, Resize
 from tuner.errors import DataError

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data.layout import positive_class
+from tuner.data.class_names import positive_class
 from tuner.errors import UsageError
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.predictions import Predictions, read_predictions
