@@ -35,6 +35,7 @@ def evaluation_view(evaluation: dict[str, Any], title: str) -> Group:
     parts += ["", _overall_table(evaluation), *_remarks(evaluation)]
     if "one_vs_rest" in evaluation:
         parts += ["", _one_vs_rest_table(evaluation)]
+    parts += _group_table(evaluation)
     parts += ["", *_decisions(evaluation)]
     if chosen := evaluation.get("at_threshold"):
         by = "chosen on validation" if chosen["source"] == "validation" else chosen["source"]
@@ -95,6 +96,8 @@ def figure_rows(evaluation: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if chosen := evaluation.get("at_threshold"):
         yield from _decision_rows(chosen, f"{chosen['threshold']:g}")
     yield from rows_of(evaluation.get("without_seen", {}), ("images", "accuracy", "auroc"), at="without seen")
+    for name, figures in evaluation.get("groups", {}).items():
+        yield from rows_of(figures, ("images", "accuracy", "auroc"), at=f"group {name}")
     if found := evaluation.get("comparison"):
         other = {f"other_{name}": value for name, value in found.items()}
         names = ("other_accuracy", "only_this_right", "only_other_right", "mcnemar_p_value")
@@ -144,6 +147,18 @@ def _numbers(figures: dict[str, Any], names: Sequence[str]) -> list[str]:
 def _ranking_cells(figures: dict[str, Any]) -> list[str]:
     rates = [point["tpr"] for point in figures["tpr_at_fpr"] or ()] or [None, None]
     return [*_numbers(figures, _RANKING), *map(_number, rates)]
+
+
+def _group_table(evaluation: dict[str, Any]) -> list[RenderableType]:
+    """Accuracy and AUROC of each group; nothing without groups."""
+    if not (groups := evaluation.get("groups")):
+        return []
+    table = figures_table("group", "images", "accuracy", "AUROC")
+    for name, figures in groups.items():
+        area = figures.get("auroc")
+        ranking = "-" if area is None else f"{area:.4f} {bounds(figures, 'auroc', '.4f')}"
+        table.add_row(Text(name), f"{figures['images']:,}", accuracy_text(figures), ranking)
+    return ["", table]
 
 
 def _overall_table(evaluation: dict[str, Any]) -> Table:

@@ -87,6 +87,13 @@ class Dataset:
         """Index of each image's class in `class_names`, shape (n,)."""
         return _read_only(self.records["label"].astype(np.int32))
 
+    def groups(self, indices: npt.NDArray[Any]) -> tuple[str, ...] | None:
+        """Return the name of each of these images' group, "" for none; None where there are no groups."""
+        if not self.group_names:
+            return None
+        names = (*self.group_names, "")  # NO_GROUP is the last
+        return tuple(names[group] for group in self.records["group"][indices])
+
     @cached_property
     def paths(self) -> list[str]:
         """Path of each image within the source, in printable form."""

@@ -139,8 +139,9 @@ def _in_classes(folder: Folder, split: str | None, reading: Reading) -> Places:
         }
     _require_no_variants(classes, where)
     _require_no_data_set_inside(classes, where)
+    grouped = any(len(each.folders) > 1 for each in classes.values())
     return {
-        below.path: Place(name, split, _group(each, below))
+        below.path: Place(name, split, _group(each, below) if grouped else None)
         for name, each in classes.items()
         for below in each.all()
     }
@@ -158,9 +159,9 @@ def _pairs(folder: Folder) -> Iterator[Folder]:
 
 
 def _group(class_folder: Folder, below: Folder) -> str | None:
-    """Return the folder of a class's folder that a folder lies in; None where there is only one."""
+    """Return the folder in a class's folder that a folder is, or lies in; None for the class's own."""
     inner = below.path.removeprefix(class_folder.path).lstrip("/")
-    return inner.partition("/")[0] if inner and len(class_folder.folders) > 1 else None
+    return inner.partition("/")[0] or None
 
 
 def _require_no_variants(classes: Mapping[str, Folder], where: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tuner.data.class_names import positive_class
 from tuner.errors import UsageError
+from tuner.evaluation.group_figures import group_figures
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.predictions import Predictions, read_predictions
 from tuner.models.loading import TrainedModel
@@ -38,7 +39,7 @@ class EvaluatedPredictions:
         figures = evaluate(
             found.labels, found.probabilities, found.class_names, self.positive, self.chosen, found.seen
         )
-        return {**self.facts, **figures}
+        return {**self.facts, **figures, **group_figures(found, self.positive)}
 
     def override(self, threshold: float | None, positive: str | None) -> EvaluatedPredictions:
         """Return the same with the threshold or the positive class of the user; None changes nothing.

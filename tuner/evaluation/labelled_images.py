@@ -50,7 +50,8 @@ class LabelledImages:
     def predictions(self, probabilities: np.ndarray) -> Predictions:
         """Return predictions from probabilities (n, num_classes) in the order of `indices`."""
         seen = self.dataset.seen_in_training(self.indices) if self.own else None
-        return Predictions(self.paths, self.labels, self.class_names, probabilities, seen)
+        groups = self.dataset.groups(self.indices)
+        return Predictions(self.paths, self.labels, self.class_names, probabilities, seen, groups)
 
 
 def labelled_images(

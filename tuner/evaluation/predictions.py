@@ -16,6 +16,7 @@ from tuner.statistics.calibration import predicted_classes
 
 PREFIX = "p."
 SEEN = "seen_in_training"
+GROUP = "group"
 # Probabilities that somebody rounded to three digits still pass.
 _SUM_TOLERANCE = 0.005
 
@@ -36,6 +37,8 @@ class Predictions:
     """Of shape (n, num_classes)."""
     seen: np.ndarray | None = None
     """Whether training saw each image or an exact copy of it, of shape (n,), boolean; None: not known."""
+    groups: tuple[str, ...] | None = None
+    """Name of the group of each image, such as its generator, "" for none; None: there are no groups."""
 
     def __post_init__(self) -> None:
         if broken := int((~np.isfinite(self.probabilities)).any(axis=1).sum()):
@@ -55,13 +58,15 @@ def split_predictions(dataset: Dataset, split: str, probabilities: np.ndarray) -
     indices = dataset.splits[split]
     paths = tuple(dataset.paths[index] for index in indices)
     seen = dataset.seen_in_training(indices) if split == "test" else None
-    return Predictions(paths, dataset.labels[indices], dataset.class_names, probabilities, seen)
+    groups = dataset.groups(indices)
+    return Predictions(paths, dataset.labels[indices], dataset.class_names, probabilities, seen, groups)
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write predictions.csv: path, label, predicted class, and the probability of each class as p.<name>.
 
-    Where training saw some of the images, a last column says of each whether it did, 1 or 0.
+    Where the images have groups, a column holds them. Where training saw some of the images, a last column
+    says of each whether it did, 1 or 0.
     """
     import pandas as pd
 
@@ -74,6 +79,8 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
             **dict(zip(PREFIX + names, predictions.probabilities.astype(float).T, strict=True)),
         }
     )
+    if predictions.groups is not None:
+        frame[GROUP] = predictions.groups
     if predictions.seen is not None and predictions.seen.any():
         frame[SEEN] = predictions.seen.astype(int)
     write_table(path, frame)
@@ -112,7 +119,8 @@ def read_predictions(path: Path) -> Predictions:
         )
     labels = rows["label"].map(names.index).to_numpy(np.int64)
     seen = (rows[SEEN] == "1").to_numpy() if SEEN in columns else None
-    return Predictions(tuple(rows["path"]), labels, tuple(names), probabilities, seen)
+    groups = tuple(rows[GROUP]) if GROUP in columns else None
+    return Predictions(tuple(rows["path"]), labels, tuple(names), probabilities, seen, groups)
 
 
 def _number(text: str) -> float:
