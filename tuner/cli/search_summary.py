@@ -10,6 +10,7 @@ from rich.text import Text
 from tuner.cli.output import format_seconds, stderr
 from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
+from tuner.data.sample_size import sample_notes
 from tuner.data_options import MAX_SIZE
 from tuner.training.compute import DEFAULT_COMPUTE, Compute
 from tuner.training.pixels import RAW
@@ -49,7 +50,8 @@ def show_start(event: Prepared) -> None:
         **_brackets(plan),
         **({"run": str(event.path)} if event.path else {}),
     }
-    notes = [("note", text) for text in (*dataset.notes, *description.notes)]
+    small = sample_notes(dataset.counts(), config.class_weights == "auto")
+    notes = [("note", text) for text in (*dataset.notes, *small, *description.notes)]
     console = stderr()
     if not console.is_terminal:
         for name, text in (*lines.items(), *notes):

@@ -202,6 +202,7 @@ def provenance(contents: Contents) -> dict[str, Facts]:
             "classes": ", ".join(data["class_names"]),
             "positive class": data["positive_class"],
             "unreadable": data["skipped"],
+            "notes on the images": " ".join(data.get("notes", ())) or None,
         },
         "Search": {
             "space": facts["space"],
