@@ -32,6 +32,9 @@ def print_matrix(cells: Sequence[ModelEvaluation], form: Format) -> None:
     console.print(_table("AUROC", cells, "auroc"))
     if any(map(_own, cells)):
         console.print(Text("* the data that the model was trained on", "dim"))
+    for cell in cells:
+        if verdict := cell.evaluation["verdict"]:
+            console.print(Text(f"{cell.name} on {cell.source}: {verdict}", "yellow"))
 
 
 def matrix_files(models: Sequence[str], sources: Sequence[str]) -> list[str]:

@@ -25,13 +25,15 @@ def evaluation_view(evaluation: dict[str, Any], title: str) -> Group:
     headline = Text.assemble(
         (f"{title}\n", "bold"),
         "accuracy ",
-        (f"{evaluation['accuracy']:.2%}", "bold green"),
+        (f"{evaluation['accuracy']:.2%}", "bold yellow" if evaluation.get("verdict") else "bold green"),
         f"  {bounds(evaluation, 'accuracy')} at 95 %{_auroc(evaluation)}",
     )
     if "positive_class" in evaluation:
         headline.append(f" (positive class {evaluation['positive_class']})")
     headline.append(f", {evaluation['images']:,} images")
     parts: list[RenderableType] = [headline, *_without_seen(evaluation)]
+    if verdict := evaluation.get("verdict"):
+        parts.append(Text(verdict, "bold yellow"))
     parts += ["", _overall_table(evaluation), *_remarks(evaluation)]
     if "one_vs_rest" in evaluation:
         parts += ["", _one_vs_rest_table(evaluation)]

@@ -17,6 +17,7 @@ from tuner.statistics.headline import headline
 from tuner.statistics.intervals import macro_auroc_interval, wilson_interval
 from tuner.statistics.roc import ranking_figures
 from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen
+from tuner.statistics.verdict import verdict
 
 
 def evaluate(
@@ -38,7 +39,8 @@ def evaluate(
     `macro`, the mean of these. A threshold is for two classes only.
 
     Where training saw some of the images, of which `seen` (n,) tells, accuracy and AUROC of the others are
-    under `without_seen`: the figures at the top are of all and may be too good.
+    under `without_seen`: the figures at the top are of all and may be too good. `verdict` holds sentences on
+    a result that is no success, else None.
 
     Of a class without images recall, F1 and the figures of its ranking are None, and all means are over the
     others, so that they do not depend on classes that were not looked at.
@@ -78,6 +80,7 @@ def evaluate(
         if others.any():
             unseen = evaluate(labels[others], probabilities[others], class_names, positive)
             result["without_seen"] |= headline(unseen)
+    result["verdict"] = verdict(result)
     return result
 
 
