@@ -9,7 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tuner.results.schema import CONFUSION_TABLE, EVALUATION_FILE
 from tuner.statistics.calibration import NOT_CONVERGED
+from tuner.statistics.confusion import PAIRS_FROM, most_confused, shown_classes
 from tuner.statistics.metrics import chosen_before
 
 FIGURE_COLUMNS = ("figure", "class", "at", "value", "low_95", "high_95")
@@ -18,6 +20,10 @@ SHORT = {"accuracy": ".1%", "auroc": ".3f"}
 _RANKING = ("average_precision", "eer")
 _PROBABILISTIC = ("log_loss", "brier", "ece")
 _SHARES = ("precision", "recall", "f1")
+# A matrix of more classes is wider than a terminal.
+_WIDEST_MATRIX = 10
+_WHOLE = f"{EVALUATION_FILE}, or tuner evaluate --format csv"
+_WHOLE_MATRIX = f"{CONFUSION_TABLE}, beside {EVALUATION_FILE}"
 
 
 def evaluation_view(evaluation: dict[str, Any], title: str) -> Group:
@@ -190,22 +196,45 @@ def _remarks(evaluation: dict[str, Any]) -> list[Text]:
 def _one_vs_rest_table(evaluation: dict[str, Any]) -> Table:
     columns = ("AUROC", "95 %", "average precision", "EER", "TPR 1%", "0.1%")
     table = figures_table("class against the rest", *columns)
-    for name, figures in (*evaluation["one_vs_rest"].items(), ("mean", evaluation["macro"])):
+    found = evaluation["one_vs_rest"]
+    shown = ((name, found[name]) for name in shown_classes(evaluation["classes"]))
+    for name, figures in (*shown, ("mean", evaluation["macro"])):
         interval = "-" if figures["auroc"] is None else bounds(figures, "auroc", ".4f")
         table.add_row(Text(name), _number(figures["auroc"]), Text(interval), *_ranking_cells(figures))
     return table
 
 
 def _decisions(figures: dict[str, Any]) -> list[RenderableType]:
-    return [_class_table(figures), "", _confusion_table(figures)]
+    """Figures of each class, the confusion matrix and the pairs in it; of many classes a part of these."""
+    names, matrix = figures["class_names"], figures["confusion_matrix"]
+    parts: list[RenderableType] = [_class_table(figures)]
+    if (shown := len(shown_classes(figures["classes"]))) < len(names):
+        text = f"{shown} of {len(names):,} classes, those with the least F1; all: {_WHOLE}"
+        parts.append(Text(text, "dim"))
+    if len(names) <= _WIDEST_MATRIX:
+        parts += ["", _confusion_table(figures)]
+    if len(names) >= PAIRS_FROM and (pairs := most_confused(matrix, names)):
+        parts += ["", _pairs_table(pairs)]
+    if len(names) > _WIDEST_MATRIX:
+        parts.append(Text(f"matrix of {len(names):,} classes: {_WHOLE_MATRIX}", "dim"))
+    return parts
 
 
 def _class_table(evaluation: dict[str, Any]) -> Table:
     table = figures_table("class", "precision", "recall", "F1", "images")
-    for name, figures in evaluation["classes"].items():
+    for name in shown_classes(evaluation["classes"]):
+        figures = evaluation["classes"][name]
         table.add_row(Text(name), *_numbers(figures, _SHARES), f"{figures['images']:,}")
     if len(evaluation["classes"]) > 2:
         table.add_row("mean", *_numbers(evaluation["macro"], _SHARES), "")
+    return table
+
+
+def _pairs_table(pairs: Sequence[dict[str, Any]]) -> Table:
+    table = figures_table("true class", "taken for", "images", "of the class", title="Most confused")
+    for pair in pairs:
+        share = f"{pair['share']:.1%}"
+        table.add_row(Text(pair["true"]), Text(pair["predicted"]), f"{pair['images']:,}", share)
     return table
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tuner.data.class_names import positive_class
-from tuner.errors import UsageError
+from tuner.errors import UsageError, did_you_mean
 from tuner.evaluation.group_figures import group_figures
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.predictions import Predictions, read_predictions
@@ -21,6 +21,7 @@ from tuner.statistics.intervals import wilson_interval
 from tuner.statistics.metrics import chosen_before, evaluate
 from tuner.statistics.significance import ALPHA, mcnemar, p_text
 from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen
+from tuner.units import listed
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class EvaluatedPredictions:
         if positive is not None and positive != self.positive:
             if positive not in names:
                 raise UsageError(
-                    f"positive class '{positive}' is no class of the model. Allowed: {', '.join(names)}."
+                    f"positive class '{positive}' is no class of the model.{did_you_mean(positive, names)} "
+                    f"Allowed: {listed(names)}."
                 )
             if chosen.threshold is not None:
                 # p >= t for one of two classes is p <= 1 - t for the other.

@@ -13,6 +13,7 @@ from tuner.errors import TunerError, UsageError
 from tuner.results.schema import PREDICTIONS_FILE
 from tuner.results.tables import read_table, write_table
 from tuner.statistics.calibration import predicted_classes
+from tuner.units import listed
 
 PREFIX = "p."
 SEEN = "seen_in_training"
@@ -97,7 +98,7 @@ def read_predictions(path: Path) -> Predictions:
     names = [name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX)]
     if not {"path", "label"} <= set(columns) or len(names) < 2:
         raise UsageError(
-            f"'{path}' has the columns {', '.join(columns) or 'none'}. Needed: path, label, and p.<class> "
+            f"'{path}' has the columns {listed(columns) or 'none'}. Needed: path, label, and p.<class> "
             "for two classes or more. Give a file that tuner evaluate --out or a search has written."
         )
     if rows.empty:
@@ -111,10 +112,10 @@ def read_predictions(path: Path) -> Predictions:
         if not known[line]:
             raise UsageError(
                 f"'{path}', line {line}: label '{rows['label'][line]}' is none of the classes "
-                f"{', '.join(names)}."
+                f"{listed(names)}."
             )
         raise UsageError(
-            f"'{path}', line {line}: {', '.join(text or 'None' for text in texts.loc[line])} are no "
+            f"'{path}', line {line}: {listed([text or 'None' for text in texts.loc[line]])} are no "
             "probabilities. Needed: numbers from 0 to 1 that sum to 1, one for each class."
         )
     labels = rows["label"].map(names.index).to_numpy(np.int64)

@@ -13,6 +13,7 @@ from tuner.statistics.calibration import (
     predicted_classes,
     reliability,
 )
+from tuner.statistics.confusion import most_confused
 from tuner.statistics.headline import headline
 from tuner.statistics.intervals import macro_auroc_interval, wilson_interval
 from tuner.statistics.roc import ranking_figures
@@ -33,7 +34,8 @@ def evaluate(
     Figures at the top are those of the most probable class: of two classes, at a threshold of 0.5. Those
     under `at_threshold` and `calibrated` are at the threshold and temperature chosen on other images; where
     the fit of the temperature did not converge, `calibrated` is None.
-    Rows of a confusion matrix are true classes, columns predicted ones, in the order of `class_names`. With a
+    Rows of a confusion matrix are true classes, columns predicted ones, in the order of `class_names`;
+    `most_confused` are its pairs of classes with the most images, where there are more than two. With a
     positive class, what depends on the order of the images (AUROC and the like) is about that; without one,
     or of more than two classes, it is under `one_vs_rest`, about each class against all others, and under
     `macro`, the mean of these. A threshold is for two classes only.
@@ -49,6 +51,8 @@ def evaluate(
         "images": len(labels),
         **_decisions(labels, predicted_classes(probabilities), class_names),
     }
+    if len(class_names) > 2:
+        result["most_confused"] = most_confused(result["confusion_matrix"], class_names)
     column = None if positive is None else class_names.index(positive)
     if column is not None:
         result["positive_class"] = positive
@@ -158,9 +162,10 @@ def _probability_figures(labels: np.ndarray, probabilities: np.ndarray) -> dict[
     Source: Brier 1950, Verification of forecasts expressed in terms of probability; for two classes half of
     it, the squared error of either class, as is usual today.
     """
-    truth = np.eye(probabilities.shape[1])[labels]
-    squared = ((probabilities - truth) ** 2).sum(axis=1)
-    of_truth = probabilities[np.arange(len(labels)), labels]
+    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    # The square of the difference from 0 or 1, summed without an array as large as the probabilities.
+    squares = np.einsum("ij,ij->i", probabilities, probabilities, dtype=np.float64)
+    squared = squares - of_truth**2 + (1 - of_truth) ** 2
     points = reliability(labels, probabilities)
     return {
         "log_loss": float(-np.log(np.maximum(of_truth, LEAST_PROBABILITY)).mean()),
