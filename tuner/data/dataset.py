@@ -110,7 +110,8 @@ class Dataset:
         """
         records = self.records
         try:
-            indices = split_indices(records, self.class_names, self.seed)
+            together = self.group_names if self.groups_stay_together else ()
+            indices = split_indices(records, self.class_names, self.seed, together)
             for sampled, limit in ((("train", "validation"), self.limit), (("test",), self.limit_test)):
                 if limit is not None:
                     whole = {split: indices[split] for split in sampled}

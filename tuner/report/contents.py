@@ -209,7 +209,6 @@ def provenance(contents: Contents) -> dict[str, Facts]:
             "notes on the images": ". ".join(data.get("notes", ())) or None,
             "positive class": data["positive_class"],
             "unreadable": data["skipped"],
-            "notes on the images": " ".join(data.get("notes", ())) or None,
         },
         "Search": {
             "space": facts["space"],
