@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tuner.data.archives import ArchiveSource
 from tuner.data.folders import FolderSource
 from tuner.data.image_paths import InputImage, InputImages
 from tuner.data.listing import UnreadableError
-from tuner.data.zip import ZipSource
 from tuner.errors import DataError
 
 from .pictures import png, tree, write_folder, write_zip
@@ -74,7 +74,7 @@ def test_an_archive_needs_no_class_folders(here: Path) -> None:
 
 def test_an_archive_holds_the_same_images_as_a_data_set(here: Path) -> None:
     path = write_zip(here / "d.zip", tree("a", "b", count=2))
-    assert paths("d.zip") == [f"d.zip/{name}" for name in ZipSource(path).listing().paths]
+    assert paths("d.zip") == [f"d.zip/{name}" for name in ArchiveSource(path).listing().paths]
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png"])

@@ -10,15 +10,24 @@ from pathlib import Path
 from zipfile import is_zipfile
 
 from tuner.data import cache
+from tuner.data.archives import ArchiveSource, is_archive
+from tuner.data.file_kinds import suffix_of
 from tuner.data.folders import FolderSource
 from tuner.data.listing import Source, printable
 from tuner.data.npz import NpzSource
-from tuner.data.zip import ZipSource
 from tuner.errors import DataError, did_you_mean
 
 DEMO = "demo"
 DEMO_FILE = "demo.zip.xz"
-_ALLOWED = "Allowed: a folder, a .zip, a .npz, or 'demo'"
+_ALLOWED = "Allowed: a folder, a .zip, a .tar (.gz, .bz2 or .xz), a .npz, or 'demo'"
+_UNPACK = "Unpack it with {} and give the folder"
+_SAVE = "Save its images and labels as arrays x and y of a .npz, with numpy.savez"
+_REMEDIES = {
+    "7z": _UNPACK.format("7z x"),
+    "rar": _UNPACK.format("unrar x"),
+    "zst": _UNPACK.format("tar --zstd -xf"),
+    **dict.fromkeys(("h5", "hdf5", "mat", "tfrecord", "tfrecords", "pkl", "pickle", "pt"), _SAVE),
+}
 
 
 def open_source(reference: str) -> Source:
@@ -27,7 +36,7 @@ def open_source(reference: str) -> Source:
     `demo` is the built-in data set, even where a folder of that name exists: `./demo` is the folder.
 
     Raises:
-        DataError: no such file or folder, or a file that is neither .zip nor .npz.
+        DataError: no such file or folder, or a file of another kind.
     """
     if reference == DEMO:
         return _demo()
@@ -37,18 +46,20 @@ def open_source(reference: str) -> Source:
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():
+        for above in path.parents:
+            if above.is_file() and is_archive(above):
+                return ArchiveSource(above, path.relative_to(above).as_posix())
         raise DataError(_missing(path, reference))
-    if path.suffix.lower() == ".npz":
+    suffix = suffix_of(path.name)
+    if suffix == "npz":
         return NpzSource(path)
-    if path.suffix.lower() == ".zip":
-        return ZipSource(path)
-    raise DataError(
-        f"{printable(str(path))}: is neither a folder nor a .zip or .npz file. {_ALLOWED}. "
-        f"Unpack it and give the folder."
-    )
+    if is_archive(path):
+        return ArchiveSource(path)
+    remedy = _REMEDIES.get(suffix, "Give a folder of images, or pack it as a .zip")
+    raise DataError(f"{printable(str(path))}: is no folder, archive or file of arrays. {_ALLOWED}. {remedy}.")
 
 
-class DemoSource(ZipSource):
+class DemoSource(ArchiveSource):
     """The built-in data set, which users know by its name and not by its path."""
 
     @property
