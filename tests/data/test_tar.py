@@ -88,16 +88,16 @@ def test_the_name_of_the_data_set_has_no_suffix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_long_names_and_names_of_other_languages_are_read(tmp_path: Path, form: int) -> None:
     files = {f"./{folder}/{'x' * 120}/1.png": png(seed) for seed, folder in enumerate(("猫", "café"))}
-    listing = write(tmp_path / "d.tar", tar_bytes(*files.items(), form=form)).listing()
-    assert listing.class_names == ("café", "猫")
-    assert listing.notes == ()
+    source = write(tmp_path / "d.tar", tar_bytes(*files.items(), form=form))
+    assert source.listing().class_names == ("café", "猫")
+    assert source.contents().notes == ()
 
 
 def test_names_that_are_not_utf_8_are_read_and_said(tmp_path: Path) -> None:
     names = {name.encode("latin-1").decode("utf-8", "surrogateescape") for name in ("é/1.png", "ü/1.png")}
     source = write(tmp_path / "d.tar", tar_bytes(*((name, png(len(name))) for name in names)))
     assert source.listing().class_names == ("é", "ü")
-    (note,) = source.listing().notes
+    (note,) = source.contents().notes
     assert "latin-1" in note
 
 
@@ -105,7 +105,7 @@ def test_names_that_are_not_utf_8_are_read_and_said(tmp_path: Path) -> None:
 def test_links_and_devices_are_left_out_and_named(tmp_path: Path, kind: bytes) -> None:
     source = write(tmp_path / "d.tar", tar_bytes(*FILES.items(), special("REAL/link.png", kind)))
     assert read_all(source) == FILES
-    (note,) = source.listing().notes
+    (note,) = source.contents().notes
     assert "REAL/link.png" in note
 
 
@@ -213,7 +213,7 @@ def test_the_only_archive_in_a_zip_archive_is_opened(tmp_path: Path, kind: str, 
     data = inner_zip(tmp_path) if kind == "zip" else COMPRESSIONS[kind](tar_bytes(*FILES.items()))
     path = write_zip(tmp_path / "d.zip", {f"in/all.{kind}": data, "readme.txt": b"x"}, method)
     assert read_all(ArchiveSource(path)) == FILES
-    assert any(f"in/all.{kind}" in note for note in ArchiveSource(path).listing().notes)
+    assert any(f"in/all.{kind}" in note for note in ArchiveSource(path).contents().notes)
 
 
 def test_of_several_archives_in_an_archive_one_is_to_be_named(tmp_path: Path) -> None:

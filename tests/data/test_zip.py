@@ -87,7 +87,7 @@ def test_a_link_or_a_device_is_left_out_and_named(tmp_path: Path, form: int) -> 
     link.external_attr = (form | 0o777) << 16
     path = write_zip(tmp_path / "d.zip", [*FILES.items(), (link, b"/etc/passwd")])
     assert read_all(source(path)) == FILES
-    (note,) = source(path).listing().notes
+    (note,) = source(path).contents().notes
     assert "REAL/link.png" in note
 
 
@@ -201,7 +201,7 @@ def test_names_of_old_tools_are_read_and_their_encoding_is_said(tmp_path: Path, 
     files = tree("Müsli", "Café", count=2)
     path = undeclared_names(tmp_path / "d.zip", files, encoding)
     assert read_all(source(path)) == files
-    (note,) = source(path).listing().notes
+    (note,) = source(path).contents().notes
     assert encoding in note
     assert "Café/000.png" in note
 
@@ -215,7 +215,7 @@ def test_names_in_utf_8_that_do_not_say_so_are_read_as_such(tmp_path: Path) -> N
         data[found.start() + 9] &= ~8
     path.write_bytes(data)
     assert read_all(source(path)) == files
-    assert source(path).listing().notes == ()
+    assert source(path).contents().notes == ()
 
 
 def test_the_unicode_name_of_info_zip_counts(tmp_path: Path) -> None:
