@@ -77,6 +77,13 @@ def test_an_archive_holds_the_same_images_as_a_data_set(here: Path) -> None:
     assert paths("d.zip") == [f"d.zip/{name}" for name in ArchiveSource(path).listing().paths]
 
 
+def test_a_folder_in_an_archive_is_one_of_images(here: Path) -> None:
+    write_zip(here / "d.zip", tree("a", "b", count=1))
+    assert paths("d.zip/b") == ["d.zip/b/000.png"]
+    with refusal(DataError, "d.zip", "'c'"):
+        paths("d.zip/c")
+
+
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png"])
 def test_an_unsafe_archive_is_refused_before_anything_is_read(here: Path, name: str) -> None:
     write_zip(here / "d.zip", {name: png(1)})

@@ -116,6 +116,15 @@ def test_contents_of_an_archive_hold_more_than_images(tmp_path: Path) -> None:
         assert read(contents.tables[0].handle) == others["labels.csv"]
 
 
+@pytest.mark.parametrize(("first", "remedy"), [(b"Rar!\x1a\x07", "unrar"), (b"7z\xbc\xaf\x27\x1c", "7z x")])
+def test_an_archive_of_another_kind_is_known_under_any_name(
+    tmp_path: Path, first: bytes, remedy: str
+) -> None:
+    (tmp_path / "d.zip").write_bytes(first + bytes(100))
+    with refusal(DataError, "d.zip", remedy):
+        open_source(str(tmp_path / "d.zip"))
+
+
 def test_an_empty_reference_is_refused() -> None:
     with refusal(DataError, "''", "--data"):
         open_source("")

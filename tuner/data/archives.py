@@ -31,6 +31,8 @@ _SAMPLES, _SAMPLE_BYTES = 32, 4096
 _PIECE_BYTES = 2**20
 _UNPACKED = "unpacked"
 _SHOWN = 3
+# The last is for a method of packing that zipfile lacks.
+_DAMAGE = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class ArchiveSource(TreeSource):
         notes: tuple[str, ...] = ()
         inside, below = _archive_inside(archive, printable(self.below))
         if inside:
-            archive, notes = _unpacked_inside(archive, inside, key), (f"opened {inside} in the archive",)
+            notes = (f"of the archive only {inside} in it is used, of {len(archive.files):,} files",)
+            archive = _unpacked_inside(archive, inside, key)
             deeper, below = _archive_inside(archive, below)
             if deeper:
                 raise _too_deep(archive.location, deeper)
@@ -82,14 +85,28 @@ class ArchiveSource(TreeSource):
         return replace(found, notes=(*notes, *found.notes))
 
 
-def is_archive(path: Path) -> bool:
-    """Tell an archive by the first bytes of the file, or by its suffix where they say nothing."""
+def archive_at(path: Path) -> ArchiveSource | None:
+    """Return the archive at a path, or the folder of an archive that the path names; None without either.
+
+    The first bytes of the file tell an archive, or its suffix where they say nothing.
+    """
+    file = next((place for place in (path, *path.parents) if place.exists()), path)
+    if not file.is_file() or not (_is_any(first_bytes(file)) or suffix_of(file.name) in SUFFIXES):
+        return None
+    return ArchiveSource(file, "" if file == path else path.relative_to(file).as_posix())
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return the beginning of a file, enough to tell an archive; nothing of one that cannot be read."""
     try:
         with path.open("rb") as file:
-            first = file.read(tar.BLOCK_BYTES)
+            return file.read(tar.BLOCK_BYTES)
     except OSError:
-        first = b""
-    return is_zip(first) or is_compressed(first) or is_tar(first) or suffix_of(path.name) in SUFFIXES
+        return b""
+
+
+def _is_any(first: bytes) -> bool:
+    return is_zip(first) or is_compressed(first) or is_tar(first)
 
 
 def _key(path: Path, location: str) -> str:
@@ -97,7 +114,7 @@ def _key(path: Path, location: str) -> str:
 
 
 def _is_tar(path: Path, location: str) -> bool:
-    """Tell whether a file is a tar, compressed or not, or at least none of a zip.
+    """Tell a tar archive, compressed or not, from a zip archive.
 
     Raises:
         DataError: it cannot be read, or is no archive at all.
@@ -112,9 +129,9 @@ def _is_tar(path: Path, location: str) -> bool:
             f"{location}: is {'a web page' if first else 'an empty file'}, no archive. "
             f"Allowed: a whole zip or tar archive. Download it again, signed in where the site asks for it."
         )
-    if is_zip(first) or zipfile.is_zipfile(path):
-        return False
-    return is_compressed(first) or is_tar(first) or suffix_of(path.name) in tar.SUFFIXES
+    if _is_any(first):
+        return not is_zip(first)
+    return suffix_of(path.name) in tar.SUFFIXES and not zipfile.is_zipfile(path)
 
 
 def _tar_digest(path: Path) -> str:
@@ -169,7 +186,7 @@ def _pieces(
         with open_packed() as packed:
             stream = decompressed(packed)
             piece = stream.read(tar.BLOCK_BYTES)
-            if not (is_tar(piece) or is_zip(piece)):
+            if is_compressed(piece) or not _is_any(piece):
                 raise DataError(
                     f"{location}: is compressed, but holds no tar archive. "
                     f"Allowed: a zip or tar archive of images. Pack the folder of images as one."
@@ -182,10 +199,8 @@ def _pieces(
                     )
                 yield piece
                 piece = stream.read(_PIECE_BYTES)
-    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
-        raise damaged(location, "tar", one_line(error)) from error
-    except NotImplementedError as error:  # a method that zipfile lacks
-        raise damaged(location, "zip", one_line(error)) from error
+    except _DAMAGE as error:
+        raise damaged(location, "zip or tar", one_line(error)) from error
 
 
 def _archive_inside(archive: Archive, below: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from tuner.data.archives import ArchiveSource, is_archive
+from tuner.data.archives import ArchiveSource, archive_at
 from tuner.data.file_kinds import suffix_of
 from tuner.data.folders import file_size, read_image_file, walk_images
 from tuner.data.listing import IMAGE_SUFFIXES, Reader, UnreadableError, printable
@@ -82,23 +82,23 @@ class InputImages:
 
     def _require_images(self, reference: str) -> None:
         name = printable(reference)
-        if not os.path.lexists(reference):
+        if archive := _archive_at(reference):
+            self._archives[reference] = _images_in(archive, reference)
+        elif not os.path.lexists(reference):
             if not glob.has_magic(reference):
                 raise DataError(f"there is no '{name}'. {_ALLOWED}. Correct the path.")
             if next(_glob(reference), None) is None:
                 raise DataError(
                     f"the pattern '{name}' matches nothing. {_ALLOWED}. Correct it, or the folder you are in."
                 )
-        elif _is_archive(reference):
-            self._archives[reference] = _images_in_archive(reference)
         if next(self._named(reference), None) is None:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
             raise DataError(f"there are no images in '{name}'. Image files end in {suffixes}. Give others.")
 
 
-def _images_in_archive(path: str) -> list[InputImage]:
+def _images_in(archive: ArchiveSource, path: str) -> list[InputImage]:
     """Return the images of an archive, which need not lie in class folders."""
-    found = ArchiveSource(Path(path)).contents()
+    found = archive.contents()
     return [
         InputImage(f"{printable(path)}/{image.path}", image.handle, found.open_reader)
         for image in sorted(found.images)
@@ -113,9 +113,9 @@ def _images_at(path: str) -> Iterator[InputImage]:
                 yield _unreadable(found, f"cannot be listed ({error.strerror})")
             else:
                 yield InputImage(printable(found), found, _open_files)
-    elif _is_archive(path):
+    elif archive := _archive_at(path):
         try:
-            yield from _images_in_archive(path)
+            yield from _images_in(archive, path)
         except DataError as error:
             yield _unreadable(path, str(error))
     else:
@@ -138,8 +138,8 @@ def _glob(pattern: str) -> Iterator[str]:
     return glob.iglob(pattern, recursive=True)  # noqa: PTH207
 
 
-def _is_archive(path: str) -> bool:
-    return suffix_of(path) not in IMAGE_SUFFIXES and Path(path).is_file() and is_archive(Path(path))
+def _archive_at(path: str) -> ArchiveSource | None:
+    return None if suffix_of(path) in IMAGE_SUFFIXES or "\0" in path else archive_at(Path(path))
 
 
 def _unreadable(path: str, reason: str) -> InputImage:

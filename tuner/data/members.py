@@ -55,11 +55,8 @@ class Archive:
     @contextmanager
     def open_reader(self) -> Iterator[Reader]:
         """Open the archive once more: each thread has a handle of its own, all share the members."""
-        try:
-            with self.path.open("rb") as file:
-                yield lambda handle: self.read(file, handle)
-        except OSError as error:
-            raise unreadable(self.location, error) from error
+        with self._open() as file:
+            yield lambda handle: self.read(file, handle)
 
     @cached_property
     def files(self) -> dict[str, Member]:
@@ -97,7 +94,7 @@ class Archive:
         images: list[File] = []
         tables: list[File] = []
         passed_over = Counter[tuple[str, str]]()
-        with self.open_reader(), self.path.open("rb") as opened:
+        with self._open() as opened:
             for path, member in self.files.items():
                 file = File(path, member.size, member.handle)
                 kind = self._kind(opened, member)
@@ -111,6 +108,14 @@ class Archive:
         empty = tuple(sorted(path for path in self._of_form("folder") if path not in full))
         notes = (*self.notes, *_note_of_links(sorted(self._of_form("link"))))
         return Contents(images, self.open_reader, tables, passed_over, empty, notes)
+
+    @contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        try:
+            with self.path.open("rb") as file:
+                yield file
+        except OSError as error:
+            raise unreadable(self.location, error) from error
 
     def _kind(self, opened: BinaryIO, member: Member) -> Literal["image", "table", "other"]:
         kind = kind_of(member.path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from zipfile import is_zipfile
 
 from tuner.data import cache
-from tuner.data.archives import ArchiveSource, is_archive
+from tuner.data.archives import ArchiveSource, archive_at, first_bytes
 from tuner.data.file_kinds import suffix_of
 from tuner.data.folders import FolderSource
 from tuner.data.listing import Source, printable
@@ -22,6 +22,7 @@ DEMO_FILE = "demo.zip.xz"
 _ALLOWED = "Allowed: a folder, a .zip, a .tar (.gz, .bz2 or .xz), a .npz, or 'demo'"
 _UNPACK = "Unpack it with {} and give the folder"
 _SAVE = "Save its images and labels as arrays x and y of a .npz, with numpy.savez"
+_SIGNATURES = {b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"(\xb5/\xfd": "zst", b"\x89HDF": "h5"}
 _REMEDIES = {
     "7z": _UNPACK.format("7z x"),
     "rar": _UNPACK.format("unrar x"),
@@ -45,17 +46,16 @@ def open_source(reference: str) -> Source:
     path = Path(os.path.abspath(Path(reference).expanduser()))  # noqa: PTH100 - keeps links as the user named them
     if path.is_dir():
         return FolderSource(path)
+    first, suffix = first_bytes(path), suffix_of(path.name)
+    kind = next((kind for signature, kind in _SIGNATURES.items() if first.startswith(signature)), suffix)
+    if kind not in _REMEDIES:
+        if suffix == "npz" and path.exists():
+            return NpzSource(path)
+        if archive := archive_at(path):
+            return archive
     if not path.exists():
-        for above in path.parents:
-            if above.is_file() and is_archive(above):
-                return ArchiveSource(above, path.relative_to(above).as_posix())
         raise DataError(_missing(path, reference))
-    suffix = suffix_of(path.name)
-    if suffix == "npz":
-        return NpzSource(path)
-    if is_archive(path):
-        return ArchiveSource(path)
-    remedy = _REMEDIES.get(suffix, "Give a folder of images, or pack it as a .zip")
+    remedy = _REMEDIES.get(kind, "Give a folder of images, or pack it as a .zip")
     raise DataError(f"{printable(str(path))}: is no folder, archive or file of arrays. {_ALLOWED}. {remedy}.")
 
 

@@ -24,6 +24,7 @@ from tuner.data.members import (
     note_of_names,
     unreadable,
 )
+from tuner.errors import one_line
 
 SUFFIXES = frozenset(("tar", "gz", "tgz", "xz", "txz", "bz2", "tbz", "tbz2"))
 
@@ -79,10 +80,10 @@ def tar_archive(path: Path, location: str) -> Archive:
     try:
         with path.open("rb") as file:
             found = _entries(file)
-    except (tarfile.TarError, ValueError, OverflowError) as error:
-        raise damaged(location, "tar", str(error)) from error
     except OSError as error:
         raise unreadable(location, error) from error
+    except Exception as error:  # tarfile meets rubbish with errors of many kinds
+        raise damaged(location, "tar", one_line(error)) from error
     # Surrogates stand for the bytes of a name that is not UTF-8.
     odd = [_as_bytes(entry.name) for entry in found if _SURROGATES.search(entry.name)]
     encoding = legacy_encoding(odd)
