@@ -173,7 +173,7 @@ def _first_bytes(file: BinaryIO, entry: zipfile.ZipInfo) -> bytes:
 
 def _unpacked(file: BinaryIO, entry: zipfile.ZipInfo, packed: int, most: int) -> bytes:
     """Return `most` unpacked bytes at most, 1 or more, of the first `packed` bytes of an entry."""
-    file.seek(entry.header_offset)
+    file.seek(max(0, entry.header_offset))
     header = file.read(30)
     if len(header) < 30 or not header.startswith(_LOCAL_SIGNATURE):
         raise UnreadableError("its place in the archive is damaged")
