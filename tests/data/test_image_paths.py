@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tuner.data.archives import ArchiveSource
 from tuner.data.folders import FolderSource
 from tuner.data.image_paths import InputImage, InputImages
 from tuner.data.listing import UnreadableError
-from tuner.data.zip import ZipSource
 from tuner.errors import DataError
 
 from .pictures import png, tree, write_folder, write_zip
@@ -74,7 +74,14 @@ def test_an_archive_needs_no_class_folders(here: Path) -> None:
 
 def test_an_archive_holds_the_same_images_as_a_data_set(here: Path) -> None:
     path = write_zip(here / "d.zip", tree("a", "b", count=2))
-    assert paths("d.zip") == [f"d.zip/{name}" for name in ZipSource(path).listing().paths]
+    assert paths("d.zip") == [f"d.zip/{name}" for name in ArchiveSource(path).listing().paths]
+
+
+def test_a_folder_in_an_archive_is_one_of_images(here: Path) -> None:
+    write_zip(here / "d.zip", tree("a", "b", count=1))
+    assert paths("d.zip/b") == ["d.zip/b/000.png"]
+    with refusal(DataError, "d.zip", "'c'"):
+        paths("d.zip/c")
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png"])
