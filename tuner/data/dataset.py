@@ -173,6 +173,12 @@ class Dataset:
                 found[change] = Resized(int(counts.sum()), width, height)
         return found
 
+    @cached_property
+    def num_oblong(self) -> int:
+        """Number of images of the splits whose files are no squares."""
+        records = self.records[np.concatenate(list(self.splits.values()))]
+        return int(np.count_nonzero(records["width"] != records["height"]))
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the mapped arrays: NumPy would pickle the pixels themselves."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -22,7 +22,7 @@ from PIL.ImageFile import ImageFile
 from tuner.data import jpegs
 from tuner.data.deep_pixels import DeepPixels, deep_pixels, is_colour, is_deep, stored_mode, with_lower_bytes
 from tuner.data.listing import Encoded, UnreadableError
-from tuner.data.pixel_range import Extremes, PixelRange
+from tuner.data.pixel_range import FULL_RANGE, Extremes, PixelRange
 from tuner.data_options import Resize
 from tuner.errors import one_line
 
@@ -49,7 +49,7 @@ class Format(NamedTuple):
     channels: int
     resize: Resize = "squeeze"
     """How an image that is no square becomes one."""
-    pixel_range: PixelRange = PixelRange()
+    pixel_range: PixelRange = FULL_RANGE
     """Pixels of more than 8 bits that become 0 and 255."""
 
 

@@ -36,7 +36,7 @@ class Extremes(NamedTuple):
     @property
     def are_readable(self) -> bool:
         """Whether an image with them can be read at all."""
-        return PixelRange().of(self) is not None
+        return FULL_RANGE.of(self) is not None
 
 
 class DeepImage(NamedTuple):
@@ -66,6 +66,10 @@ class PixelRange:
         found = (self.float_low, self.float_high) if is_float and self.float_high else (0, self.integer_max)
         room = TOLERANCE if is_float else 0
         return found if found[0] - room <= low and high <= found[1] * (1 + room) else None
+
+
+FULL_RANGE = PixelRange()
+"""Of 16-bit integers, and of the floats of each image: for images that no data set goes before."""
 
 
 def integer_max(maximum: int) -> int:
