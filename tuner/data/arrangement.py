@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data.contents import Contents, File
+from tuner.data.file_kinds import IMAGE_SUFFIXES
 from tuner.data.layout import place_folders
-from tuner.data.listing import IMAGE_SUFFIXES, NO_GROUP, NO_SPLIT, Listing, SkippedImage, Source
+from tuner.data.listing import NO_GROUP, NO_SPLIT, Listing, SkippedImage, Source
 from tuner.data.nested_copies import without_nested_copies
+from tuner.data.passed_over import named_in_refusals, unused_notes
 from tuner.data_options import NO_WISHES, SPLITS, DataOptions
 from tuner.errors import DataError
 
@@ -50,7 +52,10 @@ class TreeSource(Source):
         """
 
     def listing(self, options: DataOptions = NO_WISHES) -> Listing:
-        return arrange(self.contents(), self.location, options)
+        contents = self.contents().without(options.exclude)
+        notes = (*contents.notes, *unused_notes(contents))
+        with named_in_refusals(notes):
+            return arrange(replace(contents, notes=notes), self.location, options)
 
 
 def arrange(contents: Contents, location: str, options: DataOptions) -> Listing:
@@ -59,7 +64,6 @@ def arrange(contents: Contents, location: str, options: DataOptions) -> Listing:
     Raises:
         DataError: no images at all, or no labels for them. The message begins with `location`.
     """
-    contents = contents.without(options.exclude)
     if not contents.images:
         raise DataError(
             f"{location}: no images in it. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}. "

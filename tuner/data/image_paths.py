@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from tuner.data.file_kinds import IMAGE_SUFFIXES
 from tuner.data.folders import file_size, read_image_file, walk_images
-from tuner.data.listing import IMAGE_SUFFIXES, Reader, UnreadableError, printable
+from tuner.data.listing import Reader, UnreadableError, printable
 from tuner.data.zip import ZipSource
 from tuner.errors import DataError
 
