@@ -49,12 +49,14 @@ def kind_of(path: str) -> Kind:
     hidden, or made by a system.
     """
     folders, _, name = path.rpartition("/")
-    if name.startswith(".") or name.lower() in JUNK_FILES or (folders and _is_junk(folders)):
+    if name.startswith(".") or (folders and _is_junk(folders)):
         return "junk"
     suffix = suffix_of(name)
     if suffix in IMAGE_SUFFIXES:
         # Some cameras and programs call their JPEGs .heic.
         return "unknown" if suffix in heif.SUFFIXES and not heif.is_installed() else "image"
+    if name.lower() in JUNK_FILES:
+        return "junk"
     if suffix in TABLE_SUFFIXES:
         return "table"
     return "other" if suffix in OTHER_SUFFIXES else "unknown"
@@ -67,8 +69,8 @@ def is_junk_folder(name: str) -> bool:
 
 def suffix_of(path: str) -> str:
     """Return the suffix in lower case and without its dot, "" where there is none."""
-    name = path.rpartition("/")[2].lstrip(".")
-    return name.rpartition(".")[2].strip().lower() if "." in name else ""
+    stem, _, suffix = path.rpartition(".")
+    return "" if not stem or "/" in suffix else suffix.strip().lower()
 
 
 def is_image_content(first: bytes) -> bool:

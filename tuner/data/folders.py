@@ -32,22 +32,15 @@ _SAMPLE_BYTES = 4096
 _FILES_PER_REPORT = 250
 
 
-class Found(NamedTuple):
-    """A file or a folder that a walk comes to."""
+# Plain tuples: there may be millions.
+Found = tuple[str, Literal["image", "table", "other", "junk", "empty", "unlisted"], OSError | None]
+"""Path and kind of a file or folder that a walk comes to.
 
-    path: str
-    kind: Literal["image", "table", "other", "junk", "empty", "unlisted"]
-    """"junk" is a folder that a system made, "empty" one without any file in it or below."""
-    error: OSError | None = None
-    """Of an "unlisted" folder."""
-
-
-class _Stated(NamedTuple):
-    """A file whose content may change the data set."""
-
-    path: str
-    size: int
-    modified_ns: int
+"junk" is a folder that a system made, "empty" one without any file in it or below, "unlisted" one with an
+error.
+"""
+_Stated = tuple[str, int, int]
+"""Path of a file whose content may change the data set, size in bytes, modification time in ns."""
 
 
 class _Tree(NamedTuple):
@@ -155,7 +148,7 @@ def walk(folder: str, above: Sequence[tuple[int, int]] = ()) -> Generator[Found,
             # With a slash at their end, folders sort among files as the whole paths do.
             names = sorted(entry.name + "/" * _is_folder(entry) for entry in entries)
     except OSError as error:
-        yield Found(folder, "unlisted", error)
+        yield folder, "unlisted", error
         return True
     prefix = folder if folder.endswith("/") else f"{folder}/"
     holds_files, empty = False, []
@@ -164,7 +157,7 @@ def walk(folder: str, above: Sequence[tuple[int, int]] = ()) -> Generator[Found,
         if name.endswith("/"):
             path = path[:-1]
             if is_junk_folder(name[:-1]):
-                yield Found(path, "junk")
+                yield path, "junk", None
             elif not name.startswith("."):
                 if (yield from walk(path, (*above, identity))):
                     holds_files = True
@@ -172,10 +165,10 @@ def walk(folder: str, above: Sequence[tuple[int, int]] = ()) -> Generator[Found,
                     empty.append(path)
         elif (kind := kind_of(name)) != "junk":
             holds_files = True
-            yield Found(path, _kind_by_content(path) if kind == "unknown" else kind)
+            yield path, _kind_by_content(path) if kind == "unknown" else kind, None
     if holds_files:  # else this folder itself is the empty one
         for path in empty:
-            yield Found(path, "empty")
+            yield path, "empty", None
     return holds_files
 
 
@@ -220,9 +213,9 @@ def _kind_by_content(path: str) -> Literal["image", "other"]:
 def _stated(path: str, start: int) -> _Stated:
     try:
         status = os.stat(path)  # noqa: PTH116 - a Path costs more, once an image
-        return _Stated(path[start:], file_size(status), status.st_mtime_ns)
+        return path[start:], file_size(status), status.st_mtime_ns
     except OSError:  # a dangling link: its reader gives the reason
-        return _Stated(path[start:], NOT_A_FILE, 0)
+        return path[start:], NOT_A_FILE, 0
 
 
 def _sample(path: str, size: int) -> bytes:
