@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data import cache
-from tuner.data.layout import positive_class
+from tuner.data.class_names import positive_class
 from tuner.data.listing import SkippedImage
 from tuner.data.preparation import MAX_DEFAULT_SIZE, WantedFormat, prepare
 from tuner.data.sources import open_source
@@ -87,6 +87,13 @@ class Dataset:
         """Index of each image's class in `class_names`, shape (n,)."""
         return _read_only(self.records["label"].astype(np.int32))
 
+    def groups(self, indices: npt.NDArray[Any]) -> tuple[str, ...] | None:
+        """Return the name of each of these images' group, "" for none; None where there are no groups."""
+        if not self.group_names:
+            return None
+        names = (*self.group_names, "")  # NO_GROUP is the last
+        return tuple(names[group] for group in self.records["group"][indices])
+
     @cached_property
     def paths(self) -> list[str]:
         """Path of each image within the source, in printable form."""
@@ -103,7 +110,8 @@ class Dataset:
         """
         records = self.records
         try:
-            indices = split_indices(records, self.class_names, self.seed)
+            together = self.group_names if self.groups_stay_together else ()
+            indices = split_indices(records, self.class_names, self.seed, together)
             for sampled, limit in ((("train", "validation"), self.limit), (("test",), self.limit_test)):
                 if limit is not None:
                     whole = {split: indices[split] for split in sampled}

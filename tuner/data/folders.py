@@ -138,6 +138,7 @@ def walk(folder: str, above: Sequence[tuple[int, int]] = ()) -> Generator[Found,
 
     Args:
         above: Device and inode of each folder above this one, up to the first.
+        is_wanted: Tells by its name whether a file is yielded.
     """
     try:
         status = Path(folder).stat()

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from tuner.data import cache
 from tuner.data.decoding import Format, Header, decode, decode_in_threads, quiet_pillow, read_header
-from tuner.data.layout import ALLOWED
+from tuner.data.folder_tree import ALLOWED
+from tuner.data.label_tables import tables_beside_digest
 from tuner.data.listing import NO_GROUP, Listing, SkippedImage, Source, UnreadableError
 from tuner.data.passed_over import sentences
 from tuner.data_options import MIN_SIZE, DataOptions, Resize
@@ -85,6 +86,8 @@ def prepare(
     request = [cache.CACHE_VERSION, source.digest(), said, wanted.size, wanted.channels, wanted.resize]
     if wanted.size is None and wanted.largest != MAX_DEFAULT_SIZE:
         request.append(wanted.largest)
+    if beside := tables_beside_digest(source.path):
+        request.append(beside)
     key = blake2b(json.dumps(request).encode(), digest_size=12).hexdigest()
     folder = cache.cache_root() / "datasets" / key
     meta = cache.open_checked(folder)

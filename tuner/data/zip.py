@@ -22,6 +22,7 @@ from tuner.data.listing import (
     is_image_path,
     printable,
 )
+from tuner.data.table_files import is_table
 from tuner.errors import DataError
 
 MAX_RATIO = 200
@@ -53,7 +54,11 @@ class ZipSource(TreeSource):
 
     def contents(self) -> Contents:
         files = [File(printable(path), entry.file_size, entry) for path, entry in self.images().items()]
-        return Contents(files, self.open_reader)
+        return Contents(
+            [file for file in files if not is_table(file.path)],
+            self.open_reader,
+            [file for file in files if is_table(file.path)],
+        )
 
     def images(self) -> dict[str, zipfile.ZipInfo]:
         """Return the entry of each image by its path, in any folder.
@@ -72,7 +77,7 @@ class ZipSource(TreeSource):
             path = entry.filename.replace("\\", "/")  # some Windows tools write backslashes
             # Some tools write ./real/1.png, which is no hidden file.
             clean = "/".join(part for part in path.split("/") if part not in ("", "."))
-            is_image = not path.endswith("/") and is_image_path(clean)
+            is_image = not path.endswith("/") and (is_image_path(clean) or _is_table(clean))
             if problem := _unsafe(entry, path) or (is_image and _oversized(entry)):
                 raise DataError(
                     f"{self.location}: entry '{printable(path)}' {problem}. "
@@ -122,6 +127,10 @@ class ZipSource(TreeSource):
         if len(data) < entry.file_size or zlib.crc32(data) != entry.CRC:
             raise UnreadableError("damaged in the archive")
         return data
+
+
+def _is_table(path: str) -> bool:
+    return is_table(path) and not path.startswith((".", "__MACOSX/")) and "/." not in path
 
 
 def _unsafe(entry: zipfile.ZipInfo, path: str) -> str | None:
