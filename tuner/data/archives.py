@@ -98,6 +98,8 @@ def archive_at(path: Path) -> ArchiveSource | None:
 
 def first_bytes(path: Path) -> bytes:
     """Return the beginning of a file, enough to tell an archive; nothing of one that cannot be read."""
+    if not path.is_file():  # opening a pipe would wait for ever
+        return b""
     try:
         with path.open("rb") as file:
             return file.read(tar.BLOCK_BYTES)
