@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tuner.data.arrays import NpzSource
+from tuner.data.dataset import load_dataset
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
 
@@ -114,3 +116,12 @@ def test_pixels_that_cannot_be_used_are_refused(tmp_path: Path, arrays: dict[str
     with pytest.raises(DataError, match=message) as caught:
         source(tmp_path, **arrays).listing()
     assert "\n" not in str(caught.value)
+
+
+def test_a_data_set_keeps_the_range_that_became_bytes_for_later_predictions(tmp_path: Path) -> None:
+    path = source(tmp_path, x=X * np.uint16(16), y=Y).path
+    known = load_dataset(str(path), labelled_only=True).pixel_range
+    assert known.integer_max == 4095
+    (image, *_) = NpzSource(path).images(known).handles
+    dark = source(tmp_path, x=X[:1] * np.uint16(2)).images(known).handles[0]
+    np.testing.assert_allclose(dark, image / 8, atol=1)

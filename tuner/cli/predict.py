@@ -49,7 +49,7 @@ def predict(
     """Predict the class of images: a row for each, in their order; one that cannot be read has an error."""
     facts = describe_model(model, results_dir, tuple(classes.split(",")) if classes else ())
     rule = decision_rule(facts, threshold, calibrated)
-    images = InputImages(paths, _lines())
+    images = InputImages(paths, _lines(), facts.pixel_range)
     for text in images.notes:
         note(f"Images     {text}")
     with waiting(f"loading {facts.name}"):

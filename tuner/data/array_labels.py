@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tuner.data.listing import printable
 from tuner.errors import DataError
+from tuner.units import listed
 
 _ALLOWED = (
     "Allowed: for each image one whole number, string or truth value, of shape (n,) or (n, 1), or one-hot "
@@ -154,10 +155,7 @@ def _names(
             f"{len(set(known))} different names. Allowed: 0 to {len(known) - 1}. Correct either."
         )
     if empty := [known[index] for index in sorted(set(range(len(known))) - set(indices.tolist()))]:
-        shown = ", ".join(map(printable, empty[:5])) + (
-            f" and {len(empty) - 5:,} more" if len(empty) > 5 else ""
-        )
-        notes.append(f"classes of {given.name} without images: {shown}")
+        notes.append(f"classes of {given.name} without images: {listed(empty)}")
     return [known[index] for index in indices]
 
 

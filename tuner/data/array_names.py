@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import shlex
+from collections.abc import Collection, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from tuner.data.listing import NO_SPLIT, printable
 from tuner.data.split_names import SPLIT_WORDS
 from tuner.data_options import SPLITS
 from tuner.errors import DataError
+from tuner.units import listed
 
 # Images and labels that belong together by their names; the first pair counts where a file holds several.
 _PAIRS = (
@@ -90,33 +92,34 @@ def choose(names: Collection[str], location: str) -> Choice:
         pairs = [found[split] for split in sorted(found)]
     elif whole and found:
         pairs = [whole._replace(split=_TRAIN), *(found[split] for split in sorted(found))]
-        beside = ", ".join(pair.images for pair in pairs[1:])
-        notes.append(f"{whole.images} is taken for the training images, as {beside} has a split in its name")
+        beside = _shown([pair.images for pair in pairs[1:]])
+        notes.append(f"{printable(whole.images)} is taken for the training images, as {beside} is beside it")
     elif whole:
         pairs = [whole]
     else:
         raise DataError(f"{location}: {_problem(names)}. {_ALLOWED}. Save the arrays with these names.")
-    used = {name for pair in pairs for name in pair[1:]}
-    rest = sorted(set(names) - used)
+    used = [name for pair in pairs for name in pair[1:]]
+    rest = sorted(set(names) - set(used))
     class_names = min(
         (name for name in rest if meaning(name).word in _CLASS_NAMES),
         key=lambda name: _CLASS_NAMES.index(meaning(name).word),
         default=None,
     )
     unused = [name for name in rest if name != class_names]
-    splits = {pair.split for pair in pairs}
-    unlabelled = [
-        name for name in unused if meaning(name).is_images and meaning(name).split not in (NO_SPLIT, *splits)
-    ]
+    return Choice(tuple(pairs), class_names, (*notes, *_notes_on_unused(unused, used, location)))
+
+
+def _notes_on_unused(unused: Sequence[str], used: Sequence[str], location: str) -> list[str]:
+    splits = {NO_SPLIT, *(meaning(name).split for name in used)}
+    unlabelled = [name for name in unused if meaning(name).is_images and meaning(name).split not in splits]
+    others = [name for name in unused if name not in unlabelled]
+    notes = []
     if unlabelled:
-        notes.append(
-            f"{_shown(unlabelled)} left out, as there are no labels for it: "
-            f"tuner predict MODEL {location} predicts the classes"
-        )
-    if others := [name for name in unused if name not in unlabelled]:
-        taken = ", ".join(printable(name) for pair in pairs for name in pair[1:])
-        notes.append(f"arrays not used: {_shown(others)} (used: {taken})")
-    return Choice(tuple(pairs), class_names, tuple(notes))
+        command = f"tuner predict MODEL {shlex.quote(location)}"
+        notes.append(f"{_shown(unlabelled)} left out, without labels: {command} predicts the classes")
+    if others:
+        notes.append(f"arrays not used: {_shown(others)} (used: {_shown(used)})")
+    return notes
 
 
 def _pair(names: Collection[str], split: int) -> Pair | None:
@@ -149,6 +152,5 @@ def _problem(names: Collection[str]) -> str:
     return f"has no training images and labels; {holds}"
 
 
-def _shown(names: Collection[str]) -> str:
-    more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
-    return ", ".join(map(printable, list(names)[:10])) + more
+def _shown(names: Sequence[str]) -> str:
+    return listed([printable(name) for name in names])

@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tuner.data.pixel_range import TOLERANCE, float_range, integer_max, scaled
+from tuner.data.pixel_range import (
+    FULL_RANGE,
+    TOLERANCE,
+    Extremes,
+    PixelRange,
+    float_range,
+    integer_max,
+    scaled,
+)
 from tuner.errors import DataError
 
 _CHANNELS = (1, 3, 4)
@@ -29,6 +37,17 @@ class Images(NamedTuple):
     is_training: bool
 
 
+class Converted(NamedTuple):
+    """Images as bytes."""
+
+    pixels: list[npt.NDArray[np.uint8]]
+    """Of each array, shape (n, height, width) or (n, height, width, channels)."""
+    notes: tuple[str, ...]
+    """Sentences on changes."""
+    pixel_range: PixelRange | None
+    """Range that has become 0..255; None where the pixels were bytes."""
+
+
 class _Span(NamedTuple):
     """The smallest and the largest pixel of an array."""
 
@@ -45,14 +64,13 @@ class _Span(NamedTuple):
 
 
 def bytes_of(
-    arrays: Sequence[Images], data_format: str | None, location: str
-) -> tuple[list[npt.NDArray[np.uint8]], tuple[str, ...]]:
-    """Return images of shape (n, height, width) or (n, height, width, channels), and sentences on changes.
-
-    One range of pixels holds for all arrays of a file.
+    arrays: Sequence[Images], data_format: str | None, location: str, known: PixelRange = FULL_RANGE
+) -> Converted:
+    """Return images as bytes. One range of pixels holds for all arrays of a file.
 
     Args:
         data_format: "channels_last" or "channels_first"; None: found by the shape.
+        known: Range that a model was trained on; it holds where the pixels are within it.
 
     Raises:
         DataError: shape, type or range of an array is unknown, or the ranges differ.
@@ -62,9 +80,12 @@ def bytes_of(
     moved = [before.name for before, after in zip(arrays, upright, strict=True) if before is not after]
     notes = [f"channels of {', '.join(moved)} come before height and width"] if moved else []
     spans = [_Span(each, float(each.pixels.min()), float(each.pixels.max())) for each in upright]
-    low, high = _common_range(spans, location)
+    low, high = _as_known(_common_range(spans, location), spans, known)
     notes += _range_notes(spans, low, high)
-    return [_scaled(each.pixels, low, high) for each in upright], tuple(notes)
+    pixels = [_scaled(each.pixels, low, high) for each in upright]
+    if any(span.is_float for span in spans):
+        return Converted(pixels, tuple(notes), PixelRange(float_low=low, float_high=high))
+    return Converted(pixels, tuple(notes), PixelRange(int(high)) if high > 255 else None)
 
 
 def _numeric(images: Images, location: str) -> npt.NDArray[Any]:
@@ -133,6 +154,15 @@ def _common_range(spans: Sequence[_Span], location: str) -> tuple[float, float]:
                 f"All arrays of a file need the same range. Scale one of them like the other."
             )
     return ranges[widest]
+
+
+def _as_known(found: tuple[float, float], spans: Sequence[_Span], known: PixelRange) -> tuple[float, float]:
+    """Return the range of a model for pixels of its kind, where they are within it."""
+    is_float = any(span.is_float for span in spans)
+    is_known = known.float_high is not None if is_float else known.integer_max < FULL_RANGE.integer_max
+    is_deep = is_float or found[1] > 255
+    extremes = Extremes(min(span.low for span in spans), max(span.high for span in spans), is_float)
+    return (known.of(extremes) if is_known and is_deep else None) or found
 
 
 def _may_be_darker(span: _Span, widest: _Span) -> bool:

@@ -23,10 +23,12 @@ from tuner.data.array_labels import ClassNames, Labels, classes_of
 from tuner.data.array_names import choose, meaning
 from tuner.data.array_pixels import Images, bytes_of
 from tuner.data.listing import NO_SPLIT, Listing, Reader, Source, is_image_path, printable, read_file
+from tuner.data.pixel_range import FULL_RANGE, PixelRange
 from tuner.data.zip import damaged, directory_digest
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError, one_line
 from tuner.option_fields import option_name
+from tuner.units import listed
 
 # Wishes on files and tables.
 _NOT_FOR_ARRAYS = (
@@ -45,6 +47,8 @@ class ArrayImages(NamedTuple):
     handles: list[npt.NDArray[np.uint8]]
     notes: tuple[str, ...]
     """Sentences for the user on pixels that are changed."""
+    pixel_range: PixelRange | None
+    """Range that has become 0..255; None where the pixels were bytes."""
 
 
 class ArraySource(Source):
@@ -77,25 +81,29 @@ class ArraySource(Source):
             handles=found.handles,
             open_reader=open_reader,
             notes=(*notes, *classes.notes, *found.notes, *_not_used(options)),
+            pixel_range=found.pixel_range,
         )
         return _without_small_classes(listing, options.min_class_images)
 
-    def images(self) -> ArrayImages:
+    def images(self, known: PixelRange = FULL_RANGE) -> ArrayImages:
         """Return the images of all arrays of them, whatever labels there are.
+
+        Args:
+            known: Range of pixels that a model was trained on.
 
         Raises:
             DataError: the file cannot be read, or holds no images.
         """
         names = self.names()
-        return self._images([name for name in names if meaning(name).is_images] or names)
+        return self._images([name for name in names if meaning(name).is_images] or names, known)
 
-    def _images(self, names: Collection[str]) -> ArrayImages:
+    def _images(self, names: Collection[str], known: PixelRange) -> ArrayImages:
         parts = [(name, _batch(array)) for name, array in self.read(names).items()]
         # Of several arrays those with the shape of images; one alone has the reason why it is none.
         likely = [part for part in parts if part[1].ndim > 2 and part[1].size] or parts[:1]
         if not likely:
             raise DataError(f"{self.location}: holds no arrays. Needed: images. Save them in it, as x.")
-        return _decoded(likely, NO_WISHES, self.location)
+        return _decoded(likely, NO_WISHES, self.location, known)
 
 
 class NpzSource(ArraySource):
@@ -190,8 +198,8 @@ class NpySource(ArraySource):
             )
         return super().listing(options)
 
-    def images(self) -> ArrayImages:
-        return super().images() if self.path.is_dir() else self._images([self.path.stem])
+    def images(self, known: PixelRange = FULL_RANGE) -> ArrayImages:
+        return super().images(known) if self.path.is_dir() else self._images([self.path.stem], known)
 
     def _read(self, name: str) -> Array:
         try:
@@ -211,14 +219,17 @@ class NpySource(ArraySource):
         )
 
 
-def _decoded(parts: Sequence[tuple[str, Array]], options: DataOptions, location: str) -> ArrayImages:
+def _decoded(
+    parts: Sequence[tuple[str, Array]], options: DataOptions, location: str, known: PixelRange = FULL_RANGE
+) -> ArrayImages:
     """Return the images of arrays, the first of which is that of the training images."""
     named = [Images(printable(name), array, place == 0) for place, (name, array) in enumerate(parts)]
-    pixels, notes = bytes_of(named, options.data_format, location)
+    pixels, notes, pixel_range = bytes_of(named, options.data_format, location, known)
     return ArrayImages(
         [f"{images.name}[{index}]" for images in named for index in range(len(images.pixels))],
         [image for part in pixels for image in part],
         notes,
+        pixel_range,
     )
 
 
@@ -272,24 +283,20 @@ def _not_used(options: DataOptions) -> list[str]:
 
 def _without_small_classes(listing: Listing, least: int) -> Listing:
     """Leave out the classes with fewer images than `least`."""
-    counts = np.bincount(listing.labels, minlength=len(listing.class_names))
+    names = listing.class_names
+    counts = np.bincount(listing.labels, minlength=len(names))
     large = counts >= least
     if large.all():
         return listing
-    small = ", ".join(
-        f"{listing.class_names[label]} ({counts[label]:,})" for label in np.flatnonzero(~large)[:5]
-    )
-    more = f" and {np.count_nonzero(~large) - 5:,} more" if np.count_nonzero(~large) > 5 else ""
+    small = listed([f"{names[label]} ({counts[label]:,})" for label in np.flatnonzero(~large)])
     kept = np.flatnonzero(large[listing.labels]).tolist()
     return replace(
         listing,
-        class_names=tuple(
-            name for name, is_large in zip(listing.class_names, large, strict=True) if is_large
-        ),
+        class_names=tuple(names[label] for label in np.flatnonzero(large)),
         paths=[listing.paths[index] for index in kept],
         labels=(np.cumsum(large) - 1)[listing.labels[kept]].astype(np.int32),
         splits=listing.splits[kept],
         file_sizes=listing.file_sizes[kept],
         handles=[listing.handles[index] for index in kept],
-        notes=(*listing.notes, f"classes with fewer than {least:,} images left out: {small}{more}"),
+        notes=(*listing.notes, f"classes with fewer than {least:,} images left out: {small}"),
     )

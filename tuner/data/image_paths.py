@@ -14,6 +14,7 @@ from tuner.data.arrays import NpySource, NpzSource, open_reader
 from tuner.data.file_kinds import suffix_of
 from tuner.data.folders import file_size, read_image_file, walk_images
 from tuner.data.listing import IMAGE_SUFFIXES, Reader, UnreadableError, printable
+from tuner.data.pixel_range import FULL_RANGE, PixelRange
 from tuner.errors import DataError
 
 STDIN = "-"
@@ -49,14 +50,18 @@ class InputImages:
         references: Paths, patterns, or STDIN. A pattern that is the path of an existing file is that file.
         lines: The paths that STDIN stands for, iterated once. They are no patterns. A path that does not
             exist is an unreadable image.
+        known: Range of pixels that the model was trained on; it holds for arrays of pixels within it.
 
     Raises:
         DataError: a reference names no image, or STDIN is named twice.
     """
 
-    def __init__(self, references: Iterable[str], lines: Iterable[str] = ()) -> None:
+    def __init__(
+        self, references: Iterable[str], lines: Iterable[str] = (), known: PixelRange = FULL_RANGE
+    ) -> None:
         self._references = [os.path.expanduser(reference) for reference in references]  # noqa: PTH111 - stays text
         self._lines = lines
+        self._known = known
         self._archives: dict[str, list[InputImage]] = {}
         self.notes: list[str] = []
         """Sentences for the user on the pixels of named arrays."""
@@ -77,19 +82,20 @@ class InputImages:
     def _named(self, reference: str) -> Iterator[InputImage]:
         if reference == STDIN:
             for line in self._lines:
-                yield from _images_at(line)
+                yield from _images_at(line, self._known)
         elif images := self._archives.get(reference):
             yield from images
         elif os.path.lexists(reference):
-            yield from _images_at(reference)
+            yield from _images_at(reference, self._known)
         else:
-            yield from _matched(reference)
+            yield from _matched(reference, self._known)
 
     def _require_images(self, reference: str) -> None:
         name = printable(reference)
         if _is_array_file(reference):
             alone = len(self._references) == 1
-            self._archives[reference], notes = _images_in_arrays(reference, "" if alone else f"{name}/")
+            prefix = "" if alone else f"{name}/"
+            self._archives[reference], notes = _images_in_arrays(reference, prefix, self._known)
             self.notes += [f"{name}: {text}" for text in notes]
         elif archive := _archive_at(reference):
             self._archives[reference] = _images_in(archive, reference)
@@ -114,15 +120,15 @@ def _images_in(archive: ArchiveSource, path: str) -> list[InputImage]:
     ]
 
 
-def _images_in_arrays(path: str, prefix: str) -> tuple[list[InputImage], tuple[str, ...]]:
+def _images_in_arrays(path: str, prefix: str, known: PixelRange) -> tuple[list[InputImage], tuple[str, ...]]:
     """Return the images of a .npz or .npy file, whatever labels lie beside them, and sentences on them."""
     source = NpzSource(Path(path)) if suffix_of(path) == "npz" else NpySource(Path(path))
-    found = source.images()
+    found = source.images(known)
     images = zip(found.paths, found.handles, strict=True)
     return [InputImage(f"{prefix}{name}", pixels, open_reader) for name, pixels in images], found.notes
 
 
-def _images_at(path: str) -> Iterator[InputImage]:
+def _images_at(path: str, known: PixelRange) -> Iterator[InputImage]:
     """Yield the images of a path; an unreadable image where there is none."""
     if Path(path).is_dir():
         for found, error in walk_images(path):
@@ -133,7 +139,7 @@ def _images_at(path: str) -> Iterator[InputImage]:
         return
     try:
         if _is_array_file(path):
-            yield from _images_in_arrays(path, f"{printable(path)}/")[0]
+            yield from _images_in_arrays(path, f"{printable(path)}/", known)[0]
         elif archive := _archive_at(path):
             yield from _images_in(archive, path)
         else:
@@ -142,7 +148,7 @@ def _images_at(path: str) -> Iterator[InputImage]:
         yield _unreadable(path, str(error))
 
 
-def _matched(pattern: str) -> Iterator[InputImage]:
+def _matched(pattern: str, known: PixelRange) -> Iterator[InputImage]:
     folders: set[Path] = set()
     for match in sorted(_glob(pattern)):  # a folder before its content
         path = Path(match)
@@ -150,7 +156,7 @@ def _matched(pattern: str) -> Iterator[InputImage]:
             continue
         if path.is_dir():
             folders.add(path)
-        yield from _images_at(match)
+        yield from _images_at(match, known)
 
 
 def _glob(pattern: str) -> Iterator[str]:
