@@ -11,15 +11,15 @@ from zipfile import is_zipfile
 
 from tuner.data import cache
 from tuner.data.archives import ArchiveSource, archive_at, first_bytes
+from tuner.data.arrays import NpySource, NpzSource, is_array_folder
 from tuner.data.file_kinds import suffix_of
 from tuner.data.folders import FolderSource
 from tuner.data.listing import Source, printable
-from tuner.data.npz import NpzSource
 from tuner.errors import DataError, did_you_mean
 
 DEMO = "demo"
 DEMO_FILE = "demo.zip.xz"
-_ALLOWED = "Allowed: a folder, a .zip, a .tar (.gz, .bz2 or .xz), a .npz, or 'demo'"
+_ALLOWED = "Allowed: a folder, a .zip, a .tar (.gz, .bz2 or .xz), a .npz, .npy files, or 'demo'"
 _UNPACK = "Unpack it with {} and give the folder"
 _SAVE = "Save its images and labels as arrays x and y of a .npz, with numpy.savez"
 _SIGNATURES = {b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"(\xb5/\xfd": "zst", b"\x89HDF": "h5"}
@@ -48,12 +48,12 @@ def open_source(reference: str) -> Source:
     if file.is_dir():
         if file != path:
             raise DataError(_missing(path, reference))
-        return FolderSource(path)
+        return NpySource(path) if is_array_folder(path) else FolderSource(path)
     first, suffix = first_bytes(file), suffix_of(file.name)
     kind = next((kind for signature, kind in _SIGNATURES.items() if first.startswith(signature)), suffix)
     if kind not in _REMEDIES:
-        if suffix == "npz" and file == path:
-            return NpzSource(path)
+        if suffix in ("npz", "npy") and file == path:
+            return NpzSource(path) if suffix == "npz" else NpySource(path)
         if archive := archive_at(path):
             return archive
     remedy = _REMEDIES.get(kind, "Give a folder of images, or pack it as a .zip")
