@@ -13,12 +13,17 @@ from tuner.data import cache
 from tuner.data.folders import FolderSource
 from tuner.data.listing import Source, printable
 from tuner.data.npz import NpzSource
+from tuner.data.parquet import ParquetSource, holds_parquet_images
+from tuner.data.table_files import is_table
+from tuner.data.table_source import TableSource
 from tuner.data.zip import ZipSource
 from tuner.errors import DataError, did_you_mean
 
 DEMO = "demo"
 DEMO_FILE = "demo.zip.xz"
-_ALLOWED = "Allowed: a folder, a .zip, a .npz, or 'demo'"
+_ALLOWED = (
+    "Allowed: a folder, a .zip, a .npz, a table of labels (.csv, .tsv, .json, .jsonl, .parquet), or 'demo'"
+)
 
 
 def open_source(reference: str) -> Source:
@@ -35,13 +40,15 @@ def open_source(reference: str) -> Source:
         raise DataError(f"'{printable(reference)}' names no data set. {_ALLOWED}. Give --data.")
     path = Path(os.path.abspath(Path(reference).expanduser()))  # noqa: PTH100 - keeps links as the user named them
     if path.is_dir():
-        return FolderSource(path)
+        return ParquetSource(path) if holds_parquet_images(path) else FolderSource(path)
     if not path.exists():
         raise DataError(_missing(path, reference))
     if path.suffix.lower() == ".npz":
         return NpzSource(path)
     if path.suffix.lower() == ".zip":
         return ZipSource(path)
+    if is_table(path.name):
+        return ParquetSource(path) if holds_parquet_images(path) else TableSource(path)
     raise DataError(
         f"{printable(str(path))}: is neither a folder nor a .zip or .npz file. {_ALLOWED}. "
         f"Unpack it and give the folder."

@@ -1,0 +1,323 @@
+"""Labels from tables among the images, in the forms of Kaggle, Hugging Face and Roboflow."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tuner.data.folders import FolderSource
+from tuner.data.listing import Listing
+from tuner.data.sources import open_source
+from tuner.data_options import SPLITS, DataOptions
+from tuner.errors import DataError
+
+from .pictures import png, tree, write_folder, write_zip
+from .refusals import refusal
+
+CAT_AND_DOG = ("cat", "dog")
+
+
+def flat(folder: str, *names: str, first_seed: int = 0) -> dict[str, bytes]:
+    """Return path -> bytes of an image of each name in a folder, "" for the top."""
+    prefix = f"{folder}/" if folder else ""
+    return {f"{prefix}{name}": png(first_seed + seed) for seed, name in enumerate(names)}
+
+
+def csv(header: str, *rows: str, separator: str = ",") -> bytes:
+    return "\n".join(line.replace(",", separator) for line in (header, *rows)).encode() + b"\n"
+
+
+def labelled(names: list[str], labels: tuple[str, ...] = CAT_AND_DOG) -> list[str]:
+    """Return a row `name,label` for each name, the labels by turns."""
+    return [f"{name},{labels[index % len(labels)]}" for index, name in enumerate(names)]
+
+
+def listing(root: Path, files: dict[str, bytes], **options: object) -> Listing:
+    return FolderSource(write_folder(root, files)).listing(DataOptions(**options))
+
+
+def classes(found: Listing) -> dict[str, str]:
+    """Return path -> class."""
+    return {path: found.class_names[label] for path, label in zip(found.paths, found.labels, strict=True)}
+
+
+def splits(found: Listing) -> dict[str, str | None]:
+    """Return path -> split."""
+    return {path: SPLITS[i] if i >= 0 else None for path, i in zip(found.paths, found.splits, strict=True)}
+
+
+NAMES = [f"{number:03d}.png" for number in range(10)]
+
+
+def test_kaggle_train_folder_with_a_table_of_ids_and_an_unlabelled_test(tmp_path: Path) -> None:
+    ids = [name.removesuffix(".png") for name in NAMES]
+    found = listing(
+        tmp_path,
+        {
+            **flat("train", *NAMES),
+            **flat("test", *NAMES, first_seed=20),
+            "train.csv": csv("id,label", *labelled(ids)),
+            "sample_submission.csv": csv("id,label", *(f"{each},cat" for each in ids)),
+            "test.csv": csv("id", *ids),
+        },
+    )
+    assert Counter(classes(found).values()) == {"cat": 5, "dog": 5}
+    assert all(path.startswith("train/") for path in found.paths)
+    notes = "\n".join(found.notes)
+    for part in (
+        "'id'",
+        "'label'",
+        "sample_submission.csv",
+        "test.csv",
+        "10 images in test",
+        "tuner predict",
+    ):
+        assert part in notes
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{number}",  # a spreadsheet takes the leading zeros away
+        "{number:03d}.jpg",
+        "data\\old\\{number:03d}.png",
+        "/home/me/images/{number:03d}.png",
+        "./images/{number:03d}.png",
+        "IMAGES/{number:03d}.PNG",
+    ],
+)
+def test_a_table_may_write_paths_otherwise_than_they_are(tmp_path: Path, written: str) -> None:
+    rows = labelled([written.format(number=number) for number in range(10)])
+    found = listing(tmp_path, {**flat("images", *NAMES), "labels.csv": csv("image,label", *rows)})
+    assert classes(found) == {f"images/{name}": CAT_AND_DOG[i % 2] for i, name in enumerate(NAMES)}
+
+
+def test_paths_tell_images_of_the_same_name_apart(tmp_path: Path) -> None:
+    files = {**flat("a", *NAMES), **flat("b", *NAMES, first_seed=20)}
+    rows = [f"{path},{'cat' if path < 'b' else 'dog'}" for path in files]
+    found = listing(tmp_path, {**files, "all/labels.csv": csv("file,label", *rows)}, label_column="label")
+    assert classes(found) == {path: "cat" if path < "b" else "dog" for path in files}
+
+
+def test_a_name_that_several_images_have_is_an_error(tmp_path: Path) -> None:
+    files = {**flat("x/a", *NAMES), **flat("x/b", *NAMES, first_seed=20)}
+    with refusal(DataError, "labels.csv", "'000.png'", "folders"):
+        listing(tmp_path, {**files, "labels.csv": csv("file,label", *labelled(NAMES))}, label_column="label")
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl", "metadata.json"])
+def test_hugging_face_metadata_in_each_split_folder(tmp_path: Path, name: str) -> None:
+    rows = [{"file_name": each, "label": CAT_AND_DOG[i % 2]} for i, each in enumerate(NAMES)]
+    table = {
+        "csv": csv("file_name,label", *labelled(NAMES)),
+        "jsonl": "\n".join(map(json.dumps, rows)).encode(),
+        "json": json.dumps(rows).encode(),
+    }[name.rpartition(".")[2]]
+    parts = ("train", "validation", "test")
+    files = {
+        path: data
+        for seed, part in enumerate(parts)
+        for path, data in flat(part, *NAMES, first_seed=20 * seed).items()
+    }
+    found = listing(tmp_path, {**files, **{f"{part}/{name}": table for part in parts}})
+    assert splits(found) == {path: path.partition("/")[0] for path in files}
+    assert classes(found)["test/001.png"] == "dog"
+
+
+def test_tables_named_after_splits_are_one_table(tmp_path: Path) -> None:
+    tables = {
+        "train.csv": csv("image,label", *labelled(NAMES[:6])),
+        "val_labels.csv": csv("image,label", *labelled(NAMES[6:8])),
+        "test.csv": csv("image,label", *labelled(NAMES[8:])),
+    }
+    found = listing(tmp_path, {**flat("images", *NAMES), **tables})
+    assert list(splits(found).values()) == ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+
+
+def test_a_column_of_splits_is_found_by_its_content(tmp_path: Path) -> None:
+    words = ("Train", "VALID", "test", "training", "dev", "")
+    rows = [f"{row},{words[i % 6]}" for i, row in enumerate(labelled(NAMES))]
+    found = listing(tmp_path, {**flat("", *NAMES), "labels.csv": csv("file,label,part", *rows)})
+    expected = ("train", "validation", "test", "train", "validation", None)
+    assert list(splits(found).values()) == [expected[i % 6] for i in range(10)]
+
+
+def test_roboflow_columns_of_0_and_1_one_a_class(tmp_path: Path) -> None:
+    table = csv("filename, cat, dog", *(f"{name}, {1 - i % 2}, {i % 2}" for i, name in enumerate(NAMES)))
+    files: dict[str, bytes] = {}
+    for seed, part in enumerate(("train", "valid", "test")):
+        files |= {**flat(part, *NAMES, first_seed=20 * seed), f"{part}/_classes.csv": table}
+    found = listing(tmp_path, files)
+    assert found.class_names == CAT_AND_DOG
+    assert Counter(splits(found).values()) == {"train": 10, "validation": 10, "test": 10}
+
+
+def test_several_classes_for_one_image_are_an_error(tmp_path: Path) -> None:
+    table = csv("filename,cat,dog", *(f"{name},1,{i % 2}" for i, name in enumerate(NAMES)))
+    with refusal(DataError, "_classes.csv", "'001.png'", "multi-label", "cat, dog", "--label-column"):
+        listing(tmp_path, {**flat("train", *NAMES), "train/_classes.csv": table})
+
+
+@pytest.mark.parametrize("labels", [("cat", "dog", "cat|dog"), ('"[""cat"", ""dog""]"', '"[""dog""]"')])
+def test_lists_of_classes_are_an_error(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    table = csv("file;label", *(row.replace(",", ";", 1) for row in labelled(NAMES, labels)))
+    with refusal(DataError, "'label'", "multi-label"):
+        listing(tmp_path, {**flat("", *NAMES), "labels.csv": table})
+
+
+@pytest.mark.parametrize("label", ["{:.3f}", "{:d}00", "text{}"])
+def test_quantities_and_names_of_single_images_are_no_classes(tmp_path: Path, label: str) -> None:
+    names = [f"{number:03d}.png" for number in range(20)]
+    rows = [
+        f"{name},{label.format(7 * number)}" if "d" in label else f"{name},{label.format(number / 7)}"
+        for number, name in enumerate(names)
+    ]
+    with refusal(DataError, "labels.csv", "'target'", "20 different", "--label-column"):
+        listing(tmp_path, {**flat("", *names), "labels.csv": csv("file,target", *rows)})
+
+
+def test_numbers_are_classes_in_the_order_of_numbers(tmp_path: Path) -> None:
+    names = [f"{number:03d}.png" for number in range(24)]
+    rows = [f"{name},{i % 12}" for i, name in enumerate(names)]
+    found = listing(tmp_path, {**flat("", *names), "labels.csv": csv("file,label", *rows)})
+    assert found.class_names == tuple(f"{number:02d}" for number in range(12))
+
+
+def test_names_of_classes_come_before_their_numbers(tmp_path: Path) -> None:
+    rows = [f"{i},{name},{i % 2},{CAT_AND_DOG[i % 2]}" for i, name in enumerate(NAMES)]
+    found = listing(tmp_path, {**flat("", *NAMES), "labels.csv": csv(",file,label,label_name", *rows)})
+    assert found.class_names == CAT_AND_DOG
+
+
+def test_rows_without_an_image_and_images_without_a_row_are_counted(tmp_path: Path) -> None:
+    table = csv("file,label", *labelled([*NAMES[2:], "gone.png"]))
+    found = listing(tmp_path, {**flat("", *NAMES), "labels.csv": table})
+    assert len(found.paths) == 8
+    notes = "\n".join(found.notes)
+    for part in ("1 row", "'gone.png'", "2 images without a label", "000.png"):
+        assert part in notes
+
+
+def test_columns_of_any_name_can_be_named(tmp_path: Path) -> None:
+    rows = [f"{name},{i % 2},{i % 3},{i // 2},{('train', 'test')[i % 2]}" for i, name in enumerate(NAMES)]
+    files = {**flat("", *NAMES), "t.csv": csv("foto,a,b,c,d", *rows)}
+    found = listing(tmp_path, files, path_column="foto", label_column="b", group_column="C", split_column="d")
+    assert found.class_names == ("0", "1", "2")
+    assert found.group_names == ("0", "1", "2", "3", "4")
+    assert found.groups_stay_together
+    assert splits(found)["001.png"] == "test"
+
+
+@pytest.mark.parametrize("option", ["path_column", "label_column", "split_column", "group_column"])
+def test_a_column_that_is_not_there_is_an_error_with_the_columns_that_are(
+    tmp_path: Path, option: str
+) -> None:
+    files = {**flat("", *NAMES), "labels.csv": csv("file,label", *labelled(NAMES))}
+    with refusal(
+        DataError, f"--{option.replace('_', '-')}", "'lable'", "Did you mean 'label'", "file, label"
+    ):
+        listing(tmp_path, files, **{option: "lable"})
+
+
+def test_words_that_are_no_splits_are_an_error(tmp_path: Path) -> None:
+    rows = [f"{row},fold{i % 3}" for i, row in enumerate(labelled(NAMES))]
+    with refusal(DataError, "'fold0'", "'part'", "validation", "--split-column"):
+        listing(tmp_path, {**flat("", *NAMES), "t.csv": csv("file,label,part", *rows)}, split_column="part")
+
+
+def test_several_columns_that_may_be_the_class_are_an_error(tmp_path: Path) -> None:
+    rows = [f"{name},{'ab'[i % 2]},{'xyz'[i % 3]}" for i, name in enumerate(NAMES)]
+    with refusal(DataError, "colour", "shape", "--label-column"):
+        listing(tmp_path, {**flat("", *NAMES), "t.csv": csv("file,colour,shape", *rows)})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        csv("file,label", *labelled(NAMES), separator=";"),
+        csv("file,label", *labelled(NAMES), separator="\t"),
+        b"\xef\xbb\xbf" + csv("file,label", *labelled(NAMES)),
+        csv("file,label", *labelled(NAMES)).decode().encode("utf-16"),
+        csv(*labelled(NAMES)),
+    ],
+)
+def test_tables_come_with_any_separator_and_mark_and_without_header(tmp_path: Path, data: bytes) -> None:
+    found = listing(tmp_path, {**flat("", *NAMES), "labels.csv": data})
+    assert classes(found) == {name: CAT_AND_DOG[i % 2] for i, name in enumerate(NAMES)}
+
+
+def test_latin_1_is_read_where_it_is_no_utf_8(tmp_path: Path) -> None:
+    data = csv("file,label", *labelled(NAMES, ("café", "thé"))).decode().encode("latin-1")
+    assert listing(tmp_path, {**flat("", *NAMES), "labels.csv": data}).class_names == ("café", "thé")
+
+
+def test_a_json_object_of_files_is_a_table(tmp_path: Path) -> None:
+    content = {name: {"label": CAT_AND_DOG[i % 2], "split": "train"} for i, name in enumerate(NAMES)}
+    found = listing(tmp_path, {**flat("", *NAMES), "metadata.json": json.dumps(content).encode()})
+    assert found.class_names == CAT_AND_DOG
+
+
+def test_class_folders_win_over_a_table_that_says_the_same(tmp_path: Path) -> None:
+    files = tree("cats", "dogs")
+    table = csv("file,label", *(f"{path},{path[:3]}" for path in files))
+    found = listing(tmp_path, {**files, "labels.csv": table})
+    assert found.class_names == ("cats", "dogs")
+    assert any("labels.csv" in note and "folders" in note for note in found.notes)
+
+
+def test_class_folders_and_a_table_that_says_otherwise_are_an_error(tmp_path: Path) -> None:
+    files = tree("one", "two")
+    table = csv("file,label", *labelled(list(files)))
+    with refusal(DataError, "'label'", "labels.csv", "--exclude", "--label-column"):
+        listing(tmp_path, {**files, "labels.csv": table})
+    assert listing(tmp_path, files, label_column="label").class_names == CAT_AND_DOG
+    assert listing(tmp_path, files, exclude=("labels.csv",)).class_names == ("one", "two")
+
+
+def test_numbered_parts_of_one_set_of_images_are_no_classes(tmp_path: Path) -> None:
+    files = {**flat("x_part_1", *NAMES[:5]), **flat("x_part_2", *NAMES[5:])}
+    found = listing(tmp_path, {**files, "metadata.csv": csv("image_id,dx", *labelled(NAMES))})
+    assert found.class_names == CAT_AND_DOG
+
+
+def test_a_table_without_classes_gives_groups_to_images_in_class_folders(tmp_path: Path) -> None:
+    files = tree("cat", "dog")
+    table = csv("file,patient", *(f"{path},p{i % 7}" for i, path in enumerate(files)))
+    found = listing(tmp_path, {**files, "patients.csv": table}, group_column="patient")
+    assert found.class_names == CAT_AND_DOG
+    assert len(found.group_names) == 7
+    assert found.groups_stay_together
+
+
+def test_tables_that_are_about_something_else_are_named_and_not_used(tmp_path: Path) -> None:
+    sizes = csv("file,width,height", *(f"{name},8,{8 + i % 2}" for i, name in enumerate(NAMES)))
+    files = {**tree("cat", "dog"), "sizes.csv": sizes, "notes.json": b"[1, 2]", "broken.csv": b"\0\1"}
+    notes = "\n".join(listing(tmp_path, files).notes)
+    for name in ("sizes.csv", "notes.json", "broken.csv"):
+        assert name in notes
+
+
+def test_two_tables_that_contradict_each_other_are_an_error(tmp_path: Path) -> None:
+    tables = {
+        "a.csv": csv("file,label", *labelled(NAMES)),
+        "b.csv": csv("file,label", *labelled(NAMES, ("dog", "cat"))),
+    }
+    with refusal(DataError, "a.csv", "b.csv", "000.png", "--exclude"):
+        listing(tmp_path, {**flat("", *NAMES), **tables})
+
+
+def test_labels_lie_in_an_archive_or_beside_it(tmp_path: Path) -> None:
+    table = csv("file,label", *labelled(NAMES))
+    inside = write_zip(tmp_path / "inside.zip", {**flat("images", *NAMES), "labels.csv": table})
+    assert open_source(str(inside)).listing().class_names == CAT_AND_DOG
+    folder = write_folder(tmp_path / "beside", {"labels.csv": table})
+    beside = write_zip(folder / "photos.zip", flat("", *NAMES))
+    assert open_source(str(beside)).listing().class_names == CAT_AND_DOG
+
+
+def test_other_labels_make_another_digest(tmp_path: Path) -> None:
+    write_folder(tmp_path, {**flat("", *NAMES), "labels.csv": csv("file,label", *labelled(NAMES))})
+    before = FolderSource(tmp_path).digest()
+    write_folder(tmp_path, {"labels.csv": csv("file,label", *labelled(NAMES, ("cat", "bird")))})
+    assert FolderSource(tmp_path).digest() != before
