@@ -14,7 +14,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, mo
 from tuner.data_options import DataOptions
 from tuner.errors import UsageError
 from tuner.objective import Objective, parse_objective
-from tuner.option_fields import BUDGET, CLUSTER, DATA, OUTPUT, TRAINING, WHAT, option_name, validated
+from tuner.option_fields import (
+    BUDGET,
+    CLUSTER,
+    DATA,
+    OUTPUT,
+    PANELS,
+    TRAINING,
+    WHAT,
+    option_name,
+    panel_of,
+    validated,
+)
 from tuner.units import mebibytes, seconds
 
 
@@ -208,6 +219,14 @@ class SearchConfig(DataOptions):
         return self
 
 
+def _order(field: str) -> tuple[int, bool]:
+    return PANELS.index(panel_of(SearchConfig.model_fields[field])), field in DataOptions.model_fields
+
+
+FIELDS = tuple(sorted(SearchConfig.model_fields, key=_order))
+"""Names of all fields in the order of --help and of files, panel by panel."""
+
+
 def make_config(values: Mapping[str, Any], origin: str = "") -> SearchConfig:
     """Validate a request.
 
@@ -241,5 +260,9 @@ def to_toml(config: SearchConfig) -> str:
     """Return the whole request, defaults included, as TOML; unset optional fields are left out."""
     values = config.model_dump(exclude_none=True)
     # A JSON string, number or boolean is the same text in TOML, but for DEL, which JSON does not escape.
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
+    lines = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
+        for key in FIELDS
+        if (value := values.get(key)) is not None
+    ]
     return "".join(lines).replace("\x7f", "\\u007f")

@@ -61,25 +61,28 @@ class DataOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    splits: Annotated[SplitFolders, DATA] = Field(
-        (), description="Folders of the splits where their names do not tell: train=NAME,test=NAME."
-    )
-    label_from: Annotated[LabelPattern | None, DATA] = Field(
+    image_size: Annotated[int | None, DATA] = Field(
         None,
-        description="Labels in file names: a regular expression; its first group is the class, as in "
-        "'^(cat|dog)'.",
+        ge=MIN_SIZE,
+        le=MAX_SIZE,
+        description="Side of the square images trained on; default: the most frequent, at most 64, or the "
+        "size that the space is made for.",
     )
-    label_column: Annotated[str | None, DATA] = Field(
-        None, description="Table of labels: the column of the class; default: found by name and content."
+    resize: Annotated[Resize, DATA] = Field(
+        "squeeze",
+        description="How images that are no squares become squares: squeeze, crop the middle, or pad with "
+        "black.",
     )
-    path_column: Annotated[str | None, DATA] = Field(
-        None, description="Table of labels: the column of the image file; default: found by name and content."
+    limit: Annotated[int | None, DATA] = Field(
+        None,
+        ge=1,
+        description="Train and validate on a stratified sample of so many images; the test stays whole.",
     )
-    split_column: Annotated[str | None, DATA] = Field(
-        None, description="Table of labels: the column of train, validation or test."
+    limit_test: Annotated[int | None, DATA] = Field(
+        None, ge=1, description="Test on a stratified sample of so many images of the test split."
     )
-    group_column: Annotated[str | None, DATA] = Field(
-        None, description="Table of labels: images with one value here stay on one side of a split."
+    positive: Annotated[str | None, DATA] = Field(
+        None, description="Class that precision, recall and AUROC are about (two classes)."
     )
     exclude: Annotated[tuple[str, ...], DATA] = Field(
         (),
@@ -92,31 +95,28 @@ class DataOptions(BaseModel):
         0.01, description="Share of images that may be unreadable, such as 5%; the rest is left out."
     )
     strict: Annotated[bool, DATA] = Field(False, description="Refuse a data set with any unreadable image.")
+    splits: Annotated[SplitFolders, DATA] = Field(
+        (), description="Folders of the splits where their names do not tell: train=NAME,test=NAME."
+    )
+    label_from: Annotated[LabelPattern | None, DATA] = Field(
+        None,
+        description="Labels in file names: a regular expression; its first group is the class, as in "
+        "'^(cat|dog)'.",
+    )
+    path_column: Annotated[str | None, DATA] = Field(
+        None, description="Table of labels: the column of the image file; default: found by name and content."
+    )
+    label_column: Annotated[str | None, DATA] = Field(
+        None, description="Table of labels: the column of the class; default: found by name and content."
+    )
+    split_column: Annotated[str | None, DATA] = Field(
+        None, description="Table of labels: the column of train, validation or test."
+    )
+    group_column: Annotated[str | None, DATA] = Field(
+        None, description="Table of labels: images with one value here stay on one side of a split."
+    )
     data_format: Annotated[Literal["channels_last", "channels_first"] | None, DATA] = Field(
         None, description="Arrays: where the channels are; default: found by the shape."
-    )
-    positive: Annotated[str | None, DATA] = Field(
-        None, description="Class that precision, recall and AUROC are about (two classes)."
-    )
-    limit: Annotated[int | None, DATA] = Field(
-        None,
-        ge=1,
-        description="Train and validate on a stratified sample of so many images; the test stays whole.",
-    )
-    limit_test: Annotated[int | None, DATA] = Field(
-        None, ge=1, description="Test on a stratified sample of so many images of the test split."
-    )
-    image_size: Annotated[int | None, DATA] = Field(
-        None,
-        ge=MIN_SIZE,
-        le=MAX_SIZE,
-        description="Side of the square images trained on; default: the most frequent, at most 64, or the "
-        "size that the space is made for.",
-    )
-    resize: Annotated[Resize, DATA] = Field(
-        "squeeze",
-        description="How images that are no squares become squares: squeeze, crop the middle, or pad with "
-        "black.",
     )
 
     @property

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from tuner.errors import UsageError
 
@@ -28,6 +29,13 @@ BUDGET = Panel("Budget")
 TRAINING = Panel("Training")
 CLUSTER = Panel("Cluster")
 OUTPUT = Panel("Output")
+PANELS = (WHAT, DATA, BUDGET, TRAINING, CLUSTER, OUTPUT)
+"""In the order of --help."""
+
+
+def panel_of(info: FieldInfo) -> Panel:
+    """Return the panel of a field."""
+    return next(each for each in info.metadata if isinstance(each, Panel))
 
 
 def option_name(field: str) -> str:

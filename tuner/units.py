@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # Only a number that stands alone needs no unit: of "1h30" people think minutes, and a parser seconds.
 _DURATION = re.compile(
@@ -30,6 +31,13 @@ def seconds(value: object) -> object:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, which takes an s: "1 trial", "1,000 trials"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str], most: int = 9, separator: str = ", ") -> str:
+    """Return all names where they are `most` or fewer; else the first three and the number of the others."""
+    if len(names) <= most:
+        return separator.join(names)
+    return f"{separator.join(names[:3])} and {len(names) - 3:,} more"
 
 
 def mebibytes(value: object) -> object:

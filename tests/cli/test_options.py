@@ -11,7 +11,7 @@ from typer.main import get_command
 import tuner.cli.search_commands as search_commands
 from tuner.cli.main import app
 from tuner.cli.options import options_of
-from tuner.config import SearchConfig, read_toml, to_toml
+from tuner.config import FIELDS, SearchConfig, read_toml, to_toml
 from tuner.option_fields import option_name
 
 # What is neither the default nor refused beside the other defaults.
@@ -68,7 +68,7 @@ ALLOWED: dict[str, Any] = {
     "results_dir": "elsewhere",
 }
 TOGETHER = {"cpus_per_trial": ["--cluster", "auto"], "gpus_per_trial": ["--cluster", "auto"]}
-ALL = list(SearchConfig.model_fields)
+ALL = list(FIELDS)
 
 
 @pytest.fixture

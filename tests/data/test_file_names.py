@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tuner.data.dataset import load_dataset
 from tuner.data.folders import FolderSource
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
@@ -60,9 +61,15 @@ def test_the_refusal_of_files_without_classes_suggests_the_pattern(
     assert set(found.class_names) == set(kinds)
 
 
+def test_a_single_folder_whose_file_names_hold_classes_gets_the_suggestion_too(tmp_path: Path) -> None:
+    names = [f"photos/{kind}.{i}.png" for kind in ("cat", "dog") for i in range(2)]
+    with refusal(DataError, "only one class", "--label-from '^(cat|dog)'"):
+        load_dataset(str(source(tmp_path, *names).path))
+
+
 @pytest.mark.parametrize("form", ["img_{i}.png", "{i}.png", "{kind}.png"])
 def test_no_pattern_is_suggested_where_names_hold_no_classes(tmp_path: Path, form: str) -> None:
     names = dict.fromkeys(form.format(kind=chr(97 + i), i=i) for i in range(6))
-    with refusal(DataError, "class", "--label-from") as caught:
+    with refusal(DataError, "class") as caught:
         source(tmp_path, *names).listing()
-    assert "^(" not in str(caught.value)
+    assert "--label-from" not in str(caught.value)

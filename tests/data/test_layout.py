@@ -1,6 +1,7 @@
 import pytest
 
-from tuner.data.layout import Place, place_folders
+from tuner.data.layout import place_folders
+from tuner.data.split_folders import Place
 from tuner.errors import DataError
 
 from .refusals import refusal
@@ -77,15 +78,144 @@ def test_folders_above_the_classes_have_no_place() -> None:
     [
         ({""}, ("no class folder", "<class>")),
         ({"train/a", "train/b", "test/a"}, ("'b'", "class", "not in test")),
-        ({"train/REAL", "train/FAKE", "test/Real", "test/Fake"}, ("'FAKE', 'REAL'", "class", "not in test")),
         ({"train", "test"}, ("'test'", "no class folders")),
-        ({"train/a", "train/b", "test"}, ("'test'", "no class folders")),
         ({"val/a", "val/b", "test/a", "test/b"}, ("no 'train'", "'test'", "'val'")),
-        ({"train/a", "train/b", "test/a", "test/b", "extra"}, ("'extra'", "'train'", "no split")),
+        (
+            {"train/a", "train/b", "test/a", "test/b", "extra/a", "extra/b"},
+            ("'extra'", "--splits", "--exclude"),
+        ),
         ({"train/a", "train/b", "val/a", "val/b", "dev/a", "dev/b"}, ("'val'", "'dev'", "validation")),
-        ({"a/train", "a/test", "b/train", "b/test"}, ("splits", "inside 'a'")),
+        ({"a/train", "a/test", "b"}, ("splits", "inside 'a'")),
+        ({"color/apple", "color/corn", "grey/apple", "grey/corn"}, ("'color', 'grey'", "variants")),
+        ({"color/train/x", "color/test/x", "grey/train/x", "grey/test/x"}, ("'color', 'grey'", "variants")),
+        ({"mnist/0", "mnist/1", "svhn/0", "svhn/1"}, ("'mnist', 'svhn'", "variants")),
+        (
+            {"train/a", "train/b", "val/a", "val/b", "test/a", "test/b", "eval/a", "eval/b"},
+            ("'eval'", "--splits"),
+        ),
+        ({"train", "test", "more"}, ("'test'", "no class folders")),
     ],
 )
 def test_a_layout_that_makes_no_sense_is_refused(folders: set[str], parts: tuple[str, ...]) -> None:
     with refusal(DataError, "/data/d.zip", *parts):
         places_of(folders, "/data/d.zip")
+
+
+def split_names_of(places):
+    return {(place.split, place.class_name) for place in places.values()}
+
+
+SPLIT_AND_CLASS = {("train", "a"), ("train", "b"), ("test", "a"), ("test", "b")}
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("train1", "test1"),
+        ("mnist_png_training", "mnist_png_testing"),
+        ("alphabet_train/alphabet_train", "alphabet_test/alphabet_test"),
+        ("TrainSet", "TestSet"),
+        ("train", "holdout"),
+        ("Training images", "Test images"),
+        ("DataTrain", "DataTest"),
+    ],
+)
+def test_a_split_may_be_a_word_of_a_name(train, test):
+    folders = {f"{split}/{name}" for split in (train, test) for name in "ab"}
+    assert split_names_of(places_of(folders)) == SPLIT_AND_CLASS
+
+
+def test_folders_without_labels_beside_the_splits_are_left_out_with_a_note():
+    for other in ("seg_pred/seg_pred", "images to predict", "papers"):
+        folders = dict.fromkeys(("seg_train/a", "seg_train/b", "seg_test/a", "seg_test/b"), 4) | {other: 3}
+        places, notes = place_folders(folders, "d", {})
+        assert split_names_of(places) == SPLIT_AND_CLASS
+        assert any(other.partition("/")[0] in note and "3 images" in note for note in notes)
+
+
+def test_a_test_folder_without_labels_is_left_out_with_a_note():
+    places, notes = place_folders({"train/a": 4, "train/b": 4, "test": 9}, "d", {})
+    assert split_names_of(places) == {("train", "a"), ("train", "b")}
+    assert any("test" in note and "9 images" in note and "tuner predict" in note for note in notes)
+
+
+def test_eval_takes_the_place_of_the_split_that_is_lacking():
+    folders = {f"{split}/{name}" for split in ("train", "eval", "test") for name in "ab"}
+    assert split_names_of(places_of(folders)) == SPLIT_AND_CLASS | {("validation", "a"), ("validation", "b")}
+
+
+def test_the_user_names_the_splits():
+    folders = {f"{split}/{name}" for split in ("first", "second") for name in "ab"}
+    places = places_of(folders, splits={"first": "train", "second": "test"})
+    assert split_names_of(places) == SPLIT_AND_CLASS
+
+
+@pytest.mark.parametrize("classes", [("cat", "dog"), ("cat", "dog", "owl")])
+def test_splits_may_lie_inside_the_classes(classes):
+    places = places_of({f"{name}/{split}" for name in classes for split in ("train", "test")})
+    assert places["dog/test"] == Place("dog", "test")
+    assert split_names_of(places) == {(split, name) for split in ("train", "test") for name in classes}
+
+
+def test_the_class_may_be_in_the_name_of_the_split():
+    places = places_of({"trainA", "trainB", "testA", "testB"})
+    assert split_names_of(places) == SPLIT_AND_CLASS
+
+
+def test_generators_with_splits_are_groups():
+    folders = {
+        f"{generator}/{split}/{name}"
+        for generator in ("ADM", "BigGAN")
+        for split in ("train", "val")
+        for name in ("ai", "nature")
+    }
+    places = places_of(folders)
+    assert places["ADM/val/ai"] == Place("ai", "validation", "ADM")
+    assert {place.class_name for place in places.values()} == {"ai", "nature"}
+
+
+def test_categories_with_real_and_generated_images_are_groups():
+    folders = {
+        f"test/{kind}/{name}" for kind in ("gan/car", "gan/cat", "dalle") for name in ("0_real", "1_fake")
+    }
+    folders |= {f"train/{kind}/{name}" for kind in ("car", "cat") for name in ("0_real", "1_fake")}
+    places = places_of(folders)
+    assert places["test/gan/car/1_fake"] == Place("1_fake", "test", "gan/car")
+    assert places["test/dalle/0_real"] == Place("0_real", "test", "dalle")
+
+
+def test_sources_of_a_class_are_groups():
+    places, notes = place_folders(dict.fromkeys(("real/coco", "fake/sd15", "fake/mj"), 5), "d", {})
+    assert places["fake/mj"] == Place("fake", None, "mj")
+    assert any("fake 2" in note and "real 1" in note for note in notes)
+
+
+@pytest.mark.parametrize("spelling", [("Fake", "Real"), ("FAKE", "real")])
+def test_class_names_may_differ_between_splits_in_letter_case(spelling):
+    folders = {"train/fake", "train/real", *(f"test/{name}" for name in spelling)}
+    assert {place.class_name for place in places_of(folders).values()} == {"fake", "real"}
+
+
+def test_class_names_may_differ_in_unicode_normalisation():
+    places = places_of({"train/caf\u00e9", "train/tea", "test/cafe\u0301", "test/tea"})
+    assert places["test/cafe\u0301"].class_name == "caf\u00e9"
+
+
+def test_classes_that_differ_in_letter_case_within_a_split_are_two():
+    assert {place.class_name for place in places_of({"Polish", "polish"}).values()} == {"Polish", "polish"}
+
+
+def test_few_images_in_a_folder_of_documents_or_at_the_top_are_left_out_with_a_note():
+    places, notes = place_folders({"": 1, "docs": 2, "a": 60, "b": 60}, "d", {})
+    assert places.keys() == {"a", "b"}
+    assert any("2 images" in note and "docs" in note for note in notes)
+    assert any("1 image " in note for note in notes)
+
+
+def test_a_class_may_have_the_name_of_a_folder_of_documents():
+    assert place_folders({"paper": 50, "rock": 60, "scissors": 60}, "d", {})[0].keys() == {
+        "paper",
+        "rock",
+        "scissors",
+    }

@@ -1,11 +1,13 @@
 """Models on data sets from Python, without a command."""
 
+import shutil
+
 import pytest
 
 from tests.cli.conftest import write_images
 from tests.cli.evaluate.reading import save_by_brightness
 from tuner.errors import UsageError
-from tuner.evaluation.model_evaluation import EvaluationRequest, evaluate_models
+from tuner.evaluation.model_evaluation import EvaluationRequest, evaluate_models, evaluate_predictions
 from tuner.models.loading import describe_model
 from tuner.tuning.events import Busy, BusyEnded, Note
 
@@ -44,3 +46,17 @@ def test_a_result_writes_its_files(models, tmp_path):
     (result,) = evaluate_models(models[:1], [str(tmp_path / "tiny")], EvaluationRequest(limit=6))
     names = result.write(tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(names)
+
+
+def test_each_group_has_figures_that_the_file_of_predictions_gives_again(models, tmp_path):
+    data, noise = tmp_path / "grouped", tmp_path / "tiny" / "train"
+    for source, target in (("FAKE", "FAKE/sd15"), ("REAL", "FAKE/mj"), ("REAL", "REAL/coco")):
+        shutil.copytree(noise / source, data / target)
+    (result,) = evaluate_models(models[:1], [str(data)], EvaluationRequest())
+    groups = result.evaluation["groups"]
+    assert {name: each["images"] for name, each in groups.items()} == {"coco": 10, "mj": 10, "sd15": 10}
+    right = sum(each["accuracy"] * each["images"] for each in groups.values())
+    assert right == pytest.approx(result.evaluation["accuracy"] * 30)
+    result.write(tmp_path / "out")
+    again = evaluate_predictions(tmp_path / "out" / "predictions.csv", EvaluationRequest())
+    assert again.evaluation["groups"] == groups

@@ -12,13 +12,11 @@ from rich.text import Text
 
 from tuner.cli.evaluation_view import SHORT, bounds, figures_table, short_figure
 from tuner.cli.output import Format, say, show, stdout
-from tuner.evaluation.model_evaluation import ModelEvaluation
-from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE
+from tuner.evaluation.model_evaluation import WRITTEN_FILES, ModelEvaluation
 from tuner.results.tables import rows_table, write_table
 from tuner.statistics.headline import headline, headline_row
 
 MATRIX_FILE = "matrix.csv"
-_CELL_FILES = (EVALUATION_FILE, PREDICTIONS_FILE)
 
 
 def print_matrix(cells: Sequence[ModelEvaluation], form: Format) -> None:
@@ -32,20 +30,23 @@ def print_matrix(cells: Sequence[ModelEvaluation], form: Format) -> None:
     console.print(_table("AUROC", cells, "auroc"))
     if any(map(_own, cells)):
         console.print(Text("* the data that the model was trained on", "dim"))
+    for cell in cells:
+        if verdict := cell.evaluation["verdict"]:
+            console.print(Text(f"{cell.name} on {cell.source}: {verdict}", "yellow"))
 
 
 def matrix_files(models: Sequence[str], sources: Sequence[str]) -> list[str]:
     """Return the paths, within a folder, of what `write_matrix` writes there."""
     pairs = [(model, source) for model in models for source in sources]
-    return [MATRIX_FILE, *(f"{folder}/{name}" for folder in _folders(pairs) for name in _CELL_FILES)]
+    return [MATRIX_FILE, *(f"{folder}/{name}" for folder in _folders(pairs) for name in WRITTEN_FILES)]
 
 
 def write_matrix(out: Path, cells: Sequence[ModelEvaluation]) -> None:
-    """Write matrix.csv, and of each cell the evaluation and the predictions in a folder of their own."""
+    """Write matrix.csv, and of each cell WRITTEN_FILES in a folder of their own."""
     for folder, cell in zip(_folders([(cell.name, cell.source) for cell in cells]), cells, strict=True):
         cell.write(out / folder)
     write_table(out / MATRIX_FILE, rows_table(map(_row, cells)))
-    say(f"Written    {out / MATRIX_FILE}; {', '.join(_CELL_FILES)} in a folder for each of {len(cells)}")
+    say(f"Written    {out / MATRIX_FILE}; {', '.join(WRITTEN_FILES)} in a folder for each of {len(cells)}")
 
 
 def _folders(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
 from tuner.evaluation.labelled_images import Split
 from tuner.evaluation.model_evaluation import (
+    WRITTEN_FILES,
     EvaluationRequest,
     ModelEvaluation,
     evaluate_models,
@@ -27,8 +27,8 @@ from tuner.evaluation.model_evaluation import (
 )
 from tuner.evaluation.run_robustness import write_run_robustness
 from tuner.models.loading import describe_model
-from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE, ROBUSTNESS_FILES
-from tuner.results.tables import rows_table
+from tuner.results.schema import ROBUSTNESS_FILE, ROBUSTNESS_FILES
+from tuner.results.tables import json_text, rows_table
 
 MODELS = typer.Argument(
     metavar="MODEL",
@@ -52,7 +52,7 @@ ROBUSTNESS = (
     "Of a run on its own test split this is kept for its report."
 )
 OUT = (
-    f"Write {EVALUATION_FILE} and {PREDICTIONS_FILE} into this folder, with --robustness also "
+    f"Write {', '.join(WRITTEN_FILES)} into this folder, with --robustness also "
     f"{', '.join(ROBUSTNESS_FILES)}; of several models or data sets also {MATRIX_FILE}. "
     "Default: no such folder."
 )
@@ -88,7 +88,7 @@ def evaluate(
     if predictions is not None:
         of_models = {"MODEL": models or None, "--data": data or None, "--map": class_map or None}
         _refuse(of_models | {"--split": split, "--limit": limit, "--robustness": robust}, NEEDS_MODEL)
-    files = [EVALUATION_FILE, PREDICTIONS_FILE, *(ROBUSTNESS_FILES if with_robustness else ())]
+    files = [*WRITTEN_FILES, *(ROBUSTNESS_FILES if with_robustness else ())]
     _require_free(out, matrix_files(references, sources) if several else files)
     names = tuple(classes.split(",")) if classes else ()
     facts = [describe_model(reference, results_dir, names) for reference in references]
@@ -173,7 +173,7 @@ def _print(result: ModelEvaluation, form: Format) -> None:
     evaluation, corrupted = result.evaluation, result.robustness
     if form == "json":
         whole = evaluation if corrupted is None else {**evaluation, "robustness": corrupted}
-        print(json.dumps(whole, indent=2, ensure_ascii=False))
+        print(json_text(whole))
         return
     if form != "table":
         more = [] if corrupted is None else robustness_figure_rows(corrupted)

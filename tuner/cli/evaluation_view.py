@@ -9,7 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tuner.results.schema import CONFUSION_TABLE, EVALUATION_FILE
 from tuner.statistics.calibration import NOT_CONVERGED
+from tuner.statistics.confusion import PAIRS_FROM, most_confused, shown_classes
 from tuner.statistics.metrics import chosen_before
 
 FIGURE_COLUMNS = ("figure", "class", "at", "value", "low_95", "high_95")
@@ -18,6 +20,10 @@ SHORT = {"accuracy": ".1%", "auroc": ".3f"}
 _RANKING = ("average_precision", "eer")
 _PROBABILISTIC = ("log_loss", "brier", "ece")
 _SHARES = ("precision", "recall", "f1")
+# A matrix of more classes is wider than a terminal.
+_WIDEST_MATRIX = 10
+_WHOLE = f"{EVALUATION_FILE}, or tuner evaluate --format csv"
+_WHOLE_MATRIX = f"{CONFUSION_TABLE}, beside {EVALUATION_FILE}"
 
 
 def evaluation_view(evaluation: dict[str, Any], title: str) -> Group:
@@ -25,16 +31,19 @@ def evaluation_view(evaluation: dict[str, Any], title: str) -> Group:
     headline = Text.assemble(
         (f"{title}\n", "bold"),
         "accuracy ",
-        (f"{evaluation['accuracy']:.2%}", "bold green"),
+        (f"{evaluation['accuracy']:.2%}", "bold yellow" if evaluation.get("verdict") else "bold green"),
         f"  {bounds(evaluation, 'accuracy')} at 95 %{_auroc(evaluation)}",
     )
     if "positive_class" in evaluation:
         headline.append(f" (positive class {evaluation['positive_class']})")
     headline.append(f", {evaluation['images']:,} images")
     parts: list[RenderableType] = [headline, *_without_seen(evaluation)]
+    if verdict := evaluation.get("verdict"):
+        parts.append(Text(verdict, "bold yellow"))
     parts += ["", _overall_table(evaluation), *_remarks(evaluation)]
     if "one_vs_rest" in evaluation:
         parts += ["", _one_vs_rest_table(evaluation)]
+    parts += _group_table(evaluation)
     parts += ["", *_decisions(evaluation)]
     if chosen := evaluation.get("at_threshold"):
         by = "chosen on validation" if chosen["source"] == "validation" else chosen["source"]
@@ -95,6 +104,8 @@ def figure_rows(evaluation: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if chosen := evaluation.get("at_threshold"):
         yield from _decision_rows(chosen, f"{chosen['threshold']:g}")
     yield from rows_of(evaluation.get("without_seen", {}), ("images", "accuracy", "auroc"), at="without seen")
+    for name, figures in evaluation.get("groups", {}).items():
+        yield from rows_of(figures, ("images", "accuracy", "auroc"), at=f"group {name}")
     if found := evaluation.get("comparison"):
         other = {f"other_{name}": value for name, value in found.items()}
         names = ("other_accuracy", "only_this_right", "only_other_right", "mcnemar_p_value")
@@ -146,6 +157,18 @@ def _ranking_cells(figures: dict[str, Any]) -> list[str]:
     return [*_numbers(figures, _RANKING), *map(_number, rates)]
 
 
+def _group_table(evaluation: dict[str, Any]) -> list[RenderableType]:
+    """Accuracy and AUROC of each group; nothing without groups."""
+    if not (groups := evaluation.get("groups")):
+        return []
+    table = figures_table("group", "images", "accuracy", "AUROC")
+    for name, figures in groups.items():
+        area = figures.get("auroc")
+        ranking = "-" if area is None else f"{area:.4f} {bounds(figures, 'auroc', '.4f')}"
+        table.add_row(Text(name), f"{figures['images']:,}", accuracy_text(figures), ranking)
+    return ["", table]
+
+
 def _overall_table(evaluation: dict[str, Any]) -> Table:
     """Figures that need no threshold but for balanced accuracy; the probabilities as they are, and mended."""
     ranked = ("average precision", "EER", "TPR at 1% FPR", "at 0.1%") if "eer" in evaluation else ()
@@ -173,22 +196,45 @@ def _remarks(evaluation: dict[str, Any]) -> list[Text]:
 def _one_vs_rest_table(evaluation: dict[str, Any]) -> Table:
     columns = ("AUROC", "95 %", "average precision", "EER", "TPR 1%", "0.1%")
     table = figures_table("class against the rest", *columns)
-    for name, figures in (*evaluation["one_vs_rest"].items(), ("mean", evaluation["macro"])):
+    found = evaluation["one_vs_rest"]
+    shown = ((name, found[name]) for name in shown_classes(evaluation["classes"]))
+    for name, figures in (*shown, ("mean", evaluation["macro"])):
         interval = "-" if figures["auroc"] is None else bounds(figures, "auroc", ".4f")
         table.add_row(Text(name), _number(figures["auroc"]), Text(interval), *_ranking_cells(figures))
     return table
 
 
 def _decisions(figures: dict[str, Any]) -> list[RenderableType]:
-    return [_class_table(figures), "", _confusion_table(figures)]
+    """Figures of each class, the confusion matrix and the pairs in it; of many classes a part of these."""
+    names, matrix = figures["class_names"], figures["confusion_matrix"]
+    parts: list[RenderableType] = [_class_table(figures)]
+    if (shown := len(shown_classes(figures["classes"]))) < len(names):
+        text = f"{shown} of {len(names):,} classes, those with the least F1; all: {_WHOLE}"
+        parts.append(Text(text, "dim"))
+    if len(names) <= _WIDEST_MATRIX:
+        parts += ["", _confusion_table(figures)]
+    if len(names) >= PAIRS_FROM and (pairs := most_confused(matrix, names)):
+        parts += ["", _pairs_table(pairs)]
+    if len(names) > _WIDEST_MATRIX:
+        parts.append(Text(f"matrix of {len(names):,} classes: {_WHOLE_MATRIX}", "dim"))
+    return parts
 
 
 def _class_table(evaluation: dict[str, Any]) -> Table:
     table = figures_table("class", "precision", "recall", "F1", "images")
-    for name, figures in evaluation["classes"].items():
+    for name in shown_classes(evaluation["classes"]):
+        figures = evaluation["classes"][name]
         table.add_row(Text(name), *_numbers(figures, _SHARES), f"{figures['images']:,}")
     if len(evaluation["classes"]) > 2:
         table.add_row("mean", *_numbers(evaluation["macro"], _SHARES), "")
+    return table
+
+
+def _pairs_table(pairs: Sequence[dict[str, Any]]) -> Table:
+    table = figures_table("true class", "taken for", "images", "of the class", title="Most confused")
+    for pair in pairs:
+        share = f"{pair['share']:.1%}"
+        table.add_row(Text(pair["true"]), Text(pair["predicted"]), f"{pair['images']:,}", share)
     return table
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
-from pydantic.fields import FieldInfo
 
 from tuner.cli.output import Format, set_quiet
 from tuner.config import SearchConfig
-from tuner.option_fields import Panel, option_name
+from tuner.option_fields import option_name, panel_of
 
 RUN = typer.Argument(help="A run: its id or its folder; default: the last one.", show_default=False)
 RunArgument = Annotated[str | None, RUN]
@@ -90,12 +89,8 @@ def _option(field: str, panel: str | None, variable: bool) -> Any:
         metavar=None if is_flag else _metavar(info.annotation),
         show_default=str(info.default) if shown else False,
         show_envvar=False,
-        rich_help_panel=panel or _panel(info).title,
+        rich_help_panel=panel or panel_of(info).title,
     )
-
-
-def _panel(info: FieldInfo) -> Panel:
-    return next(each for each in info.metadata if isinstance(each, Panel))
 
 
 def _type(field: str) -> Any:

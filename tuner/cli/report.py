@@ -41,10 +41,13 @@ def report(
         contents = read_contents(view)
         write_report(contents, target)
     if png is not None:
+        from tuner.evaluation.plot_names import font_note
         from tuner.report.pictures import write_pictures
 
         names = write_pictures(contents, png)
         note(f"Pictures   {png}: {', '.join(names)}")
+        if missing := font_note(view.facts["data"]["class_names"]):
+            note(f"Fonts      {missing}")
     print(target)
     if open_ and not webbrowser.open(target.resolve().as_uri()):
         note(f"No browser to be found. Open it with one: {target.resolve().as_uri()}")

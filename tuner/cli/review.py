@@ -8,6 +8,7 @@ from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.leaderboard import TOP, print_leaderboard
 from tuner.cli.output import say, stdout
 from tuner.errors import TunerError
+from tuner.evaluation.plot_names import font_note
 from tuner.results.query import RunView, reference
 from tuner.results.schema import BEST, CONFUSION_FILE, CURVES_FILE, TRIALS_FILE
 
@@ -40,4 +41,6 @@ def print_review(run: RunView) -> None:
     console.print(evaluation_view(evaluation, test_title(evaluation)))
     say(f"\nReview     {run.path / TRIALS_FILE}")
     say(f"Pictures   {run.path / BEST / CONFUSION_FILE}, {CURVES_FILE}")
+    if missing := font_note(evaluation["class_names"]):
+        say(f"Fonts      {missing}")
     say(f"Next       tuner best {reference(run.path)} --export model.keras")

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from tuner.cli.options import QuietOption, options_of
-from tuner.config import SearchConfig, make_config, read_toml
+from tuner.config import FIELDS, make_config, read_toml
 from tuner.option_fields import OUTPUT
 
 CONFIG = typer.Option("--config", help="TOML file with these options as keys.", rich_help_panel=OUTPUT.title)
 DRY_RUN = typer.Option("--dry-run", help="Show the plan, train nothing.", rich_help_panel=OUTPUT.title)
 
 
-@options_of(SearchConfig.model_fields)
+@options_of(FIELDS)
 def search(
     config: Annotated[Path | None, CONFIG] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,

@@ -10,15 +10,18 @@ from rich.text import Text
 from tuner.cli.output import format_seconds, stderr
 from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
+from tuner.data.sample_size import sample_notes
 from tuner.data_options import MAX_SIZE
 from tuner.training.compute import DEFAULT_COMPUTE, Compute
 from tuner.training.pixels import RAW
 from tuner.tuning.events import Prepared, WinnerEvaluated
 from tuner.tuning.oracles import make_plan
 from tuner.tuning.plan import Bracket, Plan, Rung
-from tuner.units import counted
+from tuner.units import counted, listed
 
 LABEL_WIDTH = 7
+# Of so many classes on, the head has the number and a few names.
+MANY = 10
 # Pixels a side that networks for photographs are usually trained on.
 PHOTOGRAPHS = 224
 
@@ -36,7 +39,8 @@ def show_start(event: Prepared) -> None:
     plan = make_plan(config, size)
     height, width, channels = dataset.image_shape
     images = ", ".join(f"{split} {len(indices):,}" for split, indices in dataset.splits.items())
-    classes = " / ".join(dataset.class_names)
+    names = dataset.class_names
+    classes = f"{len(names):,} classes, {listed(names)}" if len(names) >= MANY else " / ".join(names)
     skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
@@ -49,7 +53,8 @@ def show_start(event: Prepared) -> None:
         **_brackets(plan),
         **({"run": str(event.path)} if event.path else {}),
     }
-    notes = [("note", text) for text in (*dataset.notes, *description.notes)]
+    small = sample_notes(dataset.counts(), config.class_weights == "auto")
+    notes = [("note", text) for text in (*dataset.notes, *small, *description.notes)]
     console = stderr()
     if not console.is_terminal:
         for name, text in (*lines.items(), *notes):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tuner.cli.options import QuietOption, options_of
-from tuner.config import SearchConfig, make_config, read_toml
+from tuner.config import FIELDS, make_config, read_toml
 from tuner.errors import UsageError
 from tuner.option_fields import WHAT
 from tuner.tuning.single_request import OF_SEVERAL_TRIALS, SINGLE, assigned
@@ -29,9 +29,7 @@ CONFIG = typer.Option(
 )
 
 
-@options_of(
-    (field for field in SearchConfig.model_fields if field not in OF_SEVERAL_TRIALS), instead={"hp": HP}
-)
+@options_of((field for field in FIELDS if field not in OF_SEVERAL_TRIALS), instead={"hp": HP})
 def train(
     preset: Annotated[str | None, PRESET] = None,
     config: Annotated[Path | None, CONFIG] = None,

@@ -17,14 +17,8 @@ from tuner.data.label_columns import COLUMN_FIELDS
 from tuner.data.label_tables import Tables, confirmed, label_by_tables, read_tables, tables_beside, with_rows
 from tuner.data.labelling import LabelledFile, Labelling
 from tuner.data.layout import place_folders
-from tuner.data.listing import (
-    IMAGE_SUFFIXES,
-    NO_GROUP,
-    NO_SPLIT,
-    Listing,
-    SkippedImage,
-    Source,
-)
+from tuner.data.listing import IMAGE_SUFFIXES, NO_GROUP, NO_SPLIT, Listing, Source
+from tuner.data.masks import without_masks
 from tuner.data.nested_copies import without_nested_copies
 from tuner.data_options import NO_WISHES, SPLITS, DataOptions
 from tuner.errors import DataError
@@ -69,8 +63,10 @@ def arrange(contents: Contents, location: str, options: DataOptions, by_table: b
             f"Give a folder, an archive or arrays with images in classes."
         )
     images = without_nested_copies(contents.images, contents.open_reader)
+    images, masks = without_masks(images)
+    contents = replace(contents, images=images, notes=(*contents.notes, *masks))
     label = _by_table if by_table else _labelling
-    return finished(label(replace(contents, images=images), location, options), contents, options)
+    return finished(label(contents, location, options), contents, options)
 
 
 def _labelling(contents: Contents, location: str, options: DataOptions) -> Labelling:
@@ -88,12 +84,16 @@ def _labelling(contents: Contents, location: str, options: DataOptions) -> Label
     except DataError as error:
         if tables.have_labels:
             return label_by_tables(tables, contents.images, location, options)
-        raise DataError(" ".join((str(error), *_remarks(tables, contents)))) from None
-    if _are_parts({image.class_name for image in folders.images}):
-        if tables.have_labels:
-            return label_by_tables(tables, contents.images, location, options)
-        if len({image.class_name for image in folders.images}) == 1 and tables.refusal:
+        remarks = filter(None, _remarks(tables, contents))
+        raise DataError(" ".join((str(error), *remarks))) from None
+    names = {image.class_name for image in folders.images}
+    if _are_parts(names) and tables.have_labels:
+        return label_by_tables(tables, contents.images, location, options)
+    if len(names) == 1:
+        if tables.refusal:
             raise DataError(f"{location}: {tables.refusal}")
+        if pattern := suggestion(contents.images):
+            folders = folders._replace(notes=(*folders.notes, pattern.rstrip(".")))
     return confirmed(folders, tables, location)
 
 
@@ -128,17 +128,11 @@ def _are_parts(folders: Collection[str]) -> bool:
 
 
 def _by_folders(contents: Contents, location: str, options: DataOptions) -> Labelling:
+    """Label images by their folders; those outside of the classes are left out with a note."""
     folders = Counter(file.folder for file in contents.images)
     places, notes = place_folders(folders, location, options.split_of_folder)
-    return Labelling(
-        [LabelledFile(file, *places[file.folder]) for file in contents.images if file.folder in places],
-        tuple(
-            SkippedImage(file.path, "not in a class folder")
-            for file in contents.images
-            if file.folder not in places
-        ),
-        notes,
-    )
+    placed = [LabelledFile(file, *places[file.folder]) for file in contents.images if file.folder in places]
+    return Labelling(placed, (), notes)
 
 
 def _without_small_classes(

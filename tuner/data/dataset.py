@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data import cache
-from tuner.data.layout import positive_class
+from tuner.data.class_names import positive_class
 from tuner.data.listing import SkippedImage
 from tuner.data.preparation import MAX_DEFAULT_SIZE, WantedFormat, prepare
 from tuner.data.sources import open_source
@@ -86,6 +86,13 @@ class Dataset:
     def labels(self) -> npt.NDArray[np.int32]:
         """Index of each image's class in `class_names`, shape (n,)."""
         return _read_only(self.records["label"].astype(np.int32))
+
+    def groups(self, indices: npt.NDArray[Any]) -> tuple[str, ...] | None:
+        """Return the name of each of these images' group, "" for none; None where there are no groups."""
+        if not self.group_names:
+            return None
+        names = (*self.group_names, "")  # NO_GROUP is the last
+        return tuple(names[group] for group in self.records["group"][indices])
 
     @cached_property
     def paths(self) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuner.data.file_index import AMBIGUOUS, FileIndex
-from tuner.data.layout import split_of
+from tuner.data.split_names import split_of
 from tuner.data.table_files import NO_VALUE
 from tuner.data_options import SPLITS, DataOptions
 from tuner.errors import DataError, did_you_mean

@@ -11,7 +11,7 @@ from tuner.data.contents import File
 from tuner.data.file_index import AMBIGUOUS, FileIndex, Match
 from tuner.data.label_columns import TRUE, Columns, NoLabelTableError, find_columns, number_of
 from tuner.data.labelling import split_of_path
-from tuner.data.layout import split_of
+from tuner.data.split_names import split_of
 from tuner.data.table_files import NO_VALUE
 from tuner.data_options import SPLITS, DataOptions
 from tuner.errors import DataError

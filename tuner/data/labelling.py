@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tuner.data.contents import File
-from tuner.data.layout import split_of
 from tuner.data.listing import SkippedImage
+from tuner.data.split_names import split_of
 from tuner.units import counted
 
 

@@ -1,198 +1,257 @@
-"""The split and the class of each image folder, from folder names alone, and the positive of two classes."""
+"""The split, the class and the group of each folder of images, from the names of the folders alone."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from itertools import combinations
 
+from tuner.data.class_names import generated_class, spellings
+from tuner.data.folder_tree import ALLOWED, Folder, folder_tree
+from tuner.data.split_folders import (
+    Place,
+    Places,
+    Reading,
+    are_splits,
+    quoted,
+    split_and_class_names,
+    split_folders,
+)
+from tuner.data.split_names import named_splits
+from tuner.data_options import SPLITS
 from tuner.errors import DataError
+from tuner.units import counted
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
+_STRAY_NAMES = {
+    *("doc", "docs", "documentation", "screenshot", "screenshots", "figure", "figures", "asset", "assets"),
+    *("paper", "papers", "readme", "sample", "samples", "example", "examples"),
 }
-POSITIVE_WORDS = frozenset({"fake", "ai", "generated", "synthetic"})
-ALLOWED = "Allowed: images in <class> folders, or in train/<class> and test/<class> folders"
-
-# `training_set`, `test-images`: the words after the name of a split have no meaning.
-_SPLIT_SUFFIX = re.compile("([ _-]?(set|data|images))+$")
-# A run of capitals before a capitalised word, a word, a run of capitals: AIGenerated -> AI, Generated.
-_WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
-
-
-class Place(NamedTuple):
-    """The class, the split and the group of a folder."""
-
-    class_name: str
-    split: str | None = None
-    """None where the source has no splits."""
-    group: str | None = None
-    """A kind of images within the classes, such as their generator; None where there are no groups."""
-
-
-Tree = dict[str, "Tree"]
-"""Folders that hold images, directly or further below: name -> folders in it."""
+_STRAY_SHARE = 0.05
+"""A folder with one of these names is a class all the same where it holds more of the images."""
+_ALIKE = 0.8
+"""Share of the names inside two folders that are in both, from which the folders are variants."""
 
 
 def place_folders(
     folders: Mapping[str, int], location: str, splits: Mapping[str, str]
-) -> tuple[dict[str, Place], tuple[str, ...]]:
-    """Return the place of each folder that lies in a class.
+) -> tuple[Places, tuple[str, ...]]:
+    """Return the place of each folder that lies in a class, and sentences for the user.
 
-    `folders` are the folders that hold images directly, as paths with `/` relative to the source ("" is its
-    top). Wrapper folders (a folder whose only content is one folder of folders) may lie above the splits,
-    and again between a split and its classes. A folder above the classes has no place, and no entry.
+    Wrapper folders (a folder whose only content is one folder of folders) may lie above the splits, and
+    again between a split and its classes. Splits may lie above the classes, inside them, or inside folders
+    that hold the same two classes of real and of generated images each, which are then groups. A folder above
+    the classes has no place, and no entry.
+
+    Args:
+        folders: Number of images directly in each folder, by its path with `/` relative to the source ("" is
+            its top).
+        location: Of the source; each message begins with it.
+        splits: Split of folders by their names, from the user.
 
     Raises:
-        DataError: no classes, splits with different classes, or folders that make no sense
-            together. The message begins with `location`.
+        DataError: no classes, splits with different classes, or folders that make no sense together.
     """
-    del splits
-    root: Tree = {}
-    for folder in sorted(folders):  # so that messages are the same each time
-        tree = root
-        for part in folder.split("/") if folder else ():
-            tree = tree.setdefault(part, {})
-    prefix, top = _unwrap("", root)
-    found = _split_folders(top, location)
-    if not found:
-        return _places(None, prefix, top, location), ()
-    places: dict[str, Place] = {}
-    classes: dict[str, set[str]] = {}
-    for split, folder in found.items():
-        inner_prefix, inner = _unwrap(_join(prefix, folder), top[folder])
-        if not inner:
+    reading = Reading(location, splits, [])
+    top = _without_stray(folder_tree(folders), reading).unwrapped()
+    found = {path: place for path, place in _places(top, reading).items() if folders.get(path)}
+    places = _one_spelling(found, reading)
+    return places, (*reading.notes, *_gathered(places))
+
+
+def _places(top: Folder, reading: Reading) -> Places:
+    if both := split_and_class_names(top):
+        return both
+    if splits := split_folders(top, reading):
+        return _in_splits(top, splits, reading)
+    if inside := _splits_inside(top, reading):
+        return inside
+    return _in_classes(top, None, reading)
+
+
+def _without_stray(top: Folder, reading: Reading) -> Folder:
+    """Leave out images at the top, and folders of documents with few of the images."""
+    kept = {
+        name: folder
+        for name, folder in top.folders.items()
+        if name.lower() not in _STRAY_NAMES or folder.total > _STRAY_SHARE * top.total
+    }
+    if len(kept) < 2 and len(kept) < len(top.folders) and not any(each.folders for each in kept.values()):
+        return top
+    left_out = {f"{name}/": folder.total for name, folder in top.folders.items() if name not in kept}
+    if kept and top.images:
+        left_out["the top folder"] = top.images
+    for where, count in left_out.items():
+        reading.notes.append(f"{counted(count, 'image')} in {where} left out: not in a class")
+    return Folder(top.path, 0 if kept else top.images, kept)
+
+
+def _in_splits(top: Folder, splits: Mapping[str, str], reading: Reading) -> Places:
+    places: Places = {}
+    for split, name in splits.items():
+        folder = top.folders[name].unwrapped()
+        if not folder.folders:
             raise DataError(
-                f"{location}: the split '{folder}' holds no class folders. {ALLOWED}. "
-                f"Put its images into one folder a class, or take '{folder}' away."
+                f"{reading.location}: the split '{name}' holds no class folders. {ALLOWED}. "
+                f"Put its images into one folder a class, or take '{name}' away."
             )
-        classes[split] = set(inner)
-        places |= _places(split, inner_prefix, inner, location)
-    _require_same_classes(classes, location)
-    return places, ()
+        places |= _in_classes(folder, split, reading)
+    return places
 
 
-def generated_class(class_names: Collection[str]) -> str | None:
-    """Return the class of generated images: the only one of two with a positive word in its name, or None."""
-    named = [name for name in class_names if POSITIVE_WORDS & {word.lower() for word in _WORD.findall(name)}]
-    return named[0] if len(class_names) == 2 and len(named) == 1 else None
-
-
-def positive_class(class_names: Sequence[str]) -> str | None:
-    """Return the positive class: of two the one of generated images, else the second; of more, None."""
-    return (generated_class(class_names) or class_names[1]) if len(class_names) == 2 else None
-
-
-def split_of(folder: str) -> str | None:
-    """Return the split that a folder's name means, in any spelling; None for other names."""
-    return SPLIT_FOLDERS.get(_SPLIT_SUFFIX.sub("", folder.lower()))
-
-
-def _join(prefix: str, name: str) -> str:
-    return f"{prefix}/{name}" if prefix else name
-
-
-def _below(prefix: str, tree: Tree) -> Iterator[str]:
-    """Yield the path of a folder, `prefix`, and of every folder below it."""
-    yield prefix
-    for name, child in tree.items():
-        yield from _below(_join(prefix, name), child)
-
-
-def _unwrap(prefix: str, tree: Tree) -> tuple[str, Tree]:
-    """Go down while there is one folder only and it has folders of its own."""
-    while len(tree) == 1:
-        ((name, child),) = tree.items()
-        if not child:
-            break
-        prefix, tree = _join(prefix, name), child
-    return prefix, tree
-
-
-def _split_folders(top: Tree, location: str) -> dict[str, str]:
-    """Return split -> folder name, empty where the folders are classes.
-
-    `train` counts as a split when it has folders itself, or when nothing but splits lies beside it: beside
-    `car` and `boat` it is a class.
-    """
-    found = {name: split for name in top if (split := split_of(name))}
-    others = sorted(set(top) - set(found))
-    if not found or len(top) == 1:
+def _splits_inside(top: Folder, reading: Reading) -> Places:
+    """Return the places where every folder holds splits: of a class, or of a group with both classes."""
+    inner = {name: folder.unwrapped() for name, folder in top.folders.items()}
+    if len(inner) < 2 or not all(are_splits(folder, reading.wishes) for folder in inner.values()):
         return {}
-    train = [name for name, split in found.items() if split == "train"]
-    if others and not any(top[name] for name in train):
-        return {}
-    if not train:
-        raise DataError(
-            f"{location}: has {_names(found)} but no 'train'. {ALLOWED}. "
-            f"Add 'train', or give one of its folders as the data set."
-        )
-    if others:
-        raise DataError(
-            f"{location}: {_names(others)} beside the splits {_names(found)} is no split. "
-            f"Allowed: {', '.join(SPLIT_FOLDERS)}. Move it out or rename it."
-        )
-    splits: dict[str, str] = {}
-    for name, split in found.items():
-        if split in splits:
-            raise DataError(
-                f"{location}: '{splits[split]}' and '{name}' both stand for the {split} split. "
-                f"Allowed is one folder for each split. Merge them or take one away."
-            )
-        splits[split] = name
-    return splits
+    if not any(split.folders for folder in inner.values() for split in folder.folders.values()):
+        return {
+            below.path: Place(name, found[split])
+            for name, folder in inner.items()
+            for found in [named_splits(folder.folders, reading.wishes)]
+            for split, each in folder.folders.items()
+            for below in each.all()
+        }
+    places: Places = {}
+    classes = []
+    for name, folder in inner.items():
+        of_group = _in_splits(folder, split_folders(folder, reading), reading)
+        classes.append({place.class_name for place in of_group.values()})
+        places |= {path: place._replace(group=name) for path, place in of_group.items()}
+    if len({frozenset(name.casefold() for name in each) for each in classes}) > 1 or not generated_class(
+        classes[0]
+    ):
+        raise _variants(top.folders, classes[0], reading.location)
+    return places
 
 
-def _places(split: str | None, prefix: str, classes: Tree, location: str) -> dict[str, Place]:
-    where = f"{location}, {split}" if split else location
+def _in_classes(folder: Folder, split: str | None, reading: Reading) -> Places:
+    where = f"{reading.location}, {split}" if split else reading.location
+    classes = folder.folders
     if not classes:
         raise DataError(f"{where}: images lie in no class folder. {ALLOWED}. Make one folder for each class.")
+    if not generated_class(classes) and (pairs := list(_pairs(folder))):
+        return {
+            below.path: Place(name, split, group.path.removeprefix(folder.path).strip("/"))
+            for group in pairs
+            for name, each in group.folders.items()
+            for below in each.all()
+        }
+    _require_no_variants(classes, where)
     _require_no_data_set_inside(classes, where)
+    grouped = any(len(each.folders) > 1 for each in classes.values())
     return {
-        folder: Place(name, split)
-        for name in sorted(classes)
-        for folder in _below(_join(prefix, name), classes[name])
+        below.path: Place(name, split, _group(each, below) if grouped else None)
+        for name, each in classes.items()
+        for below in each.all()
     }
 
 
-def _require_no_data_set_inside(classes: Tree, where: str) -> None:
+def _pairs(folder: Folder) -> Iterator[Folder]:
+    """Yield the folders that hold real and generated images side by side, if every image lies in such a pair.
+
+    Yields nothing where some image does not, or where the pairs have different names.
+    """
+    found = [each for each in folder.all() if generated_class(each.folders)]
+    names = {frozenset(name.casefold() for name in each.folders) for each in found}
+    if len(names) == 1 and sum(each.total for each in found) == folder.total:
+        yield from found
+
+
+def _group(class_folder: Folder, below: Folder) -> str | None:
+    """Return the folder in a class's folder that a folder is, or lies in; None for the class's own."""
+    inner = below.path.removeprefix(class_folder.path).lstrip("/")
+    return inner.partition("/")[0] or None
+
+
+def _require_no_variants(classes: Mapping[str, Folder], where: str) -> None:
+    """Refuse folders that hold the same named folders: the same classes in several forms."""
+    inner = {name: frozenset(folder.unwrapped().folders) for name, folder in classes.items()}
+    for first, second in combinations(inner, 2):
+        both, either = inner[first] & inner[second], inner[first] | inner[second]
+        if _are_names(both) and len(both) >= _ALIKE * len(either):
+            alike = {name: classes[name] for name in inner if len(inner[name] & both) >= _ALIKE * len(both)}
+            raise _variants(alike, both, where)
+
+
+def _are_names(folders: Collection[str]) -> bool:
+    """Tell the names of classes from those of parts: years and numbered folders, unless numbered from 0."""
+    numbers = [int(name) for name in folders if name.isdecimal()]
+    return len(folders) > 1 and (len(numbers) < len(folders) or min(numbers) == 0)
+
+
+def _variants(folders: Mapping[str, Folder], classes: Collection[str], where: str) -> DataError:
+    paths = sorted(folder.path for folder in folders.values())
+    return DataError(
+        f"{where}: {quoted(paths)} hold the same folders {quoted(classes)}: variants of one data set, not "
+        f"classes. {ALLOWED}. Give one of them as the data set, such as {paths[0]}."
+    )
+
+
+def _require_no_data_set_inside(classes: Mapping[str, Folder], where: str) -> None:
     """Refuse classes that would be data sets themselves: with splits, or with real and generated images."""
-    for name, child in classes.items():
-        prefix, inner = _unwrap(name, child)
-        splits = {split_of(folder) for folder in inner}
+    for name, folder in classes.items():
+        inner = folder.unwrapped()
+        splits = set(named_splits(inner.folders, {}).values())
         if "train" in splits and splits & {"validation", "test"}:
             found = "splits"
-        elif generated_class(inner) and not generated_class(classes):
-            found = _names(inner)
+        elif generated_class(inner.folders) and not generated_class(classes):
+            found = quoted(inner.folders)
         else:
             continue
         raise DataError(
-            f"{where}: {found} lie inside '{prefix}', and '{name}' would be a class. {ALLOWED}. "
-            f"Give '{prefix}' itself as the data set, or put the splits above the classes."
+            f"{where}: {found} lie inside '{inner.path}', and '{name}' would be a class. {ALLOWED}. "
+            f"Give '{inner.path}' itself as the data set, or put the splits above the classes."
         )
 
 
-def _require_same_classes(classes: dict[str, set[str]], location: str) -> None:
+def _one_spelling(places: Places, reading: Reading) -> Places:
+    """Join classes whose names differ between splits in letter case or normalisation, and compare splits."""
+    order = {split: number for number, split in enumerate(SPLITS)}
+    found = sorted(places.values(), key=lambda place: order.get(place.split or "", 0))
+    names = spellings((place.split, place.class_name) for place in found)
+    written = {place.class_name for place in found}
+    if changed := sorted(name for name in written if names[_normal(name)] != name):
+        reading.notes.append(f"{quoted(changed)}: the same classes as in train, in other letters")
+    places = {
+        path: place._replace(class_name=names[_normal(place.class_name)]) for path, place in places.items()
+    }
+    classes: dict[str, set[str]] = {}
+    for place in places.values():
+        if place.split:
+            classes.setdefault(place.split, set()).add(place.class_name)
+    _require_same_classes(classes, reading.location)
+    return places
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _require_same_classes(classes: Mapping[str, set[str]], location: str) -> None:
     everywhere = set().union(*classes.values())
     for split, names in classes.items():
         if missing := everywhere - names:
             having = [other for other in classes if missing & classes[other]]
             raise DataError(
-                f"{location}: {_names(missing)} is a class in {', '.join(having)} but not in {split}. "
-                f"Every split needs the same classes; {split} has {_names(names)}. "
-                f"Rename, add or take away folders until they agree."
+                f"{location}: {quoted(missing)} is a class in {', '.join(having)} but not in {split}. "
+                f"Every split needs the same classes; {split} has {quoted(names)}. "
+                f"Rename or add folders until they agree, or leave a class out with --exclude."
             )
 
 
-def _names(names: Collection[str]) -> str:
-    """Quote up to five names for a message."""
-    shown = sorted(names)[:5]
-    more = len(names) - len(shown)
-    return ", ".join(f"'{name}'" for name in shown) + (f" and {more} more" if more else "")
+def _gathered(places: Places) -> Iterator[str]:
+    """Yield a sentence on the number of folders of each class, and one on groups."""
+    counts = Counter((place.split, place.class_name) for place in places.values())
+    of_class: dict[str, int] = {}
+    for (_, name), count in counts.items():
+        of_class[name] = max(count, of_class.get(name, 0))
+    each = " of each split" if any(split for split, _ in counts) else ""
+    if max(of_class.values(), default=0) == 1:
+        yield f"each class is gathered from 1 folder{each}"
+    else:
+        shown = ", ".join(f"{name} {count:,}" for name, count in sorted(of_class.items())[:5])
+        more = f" and {len(of_class) - 5:,} more" if len(of_class) > 5 else ""
+        yield f"number of folders{each} that each class is gathered from: {shown}{more}"
+    if groups := {place.group for place in places.values() if place.group}:
+        yield f"{len(groups):,} groups of images inside the classes: {quoted(groups)}"

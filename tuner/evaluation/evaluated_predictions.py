@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data.layout import positive_class
-from tuner.errors import UsageError
+from tuner.data.class_names import positive_class
+from tuner.errors import UsageError, did_you_mean
+from tuner.evaluation.group_figures import group_figures
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.predictions import Predictions, read_predictions
 from tuner.models.loading import TrainedModel
@@ -20,6 +21,7 @@ from tuner.statistics.intervals import wilson_interval
 from tuner.statistics.metrics import chosen_before, evaluate
 from tuner.statistics.significance import ALPHA, mcnemar, p_text
 from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen
+from tuner.units import listed
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class EvaluatedPredictions:
         figures = evaluate(
             found.labels, found.probabilities, found.class_names, self.positive, self.chosen, found.seen
         )
-        return {**self.facts, **figures}
+        return {**self.facts, **figures, **group_figures(found, self.positive)}
 
     def override(self, threshold: float | None, positive: str | None) -> EvaluatedPredictions:
         """Return the same with the threshold or the positive class of the user; None changes nothing.
@@ -50,7 +52,8 @@ class EvaluatedPredictions:
         if positive is not None and positive != self.positive:
             if positive not in names:
                 raise UsageError(
-                    f"positive class '{positive}' is no class of the model. Allowed: {', '.join(names)}."
+                    f"positive class '{positive}' is no class of the model.{did_you_mean(positive, names)} "
+                    f"Allowed: {listed(names)}."
                 )
             if chosen.threshold is not None:
                 # p >= t for one of two classes is p <= 1 - t for the other.

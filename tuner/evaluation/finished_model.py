@@ -9,9 +9,15 @@ from typing import Any
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, TunerError
 from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
+from tuner.evaluation.plot_confusion import write_confusion_csv
 from tuner.evaluation.predictions import split_predictions, write_predictions
 from tuner.files import replace_bytes
-from tuner.results.schema import MODEL_FILE, PREDICTIONS_FILE, VALIDATION_PREDICTIONS_FILE
+from tuner.results.schema import (
+    CONFUSION_TABLE,
+    MODEL_FILE,
+    PREDICTIONS_FILE,
+    VALIDATION_PREDICTIONS_FILE,
+)
 from tuner.statistics.thresholds import choose_on_validation
 from tuner.workers.protocol import Failure, FinishModel, Halt, Member, ModelDone, Pool
 
@@ -19,7 +25,7 @@ from tuner.workers.protocol import Failure, FinishModel, Halt, Member, ModelDone
 def finish_model(
     folder: Path, members: Sequence[Member], dataset: Dataset, pool: Pool, failure: str
 ) -> tuple[EvaluatedPredictions, dict[str, Any]]:
-    """Write a model and its predictions; return those of the test split, and its figures for evaluation.json.
+    """Write a model, its predictions and confusion matrix; return predictions and figures of the test split.
 
     Threshold and temperature are chosen on the validation split; the test split is only measured.
 
@@ -47,4 +53,6 @@ def finish_model(
         validation.labels, validation.probabilities, None if positive is None else names.index(positive)
     )
     evaluated = EvaluatedPredictions(test, positive, chosen)
-    return evaluated, {"split": "test", **evaluated.evaluation(), "prediction_s": answer.prediction_s}
+    evaluation = evaluated.evaluation()
+    write_confusion_csv(folder / CONFUSION_TABLE, evaluation)
+    return evaluated, {"split": "test", **evaluation, "prediction_s": answer.prediction_s}

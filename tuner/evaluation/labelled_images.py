@@ -15,9 +15,12 @@ from tuner.data_options import SPLITS, DataOptions
 from tuner.errors import UsageError
 from tuner.evaluation.predictions import Predictions
 from tuner.models.loading import TrainedModel
+from tuner.units import listed
 
 Split = Literal["train", "validation", "test", "all"]
 Progress = Callable[[int, int], None] | None
+# Pairs of classes in a suggestion, at most.
+_SUGGESTED = 9
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class LabelledImages:
     def predictions(self, probabilities: np.ndarray) -> Predictions:
         """Return predictions from probabilities (n, num_classes) in the order of `indices`."""
         seen = self.dataset.seen_in_training(self.indices) if self.own else None
-        return Predictions(self.paths, self.labels, self.class_names, probabilities, seen)
+        groups = self.dataset.groups(self.indices)
+        return Predictions(self.paths, self.labels, self.class_names, probabilities, seen, groups)
 
 
 def labelled_images(
@@ -130,7 +134,7 @@ def _labels(dataset: Dataset, model: TrainedModel, class_map: Mapping[str, str])
         if target is None:
             raise UsageError(
                 f"class '{name}' of the data is no class of the model. Classes of the data: "
-                f"{', '.join(data_names)}; of the model: {', '.join(model_names)}. "
+                f"{listed(data_names)}; of the model: {listed(model_names)}. "
                 f"Say which is which: {_suggestion(data_names, model_names)}"
             )
         found.append(model_names.index(target))
@@ -143,8 +147,8 @@ def _suggestion(data_names: Sequence[str], model_names: Sequence[str]) -> str:
     lost = [name for name in data_names if name.lower() not in lower]
     taken = {name.lower() for name in data_names}
     free = [name for name in model_names if name.lower() not in taken] or list(model_names)
-    pairs = (f"{free[min(i, len(free) - 1)]}={name}" for i, name in enumerate(lost))
-    return f"--map {','.join(pairs)}"
+    pairs = [f"{free[min(i, len(free) - 1)]}={name}" for i, name in enumerate(lost[:_SUGGESTED])]
+    return f"--map {','.join(pairs)}{',...' if len(lost) > _SUGGESTED else ''}"
 
 
 def _indices(dataset: Dataset, split: Split) -> np.ndarray:

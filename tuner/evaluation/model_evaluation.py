@@ -19,12 +19,16 @@ from tuner.evaluation.evaluated_predictions import (
     read_evaluated_predictions,
 )
 from tuner.evaluation.labelled_images import LabelledImages, Split, labelled_images, same_images
+from tuner.evaluation.plot_confusion import write_confusion_csv
 from tuner.evaluation.predictions import read_predictions, write_predictions
 from tuner.evaluation.robustness import robustness, write_robustness
 from tuner.models.loading import ModelFacts, TrainedModel, load_model
-from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILES
+from tuner.results.schema import CONFUSION_TABLE, EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILES
 from tuner.results.tables import write_json
 from tuner.tuning.events import Listener, Note, busy, ignore, progress
+from tuner.units import listed
+
+WRITTEN_FILES = (EVALUATION_FILE, CONFUSION_TABLE, PREDICTIONS_FILE)
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,14 @@ class ModelEvaluation:
         return self.name if self.images is None else f"{self.name} on {self.source}: {self.images.why}"
 
     def write(self, folder: Path) -> list[str]:
-        """Write evaluation.json, predictions.csv and the files of the robustness; return their names."""
+        """Write WRITTEN_FILES and the files of the robustness; return their names."""
         write_predictions(folder / PREDICTIONS_FILE, self.predictions.predictions)
         write_json(folder / EVALUATION_FILE, self.evaluation)
+        write_confusion_csv(folder / CONFUSION_TABLE, self.evaluation)
         if self.robustness is None:
-            return [EVALUATION_FILE, PREDICTIONS_FILE]
+            return [*WRITTEN_FILES]
         write_robustness(folder, self.robustness, self.title)
-        return [EVALUATION_FILE, PREDICTIONS_FILE, *ROBUSTNESS_FILES]
+        return [*WRITTEN_FILES, *ROBUSTNESS_FILES]
 
 
 def evaluate_models(
@@ -182,7 +187,7 @@ def _require_classes(
     for of, names, kind in ((1, of_models, "model"), (0, of_data, "data")):
         for pair in pairs.items():
             if not any(pair[of] in classes for classes in names.values()):
-                known = "; ".join(f"{name}: {', '.join(classes)}" for name, classes in names.items())
+                known = "; ".join(f"{name}: {listed(classes)}" for name, classes in names.items())
                 raise UsageError(
                     f"--map {pair[1]}={pair[0]}: '{pair[of]}' is no class of the {kind}. "
                     f"Allowed: MODEL=DATA, of the {kind} {known}. Write the model's class first."
@@ -229,7 +234,7 @@ def _tell(images: LabelledImages, name: str, source: str, listener: Listener) ->
     names, own = images.dataset.class_names, images.class_names
     pairs = sorted(set(zip(images.dataset.labels[images.indices], images.labels, strict=True)))
     if renamed := [f"{names[i]} is {own[k]}" for i, k in pairs if names[i] != own[k]]:
-        listener(Note(f"Classes    {', '.join(renamed)}"))
+        listener(Note(f"Classes    {listed(renamed)}"))
     _warn_of_seen(images, name, source, listener)
 
 

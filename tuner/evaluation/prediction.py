@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tuner.data.class_names import positive_class
 from tuner.data.decoding import Format
 from tuner.data.image_paths import InputImage
-from tuner.data.layout import positive_class
 from tuner.data.stream import DecodedImages, decode_stream
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import check_threshold

@@ -13,9 +13,11 @@ from tuner.errors import TunerError, UsageError
 from tuner.results.schema import PREDICTIONS_FILE
 from tuner.results.tables import read_table, write_table
 from tuner.statistics.calibration import predicted_classes
+from tuner.units import listed
 
 PREFIX = "p."
 SEEN = "seen_in_training"
+GROUP = "group"
 # Probabilities that somebody rounded to three digits still pass.
 _SUM_TOLERANCE = 0.005
 
@@ -36,6 +38,8 @@ class Predictions:
     """Of shape (n, num_classes)."""
     seen: np.ndarray | None = None
     """Whether training saw each image or an exact copy of it, of shape (n,), boolean; None: not known."""
+    groups: tuple[str, ...] | None = None
+    """Name of the group of each image, such as its generator, "" for none; None: there are no groups."""
 
     def __post_init__(self) -> None:
         if broken := int((~np.isfinite(self.probabilities)).any(axis=1).sum()):
@@ -55,13 +59,15 @@ def split_predictions(dataset: Dataset, split: str, probabilities: np.ndarray) -
     indices = dataset.splits[split]
     paths = tuple(dataset.paths[index] for index in indices)
     seen = dataset.seen_in_training(indices) if split == "test" else None
-    return Predictions(paths, dataset.labels[indices], dataset.class_names, probabilities, seen)
+    groups = dataset.groups(indices)
+    return Predictions(paths, dataset.labels[indices], dataset.class_names, probabilities, seen, groups)
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write predictions.csv: path, label, predicted class, and the probability of each class as p.<name>.
 
-    Where training saw some of the images, a last column says of each whether it did, 1 or 0.
+    Where the images have groups, a column holds them. Where training saw some of the images, a last column
+    says of each whether it did, 1 or 0.
     """
     import pandas as pd
 
@@ -74,6 +80,8 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
             **dict(zip(PREFIX + names, predictions.probabilities.astype(float).T, strict=True)),
         }
     )
+    if predictions.groups is not None:
+        frame[GROUP] = predictions.groups
     if predictions.seen is not None and predictions.seen.any():
         frame[SEEN] = predictions.seen.astype(int)
     write_table(path, frame)
@@ -90,7 +98,7 @@ def read_predictions(path: Path) -> Predictions:
     names = [name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX)]
     if not {"path", "label"} <= set(columns) or len(names) < 2:
         raise UsageError(
-            f"'{path}' has the columns {', '.join(columns) or 'none'}. Needed: path, label, and p.<class> "
+            f"'{path}' has the columns {listed(columns) or 'none'}. Needed: path, label, and p.<class> "
             "for two classes or more. Give a file that tuner evaluate --out or a search has written."
         )
     if rows.empty:
@@ -104,15 +112,16 @@ def read_predictions(path: Path) -> Predictions:
         if not known[line]:
             raise UsageError(
                 f"'{path}', line {line}: label '{rows['label'][line]}' is none of the classes "
-                f"{', '.join(names)}."
+                f"{listed(names)}."
             )
         raise UsageError(
-            f"'{path}', line {line}: {', '.join(text or 'None' for text in texts.loc[line])} are no "
+            f"'{path}', line {line}: {listed([text or 'None' for text in texts.loc[line]])} are no "
             "probabilities. Needed: numbers from 0 to 1 that sum to 1, one for each class."
         )
     labels = rows["label"].map(names.index).to_numpy(np.int64)
     seen = (rows[SEEN] == "1").to_numpy() if SEEN in columns else None
-    return Predictions(tuple(rows["path"]), labels, tuple(names), probabilities, seen)
+    groups = tuple(rows[GROUP]) if GROUP in columns else None
+    return Predictions(tuple(rows["path"]), labels, tuple(names), probabilities, seen, groups)
 
 
 def _number(text: str) -> float:

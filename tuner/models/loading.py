@@ -25,6 +25,7 @@ from tuner.training.evaluation_batch import MAX_EVALUATION_BATCH
 from tuner.training.loop import KerasLoop
 from tuner.training.model_file import loss_takes_logits, own_parts
 from tuner.training.task import TrialError
+from tuner.units import listed
 
 SUFFIX = ".keras"
 # Images between two reports of progress.
@@ -157,7 +158,7 @@ def load_model(facts: ModelFacts) -> TrainedModel:
     if outputs != num_classes and not (outputs == 1 and num_classes == 2):
         raise UsageError(
             f"'{facts.name}' has {outputs} outputs, but {num_classes} classes are named: "
-            f"{', '.join(facts.class_names)}. Name one class for each output, or two for a single one."
+            f"{listed(facts.class_names)}. Name one class for each output, or two for a single one."
         )
     return TrainedModel(facts, (height, width, channels), model)
 

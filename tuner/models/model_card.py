@@ -184,8 +184,9 @@ def _figures(model: RunModel) -> str:
     )
     if unseen:
         about += f" Of the images {unseen['seen']:,} are exact copies of images of train or validation."
+    verdict = f"**{_text(evaluation['verdict'])}**\n\n" if evaluation.get("verdict") else ""
     return (
-        f"On {evaluation['images']:,} images of the test split, {untouched}.{about}\n\n"
+        f"On {evaluation['images']:,} images of the test split, {untouched}.{about}\n\n{verdict}"
         + _table(("figure", "value", "95 % interval"), rows)
         + ("" if chosen_before(evaluation).converged else f"\n\n{NOT_CONVERGED.capitalize()}.")
         + _against_others(model)

@@ -28,7 +28,8 @@ from tuner.results.schema import (
     SPACE_NOTES,
     TrialRecord,
 )
-from tuner.units import counted
+from tuner.statistics.confusion import MANY_CLASSES
+from tuner.units import counted, listed
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -169,7 +170,12 @@ def read_contents(run: RunView) -> Contents:
     best = run.path / BEST
     saved = run.evaluation
     roc: tuple[Roc, ...] = ()
-    if saved is not None and (best / PREDICTIONS_FILE).is_file():
+    # Curves of many classes tell nothing, and the file is as large as they are many.
+    if (
+        saved is not None
+        and ("positive_class" in saved or len(saved["class_names"]) < MANY_CLASSES)
+        and (best / PREDICTIONS_FILE).is_file()
+    ):
         roc = roc_curves(read_predictions(best / PREDICTIONS_FILE), saved)
     config = run.path / CONFIG_FILE
     return Contents(
@@ -199,7 +205,8 @@ def provenance(contents: Contents) -> dict[str, Facts]:
             "test images seen in training": data["seen_test_images"] or None,
             "test images like one seen in training": data["near_test_images"] or None,
             **{f"made {change}": _resized(found) for change, found in data["resized"].items()},
-            "classes": ", ".join(data["class_names"]),
+            "classes": listed(data["class_names"], MANY_CLASSES),
+            "notes on the images": ". ".join(data.get("notes", ())) or None,
             "positive class": data["positive_class"],
             "unreadable": data["skipped"],
         },

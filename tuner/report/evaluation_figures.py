@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.statistics.confusion import PAIRS_FROM, most_confused, shown_classes
 from tuner.statistics.spread import FIGURES
 
 
@@ -86,19 +87,34 @@ def overall_table(evaluation: dict[str, Any]) -> FigureTable:
 
 
 def class_table(evaluation: dict[str, Any]) -> FigureTable:
-    """Return precision, recall and F1 of each class; of more than two also AUROC, and the means."""
+    """Return precision, recall and F1 of each class; of more than two also AUROC, and the means.
+
+    Of many classes there are those with the least F1.
+    """
     names = {"precision": "precision", "recall": "recall", "f1": "F1"}
-    shown = list(evaluation["classes"].items())
+    shown = [(name, evaluation["classes"][name]) for name in shown_classes(evaluation["classes"])]
     if "one_vs_rest" in evaluation:
         names["auroc"] = "AUROC"
         shown = [(name, figures | evaluation["one_vs_rest"][name]) for name, figures in shown]
-    if len(shown) > 2:
+    if len(evaluation["classes"]) > 2:
         shown.append(("mean", {**evaluation["macro"], "images": evaluation["images"]}))
     rows = [
         (name, (*(number(figures[key]) for key in names), f"{figures['images']:,}"))
         for name, figures in shown
     ]
     return FigureTable((*names.values(), "images"), tuple(rows))
+
+
+def pairs_table(evaluation: dict[str, Any]) -> FigureTable | None:
+    """Return the pairs of classes that are confused most; None of few classes, or without an error."""
+    names = evaluation["class_names"]
+    if len(names) < PAIRS_FROM:
+        return None
+    rows = [
+        (pair["true"], (pair["predicted"], f"{pair['images']:,}", percent(pair["share"], 1)))
+        for pair in most_confused(evaluation["confusion_matrix"], names)
+    ]
+    return FigureTable(("taken for", "images", "of the class"), tuple(rows)) if rows else None
 
 
 def headline_cells(figures: Mapping[str, Any]) -> tuple[str, str, str, str]:

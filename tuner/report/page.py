@@ -26,8 +26,9 @@ from tuner.report import evaluation_figures as figures
 from tuner.report.contents import Contents, provenance
 from tuner.report.plot_data import rounded
 from tuner.report.robustness import robustness_view
-from tuner.results.schema import COMPLETED, FAILED
+from tuner.results.schema import BEST, COMPLETED, CONFUSION_TABLE, FAILED
 from tuner.statistics.calibration import NOT_CONVERGED
+from tuner.statistics.confusion import MANY_CLASSES
 from tuner.training.heatmaps import ATTENTION_ROLLOUT, GRAD_CAM
 
 TEMPLATE = "report.html.jinja"
@@ -36,6 +37,8 @@ SCRIPTS = ("charts.js", "selection.js", "plots.js", "robustness.js", "leaderboar
 # Larger pictures are photographs to a viewer, who does not see what JPEG takes from them.
 LARGEST_LOSSLESS = 64
 JPEG_QUALITY = 88
+# Of the cells of a confusion matrix, for dark and light pages alike.
+RIGHT, WRONG = (47, 129, 200), (214, 100, 20)
 HOW_IT_LOOKED = {
     GRAD_CAM: "Grad-CAM of the predicted class, on the last map of features",
     ATTENTION_ROLLOUT: (
@@ -67,6 +70,7 @@ def render(contents: Contents) -> str:
     environment.filters |= {
         "picture": _picture,
         "heat": _heat,
+        "matrix": _matrix,
         "percent": figures.percent,
         "value": value_text,
         "count": figures.count,
@@ -85,6 +89,9 @@ def render(contents: Contents) -> str:
         headline=figures.headline_figures(evaluation) if evaluation else [],
         overall=figures.overall_table(evaluation) if evaluation else None,
         classes=figures.class_table(evaluation) if evaluation else None,
+        pairs=figures.pairs_table(evaluation) if evaluation else None,
+        many_classes=MANY_CLASSES,
+        matrix_file=f"{BEST}/{CONFUSION_TABLE}",
         not_converged=NOT_CONVERGED.capitalize(),
         robustness=robustness_view(contents.robustness) if contents.robustness else None,
         provenance=provenance(contents),
@@ -130,6 +137,18 @@ def _heat(example: Example) -> str:
     assert example.heat is not None
     rgba = np.zeros((*example.heat.shape, 4), np.uint8)
     rgba[..., 3] = 255 - example.heat
+    return _address(Image.fromarray(rgba), "PNG")
+
+
+def _matrix(evaluation: dict[str, Any]) -> str:
+    """A pixel for each cell: the more of its true class, the less transparent; right or wrong by its hue."""
+    counts = np.array(evaluation["confusion_matrix"])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rgba = np.empty((*counts.shape, 4), np.uint8)
+    rgba[..., :3] = WRONG
+    np.einsum("iij->ij", rgba)[:, :3] = RIGHT
+    # A few errors of a class are seen too.
+    rgba[..., 3] = np.round(255 * np.sqrt(shares))
     return _address(Image.fromarray(rgba), "PNG")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from tuner.analysis.plot_importance import write_effects_png, write_importance_png
 from tuner.evaluation.gallery import Gallery
 from tuner.evaluation.plot_confusion import write_confusion_png
+from tuner.evaluation.plot_names import drawn_names
 from tuner.evaluation.plot_robustness import write_robustness_png
 from tuner.files import replacing
 from tuner.report.contents import Contents
@@ -31,6 +32,11 @@ def write_pictures(contents: Contents, folder: Path) -> list[str]:
     Raises:
         StorageError: a file cannot be written.
     """
+    with drawn_names(contents.run.facts["data"]["class_names"]) as shown:
+        return _write_pictures(contents, folder, shown)
+
+
+def _write_pictures(contents: Contents, folder: Path, shown: Callable[[str], str]) -> list[str]:
     plots, evaluation, title = contents.plots, contents.evaluation, contents.run.run_id
     names: list[str] = []
 
@@ -60,7 +66,7 @@ def write_pictures(contents: Contents, folder: Path) -> list[str]:
         write_confusion_png(folder / "confusion_matrix.png", evaluation, f"{title}, test images")
         names.append("confusion_matrix.png")
         if contents.roc:
-            picture("roc.png", 4.6, 4.4, lambda figure: _draw_roc(figure, contents))
+            picture("roc.png", 4.6, 4.4, lambda figure: _draw_roc(figure, contents, shown))
         picture("calibration.png", 4.6, 4.4, lambda figure: _draw_calibration(figure, evaluation))
     if contents.robustness is not None:
         write_robustness_png(folder / ROBUSTNESS_PLOT, contents.robustness, f"{title}, test images")
@@ -68,7 +74,7 @@ def write_pictures(contents: Contents, folder: Path) -> list[str]:
     if contents.gallery is not None and contents.gallery.examples:
         gallery = contents.gallery
         rows = 2 * len(gallery.class_names)
-        picture("gallery.png", 9.6, 1.45 * rows + 0.3, lambda figure: _draw_gallery(figure, gallery))
+        picture("gallery.png", 9.6, 1.45 * rows + 0.3, lambda figure: _draw_gallery(figure, gallery, shown))
     return names
 
 
@@ -198,12 +204,12 @@ def _scatter(
     )
 
 
-def _draw_roc(figure: Any, contents: Contents) -> None:
+def _draw_roc(figure: Any, contents: Contents, shown: Callable[[str], str]) -> None:
     axes = _axes(figure.add_subplot(), "false positive rate", "true positive rate")
     axes.plot([0, 1], [0, 1], color=DIM, linewidth=0.8, linestyle="--")
     for number, curve in enumerate(contents.roc):
         colour = ACCENT if len(contents.roc) == 1 else RAMP[4 - number % 4]
-        axes.plot(curve.fpr, curve.tpr, color=colour, label=f"{curve.name}, AUROC {curve.auroc:.4f}")
+        axes.plot(curve.fpr, curve.tpr, color=colour, label=f"AUROC {curve.auroc:.4f}, {shown(curve.name)}")
         for text, fpr, tpr in curve.marks:
             axes.plot(fpr, tpr, "o", mfc="white", mec=WINNER, label=text)
     axes.set_aspect("equal")
@@ -228,7 +234,7 @@ def _draw_calibration(figure: Any, evaluation: dict[str, Any]) -> None:
     axes.legend(frameon=False, fontsize=7, loc="lower right")
 
 
-def _draw_gallery(figure: Any, gallery: Gallery) -> None:
+def _draw_gallery(figure: Any, gallery: Gallery, shown: Callable[[str], str]) -> None:
     rows = [(name, errors) for name in gallery.class_names for errors in (True, False)]
     across = max(len(gallery.of(*row)) for row in rows)
     panels = figure.subplots(len(rows), across, squeeze=False)
@@ -237,7 +243,8 @@ def _draw_gallery(figure: Any, gallery: Gallery) -> None:
     for (name, errors), line in zip(rows, panels, strict=True):
         for axes, example in zip(line, gallery.of(name, errors), strict=False):
             axes.imshow(example.pixels.squeeze(), cmap="gray" if example.pixels.shape[-1] == 1 else None)
-            axes.set_title(f"{name}: {example.predicted} {example.confidence:.1%}", fontsize=6, color=INK)
+            title = f"{shown(name)}: {shown(example.predicted)} {example.confidence:.1%}"
+            axes.set_title(title, fontsize=6, color=INK)
 
 
 def _figure(width: float, height: float) -> Any:

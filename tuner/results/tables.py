@@ -147,6 +147,27 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype("object").where(frame.notna(), None)
 
 
+def json_text(value: Any, indent: str = "") -> str:
+    """Return JSON for people: an object or a list of lists over several lines, a list of values on one.
+
+    So a matrix of many classes is a line a row, and takes a fiftieth of the time.
+
+    Raises:
+        ValueError: a number is not finite, and so is no JSON.
+    """
+    inside = f"{indent}  "
+    if isinstance(value, dict) and value:
+        keys = (json.dumps(str(key), ensure_ascii=False) for key in value)
+        parts = [f"{key}: {json_text(each, inside)}" for key, each in zip(keys, value.values(), strict=True)]
+        left, right = "{}"
+    elif isinstance(value, list | tuple) and any(isinstance(each, dict | list | tuple) for each in value):
+        parts = [json_text(each, inside) for each in value]
+        left, right = "[]"
+    else:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return left + ",".join(f"\n{inside}{part}" for part in parts) + f"\n{indent}{right}"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Replace a JSON file; numbers that are not finite are refused rather than written as no JSON."""
-    replace_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    replace_text(path, json_text(value) + "\n")

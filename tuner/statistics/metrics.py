@@ -13,10 +13,12 @@ from tuner.statistics.calibration import (
     predicted_classes,
     reliability,
 )
+from tuner.statistics.confusion import most_confused
 from tuner.statistics.headline import headline
 from tuner.statistics.intervals import macro_auroc_interval, wilson_interval
 from tuner.statistics.roc import ranking_figures
 from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen
+from tuner.statistics.verdict import verdict
 
 
 def evaluate(
@@ -32,13 +34,15 @@ def evaluate(
     Figures at the top are those of the most probable class: of two classes, at a threshold of 0.5. Those
     under `at_threshold` and `calibrated` are at the threshold and temperature chosen on other images; where
     the fit of the temperature did not converge, `calibrated` is None.
-    Rows of a confusion matrix are true classes, columns predicted ones, in the order of `class_names`. With a
+    Rows of a confusion matrix are true classes, columns predicted ones, in the order of `class_names`;
+    `most_confused` are its pairs of classes with the most images, where there are more than two. With a
     positive class, what depends on the order of the images (AUROC and the like) is about that; without one,
     or of more than two classes, it is under `one_vs_rest`, about each class against all others, and under
     `macro`, the mean of these. A threshold is for two classes only.
 
     Where training saw some of the images, of which `seen` (n,) tells, accuracy and AUROC of the others are
-    under `without_seen`: the figures at the top are of all and may be too good.
+    under `without_seen`: the figures at the top are of all and may be too good. `verdict` holds sentences on
+    a result that is no success, else None.
 
     Of a class without images recall, F1 and the figures of its ranking are None, and all means are over the
     others, so that they do not depend on classes that were not looked at.
@@ -47,6 +51,8 @@ def evaluate(
         "images": len(labels),
         **_decisions(labels, predicted_classes(probabilities), class_names),
     }
+    if len(class_names) > 2:
+        result["most_confused"] = most_confused(result["confusion_matrix"], class_names)
     column = None if positive is None else class_names.index(positive)
     if column is not None:
         result["positive_class"] = positive
@@ -78,6 +84,7 @@ def evaluate(
         if others.any():
             unseen = evaluate(labels[others], probabilities[others], class_names, positive)
             result["without_seen"] |= headline(unseen)
+    result["verdict"] = verdict(result)
     return result
 
 
@@ -155,9 +162,10 @@ def _probability_figures(labels: np.ndarray, probabilities: np.ndarray) -> dict[
     Source: Brier 1950, Verification of forecasts expressed in terms of probability; for two classes half of
     it, the squared error of either class, as is usual today.
     """
-    truth = np.eye(probabilities.shape[1])[labels]
-    squared = ((probabilities - truth) ** 2).sum(axis=1)
-    of_truth = probabilities[np.arange(len(labels)), labels]
+    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    # The square of the difference from 0 or 1, summed without an array as large as the probabilities.
+    squares = np.einsum("ij,ij->i", probabilities, probabilities, dtype=np.float64)
+    squared = squares - of_truth**2 + (1 - of_truth) ** 2
     points = reliability(labels, probabilities)
     return {
         "log_loss": float(-np.log(np.maximum(of_truth, LEAST_PROBABILITY)).mean()),

@@ -13,6 +13,7 @@ from typing import Any
 from tuner.config import SearchConfig, to_toml
 from tuner.data.dataset import Dataset
 from tuner.data.near_copies import near_copies
+from tuner.data.sample_size import sample_notes
 from tuner.errors import UsageError
 from tuner.files import reaching, replace_text
 from tuner.results.run_folder import RunFolder, run_folder
@@ -97,6 +98,7 @@ def begin_run(
     Raises:
         StorageError: a file cannot be written.
     """
+    counts = dataset.counts()
     facts: dict[str, Any] = {
         "run_id": folder.path.name,
         "started_at": datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -117,9 +119,9 @@ def begin_run(
             "positive_class": dataset.positive_class,
             "image_shape": list(dataset.image_shape),
             "resized": {change: asdict(images) for change, images in dataset.resized.items()},
-            "counts": dataset.counts(),
+            "counts": counts,
             "skipped": len(dataset.skipped),
-            "notes": list(dataset.notes),
+            "notes": [*dataset.notes, *sample_notes(counts, config.class_weights == "auto")],
             "seen_test_images": dataset.seen_test_images,
             "near_test_images": len(near_copies(dataset, "test")),
         },
