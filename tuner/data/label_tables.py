@@ -216,7 +216,11 @@ def _named_in_order(images: list[LabelledFile]) -> list[LabelledFile]:
     if not all(number is not None and number.is_integer() for number in numbers.values()):
         return images
     names = {name: int(number) for name, number in numbers.items() if number is not None}
-    width = max((len(str(number)) for number in names.values()), default=0)
+    width = (
+        max((len(str(number)) for number in names.values()), default=0)
+        if min(names.values(), default=0) >= 0
+        else 0
+    )
     return [image._replace(class_name=f"{names[image.class_name]:0{width}d}") for image in images]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from tuner.data.contents import File
@@ -40,9 +41,12 @@ def split_of_path(path: str, wishes: Mapping[str, str]) -> str | None:
         path: Of the file, with `/`.
         wishes: Split of folders by their names, from the user; they come first.
     """
-    folders = path.split("/")[:-1]
-    found = [wishes.get(folder) or split_of(folder) for folder in folders]
-    return next((split for split in found if split), None)
+    found = (wishes.get(folder) or _split_of(folder) for folder in path.split("/")[:-1])
+    return next(filter(None, found), None)
+
+
+# The same few folders hold all files.
+_split_of = lru_cache(maxsize=1024)(split_of)
 
 
 def with_whole_splits(images: list[LabelledFile]) -> tuple[list[LabelledFile], tuple[str, ...]]:
