@@ -172,3 +172,24 @@ def test_other_labels_make_another_digest(tmp_path: Path) -> None:
     before = FolderSource(tmp_path).digest()
     write_folder(tmp_path, {"labels.csv": csv("file,label", *labelled(NAMES, ("cat", "bird")))})
     assert FolderSource(tmp_path).digest() != before
+
+
+def test_images_of_the_same_name_in_train_and_test_are_told_apart(tmp_path: Path) -> None:
+    files = {**flat("train", *NAMES), **flat("test", *NAMES, first_seed=20)}
+    found = listing(tmp_path, {**files, "labels.csv": csv("id,breed", *labelled(NAMES))})
+    assert {path.partition("/")[0] for path in found.paths} == {"train"}
+
+
+def test_a_path_in_another_split_names_no_image(tmp_path: Path) -> None:
+    rows = labelled([f"{part}/{name}" for part in ("train", "test") for name in NAMES])
+    found = listing(tmp_path, {**flat("train", *NAMES[:5]), "labels.csv": csv("file,label", *rows)})
+    assert found.paths == [f"train/{name}" for name in NAMES[:5]]
+    assert "15 rows" in "\n".join(found.notes)
+
+
+def test_folders_of_training_and_of_unlabelled_images_are_no_classes(tmp_path: Path) -> None:
+    files = {**flat("train_data", *NAMES), **flat("test_data_v2", *NAMES, first_seed=20)}
+    table = csv(",file_name,label", *(f"{i},train_data/{name},{i % 2}" for i, name in enumerate(NAMES)))
+    found = listing(tmp_path, {**files, "train.csv": table, "test.csv": csv("id", *NAMES)})
+    assert found.class_names == ("0", "1")
+    assert "10 images in test_data_v2" in "\n".join(found.notes)

@@ -20,6 +20,7 @@ from tuner.data.layout import place_folders
 from tuner.data.listing import IMAGE_SUFFIXES, NO_GROUP, NO_SPLIT, Listing, Source
 from tuner.data.masks import without_masks
 from tuner.data.nested_copies import without_nested_copies
+from tuner.data.split_names import split_name
 from tuner.data_options import NO_WISHES, SPLITS, DataOptions
 from tuner.errors import DataError
 
@@ -87,13 +88,13 @@ def _labelling(contents: Contents, location: str, options: DataOptions) -> Label
         remarks = filter(None, _remarks(tables, contents))
         raise DataError(" ".join((str(error), *remarks))) from None
     names = {image.class_name for image in folders.images}
-    if _are_parts(names) and tables.have_labels:
-        return label_by_tables(tables, contents.images, location, options)
-    if len(names) == 1:
+    if _are_parts(names):
+        if tables.have_labels:
+            return label_by_tables(tables, contents.images, location, options)
         if tables.refusal:
             raise DataError(f"{location}: {tables.refusal}")
-        if pattern := suggestion(contents.images):
-            folders = folders._replace(notes=(*folders.notes, pattern.rstrip(".")))
+    if len(names) == 1 and (pattern := suggestion(contents.images)):
+        folders = folders._replace(notes=(*folders.notes, pattern.rstrip(".")))
     return confirmed(folders, tables, location)
 
 
@@ -123,8 +124,8 @@ def _remarks(tables: Tables, contents: Contents) -> Iterator[str]:
 
 
 def _are_parts(folders: Collection[str]) -> bool:
-    """Tell folders that may be parts of one set of images: a single one, or numbered ones."""
-    return len(folders) == 1 or all(map(_PART.search, folders))
+    """Tell folders that may be parts of one set of images: a single one, numbered ones, or splits."""
+    return len(folders) == 1 or all(_PART.search(folder) or split_name(folder) for folder in folders)
 
 
 def _by_folders(contents: Contents, location: str, options: DataOptions) -> Labelling:
