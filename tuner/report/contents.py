@@ -171,11 +171,8 @@ def read_contents(run: RunView) -> Contents:
     saved = run.evaluation
     roc: tuple[Roc, ...] = ()
     # Curves of many classes tell nothing, and the file is as large as they are many.
-    if (
-        saved is not None
-        and ("positive_class" in saved or len(saved["class_names"]) < MANY_CLASSES)
-        and (best / PREDICTIONS_FILE).is_file()
-    ):
+    few = len(run.facts["data"]["class_names"]) < MANY_CLASSES
+    if saved is not None and (few or "positive_class" in saved) and (best / PREDICTIONS_FILE).is_file():
         roc = roc_curves(read_predictions(best / PREDICTIONS_FILE), saved)
     config = run.path / CONFIG_FILE
     return Contents(
