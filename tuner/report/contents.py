@@ -203,7 +203,6 @@ def provenance(contents: Contents) -> dict[str, Facts]:
             "test images like one seen in training": data["near_test_images"] or None,
             **{f"made {change}": _resized(found) for change, found in data["resized"].items()},
             "classes": listed(data["class_names"], MANY_CLASSES),
-            "notes on the images": ". ".join(data.get("notes", ())) or None,
             "positive class": data["positive_class"],
             "unreadable": data["skipped"],
             "notes on the images": " ".join(data.get("notes", ())) or None,
