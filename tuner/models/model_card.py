@@ -21,7 +21,6 @@ from tuner.statistics.metrics import chosen_before
 from tuner.statistics.spread import FIGURES, epochs_text
 from tuner.units import counted, listed
 
-
 # Of more classes a few names stand for all.
 _NAMED = MANY_CLASSES
 
