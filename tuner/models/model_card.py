@@ -220,17 +220,14 @@ def _against_others(model: RunModel) -> str:
 
 def _data(model: RunModel) -> str:
     facts = model.run.facts
-    data, names = facts["data"], facts["data"]["class_names"]
-    splits = list(data["counts"])
-    counts = {name: [data["counts"][split].get(name, 0) for split in splits] for name in names}
-    counts[f"all {len(names):,}"] = [sum(column) for column in zip(*counts.values(), strict=True)]
-    shown = list(counts.items())[-1:] if len(names) >= MANY_CLASSES else counts.items()
-    rows = [(name, *(f"{number:,}" for number in numbers)) for name, numbers in shown]
+    data = facts["data"]
+    found = model.run.images_by_class.items()
+    rows = [(name, *(f"{number:,}" for number in numbers)) for name, numbers in found]
     seed = model.run.facts["seed"]
     text = f"{_text(facts['dataset'])}, fingerprint `{data['fingerprint']}`, split with seed {seed}"
     if skipped := data["skipped"]:
         text += f"; {counted(skipped, 'image')} could not be read"
-    return f"{text}.\n\n" + _table(("class", *splits), rows)
+    return f"{text}.\n\n" + _table(("class", *data["counts"]), rows)
 
 
 def _configuration(model: RunModel) -> str:

@@ -171,7 +171,7 @@ def read_contents(run: RunView) -> Contents:
     saved = run.evaluation
     roc: tuple[Roc, ...] = ()
     # Curves of many classes tell nothing, and the file is as large as they are many.
-    few = len(run.facts["data"]["class_names"]) < MANY_CLASSES
+    few = len((saved or {}).get("class_names", ())) < MANY_CLASSES
     if saved is not None and (few or "positive_class" in saved) and (best / PREDICTIONS_FILE).is_file():
         roc = roc_curves(read_predictions(best / PREDICTIONS_FILE), saved)
     config = run.path / CONFIG_FILE
