@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from tuner.data.cache import RECORD
-from tuner.data.listing import NO_SPLIT
+from tuner.data.listing import NO_GROUP, NO_SPLIT
 from tuner.data.splits import TEST, TRAIN, VALIDATION, in_conflict, split_indices
 from tuner.errors import DataError
 
@@ -138,3 +138,50 @@ def test_classes_with_the_same_images_are_an_error_that_says_so() -> None:
 
 def test_a_conflict_is_the_same_pixels_with_another_class() -> None:
     assert in_conflict(recorded([0, 1, 1, 1, 0], [7, 7, 8, 8, 9])).tolist() == [True, True] + [False] * 3
+
+
+@st.composite
+def grouped_data_sets(draw: st.DrawFn) -> np.ndarray:
+    """Records of groups of one to six images of any classes, some of them with the same pixels."""
+    sizes = draw(st.lists(st.integers(1, 6), min_size=30, max_size=60))
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    records = recorded(rng.integers(0, len(NAMES), len(groups)), np.arange(len(groups)))
+    records["group"] = np.where(rng.random(len(groups)) < 0.1, NO_GROUP, groups)
+    twins = rng.integers(0, len(groups), (3, 2))
+    records["pixel_hash"][twins[:, 0]] = records["pixel_hash"][twins[:, 1]]
+    return records
+
+
+@given(grouped_data_sets(), seeds)
+@settings(max_examples=50)
+def test_no_split_tears_a_group_or_parts_twins(records: np.ndarray, seed: int) -> None:
+    splits = split_indices(records, NAMES, seed, tuple(map(str, range(60))))
+    assert sorted(np.concatenate(list(splits.values()))) == list(range(len(records)))
+    for field in ("group", "pixel_hash"):
+        sides = [set(records[field][indices].tolist()) - {NO_GROUP} for indices in splits.values()]
+        assert sum(map(len, sides)) == len(set().union(*sides))
+    again = split_indices(records, NAMES, seed, tuple(map(str, range(60))))
+    assert all(np.array_equal(splits[name], again[name]) for name in splits)
+
+
+def test_groups_fill_the_shares_of_each_class() -> None:
+    records = recorded(np.tile([0, 0, 1, 1, 1], 40), np.arange(200))
+    records["group"] = np.repeat(np.arange(40), 5)
+    splits = split_indices(records, ("a", "b"), 0, tuple(map(str, range(40))))
+    counts = [np.bincount(records["label"][indices]).tolist() for indices in splits.values()]
+    assert counts == [[56, 84], [16, 24], [8, 12]]
+
+
+def test_a_class_in_too_few_groups_is_an_error() -> None:
+    records = recorded([0] * 30 + [1] * 30, np.arange(60))
+    records["group"] = np.concatenate([np.arange(30), np.repeat([30, 31], 15)])
+    with refusal(DataError, "class 'b'", "too few", "2 groups"):
+        split_indices(records, ("a", "b"), 0, tuple(map(str, range(32))))
+
+
+def test_splits_of_the_source_that_tear_a_group_are_an_error() -> None:
+    records = recorded([0, 1] * 20, np.arange(40), [TRAIN] * 30 + [TEST] * 10)
+    records["group"] = [*range(39), 0]
+    with refusal(DataError, "'p0'", "train and test", "--group-column"):
+        split_indices(records, ("a", "b"), 0, tuple(f"p{number}" for number in range(40)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from hashlib import blake2b
@@ -21,6 +21,7 @@ from tuner.data.listing import (
     printable,
     read_file,
 )
+from tuner.data.table_files import is_table
 from tuner.errors import DataError
 
 NOT_A_FILE = -1
@@ -58,13 +59,14 @@ class FolderSource(TreeSource):
             File(printable(path), max(size, 0), (f"{self.path}/{path}", size))
             for path, size, _ in self._found
         ]
-        return Contents(images, _open_reader)
+        tables = [file for file in images if is_table(file.path)]
+        return Contents([file for file in images if not is_table(file.path)], _open_reader, tables)
 
     @cached_property
     def _found(self) -> list[tuple[str, int, int]]:
         """Relative path, size in bytes and modification time in ns of every image file, sorted by path."""
         root, found = str(self.path), []
-        for path, error in walk_images(root):
+        for path, error in walk_images(root, is_wanted=_is_image_or_table):
             if error:
                 raise DataError(
                     f"{printable(path)}: cannot be listed ({error.strerror}). "
@@ -79,7 +81,9 @@ class FolderSource(TreeSource):
         return found
 
 
-def walk_images(folder: str, above: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[str, OSError | None]]:
+def walk_images(
+    folder: str, above: Sequence[tuple[int, int]] = (), is_wanted: Callable[[str], bool] = is_image_path
+) -> Iterator[tuple[str, OSError | None]]:
     """Yield the path of each image file below a folder, in the order of the paths.
 
     Hidden files and folders are left out. Links to folders are followed, but never in a circle. A folder that
@@ -87,6 +91,7 @@ def walk_images(folder: str, above: Sequence[tuple[int, int]] = ()) -> Iterator[
 
     Args:
         above: Device and inode of each folder above this one, up to the first.
+        is_wanted: Tells by its name whether a file is yielded.
     """
     try:
         status = Path(folder).stat()
@@ -103,9 +108,13 @@ def walk_images(folder: str, above: Sequence[tuple[int, int]] = ()) -> Iterator[
     for name in names:
         if name.endswith("/"):
             if not name.startswith(".") and name != "__MACOSX/":
-                yield from walk_images(prefix + name[:-1], (*above, identity))
-        elif is_image_path(name):
+                yield from walk_images(prefix + name[:-1], (*above, identity), is_wanted)
+        elif is_wanted(name):
             yield prefix + name, None
+
+
+def _is_image_or_table(name: str) -> bool:
+    return is_image_path(name) or (is_table(name) and not name.startswith("."))
 
 
 def file_size(status: os.stat_result) -> int:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tuner.data.listing import NO_SPLIT
+from tuner.data.listing import NO_GROUP, NO_SPLIT
 from tuner.data_options import SPLITS
 from tuner.errors import DataError
+from tuner.units import counted
 
 VALIDATION_FRACTION = 0.2
 """Of train where the source has a test split, of all images where it has no splits."""
@@ -21,12 +22,13 @@ MIN_SAMPLED = 2
 """Images of each class in each split that a sample takes before shares count."""
 
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
+_FRACTIONS = {VALIDATION: VALIDATION_FRACTION, TEST: TEST_FRACTION}
 # A stream of its own: a sample does not follow the order in which the splits were carved.
 _SAMPLE_STREAM = 1
 
 
 def split_indices(
-    records: npt.NDArray[Any], class_names: Sequence[str], seed: int
+    records: npt.NDArray[Any], class_names: Sequence[str], seed: int, group_names: Sequence[str] = ()
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Return the sorted indices of each split; each image is in one split.
 
@@ -35,29 +37,24 @@ def split_indices(
     distort no score.
 
     Args:
-        records: `label`, `pixel_hash` and `split` of each image, as in `cache.RECORD`, shape (n,).
+        records: `label`, `pixel_hash`, `split` and `group` of each image, as in `cache.RECORD`, shape (n,).
+        group_names: Names of groups whose images stay together; empty where groups do not matter.
 
     Raises:
-        DataError: a class has too few different images to be in every split.
+        DataError: a class has too few different images or groups to be in every split, or the splits of the
+            source tear a group.
     """
-    labels, pixel_hashes, official = records["label"], records["pixel_hash"], records["split"]
+    official = records["split"]
     assignment = np.where(official == NO_SPLIT, TRAIN, official)
     pool = np.flatnonzero(assignment == TRAIN)
     lacking = [split for split in (TEST, VALIDATION) if not (official == split).any()]
-    fractions = {TEST: TEST_FRACTION, VALIDATION: VALIDATION_FRACTION}
     rng = np.random.default_rng(seed)
-    carvable = pool[~in_conflict(records[pool])]
-    for label in range(len(class_names)):
-        of_class = np.count_nonzero(labels[pool] == label)
-        free = carvable[labels[carvable] == label]
-        _, group, sizes = np.unique(pixel_hashes[free], return_inverse=True, return_counts=True)
-        order = rng.permutation(len(sizes))
-        for place, split in enumerate(lacking):
-            target = max(1, int(of_class * fractions[split] + 0.5))
-            taken = order[_fill(sizes[order], target, reserve=len(lacking) - place)]
-            assignment[free[np.isin(group, taken)]] = split
-            order = order[~np.isin(order, taken)]
-    _require_every_class(assignment, records, class_names)
+    if group_names:
+        _require_whole_groups(records["group"], assignment, group_names)
+        assignment[pool] = _carve_groups(records[pool], len(class_names), lacking, rng)
+    else:
+        assignment[pool] = _carve_classes(records[pool], len(class_names), lacking, rng)
+    _require_every_class(assignment, records, class_names, groups_matter=bool(group_names))
     return {name: np.flatnonzero(assignment == split) for split, name in enumerate(SPLITS)}
 
 
@@ -113,6 +110,106 @@ def in_conflict(records: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return conflict
 
 
+def _carve_classes(
+    records: npt.NDArray[Any], num_classes: int, lacking: Sequence[int], rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Return the split of each image of train where some splits are carved from it, class by class."""
+    assignment = np.full(len(records), TRAIN)
+    labels, pixel_hashes = records["label"], records["pixel_hash"]
+    carvable = np.flatnonzero(~in_conflict(records))
+    for label in range(num_classes):
+        of_class = np.count_nonzero(labels == label)
+        free = carvable[labels[carvable] == label]
+        _, group, sizes = np.unique(pixel_hashes[free], return_inverse=True, return_counts=True)
+        order = rng.permutation(len(sizes))
+        for place, split in enumerate(lacking):
+            target = max(1, int(of_class * _FRACTIONS[split] + 0.5))
+            taken = order[_fill(sizes[order], target, reserve=len(lacking) - place)]
+            assignment[free[np.isin(group, taken)]] = split
+            order = order[~np.isin(order, taken)]
+    return assignment
+
+
+def _carve_groups(
+    records: npt.NDArray[Any], num_classes: int, lacking: Sequence[int], rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Return the split of each image of train where whole groups make up each split carved from it."""
+    assignment = np.full(len(records), TRAIN)
+    units = _units(records)
+    counts = np.zeros((units.max(initial=-1) + 1, num_classes), np.int64)
+    np.add.at(counts, (units, records["label"]), 1)
+    order = rng.permutation(len(counts))
+    order = order[~np.isin(order, units[in_conflict(records)])]
+    for place, split in enumerate(lacking):
+        target = np.maximum(1, (counts.sum(axis=0) * _FRACTIONS[split] + 0.5).astype(int))
+        taken = order[_fill_with_units(counts[order], target, reserve=len(lacking) - place)]
+        assignment[np.isin(units, taken)] = split
+        order = order[~np.isin(order, taken)]
+    return assignment
+
+
+def _units(records: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return numbers that are equal for images that stay together: of one group, or with the same pixels."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    _, pixels = np.unique(records["pixel_hash"], return_inverse=True)
+    alone = records["group"].max(initial=NO_GROUP) + 1 + pixels
+    groups = np.where(records["group"] == NO_GROUP, alone, records["group"])
+    nodes = groups.max(initial=-1) + 1 + pixels
+    size = nodes.max(initial=-1) + 1
+    links = coo_array((np.ones(len(records), bool), (groups, nodes)), shape=(size, size))
+    _, component = connected_components(links, directed=False)
+    _, unit = np.unique(component[groups], return_inverse=True)
+    return unit.astype(np.int64)
+
+
+def _fill_with_units(
+    counts: npt.NDArray[np.int64], target: npt.NDArray[np.int64], reserve: int
+) -> npt.NDArray[np.bool_]:
+    """Choose units in their order until they are near to `target`; leave `reserve` of each class for others.
+
+    Units that fit come first, then those that bring the split nearer to its target, then the smallest unit of
+    each class that is still lacking.
+
+    Args:
+        counts: Images of each class in each unit, shape (units, classes).
+        target: Images of each class, shape (classes,).
+    """
+    chosen = np.zeros(len(counts), bool)
+    total = np.zeros_like(target)
+    spare = (counts > 0).sum(axis=0) - reserve
+
+    def take(order: npt.NDArray[np.int64], suits: Callable[[npt.NDArray[np.int64]], Any]) -> None:
+        for unit in order:
+            row = counts[unit]
+            if not chosen[unit] and (spare[row > 0] > 0).all() and suits(total + row):
+                chosen[unit] = True
+                total[:] += row
+                spare[row > 0] -= 1
+
+    order = np.arange(len(counts))
+    take(order, lambda new: (new <= target).all())
+    take(order, lambda new: (np.abs(new - target) / target).sum() < (np.abs(total - target) / target).sum())
+    take(np.argsort(counts.sum(axis=1), kind="stable"), lambda new: (new[total == 0] > 0).any())
+    return chosen
+
+
+def _require_whole_groups(
+    groups: npt.NDArray[Any], assignment: npt.NDArray[Any], group_names: Sequence[str]
+) -> None:
+    """Refuse splits of the source that tear a group."""
+    pairs = np.unique(np.stack([groups, assignment])[:, groups != NO_GROUP], axis=1)
+    torn = np.flatnonzero(np.bincount(pairs[0]) > 1)
+    if len(torn):
+        splits = " and ".join(SPLITS[split] for split in pairs[1][pairs[0] == torn[0]])
+        raise DataError(
+            f"the source puts images of group '{group_names[torn[0]]}' into {splits}, and tears "
+            f"{len(torn):,} groups so. Allowed is a group in one split. Correct the splits, or leave out "
+            f"--group-column."
+        )
+
+
 def _fill(sizes: npt.NDArray[Any], target: int, reserve: int) -> npt.NDArray[np.bool_]:
     """Choose groups in their order while they fit into `target` images; leave `reserve` groups for others.
 
@@ -136,7 +233,7 @@ def _fill(sizes: npt.NDArray[Any], target: int, reserve: int) -> npt.NDArray[np.
 
 
 def _require_every_class(
-    assignment: npt.NDArray[Any], records: npt.NDArray[Any], class_names: Sequence[str]
+    assignment: npt.NDArray[Any], records: npt.NDArray[Any], class_names: Sequence[str], groups_matter: bool
 ) -> None:
     labels = records["label"]
     for split, name in enumerate(SPLITS):
@@ -145,8 +242,11 @@ def _require_every_class(
             of_class = labels == label
             shared = np.count_nonzero(in_conflict(records) & of_class)
             conflict = f" ({shared:,} with the same pixels as one of another class)" if shared else ""
+            different = len(np.unique(records["group"][of_class]))
+            groups = f" in {counted(different, 'group')}" if groups_matter else ""
             raise DataError(
                 f"class '{class_names[int(label)]}' has too few different images: "
-                f"{np.count_nonzero(of_class):,} in all{conflict}, none left for {name}. "
-                f"Each class needs one or more in each of {', '.join(SPLITS)}. Add images or take it away."
+                f"{np.count_nonzero(of_class):,} in all{groups}{conflict}, none left for {name}. "
+                f"Each class needs one or more in each of {', '.join(SPLITS)}. Add images, or leave "
+                f"classes of few images out with --min-class-images {np.count_nonzero(of_class) + 1}."
             )

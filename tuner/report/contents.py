@@ -171,8 +171,11 @@ def read_contents(run: RunView) -> Contents:
     saved = run.evaluation
     roc: tuple[Roc, ...] = ()
     # Curves of many classes tell nothing, and the file is as large as they are many.
-    few = len((saved or {}).get("class_names", ())) < MANY_CLASSES
-    if saved is not None and (few or "positive_class" in saved) and (best / PREDICTIONS_FILE).is_file():
+    if (
+        saved is not None
+        and ("positive_class" in saved or len(saved.get("class_names", ())) < MANY_CLASSES)
+        and (best / PREDICTIONS_FILE).is_file()
+    ):
         roc = roc_curves(read_predictions(best / PREDICTIONS_FILE), saved)
     config = run.path / CONFIG_FILE
     return Contents(
@@ -203,9 +206,9 @@ def provenance(contents: Contents) -> dict[str, Facts]:
             "test images like one seen in training": data["near_test_images"] or None,
             **{f"made {change}": _resized(found) for change, found in data["resized"].items()},
             "classes": listed(data["class_names"], MANY_CLASSES),
+            "notes on the images": ". ".join(data.get("notes", ())) or None,
             "positive class": data["positive_class"],
             "unreadable": data["skipped"],
-            "notes on the images": " ".join(data.get("notes", ())) or None,
         },
         "Search": {
             "space": facts["space"],
