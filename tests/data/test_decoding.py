@@ -21,7 +21,7 @@ def plain(color: Any, mode: str) -> Image.Image:
     return Image.new(mode, (SIDE, SIDE), color)
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF", "PPM", "WEBP"])
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF", "PPM", "WEBP", "JPEG2000", "TGA"])
 def test_lossless_formats_keep_their_pixels(file_format: str) -> None:
     options = {"lossless": True} if file_format == "WEBP" else {}
     decoded = decode(encoded(picture(1), file_format, **options), RGB)

@@ -206,13 +206,16 @@ def load_dataset(
         channels: 1 or 3; None takes 3 unless every image is grey.
         labelled_only: accept a single class, and too few images for splits; `splits` then raises DataError.
         largest: most pixels a side where no image size is given, 8..1024.
-        progress: called with (done, total) while images are decoded; not where they are in the cache.
+        progress: called with (number of files, 0) while files are listed, with (done, total) while images
+            are decoded; not where they are in the cache.
 
     Raises:
         DataError: the data set cannot be used.
     """
     _require_bounds(seed, channels)
     opened = open_source(source)
+    if progress:
+        opened = replace(opened, listed=lambda number: progress(number, 0))
     wanted = WantedFormat(options.image_size, channels, largest, options.resize)
     folder, meta = prepare(opened, options, wanted, 1 if labelled_only else 2, progress)
     dataset = Dataset(

@@ -19,8 +19,9 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from tuner.data import jpegs
+from tuner.data import heif, jpegs
 from tuner.data.deep_pixels import DeepPixels, deep_pixels, is_colour, is_deep, stored_mode, with_lower_bytes
+from tuner.data.file_kinds import NUM_FIRST_BYTES
 from tuner.data.listing import Encoded, UnreadableError
 from tuner.data.pixel_range import FULL_RANGE, Extremes, PixelRange
 from tuner.data_options import Resize
@@ -30,7 +31,8 @@ MAX_PIXELS = cast(int, Image.MAX_IMAGE_PIXELS)
 """Images with more pixels are left out: they could take gigabytes. Pillow's own bound, 89 million."""
 
 # Tried in this order, whatever the file is called. Not all that Pillow knows: EPS would start a program.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "MPO")
+# TGA comes last, as its first bytes say little.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "MPO", "JPEG2000", "ICO", "TGA")
 _BACKGROUND = 255
 _ORIENTATION_TAG = 0x0112
 DRAFT_FACTOR = 2
@@ -232,8 +234,12 @@ def _open(encoded: Encoded) -> Image.Image:
         return encoded
     if not encoded:
         raise UnreadableError("empty file")
+    if is_heif := heif.is_heif(encoded[:NUM_FIRST_BYTES]):
+        if not heif.is_installed():
+            raise UnreadableError(f"an image in HEIF (.heic); {heif.REMEDY}")
+        heif.teach_pillow()
     try:
-        return Image.open(io.BytesIO(encoded), formats=_formats())
+        return Image.open(io.BytesIO(encoded), formats=("HEIF",) if is_heif else _formats())
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise UnreadableError(f"more than {MAX_PIXELS:,} pixels") from error
     except Exception as error:  # see _unreadable_if_broken

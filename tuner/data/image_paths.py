@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from tuner.data.archives import ArchiveSource, archive_at
-from tuner.data.file_kinds import suffix_of
+from tuner.data.file_kinds import IMAGE_SUFFIXES, suffix_of
 from tuner.data.folders import file_size, read_image_file, walk_images
-from tuner.data.listing import IMAGE_SUFFIXES, Reader, UnreadableError, printable
+from tuner.data.listing import Reader, UnreadableError, printable
 from tuner.errors import DataError
 
 STDIN = "-"

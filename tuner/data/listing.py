@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tuner.data.file_kinds import kind_of
 from tuner.data_options import NO_WISHES, DataOptions
 
-IMAGE_SUFFIXES = frozenset(
-    ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm", "avif")
-)
 MAX_IMAGE_BYTES = 128 * 2**20
 """Size of the largest image file that is read, in bytes: a bound on memory, far above any photograph."""
 
@@ -75,11 +73,17 @@ class Listing:
     """Sentences for the user: what was left out, assumed or changed."""
 
 
+def _ignore(_: int) -> None:
+    """Take no notice of the number of files."""
+
+
 @dataclass(frozen=True)
 class Source(ABC):
     """A folder or file of images."""
 
     path: Path
+    listed: Callable[[int], None] = field(default=_ignore, compare=False, repr=False, kw_only=True)
+    """Told the number of files so far while the source is listed, now and then."""
 
     @property
     def location(self) -> str:
@@ -124,12 +128,7 @@ def read_file(path: str, size: int, start: int = 0) -> bytes:
 
 def is_image_path(path: str) -> bool:
     """Tell an image from other files by its suffix; hidden files and macOS resource forks are no images."""
-    return (
-        path.rpartition(".")[2].lower() in IMAGE_SUFFIXES
-        and not path.startswith((".", "__MACOSX/"))
-        and "/." not in path
-        and "/__MACOSX/" not in path
-    )
+    return kind_of(path) == "image"
 
 
 def printable(path: str) -> str:

@@ -30,6 +30,7 @@ from tuner.data.deep_pixels import BeyondRangeError, is_deep
 from tuner.data.folder_tree import ALLOWED
 from tuner.data.label_tables import tables_beside_digest
 from tuner.data.listing import NO_GROUP, NO_SPLIT, Listing, SkippedImage, Source, UnreadableError
+from tuner.data.passed_over import sentences
 from tuner.data.pixel_range import (
     DeepImage,
     Extremes,
@@ -112,18 +113,18 @@ def prepare(
             meta = cache.open_checked(folder)  # another process may have been faster
             if meta is None:
                 listing = source.listing(options)
-                _require_classes(listing.class_names, least_classes, source.location)
+                _require_classes(listing.class_names, least_classes, source.location, listing.notes)
                 with cache.replacing(folder) as draft, quiet_pillow():
                     return folder, _build(draft, source.location, listing, wanted, progress)
-    _require_classes(meta.class_names, least_classes, source.location)
+    _require_classes(meta.class_names, least_classes, source.location, meta.notes)
     return folder, meta
 
 
-def _require_classes(names: Sequence[str], least: int, location: str) -> None:
+def _require_classes(names: Sequence[str], least: int, location: str, notes: Sequence[str]) -> None:
     if len(names) < least:
         raise DataError(
             f"{location}: only one class, '{names[0]}'. At least two are needed. {ALLOWED}. "
-            f"Add images of the other class, or give the folder that holds both."
+            f"Add images of the other class, or give the folder that holds both.{sentences(notes)}"
         )
 
 

@@ -44,19 +44,20 @@ def open_source(reference: str) -> Source:
     if not reference or "\0" in reference:
         raise DataError(f"'{printable(reference)}' names no data set. {_ALLOWED}. Give --data.")
     path = Path(os.path.abspath(Path(reference).expanduser()))  # noqa: PTH100 - keeps links as the user named them
-    if path.is_dir():
+    file = next(place for place in (path, *path.parents) if place.exists())
+    if file.is_dir():
+        if file != path:
+            raise DataError(_missing(path, reference))
         return FolderSource(path)
-    first, suffix = first_bytes(path), suffix_of(path.name)
+    first, suffix = first_bytes(file), suffix_of(file.name)
     kind = next((kind for signature, kind in _SIGNATURES.items() if first.startswith(signature)), suffix)
     if kind not in _REMEDIES:
-        if suffix == "npz" and path.exists():
+        if suffix == "npz" and file == path:
             return NpzSource(path)
         if archive := archive_at(path):
             return archive
-    if not path.exists():
-        raise DataError(_missing(path, reference))
     remedy = _REMEDIES.get(kind, "Give a folder of images, or pack it as a .zip")
-    raise DataError(f"{printable(str(path))}: is no folder, archive or file of arrays. {_ALLOWED}. {remedy}.")
+    raise DataError(f"{printable(str(file))}: is no folder, archive or file of arrays. {_ALLOWED}. {remedy}.")
 
 
 class DemoSource(ArchiveSource):
