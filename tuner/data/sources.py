@@ -15,6 +15,7 @@ from tuner.data.listing import Source, printable
 from tuner.data.npz import NpzSource
 from tuner.data.zip import ZipSource
 from tuner.errors import DataError, did_you_mean
+from tuner.path_names import named_path
 
 DEMO = "demo"
 DEMO_FILE = "demo.zip.xz"
@@ -33,7 +34,7 @@ def open_source(reference: str) -> Source:
         return _demo()
     if not reference or "\0" in reference:
         raise DataError(f"'{printable(reference)}' names no data set. {_ALLOWED}. Give --data.")
-    path = Path(os.path.abspath(Path(reference).expanduser()))  # noqa: PTH100 - keeps links as the user named them
+    path = Path(os.path.abspath(Path(named_path(reference)).expanduser()))  # noqa: PTH100 - keeps links as the user named them
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():
