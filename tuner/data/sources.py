@@ -19,6 +19,7 @@ from tuner.data.parquet import ParquetSource, holds_parquet_images
 from tuner.data.table_files import is_table
 from tuner.data.table_source import TableSource
 from tuner.errors import DataError, did_you_mean
+from tuner.path_names import named_path
 
 DEMO = "demo"
 DEMO_FILE = "demo.zip.xz"
@@ -49,7 +50,8 @@ def open_source(reference: str) -> Source:
         return _demo()
     if not reference or "\0" in reference:
         raise DataError(f"'{printable(reference)}' names no data set. {_ALLOWED}. Give --data.")
-    path = Path(os.path.abspath(Path(reference).expanduser()))  # noqa: PTH100 - keeps links as the user named them
+    # Not resolved: links stay as the user named them.
+    path = Path(os.path.abspath(Path(named_path(reference)).expanduser()))  # noqa: PTH100
     file = next(place for place in (path, *path.parents) if place.exists())
     if file.is_dir():
         if file != path:
