@@ -28,8 +28,8 @@ def celeba() -> Files:
 
 
 def artifact() -> Files:
-    files = images("{afhq,biggan}")
-    for name, target in (("afhq", 0), ("biggan", 6)):
+    files = images("{afhq,biggan,coco}")
+    for name, target in (("afhq", 0), ("biggan", 6), ("coco", 0)):
         rows = [f"img_{k}.png,{name}/img_{k}.png,{target},cat" for k in range(6)]
         files[f"{name}/metadata.csv"] = table("filename,image_path,target,category", *rows)
     return files
@@ -62,13 +62,17 @@ def gtsrb() -> Files:
 
 
 CASES = [
-    Case("skin lesions", ham10000, Refuses("HAM10000_metadata.csv", "--label-column")),
+    Case("skin lesions", ham10000, Reads(each("bkl,mel,nv", 4), notes=("HAM10000_metadata.csv", "dx"))),
     Case("skin lesions by column", ham10000, Reads(each("bkl,mel,nv", 4)), {"label_column": "dx"}),
     Case("celebrities", celeba, Refuses("list_attr_celeba.csv", "--label-column")),
     Case("celebrities by column", celeba, Reads(each("-1,1")), {"label_column": "Male"}),
     Case("generators with targets", artifact, Refuses("metadata.csv", "--exclude")),
-    Case("generators by target", artifact, Reads(each("0,6")), {"label_column": "target"}),
-    Case("fashion", fashion, Refuses("styles.csv", "--label-column")),
+    Case("generators by target", artifact, Reads({"0": 12, "6": 6}), {"label_column": "target"}),
+    Case(
+        "fashion",
+        fashion,
+        Reads(each("Accessories,Apparel,Footwear", 4), notes=("styles.csv", "masterCategory")),
+    ),
     Case("fashion by column", fashion, Reads(each("Men,Women")), {"label_column": "gender"}),
     Case("monsters by column", pokemon, Reads(each("Fire,Water")), {"label_column": "Type1"}),
     Case(
@@ -77,7 +81,7 @@ CASES = [
         Refuses("Type2"),
         {"label_column": "Type2", "path_column": "Nam"},
     ),
-    Case("traffic signs", gtsrb, Reads(each("0,1,2"), notes=("Test", "Meta"))),
+    Case("traffic signs", gtsrb, Reads(each("0,1,2"), test=each("0,1,2", 2), notes=("Meta", "3 images"))),
     Case(
         "butterflies",
         lambda: (

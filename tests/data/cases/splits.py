@@ -73,7 +73,7 @@ CASES = [
     Case(
         "splits of own names without a wish",
         lambda: three_splits("fit", "tune", "judge"),
-        Refuses("fit", "judge"),
+        Reads(each("FAKE,REAL", 13), groups=("fit", "tune", "judge"), notes=("groups", "fit")),
     ),
     Case(
         "a wish for a folder that is not there",

@@ -1,7 +1,14 @@
 """Tables of labels that do not fit to the files."""
 
-from .forms import Case, Reads, Refuses, images, labelled, npy, numbered, table
+from .forms import Case, Reads, Refuses, each, images, labelled, npy, numbered, table
 from .tables import NAMES, TWO, kaggle, rows
+
+
+def animals(form: str, folders: tuple[str, str] = ("indoor", "outdoor")) -> bytes:
+    """Return a table in which each folder holds animals of both classes."""
+    paths = [form.format(folder, k) for folder in folders for k in range(6)]
+    return labelled(paths, "cat,dog", "image,animal")
+
 
 CASES = [
     Case(
@@ -21,7 +28,7 @@ CASES = [
     ),
     Case(
         "one file with two labels",
-        lambda: kaggle(labelled([*NAMES, "img_0.png"], "FAKE,FAKE,REAL", "id,label")),
+        lambda: kaggle(labelled(NAMES, "FAKE,REAL", "id,label") + b"img_0.png,REAL\n"),
         Refuses("img_0.png", "train.csv"),
     ),
     Case(
@@ -47,16 +54,16 @@ CASES = [
     ),
     Case(
         "a table that contradicts the folders",
+        lambda: images("{indoor,outdoor}") | {"labels.csv": animals("{}/img_{}.png")},
+        Refuses("labels.csv", "--exclude"),
+    ),
+    Case(
+        "a table for folders that are parts",
         lambda: (
-            images("{part_1,part_2}", 6, "{}.png")
-            | {
-                "metadata.csv": table(
-                    "image,dx",
-                    *(f"part_{p}/{k}.png,{('mel', 'nv')[k % 2]}" for p in (1, 2) for k in range(6)),
-                )
-            }
+            images("{images_part_1,images_part_2}")
+            | {"labels.csv": animals("{}/img_{}.png", ("images_part_1", "images_part_2"))}
         ),
-        Refuses("metadata.csv", "--exclude"),
+        Reads(each("cat,dog"), notes=("labels.csv",)),
     ),
     Case(
         "a table that agrees with the folders",
