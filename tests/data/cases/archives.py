@@ -15,6 +15,8 @@ from .forms import (
     Refuses,
     each,
     images,
+    labelled,
+    numbered,
     raw,
     tar_bytes,
     tarred,
@@ -50,6 +52,15 @@ def zip_of(*entries: tuple[zipfile.ZipInfo | str, bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in (*two().items(), *entries):
             archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def zip64() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in two().items():
+            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as entry:
+                entry.write(data)
     return buffer.getvalue()
 
 
@@ -130,6 +141,30 @@ ZIPS = [
         Reads(TWO, notes=None),
         pack=zipped(),
     ),
+    Case("a zip64", one(zip64), READS, pack=raw("set.zip")),
+    Case(
+        "a zip with a program before", one(lambda: b"MZ" * 500 + zip_bytes(two())), READS, pack=raw("set.zip")
+    ),
+    Case("a zip with dots before", lambda: {f"./{k}": v for k, v in two().items()}, READS, pack=zipped()),
+    Case(
+        "a tar.gz in a zip",
+        one(lambda: zip_bytes({"i.tar.gz": tar_bytes(two(), "w:gz")})),
+        READS,
+        pack=raw("s.zip"),
+    ),
+    Case(
+        "a zip in a tar", one(lambda: tar_bytes({"inner.zip": zip_bytes(two())})), READS, pack=raw("set.tar")
+    ),
+    Case("no suffixes in a zip", lambda: images("set/{FAKE,REAL}", name="{}"), READS, pack=zipped()),
+    Case(
+        "a table in a zip",
+        lambda: (
+            images("set/train", 12, "{}.png")
+            | {"set/train.csv": labelled(numbered(12, "{}"), "FAKE,REAL", "id,label")}
+        ),
+        READS,
+        pack=zipped(),
+    ),
     Case("a zip of windows", one(zip_with_backslashes), READS, pack=raw("set.zip")),
     Case(
         "a zip in a zip", one(lambda: zip_bytes({"inner.zip": zip_bytes(two())})), READS, pack=raw("set.zip")
@@ -181,6 +216,13 @@ TARS = [
     Case("a tgz", two, READS, pack=tarred("set.tgz")),
     Case("a tar called zip", two, READS, pack=tarred("set.zip", "w")),
     Case("a tar without a suffix", two, READS, pack=tarred("download")),
+    Case(
+        "a tar of a mac",
+        lambda: two() | {f"set/FAKE/._img_{k}.png": b"\0\5\x16\7" for k in range(6)},
+        Reads(TWO, notes=None),
+        pack=tarred(),
+    ),
+    Case("a tar with long names", lambda: images(f"set/{'n' * 120}/{{FAKE,REAL}}"), READS, pack=tarred()),
     Case("a tar with a dot before", lambda: {f"./{k}": v for k, v in two().items()}, READS, pack=tarred()),
     Case("a part of a tar", splits, Reads(each("FAKE,REAL", 4)), pack=tarred(inside="set/test")),
     Case(
@@ -230,6 +272,7 @@ TARS = [
 ]
 
 OTHERS = [
+    other("tar.zst", b"\x28\xb5\x2f\xfd"),
     other("7z", b"7z\xbc\xaf\x27\x1c", "zip"),
     other("rar", b"Rar!\x1a\x07", "zip"),
     other("h5", b"\x89HDF\r\n\x1a\n", "npz"),

@@ -9,6 +9,16 @@ CASES = [
         Refuses("--label-from", "cat|dog"),
     ),
     Case(
+        "labels in names with numbers in brackets",
+        lambda: images("", 6, "cat ({}).png") | images("", 6, "dog ({}).png"),
+        Refuses("--label-from", "cat|dog"),
+    ),
+    Case(
+        "labels in names at their end",
+        lambda: images("", 6, "{:04d}_cat.png") | images("", 6, "{:04d}_dog.png"),
+        Refuses("class"),
+    ),
+    Case(
         "labels in names by pattern",
         lambda: images("", 6, "cat.{}.png") | images("", 6, "dog.{}.png"),
         Reads(each("cat,dog")),

@@ -37,6 +37,11 @@ GROUPS = [
         ),
     ),
     Case(
+        "sources inside one class",
+        lambda: images("real", 12) | images("fake/{sd15,midjourney}"),
+        Reads(each("fake,real", 12), groups=("midjourney", "sd15"), notes=("fake 2", "real 1")),
+    ),
+    Case(
         "frames of videos",
         lambda: (
             images("original_sequences/youtube/c23/frames/{000,001}")
@@ -184,6 +189,18 @@ STRANGERS = [
             two() | {"REAL/@eaDir/img_0.png/SYNOPHOTO_THUMB_M.png": image(), "$RECYCLE.BIN/x.png": image()}
         ),
         Reads(TWO, notes=("@eaDir", "$RECYCLE.BIN", "left out")),
+    ),
+    Case(
+        "images in the bins of network drives",
+        lambda: two() | images("{#recycle,@Recycle}", 1) | images("REAL/.thumbnails", 2),
+        Reads(TWO, notes=("#recycle", "@Recycle", "left out")),
+    ),
+    Case("a class of texts", lambda: two() | texts("third", 3), Reads(TWO, notes=("3", ".txt", "third"))),
+    Case("drawings", lambda: two() | texts("REAL", 2, "{}.svg"), Reads(TWO, notes=("2", ".svg", "REAL"))),
+    Case(
+        "a class of scans",
+        lambda: images("healthy") | texts("sick", 6, "{}.dcm"),
+        Refuses("6", ".dcm", "sick"),
     ),
     Case("texts beside images", lambda: two() | texts("REAL", 3), Reads(TWO, notes=("3", ".txt", "REAL"))),
     Case(

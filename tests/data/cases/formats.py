@@ -2,6 +2,8 @@
 
 import io
 import os
+import struct
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -48,6 +50,35 @@ def float_tif(low: float, high: float) -> bytes:
 def frames(file_format: str) -> bytes:
     first, *others = (Image.open(io.BytesIO(image())) for _ in range(3))
     return saved(first, file_format, save_all=True, append_images=others)
+
+
+def png_of_16_bits() -> bytes:
+    """Return an RGB image with 16 bits a channel, which Pillow cannot write."""
+    lines = b"".join(b"\0" + line.tobytes() for line in (noise().astype(np.uint16) * 257).astype(">u2"))
+    head = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(kind, data) for kind, data in ((b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    )
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def vast() -> bytes:
+    """Return an image that claims 60,000 x 60,000 pixels."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+def with_vast_text() -> bytes:
+    data = image()
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * 2**23))
+    return data[:33] + text + data[33:]
+
+
+def levels(count: int) -> bytes:
+    return saved(Image.fromarray(noise() // (256 // count)), "PNG")
 
 
 def turned() -> bytes:
@@ -102,6 +133,8 @@ FORMATS = [
         )
     ),
     Case("no suffix at all", lambda: images("{FAKE,REAL}", name="{}"), Reads(TWO)),
+    Case("a portrait of two images", with_one(lambda: frames("MPO"), "IMG_1.JPG"), Reads(MORE)),
+    Case("a progressive jpg", with_one(partial(image, "jpg", progressive=True), "p.jpg"), Reads(MORE)),
     Case("an animated gif", with_one(lambda: frames("GIF"), "a.gif"), Reads(MORE)),
     Case("an animated webp", with_one(lambda: frames("WEBP"), "a.webp"), Reads(MORE)),
     Case("an animated png", with_one(lambda: frames("PNG")), Reads(MORE)),
@@ -146,6 +179,10 @@ DEPTHS = [
     ),
     Case("12 bits in a tif", both(lambda: deep(4095, suffix="tif"), "tif"), Reads(TWO, notes=("4095",))),
     Case("32 bits", both(lambda: deep(65535, np.int32, "tif"), "tif"), Reads(TWO)),
+    Case("12 bits in 32", both(lambda: deep(4095, np.int32, "tif"), "tif"), Reads(TWO, notes=("4095",))),
+    Case("16 bits a channel", both(png_of_16_bits), Reads(TWO)),
+    Case("values of 0 and 1", both(lambda: levels(2)), Reads(TWO, notes=("0", "1"), flat=True)),
+    Case("values of 0 to 15", both(lambda: levels(16)), Reads(TWO, notes=("15",), flat=True)),
     Case("floats to 1", both(lambda: float_tif(0, 1), "tif"), Reads(TWO)),
     Case("floats just above 1", both(lambda: float_tif(0, 1.001), "tif"), Reads(TWO)),
     Case("floats to 255", both(lambda: float_tif(0, 255), "tif"), Reads(TWO)),
@@ -171,10 +208,12 @@ DAMAGE = [
         for what, name, data in (
             ("a web page", "page.jpg", lambda: b"<html>404</html>"),
             ("nothing", "zero.jpg", lambda: b""),
+            ("a vast image", "vast.png", vast),
             ("half an image", "half.jpg", lambda: image("jpg", size=(300, 300), quality=95)[:9000]),
             ("a heic that is none", "none.jpg", lambda: b"\0\0\0\x18ftypheic" + b"\0" * 200),
         )
     ),
+    Case("a vast text in an image", with_one(with_vast_text), Refuses("one.png", "--max-unusable")),
     Case(
         "a share of damage allowed",
         with_one(lambda: b"", "zero.jpg"),
@@ -207,6 +246,11 @@ DAMAGE = [
             }
         ),
         Reads({"FAKE": 6, "REAL": 7}, test={"FAKE": 5, "REAL": 4}),
+    ),
+    Case(
+        "a raw photograph",
+        with_one(lambda: b"II*\0" + b"\0" * 200, "raw.nef"),
+        Reads(TWO, notes=("1", ".nef", "REAL")),
     ),
     Case(
         "arrays among images",

@@ -34,6 +34,8 @@ class Reads(NamedTuple):
     """Words of the notes in any letter case; None where nothing is left out."""
     groups: tuple[str, ...] = ()
     skipped: int = 0
+    flat: bool = False
+    """Whether the files hold so few levels that images stay dark."""
 
 
 class Refuses:

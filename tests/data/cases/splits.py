@@ -34,6 +34,27 @@ CASES = [
         lambda: three_splits("cifake-train", "cifake-dev", "cifake-test"),
         SPLIT,
     ),
+    Case(
+        "splits of two words",
+        lambda: three_splits("Training Data", "Validation Data", "Testing Data"),
+        SPLIT,
+    ),
+    Case(
+        "splits of which one has another ending",
+        lambda: three_splits("Train", "Valid_set", "test-images"),
+        SPLIT,
+    ),
+    Case("splits with a year", lambda: three_splits("train2017", "val2017", "test2017"), SPLIT),
+    Case(
+        "training and evaluation",
+        lambda: three_splits("training", "validation", "evaluation"),
+        SPLIT._replace(notes=("evaluation", "test")),
+    ),
+    Case(
+        "unlabelled images beside the splits",
+        lambda: three_splits() | images("unlabeled", 5),
+        SPLIT._replace(notes=("unlabeled", "5 images")),
+    ),
     Case("splits as numbered folders", lambda: three_splits("1_train", "2_val", "3_test"), SPLIT),
     Case(
         "eval beside a test",

@@ -261,7 +261,7 @@ CASES = [
     Case(
         "a table without images",
         lambda: {"x.csv": table("file,label", "a.jpg,cat")},
-        Refuses("a.jpg"),
+        Refuses("x.csv", "no images"),
         pack=file_in("x.csv"),
     ),
     Case(
