@@ -19,6 +19,11 @@ CASES = [
         Refuses("class"),
     ),
     Case(
+        "labels in names in one folder",
+        lambda: images("photos", 6, "cat.{}.png") | images("photos", 6, "dog.{}.png"),
+        Refuses("--label-from", "cat|dog"),
+    ),
+    Case(
         "labels in names by pattern",
         lambda: images("", 6, "cat.{}.png") | images("", 6, "dog.{}.png"),
         Reads(each("cat,dog")),
