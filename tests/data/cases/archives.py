@@ -153,7 +153,10 @@ ZIPS = [
         pack=raw("s.zip"),
     ),
     Case(
-        "a zip in a tar", one(lambda: tar_bytes({"inner.zip": zip_bytes(two())})), Refuses("inner.zip"), pack=raw("set.tar")
+        "a zip in a tar",
+        one(lambda: tar_bytes({"inner.zip": zip_bytes(two())})),
+        Refuses("inner.zip"),
+        pack=raw("set.tar"),
     ),
     Case("no suffixes in a zip", lambda: images("set/{FAKE,REAL}", name="{}"), READS, pack=zipped()),
     Case(

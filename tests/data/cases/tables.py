@@ -267,7 +267,7 @@ CASES = [
     Case(
         "pixels in a table",
         lambda: {"train.csv": table("label,pixel0,pixel1", "5,0,0", "1,0,9")},
-        Refuses("train.csv"),
+        Refuses("no images"),
     ),
     Case(
         "pixels in a table as the data set",
