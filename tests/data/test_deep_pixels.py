@@ -170,6 +170,15 @@ def test_a_split_of_zeros_and_ones_beside_others_is_refused(tmp_path: Path) -> N
         load_dataset(str(source))
 
 
+def test_floats_of_two_ranges_in_one_class_are_refused(tmp_path: Path) -> None:
+    source = folder(tmp_path, a=floats(-1, 1), b=floats(-1, 1))
+    write, _ = floats(0, 255)
+    for name in "ab":
+        (source / name / "other.tiff").write_bytes(write(grey(999)))
+    with refusal(DataError, source, "'a'", "from -1 to 255", "0..255"):
+        load_dataset(str(source))
+
+
 def test_floats_of_no_known_range_are_named(tmp_path: Path) -> None:
     source = folder(tmp_path, a=floats(-3, 3), b=floats(-3, 3))
     with refusal(DataError, source, "'a/0.tiff'", "from -3 to 3", "-1..1"):

@@ -178,11 +178,6 @@ def resized(image: Image.Image, size: int, how: Resize) -> Image.Image:
     return square
 
 
-def scale_16_bit(x: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """Scale 0..65535 to 0..255 with rounding: 257 steps make one."""
-    return ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 @contextmanager
 def _unreadable_if_broken() -> Iterator[None]:
     try:

@@ -126,12 +126,17 @@ def require_alike(images: Sequence[DeepImage], location: str) -> None:
             for image in images
             if image.extremes.is_float == is_float
         )
-        if not parts:
+        ranges = {}
+        for name, found in parts.items():
+            own = common_range([found]).of(found)
+            if own is None:
+                raise DataError(
+                    f"{location}: pixels of '{name}' go from {found.low:g} to {found.high:g}. Floats are "
+                    "read from 0..1, -1..1 or 0..255. Scale all images to one of these."
+                )
+            ranges[name] = own
+        if not ranges:
             continue
-        ranges = {
-            name: PixelRange(integer_max(int(found.high))).of(found) or found[:2]
-            for name, found in parts.items()
-        }
         one = min(ranges, key=lambda name: ranges[name])
         other = max(ranges, key=lambda name: ranges[name][::-1])
         (low, high), (other_low, other_high) = ranges[one], ranges[other]
@@ -189,7 +194,7 @@ def range_notes(images: Sequence[DeepImage], found: PixelRange) -> list[str]:
             f"Pixels of {counted(counts[True], 'image')} are floats from {floats.low:g} to {floats.high:g}: "
             f"{found.float_low:g}..{found.float_high:g} becomes 0..255."
         )
-        dark = sum(image.extremes.is_float and image.extremes.high <= 1 for image in images)
+        dark = sum(image.extremes.is_float and 0 < image.extremes.high <= 1 for image in images)
         if dark and found.float_high > _LARGEST_OVERSHOOT:
             notes.append(
                 f"warning: {counted(dark, 'image')} of floats lie within 0..1 and become black. "
@@ -202,7 +207,8 @@ def contrast_notes(minimum: int, maximum: int) -> list[str]:
     """Return a warning where the pixels of all images together use less than a tenth of 0..255."""
     if maximum - minimum >= _LEAST_CONTRAST:
         return []
-    remedy = f"Multiply them by {255 // maximum}" if maximum > 0 else "Check the files"
+    factor = 255 // max(maximum, 1)
+    remedy = f"Multiply them by {factor}" if maximum and factor > 1 else "Check the files"
     return [
         f"warning: all pixels are from {minimum} to {maximum} of 0..255, so the images have hardly any "
         f"contrast. {remedy}, or expect models to learn little."
