@@ -177,8 +177,8 @@ def range_notes(images: Sequence[DeepImage], found: PixelRange) -> list[str]:
     if integers := by_kind.get(False):
         bits = found.integer_max.bit_length()
         notes.append(
-            f"Pixels of {counted(counts[False], '16-bit image')} go up to {integers.high:g}, which takes "
-            f"{bits} bits: {found.integer_max} becomes 255."
+            f"pixels of {counted(counts[False], '16-bit image')} from {integers.low:g} to {integers.high:g}: "
+            f"0..{found.integer_max}, the range of {bits} bits, becomes 0..255"
         )
         classes = _joined(
             (image.class_name, image.extremes) for image in images if not image.extremes.is_float
@@ -191,8 +191,8 @@ def range_notes(images: Sequence[DeepImage], found: PixelRange) -> list[str]:
         ]
     if (floats := by_kind.get(True)) and found.float_high:
         notes.append(
-            f"Pixels of {counted(counts[True], 'image')} are floats from {floats.low:g} to {floats.high:g}: "
-            f"{found.float_low:g}..{found.float_high:g} becomes 0..255."
+            f"pixels of {counted(counts[True], 'image')} of floats from {floats.low:g} to {floats.high:g}: "
+            f"{found.float_low:g}..{found.float_high:g} becomes 0..255"
         )
         dark = sum(image.extremes.is_float and 0 < image.extremes.high <= 1 for image in images)
         if dark and found.float_high > _LARGEST_OVERSHOOT:
