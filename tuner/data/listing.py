@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tuner.data.file_kinds import kind_of
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.path_names import printable as printable
 
@@ -78,7 +77,7 @@ class Source(ABC):
     """A folder or file of images."""
 
     path: Path
-    listed: Callable[[int], None] = field(default=_ignore, compare=False, repr=False)
+    listed: Callable[[int], None] = field(default=_ignore, compare=False, repr=False, kw_only=True)
     """Told the number of files so far while the source is listed, now and then."""
 
     @property
@@ -120,8 +119,3 @@ def read_file(path: str, size: int, start: int = 0) -> bytes:
         return data
     finally:
         os.close(descriptor)
-
-
-def is_image_path(path: str) -> bool:
-    """Tell an image from other files by its suffix; hidden files and macOS resource forks are no images."""
-    return kind_of(path) == "image"
