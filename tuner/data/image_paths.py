@@ -40,7 +40,7 @@ class InputImage(NamedTuple):
 class InputImages:
     """Images in the order of the user's paths; those of one folder, archive or pattern in order of path.
 
-    A named file may have any name; in a folder the suffix tells the images, in an archive also the content.
+    A named file may have any name; in a folder or an archive its suffix tells an image, else its first bytes.
     The matches of a pattern count as named; the content of a folder among them is listed once. In memory are
     the names of one folder at a time, the matches of one pattern, the lists of the archives, and the arrays.
 

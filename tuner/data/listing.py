@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tuner.data.file_kinds import kind_of
 from tuner.data.pixel_range import PixelRange
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.path_names import printable as printable
@@ -123,8 +122,3 @@ def read_file(path: str, size: int, start: int = 0) -> bytes:
         return data
     finally:
         os.close(descriptor)
-
-
-def is_image_path(path: str) -> bool:
-    """Tell an image from other files by its suffix; hidden files and macOS resource forks are no images."""
-    return kind_of(path) == "image"

@@ -30,9 +30,14 @@ def usage(export: Export, data: dict[str, Any]) -> str:
     form: Format = export.facts["format"]
     side, _, channels = data["image_shape"]
     mode, more = ("RGB", "[None]") if channels == 3 else ("L", "[None, ..., None]")
-    # As `tuner.data.decoding.decode`: a large JPEG at a fraction of its size, upright, deep pixels scaled,
-    # what is transparent on white, a square.
+    # As `tuner.data.decoding.decode`: HEIF too, a large JPEG at a fraction of its size, upright, deep pixels
+    # scaled, what is transparent on white, a square.
     image = (
+        "try:",
+        "    import pillow_heif",
+        "    pillow_heif.register_heif_opener()",
+        "except ImportError:",
+        "    pass  # only images in HEIF (.heic) need it",
         'image = Image.open("image.png")',
         'if image.format == "JPEG":',
         f"    image.draft(image.mode, ({DRAFT_FACTOR * side}, {DRAFT_FACTOR * side}))",
