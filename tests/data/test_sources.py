@@ -5,8 +5,8 @@ import pytest
 
 from tuner.data import sources
 from tuner.data.archives import ArchiveSource
+from tuner.data.arrays import NpzSource
 from tuner.data.folders import FolderSource
-from tuner.data.npz import NpzSource
 from tuner.data.sources import open_source
 from tuner.errors import DataError
 

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 COLUMN_FIELDS = ("path_column", "label_column", "split_column", "group_column")
 """Options that name columns."""
 LABEL_NAMES = (
-    *("label", "labels", "class", "classname", "classlabel", "category", "target", "y", "diagnosis", "dx"),
+    *(
+        "label",
+        "labels",
+        "class",
+        "classname",
+        "classlabel",
+        "classes",
+        "category",
+        "target",
+        "y",
+        "diagnosis",
+        "dx",
+    ),
     *("breed", "species", "emotion", "disease", "tag", "finelabel", "labelname", "classid", "categoryname"),
 )
 """Names of columns of classes in lower case without signs, the first of them first."""
@@ -33,7 +45,21 @@ _NO_LABEL_WORDS = frozenset(
     (
         *("width", "height", "size", "area", "bytes", "channels", "mode", "format", "date", "time", "year"),
         *("url", "link", "license", "licence", "hash", "md5", "sha256", "index", "unnamed", "lat", "lon"),
-        *("xmin", "ymin", "xmax", "ymax", "bbox", "age", "sex", "gender", "split", "fold", "score"),
+        *(
+            "xmin",
+            "ymin",
+            "xmax",
+            "ymax",
+            "bbox",
+            "age",
+            "score",
+            "split",
+            "fold",
+            "partition",
+            "set",
+            "subset",
+            "usage",
+        ),
     )
 )
 _WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*")

@@ -156,7 +156,7 @@ def _build(
         modes=modes,
         skipped=(*listing.unplaced, *skipped),
         pixel_stats=stats,
-        pixel_range=form.pixel_range,
+        pixel_range=listing.pixel_range or form.pixel_range,
         group_names=listing.group_names,
         groups_stay_together=listing.groups_stay_together,
         notes=(

@@ -56,13 +56,15 @@ def read_table(data: bytes, path: str) -> pd.DataFrame:
 
 def as_text(value: Any) -> str:
     """Return a cell as text: whole numbers without a point, NO_VALUE for none."""
+    if isinstance(value, str):
+        return printable(value.strip())
     if value is None or value != value:
         return NO_VALUE
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return printable(str(value).strip())
+    return printable(str(value))
 
 
 def text_frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
@@ -139,7 +141,9 @@ def _rows(content: Any) -> list[dict[str, Any]]:
         return content
     if isinstance(content, dict) and content:
         values = list(content.values())
-        if all(isinstance(value, (str, int, float)) for value in values):
+        if all(isinstance(value, (str, int, float)) for value in values) and not all(
+            map(str.isdecimal, content)
+        ):
             return [{_KEY: key, "label": value} for key, value in content.items()]
         if all(isinstance(value, list) for value in values) and len(set(map(len, values))) == 1:
             return [dict(zip(content, row, strict=True)) for row in zip(*values, strict=True)]
