@@ -43,6 +43,14 @@ def test_the_head_of_a_search_says_that_photographs_are_made_smaller(tuner: Run,
         assert part in said["images"]
     for part in ("4 of 20", "larger", "40x30"):
         assert part in said["images"]
+    for part in ("20 of 20", "squeezed", "--resize pad"):
+        assert part in said["images"]
+
+
+def test_the_head_of_a_search_says_that_photographs_have_borders(tuner: Run, photographs: Path) -> None:
+    said = head(tuner, "--data", photographs, "--resize", "pad")["images"]
+    assert "borders" in said
+    assert "--resize" not in said
 
 
 def test_images_that_keep_their_pixels_are_no_matter(tuner: Run, images: Path) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 from tuner.data import decoding
 from tuner.data.decoding import Format, decode, quiet_pillow, read_header, scale_16_bit
 from tuner.data.listing import UnreadableError
+from tuner.data_options import Resize
 
 from .pictures import SIDE, encoded, picture, png
 
@@ -114,8 +115,40 @@ def test_large_images_are_reduced_without_aliasing() -> None:
         assert abs(pixels.astype(int) - 127).max() <= 4
 
 
-def test_small_and_oblong_images_become_the_square() -> None:
-    assert decode(encoded(picture(1, (3, 20))), RGB).pixels.shape == (SIDE, SIDE, 3)
+@pytest.mark.parametrize("resize", ["squeeze", "crop", "pad"])
+@pytest.mark.parametrize("size", [(3, 20), (1000, 10), (1, 1), (SIDE, SIDE + 1)])
+def test_small_and_oblong_images_become_the_square(size: tuple[int, int], resize: Resize) -> None:
+    assert decode(encoded(picture(1, size)), Format(SIDE, 3, resize)).pixels.shape == (SIDE, SIDE, 3)
+
+
+def thirds(file_format: str, **options: Any) -> bytes:
+    """Return an image 96 wide and 32 high: a grey third, a white one, a grey one."""
+    image = Image.new("RGB", (96, 32), (100, 100, 100))
+    image.paste("white", (32, 0, 64, 32))
+    return encoded(image, file_format, **options)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+def test_an_oblong_image_is_squeezed_cropped_or_padded(file_format: str) -> None:
+    data = thirds(file_format)
+
+    def resized(resize: Resize) -> Any:
+        return decode(data, Format(12, 3, resize)).pixels[..., 0].astype(int)
+
+    np.testing.assert_allclose(resized("crop"), 255, atol=12)
+    squeezed, padded = resized("squeeze"), resized("pad")
+    np.testing.assert_allclose(squeezed[:, [0, 1, 6, 10, 11]], [[100, 100, 255, 100, 100]] * 12, atol=8)
+    np.testing.assert_allclose(padded[4:8, [0, 1, 6, 10, 11]], [[100, 100, 255, 100, 100]] * 4, atol=8)
+    assert (padded[:4] == 0).all()
+    assert (padded[8:] == 0).all()
+
+
+def test_an_image_is_turned_before_it_is_padded() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = decode(thirds("JPEG", exif=exif), Format(12, 3, "pad")).pixels
+    assert (pixels[:, :4] == 0).all()
+    assert (pixels[:, 4:8] > 90).all()
 
 
 @pytest.mark.parametrize(

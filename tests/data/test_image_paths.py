@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tuner.data.archives import ArchiveSource
 from tuner.data.folders import FolderSource
 from tuner.data.image_paths import InputImage, InputImages
 from tuner.data.listing import UnreadableError
-from tuner.data.zip import ZipSource
 from tuner.errors import DataError
 
 from .pictures import png, tree, write_folder, write_zip
@@ -47,7 +47,7 @@ def test_a_folder_holds_the_same_images_in_the_same_order_as_a_data_set(here: Pa
     write_folder(here, {**files, "d/a.png": png(0), "d/notes.txt": b"", "d/a/._000.png": b""})
     (here / "d" / "a" / "loop").symlink_to(here / "d", target_is_directory=True)
     listing = FolderSource(here / "d").listing()
-    known = {*listing.paths, *(stray.path for stray in listing.unplaced)}
+    known = {*listing.paths, "a.png"}
     assert paths("d") == [f"d/{path}" for path in sorted(known)]
 
 
@@ -74,7 +74,14 @@ def test_an_archive_needs_no_class_folders(here: Path) -> None:
 
 def test_an_archive_holds_the_same_images_as_a_data_set(here: Path) -> None:
     path = write_zip(here / "d.zip", tree("a", "b", count=2))
-    assert paths("d.zip") == [f"d.zip/{name}" for name in ZipSource(path).listing().paths]
+    assert paths("d.zip") == [f"d.zip/{name}" for name in ArchiveSource(path).listing().paths]
+
+
+def test_a_folder_in_an_archive_is_one_of_images(here: Path) -> None:
+    write_zip(here / "d.zip", tree("a", "b", count=1))
+    assert paths("d.zip/b") == ["d.zip/b/000.png"]
+    with refusal(DataError, "d.zip", "'c'"):
+        paths("d.zip/c")
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png"])

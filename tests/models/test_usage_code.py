@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tuner.data.decoding import Format, decode
+from tuner.data.pixel_range import PixelRange
 from tuner.models.export import Export
 from tuner.models.usage_code import usage
 
@@ -35,14 +37,15 @@ def exif(orientation):
     return found
 
 
-def seen_by_the_model(folder, monkeypatch, side, channels):
+def seen_by_the_model(folder, monkeypatch, side, channels, **facts):
     """The pixels that the code on the card gives to its model, for the image.png of a folder."""
     given = []
     model = SimpleNamespace(predict=given.append)
     keras = SimpleNamespace(models=SimpleNamespace(load_model=lambda *_, **__: model))
     monkeypatch.setitem(sys.modules, "keras", keras)
     monkeypatch.chdir(folder)
-    text = usage(Export(folder / "model.keras", {"format": "keras"}), {"image_shape": [side, side, channels]})
+    export = Export(folder / "model.keras", {"format": "keras", **facts})
+    text = usage(export, {"image_shape": [side, side, channels]})
     (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
     exec(code, {})
     return given[0][0]
@@ -88,3 +91,30 @@ def test_16_bit_grey_is_scaled_as_in_the_program(tmp_path, monkeypatch, orientat
     (tmp_path / "image.png").write_bytes(buffer.getvalue())
     seen = seen_by_the_model(tmp_path, monkeypatch, 64, 3)
     np.testing.assert_array_equal(seen, decode(buffer.getvalue(), Format(64, 3)).pixels)
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad"])
+@pytest.mark.parametrize(("width", "height"), [(1600, 1201), (129, 1500), (64, 80), (10, 7)])
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_oblong_images_are_cropped_or_padded_as_in_the_program(
+    tmp_path, monkeypatch, form, width, height, resize
+):
+    photograph(width, height).save(tmp_path / "image.png", form)
+    seen = seen_by_the_model(tmp_path, monkeypatch, 64, 3, resize=resize)
+    np.testing.assert_array_equal(
+        seen, decode((tmp_path / "image.png").read_bytes(), Format(64, 3, resize)).pixels
+    )
+
+
+@pytest.mark.parametrize(
+    ("pixels", "known"),
+    [
+        (np.random.default_rng(0).integers(0, 4096, (70, 80), np.uint16), PixelRange(4095)),
+        (np.random.default_rng(0).uniform(-1, 1, (70, 80)).astype(np.float32), PixelRange(65535, -1.0, 1.0)),
+    ],
+)
+def test_deep_pixels_have_the_range_of_the_training(tmp_path, monkeypatch, pixels, known):
+    Image.fromarray(pixels).save(tmp_path / "image.png", "TIFF")
+    seen = seen_by_the_model(tmp_path, monkeypatch, 64, 1, pixel_range=asdict(known))
+    form = Format(64, 1, pixel_range=known)
+    np.testing.assert_array_equal(seen, decode((tmp_path / "image.png").read_bytes(), form).pixels)

@@ -36,7 +36,7 @@ MODELS = typer.Argument(
     show_default=False,
 )
 DATA = (
-    "Labelled images: a folder, a .zip, a .npz, or 'demo'; several, or A,B: the model on each. "
+    "Labelled images: a folder, a zip or tar archive, a .npz, or 'demo'; several, or A,B: the model on each. "
     "Default for a run: its own."
 )
 MAP = "Which class of the model is which of the data, as MODEL=DATA,..., where names differ."

@@ -27,7 +27,7 @@ from tuner.units import counted
 
 MODEL = typer.Argument(help="An exported model, or a run: its winner.", show_default=False)
 PATHS = typer.Argument(
-    help=f"Images, folders, .zip archives, quoted patterns; {STDIN} reads paths, one a line.",
+    help=f"Images, folders, zip and tar archives, quoted patterns; {STDIN} reads paths, one a line.",
     show_default=False,
 )
 THRESHOLD = "On the positive class, 0 to 1; default: as chosen on validation after the search, else 0.5."

@@ -11,7 +11,7 @@ from tuner.cli.output import format_seconds, stderr
 from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.data.sample_size import sample_notes
-from tuner.data_options import MAX_SIZE
+from tuner.data_options import MAX_SIZE, Resize
 from tuner.training.compute import DEFAULT_COMPUTE, Compute
 from tuner.training.pixels import RAW
 from tuner.tuning.events import Prepared, WinnerEvaluated
@@ -24,6 +24,11 @@ LABEL_WIDTH = 7
 MANY = 10
 # Pixels a side that networks for photographs are usually trained on.
 PHOTOGRAPHS = 224
+_OBLONG: dict[Resize, str] = {
+    "squeeze": "are no squares and squeezed; --resize pad keeps their shape, crop takes the middle",
+    "crop": "are no squares, of which the middle is taken",
+    "pad": "are no squares and get black borders",
+}
 
 
 def show_start(event: Prepared) -> None:
@@ -44,7 +49,7 @@ def show_start(event: Prepared) -> None:
     skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
-        **_resized(dataset),
+        **_resized(dataset, config.resize),
         **_copies(event),
         **_pixels(config),
         "space": f"{config.space}, {extent}; default model {description.num_params:,} parameters",
@@ -83,7 +88,7 @@ def show_speed(event: WinnerEvaluated) -> None:
         stderr().print(Text(line, "dim"), soft_wrap=True)
 
 
-def _resized(dataset: Dataset) -> dict[str, str]:
+def _resized(dataset: Dataset, how: Resize) -> dict[str, str]:
     """A line where images are made smaller or larger to the size that all have, and how to keep more."""
     side, total = dataset.image_shape[0], sum(map(len, dataset.splits.values()))
     parts = []
@@ -92,6 +97,8 @@ def _resized(dataset: Dataset) -> dict[str, str]:
         part = f"{whose} made {change}, most from {found.width}x{found.height} to {side}x{side}"
         better = min(found.width, found.height, PHOTOGRAPHS if side < PHOTOGRAPHS else MAX_SIZE)
         parts.append(f"{part}; --image-size {better} keeps more" if better > side else part)
+    if oblong := dataset.num_oblong:
+        parts.append(f"{oblong:,} of {total:,} {_OBLONG[how]}")
     return {"images": "; ".join(parts)} if parts else {}
 
 

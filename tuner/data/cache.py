@@ -21,9 +21,10 @@ from filelock import FileLock
 from pydantic import TypeAdapter
 
 from tuner.data.listing import SkippedImage
+from tuner.data.pixel_range import PixelRange
 from tuner.errors import DataError
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 """Raise it when the files of the folder change, or the splits, classes or pixels that a source gives."""
 
 ENVIRONMENT = "TUNER_CACHE_DIR"
@@ -48,6 +49,15 @@ _SAMPLED_IMAGES = 16
 
 
 @dataclass(frozen=True)
+class PixelStats:
+    """Pixels of all images as models see them, 0..255."""
+
+    minimum: int
+    maximum: int
+    mean: float
+
+
+@dataclass(frozen=True)
 class Meta:
     """A decoded data set as a whole."""
 
@@ -57,6 +67,8 @@ class Meta:
     modes: tuple[str, ...]
     """Pillow modes of the image files; `mode` of a record is an index into them."""
     skipped: tuple[SkippedImage, ...]
+    pixel_stats: PixelStats
+    pixel_range: PixelRange
     group_names: tuple[str, ...] = ()
     groups_stay_together: bool = False
     notes: tuple[str, ...] = ()

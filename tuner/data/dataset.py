@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tuner.data import cache
 from tuner.data.class_names import positive_class
 from tuner.data.listing import SkippedImage
+from tuner.data.pixel_range import PixelRange
 from tuner.data.preparation import MAX_DEFAULT_SIZE, WantedFormat, prepare
 from tuner.data.sources import open_source
 from tuner.data.splits import sample_splits, split_indices
@@ -59,6 +60,10 @@ class Dataset:
     positive_class: str | None
     """Class of precision, recall and AUROC; None with more than two classes, unless the user names one."""
     skipped: tuple[SkippedImage, ...]
+    pixel_stats: cache.PixelStats
+    """Minimum, maximum and mean of the pixels of all images."""
+    pixel_range: PixelRange
+    """Pixels of more than 8 bits that became 0 and 255."""
     limit: int | None = None
     """Number of images in "train" and "validation" together where they are a sample, else None."""
     limit_test: int | None = None
@@ -168,6 +173,12 @@ class Dataset:
                 found[change] = Resized(int(counts.sum()), width, height)
         return found
 
+    @cached_property
+    def num_oblong(self) -> int:
+        """Number of images of the splits whose files are no squares."""
+        records = self.records[np.concatenate(list(self.splits.values()))]
+        return int(np.count_nonzero(records["width"] != records["height"]))
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the mapped arrays: NumPy would pickle the pixels themselves."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -214,6 +225,8 @@ def load_dataset(
         image_shape=meta.image_shape,
         positive_class=_positive_class(meta.class_names, options.positive),
         skipped=meta.skipped,
+        pixel_stats=meta.pixel_stats,
+        pixel_range=meta.pixel_range,
         group_names=meta.group_names,
         groups_stay_together=meta.groups_stay_together,
         notes=meta.notes,

@@ -17,9 +17,12 @@ from typing import NamedTuple, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from tuner.data import jpegs
+from tuner.data.deep_pixels import DeepPixels, deep_pixels, is_colour, is_deep, stored_mode, with_lower_bytes
 from tuner.data.listing import Encoded, UnreadableError
+from tuner.data.pixel_range import FULL_RANGE, Extremes, PixelRange
 from tuner.data_options import Resize
 from tuner.errors import one_line
 
@@ -46,6 +49,8 @@ class Format(NamedTuple):
     channels: int
     resize: Resize = "squeeze"
     """How an image that is no square becomes one."""
+    pixel_range: PixelRange = FULL_RANGE
+    """Pixels of more than 8 bits that become 0 and 255."""
 
 
 class Header(NamedTuple):
@@ -54,6 +59,7 @@ class Header(NamedTuple):
     width: int
     height: int
     mode: str
+    """Pillow's; "RGB;16" and "RGBA;16" of 16-bit colours, for which it has none."""
     jpeg_tables: int
     """Sum of the JPEG quantisation tables, 0 for other files: the coarser the compression, the higher."""
 
@@ -63,10 +69,12 @@ class Header(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """Pixels of shape (size, size, channels), and the header of their file."""
+    """Pixels of shape (size, size, channels), with facts of their file."""
 
     pixels: npt.NDArray[np.uint8]
     header: Header
+    extremes: Extremes | None
+    """Of deep pixels; None of those with 8 bits."""
 
 
 # Headers of ordinary JPEGs by their signatures; bounded, as each file may have one of its own.
@@ -117,32 +125,79 @@ def read_header(encoded: Encoded) -> Header:
     return _header(_open(encoded))
 
 
-def decode(encoded: Encoded, form: Format) -> Decoded:
-    """Return the pixels of an image in the wanted format.
-
-    EXIF rotation is applied. Transparent pixels are laid on white, as on a page. 16-bit grey is scaled, not
-    clipped. An animation counts as its first frame. Another size is squeezed to the square (Lanczos).
+def read_extremes(encoded: Encoded) -> Extremes:
+    """Return the smallest and the largest pixel of a deep image.
 
     Raises:
         UnreadableError: it cannot be decoded in full, or has more than MAX_PIXELS.
     """
+    with _unreadable_if_broken():
+        image = _open(encoded)
+        return _deep(image, encoded, stored_mode(image)).extremes
+
+
+def decode(encoded: Encoded, form: Format) -> Decoded:
+    """Return the pixels of an image in the wanted format.
+
+    EXIF rotation is applied. Transparent pixels are laid on white, as on a page. Pixels of more than 8 bits
+    are scaled, not clipped. An animation counts as its first frame. Another size is resized (Lanczos).
+
+    Raises:
+        UnreadableError: it cannot be decoded in full, or has more than MAX_PIXELS.
+        BeyondRangeError: it has deep pixels outside of the range of the format.
+    """
     signature = jpegs.signature(encoded) if isinstance(encoded, bytes) else None
-    try:
+    extremes = None
+    with _unreadable_if_broken():
         image, header = _load_ordinary(encoded, signature, form) or _load(encoded, signature, form)
-        image = _flatten(image, "RGB" if form.channels == 3 else "L")
-        if image.size != (form.size, form.size):
-            image = image.resize((form.size, form.size), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        if is_deep(header.mode):
+            deep = _deep(image, encoded, header.mode)
+            image, extremes = deep.to_8_bits(form.pixel_range), deep.extremes
+        image = resized(_flatten(image, "RGB" if form.channels == 3 else "L"), form.size, form.resize)
         pixels = np.frombuffer(image.tobytes(), np.uint8).reshape(form.size, form.size, form.channels)
-    except UnreadableError:
-        raise
-    except Exception as error:  # a broken file makes Pillow's plug-ins raise almost anything
-        raise UnreadableError(_reason(error)) from error
-    return Decoded(pixels, header)
+    return Decoded(pixels, header, extremes)
+
+
+def resized(image: Image.Image, size: int, how: Resize) -> Image.Image:
+    """Return a square of `size` pixels a side: the image squeezed, its middle, or all of it on black."""
+    width, height = image.size
+    if width == height or how == "squeeze":
+        return image if image.size == (size, size) else _lanczos(image, (size, size))
+    if how == "crop":
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        return _lanczos(image, (size, size), (left, top, left + side, top + side))
+    scale = size / max(width, height)
+    inner = _lanczos(image, (max(1, round(width * scale)), max(1, round(height * scale))))
+    square = Image.new(image.mode, (size, size))
+    square.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
+    return square
 
 
 def scale_16_bit(x: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     """Scale 0..65535 to 0..255 with rounding: 257 steps make one."""
     return ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+@contextmanager
+def _unreadable_if_broken() -> Iterator[None]:
+    try:
+        yield
+    except UnreadableError:
+        raise
+    except Exception as error:  # a broken file makes Pillow's plug-ins raise almost anything
+        raise UnreadableError(_reason(error)) from error
+
+
+def _lanczos(
+    image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int] | None = None
+) -> Image.Image:
+    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=3.0)
+
+
+def _deep(image: Image.Image, encoded: Encoded, mode: str) -> DeepPixels:
+    lower = _upright(with_lower_bytes(cast(ImageFile, _open(encoded)))) if is_colour(mode) else None
+    return deep_pixels(image, lower)
 
 
 def _load_ordinary(
@@ -181,7 +236,7 @@ def _open(encoded: Encoded) -> Image.Image:
         return Image.open(io.BytesIO(encoded), formats=_formats())
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise UnreadableError(f"more than {MAX_PIXELS:,} pixels") from error
-    except Exception as error:  # see decode
+    except Exception as error:  # see _unreadable_if_broken
         raise UnreadableError(_reason(error)) from error
 
 
@@ -195,7 +250,7 @@ def _formats() -> tuple[str, ...]:
 def _header(image: Image.Image) -> Header:
     width, height = image.size
     tables: dict[int, list[int]] = getattr(image, "quantization", None) or {}
-    return Header(width, height, image.mode, sum(map(sum, tables.values())))
+    return Header(width, height, stored_mode(image), sum(map(sum, tables.values())))
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -213,26 +268,11 @@ def _flatten(image: Image.Image, mode: str) -> Image.Image:
     """Convert any mode to RGB or L."""
     if image.mode == mode and "transparency" not in image.info:
         return image
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _deep_grey_to_8_bit(image)
     if image.mode in ("RGBA", "LA", "La", "RGBa", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         background = Image.new("RGBA", image.size, (_BACKGROUND,) * 4)
         image = Image.alpha_composite(background, image).convert("RGB")
     return image.convert(mode) if image.mode != mode else image
-
-
-def _deep_grey_to_8_bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit integers (0..65535) or floats (0..1, else 0..255) to 8 bits; Pillow would clip them."""
-    values = np.asarray(image)
-    low, high = values.min(), values.max()
-    if image.mode == "F":
-        if not (low >= 0 and high <= 255):
-            raise UnreadableError(f"pixels from {low:g} to {high:g}; 0..1 or 0..255 can be read")
-        return Image.fromarray(np.rint(values * (255 if high <= 1 else 1)).astype(np.uint8))
-    if low < 0 or high > 65535:
-        raise UnreadableError(f"pixels from {low} to {high}; 0..65535 can be read")
-    return Image.fromarray(scale_16_bit(values.astype(np.uint16)))
 
 
 def _reason(error: Exception) -> str:

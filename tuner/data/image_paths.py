@@ -1,4 +1,4 @@
-"""Images that the user names by path: files, folders, zip files and patterns, listed when they are needed."""
+"""Images that the user names by path: files, folders, archives and patterns, listed when they are needed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from tuner.data.archives import ArchiveSource, archive_at
+from tuner.data.file_kinds import suffix_of
 from tuner.data.folders import file_size, read_image_file, walk_images
 from tuner.data.listing import IMAGE_SUFFIXES, Reader, UnreadableError, printable
-from tuner.data.zip import ZipSource
 from tuner.errors import DataError
 
 STDIN = "-"
 """Stands for the paths on standard input, one a line."""
 
 _ALLOWED = (
-    "Allowed: image files, folders, .zip archives, patterns such as 'photos/**/*.jpg', "
+    "Allowed: image files, folders, zip and tar archives, patterns such as 'photos/**/*.jpg', "
     f"or {STDIN} for paths on standard input, one a line"
 )
 
@@ -31,15 +32,15 @@ class InputImage(NamedTuple):
     handle: Any
     """Argument of the reader."""
     open_reader: Callable[[], AbstractContextManager[Reader]]
-    """Opens the folder or zip file of the image for one thread. The reader may raise UnreadableError."""
+    """Opens the folder or archive of the image for one thread. The reader may raise UnreadableError."""
 
 
 class InputImages:
-    """Images in the order of the user's paths; those of one folder, zip file or pattern in order of path.
+    """Images in the order of the user's paths; those of one folder, archive or pattern in order of path.
 
-    A named file may have any name; in a folder or a zip file the suffix tells the images. The
-    matches of a pattern count as named; the content of a folder among them is listed once. In memory are the
-    names of one folder at a time, the matches of one pattern, and the directories of the zip files.
+    A named file may have any name; in a folder the suffix tells the images, in an archive also the content.
+    The matches of a pattern count as named; the content of a folder among them is listed once. In memory are
+    the names of one folder at a time, the matches of one pattern, and the lists of the archives.
 
     Args:
         references: Paths, patterns, or STDIN. A pattern that is the path of an existing file is that file.
@@ -53,7 +54,7 @@ class InputImages:
     def __init__(self, references: Iterable[str], lines: Iterable[str] = ()) -> None:
         self._references = [os.path.expanduser(reference) for reference in references]  # noqa: PTH111 - stays text
         self._lines = lines
-        self._zips: dict[str, list[InputImage]] = {}
+        self._archives: dict[str, list[InputImage]] = {}
         if self._references.count(STDIN) > 1:
             raise DataError(f"'{STDIN}' is named twice, and standard input ends once. Name it once.")
         for reference in self._references:
@@ -72,7 +73,7 @@ class InputImages:
         if reference == STDIN:
             for line in self._lines:
                 yield from _images_at(line)
-        elif images := self._zips.get(reference):
+        elif images := self._archives.get(reference):
             yield from images
         elif os.path.lexists(reference):
             yield from _images_at(reference)
@@ -81,26 +82,26 @@ class InputImages:
 
     def _require_images(self, reference: str) -> None:
         name = printable(reference)
-        if not os.path.lexists(reference):
+        if archive := _archive_at(reference):
+            self._archives[reference] = _images_in(archive, reference)
+        elif not os.path.lexists(reference):
             if not glob.has_magic(reference):
                 raise DataError(f"there is no '{name}'. {_ALLOWED}. Correct the path.")
             if next(_glob(reference), None) is None:
                 raise DataError(
                     f"the pattern '{name}' matches nothing. {_ALLOWED}. Correct it, or the folder you are in."
                 )
-        elif _is_zip(reference):
-            self._zips[reference] = _images_in_zip(reference)
         if next(self._named(reference), None) is None:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
             raise DataError(f"there are no images in '{name}'. Image files end in {suffixes}. Give others.")
 
 
-def _images_in_zip(path: str) -> list[InputImage]:
-    """Return the images of a zip file, which need not lie in class folders."""
-    source = ZipSource(Path(path))
+def _images_in(archive: ArchiveSource, path: str) -> list[InputImage]:
+    """Return the images of an archive, which need not lie in class folders."""
+    found = archive.contents()
     return [
-        InputImage(f"{printable(path)}/{printable(name)}", entry, source.open_reader)
-        for name, entry in sorted(source.images().items())
+        InputImage(f"{printable(path)}/{image.path}", image.handle, found.open_reader)
+        for image in sorted(found.images)
     ]
 
 
@@ -112,9 +113,9 @@ def _images_at(path: str) -> Iterator[InputImage]:
                 yield _unreadable(found, f"cannot be listed ({error.strerror})")
             else:
                 yield InputImage(printable(found), found, _open_files)
-    elif _is_zip(path):
+    elif archive := _archive_at(path):
         try:
-            yield from _images_in_zip(path)
+            yield from _images_in(archive, path)
         except DataError as error:
             yield _unreadable(path, str(error))
     else:
@@ -137,8 +138,8 @@ def _glob(pattern: str) -> Iterator[str]:
     return glob.iglob(pattern, recursive=True)  # noqa: PTH207
 
 
-def _is_zip(path: str) -> bool:
-    return path.lower().endswith(".zip") and Path(path).is_file()
+def _archive_at(path: str) -> ArchiveSource | None:
+    return None if suffix_of(path) in IMAGE_SUFFIXES or "\0" in path else archive_at(Path(path))
 
 
 def _unreadable(path: str, reason: str) -> InputImage:

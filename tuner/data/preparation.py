@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +17,28 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data import cache
-from tuner.data.decoding import Format, Header, decode, decode_in_threads, quiet_pillow, read_header
+from tuner.data.decoding import (
+    Format,
+    Header,
+    decode,
+    decode_in_threads,
+    quiet_pillow,
+    read_extremes,
+    read_header,
+)
+from tuner.data.deep_pixels import BeyondRangeError, is_deep
 from tuner.data.folder_tree import ALLOWED
 from tuner.data.label_tables import tables_beside_digest
-from tuner.data.listing import NO_GROUP, Listing, SkippedImage, Source, UnreadableError
-from tuner.data_options import MIN_SIZE, DataOptions, Resize
+from tuner.data.listing import NO_GROUP, NO_SPLIT, Listing, SkippedImage, Source, UnreadableError
+from tuner.data.pixel_range import (
+    DeepImage,
+    Extremes,
+    common_range,
+    contrast_notes,
+    range_notes,
+    require_alike,
+)
+from tuner.data_options import MIN_SIZE, SPLITS, DataOptions, Resize
 from tuner.errors import DataError
 
 MAX_DEFAULT_SIZE = 64
@@ -52,8 +69,8 @@ class WantedFormat:
     resize: Resize = "squeeze"
     """How an image that is no square becomes one."""
 
-    def suited_to(self, headers: Sequence[Header]) -> Format:
-        """Return the format for images with these headers."""
+    def suited_to(self, headers: Sequence[Header], deep: Iterable[Extremes]) -> Format:
+        """Return the format for images with these headers and these deep pixels."""
         size, channels = self.size, self.channels
         if size is None:
             sides = Counter(min(header.width, header.height) for header in headers)
@@ -62,7 +79,7 @@ class WantedFormat:
             size = min(max(side, MIN_SIZE), self.largest)
         if channels is None:
             channels = 1 if headers and all(header.is_grey for header in headers) else 3
-        return Format(size, channels, self.resize)
+        return Format(size, channels, self.resize, common_range(deep))
 
 
 def prepare(
@@ -75,7 +92,7 @@ def prepare(
     """Return the cache folder of a source's decoded images, and decode them first where they are not there.
 
     Two processes may ask for the same at once: one decodes, the other waits. `progress(done, total)` is
-    called while images are decoded; it starts again once where a sample of the images gave another format.
+    called while images are decoded; it starts again where a sample of the images gave another format.
 
     Raises:
         DataError: the source is unusable, has fewer than `least_classes` classes, no image can be read, or
@@ -113,42 +130,62 @@ def _require_classes(names: Sequence[str], least: int, location: str, notes: Seq
 def _build(
     folder: Path, location: str, listing: Listing, wanted: WantedFormat, progress: Progress | None
 ) -> cache.Meta:
-    form = wanted.suited_to(_sample_headers(listing))
-    images, skipped = _decode_all(folder / cache.IMAGES, listing, form, progress)
+    guess, form = None, wanted.suited_to(*_sample(listing))
+    while guess != form:  # mostly once; guessing first spares most data sets a second reading of every file
+        decoded = _decode_all(folder / cache.IMAGES, listing, form, progress)
+        headers = [image.header for image in decoded.images]
+        guess, form = form, wanted.suited_to(headers, [extremes for _, extremes in decoded.deep])
+    images, skipped = decoded.images, decoded.skipped
     if not images:
         raise DataError(
             f"{location}: none of its {len(listing.paths):,} images can be read, for one "
             f"'{skipped[0].path}': {skipped[0].reason}. "
             f"At least some must be whole. Check how the data set was made or copied."
         )
-    guess, form = form, wanted.suited_to([image.header for image in images])
-    if guess != form:  # rare; guessing first spares most data sets a second reading of every file
-        images, skipped = _decode_all(folder / cache.IMAGES, listing, form, progress)
+    deep = [_deep_image(listing, *found) for found in decoded.deep]
+    require_alike(deep, location)
+    stats = decoded.pixel_stats(len(images) * form.size**2 * form.channels)
     modes = tuple(sorted({image.header.mode for image in images}))
     records = _records(listing, images, modes)
+    image_shape = (form.size, form.size, form.channels)
     meta = cache.Meta(
         class_names=listing.class_names,
-        image_shape=(form.size, form.size, form.channels),
-        fingerprint=fingerprint(listing.class_names, form, records),
+        image_shape=image_shape,
+        fingerprint=fingerprint(listing.class_names, image_shape, records),
         modes=modes,
         skipped=(*listing.unplaced, *skipped),
+        pixel_stats=stats,
+        pixel_range=form.pixel_range,
         group_names=listing.group_names,
         groups_stay_together=listing.groups_stay_together,
-        notes=listing.notes,
+        notes=(
+            *listing.notes,
+            *range_notes(deep, form.pixel_range),
+            *contrast_notes(stats.minimum, stats.maximum),
+        ),
     )
     cache.save_description(folder, meta, records, [listing.paths[image.place] for image in images])
     return meta
 
 
-def _sample_headers(listing: Listing) -> list[Header]:
-    """Return the headers of some readable images, evenly spread over the listing."""
-    headers = []
+def _deep_image(listing: Listing, place: int, extremes: Extremes) -> DeepImage:
+    split = listing.splits[place]
+    named = "" if split == NO_SPLIT else SPLITS[split]
+    return DeepImage(named, listing.class_names[listing.labels[place]], extremes)
+
+
+def _sample(listing: Listing) -> tuple[list[Header], list[Extremes]]:
+    """Return the headers of some images, evenly spread over the listing, and the extremes of deep ones."""
+    headers, deep = [], []
     with listing.open_reader() as read:
         count = min(_HEADER_SAMPLE, len(listing.paths))
         for index in np.linspace(0, len(listing.paths) - 1, count).astype(int):
             with suppress(UnreadableError):  # counted when everything is decoded
-                headers.append(read_header(read(listing.handles[index])))
-    return headers
+                encoded = read(listing.handles[index])
+                headers.append(read_header(encoded))
+                if is_deep(headers[-1].mode):
+                    deep.append(read_extremes(encoded))
+    return headers, [extremes for extremes in deep if extremes.are_readable]
 
 
 class _Image(NamedTuple):
@@ -159,9 +196,30 @@ class _Image(NamedTuple):
     pixel_hash: int
 
 
-def _decode_all(
-    path: Path, listing: Listing, form: Format, progress: Progress | None
-) -> tuple[list[_Image], list[SkippedImage]]:
+class _Part(NamedTuple):
+    """Decoded images of a listing, all or some of them."""
+
+    images: list[_Image]
+    skipped: list[SkippedImage]
+    deep: list[tuple[int, Extremes]]
+    """Place and pixels of deep images, also of those outside of the range that was guessed."""
+    sums: list[tuple[int, int, int]]
+    """Minimum, maximum and sum of the pixels of each chunk."""
+
+    def extend(self, part: _Part) -> None:
+        """Add the images of another part."""
+        self.images.extend(part.images)
+        self.skipped.extend(part.skipped)
+        self.deep.extend(part.deep)
+        self.sums.extend(part.sums)
+
+    def pixel_stats(self, number: int) -> cache.PixelStats:
+        """Return the pixels of all images together, of which there are so many."""
+        lows, highs, totals = zip(*self.sums, strict=True)
+        return cache.PixelStats(min(lows), max(highs), sum(totals) / number)
+
+
+def _decode_all(path: Path, listing: Listing, form: Format, progress: Progress | None) -> _Part:
     """Decode every image, in the order of the listing, into one .npy file at `path`.
 
     Threads decode chunks; this thread writes them in order. Ordinary writes, not a writable map: with a map a
@@ -177,20 +235,18 @@ def _decode_all(
     chunk = max(1, min(_CHUNK_IMAGES, _CHUNK_BYTES // (form.size**2 * form.channels)))
     chunks = [range(start, min(start + chunk, total)) for start in range(0, total, chunk)]
     decode_chunk = partial(_decode_chunk, listing, form)
-    images: list[_Image] = []
-    skipped: list[SkippedImage] = []
+    whole = _Part([], [], [], [])
     with path.open("wb") as file, closing(decode_in_threads(decode_chunk, chunks)) as parts:
         header_bytes = _write_npy_header(file, total, form)
-        for indices, (pixels, decoded, unreadable) in zip(chunks, parts, strict=True):
+        for indices, (pixels, part) in zip(chunks, parts, strict=True):
             file.write(pixels)
-            images += decoded
-            skipped += unreadable
+            whole.extend(part)
             if progress:
                 progress(indices.stop, total)
         file.seek(0)
-        if _write_npy_header(file, len(images), form) != header_bytes:
+        if _write_npy_header(file, len(whole.images), form) != header_bytes:
             raise AssertionError("NumPy leaves room in a header for any number of images")
-    return images, skipped
+    return whole
 
 
 def _write_npy_header(file: BinaryIO, count: int, form: Format) -> int:
@@ -201,21 +257,27 @@ def _write_npy_header(file: BinaryIO, count: int, form: Format) -> int:
     return file.tell()
 
 
-def _decode_chunk(
-    listing: Listing, form: Format, indices: range
-) -> tuple[bytes, list[_Image], list[SkippedImage]]:
+def _decode_chunk(listing: Listing, form: Format, indices: range) -> tuple[bytes, _Part]:
     """Decode some images; runs in a thread. Returns the joined pixels of the readable images first."""
-    pixels, images, skipped = [], [], []
+    pixels, part = [], _Part([], [], [], [])
     with listing.open_reader() as read:
         for index in indices:
             try:
                 image = decode(read(listing.handles[index]), form)
             except UnreadableError as error:
-                skipped.append(SkippedImage(listing.paths[index], str(error)))
+                part.skipped.append(SkippedImage(listing.paths[index], str(error)))
+                if isinstance(error, BeyondRangeError) and error.extremes.are_readable:
+                    part.deep.append((index, error.extremes))
                 continue
             pixels.append(image.pixels.tobytes())
-            images.append(_Image(index, image.header, cache.pixel_hash(image.pixels)))
-    return b"".join(pixels), images, skipped
+            part.images.append(_Image(index, image.header, cache.pixel_hash(image.pixels)))
+            if image.extremes:
+                part.deep.append((index, image.extremes))
+    joined = b"".join(pixels)
+    if joined:
+        values = np.frombuffer(joined, np.uint8)
+        part.sums.append((int(values.min()), int(values.max()), int(values.sum(dtype=np.int64))))
+    return joined, part
 
 
 def _records(listing: Listing, images: Sequence[_Image], modes: Sequence[str]) -> npt.NDArray[Any]:
@@ -232,9 +294,11 @@ def _records(listing: Listing, images: Sequence[_Image], modes: Sequence[str]) -
     return records
 
 
-def fingerprint(class_names: Sequence[str], form: Format, records: npt.NDArray[Any]) -> str:
+def fingerprint(
+    class_names: Sequence[str], image_shape: tuple[int, int, int], records: npt.NDArray[Any]
+) -> str:
     """Return a hash of the content alone, which is equal for equal images in a folder and in a zip file."""
-    hasher = blake2b(json.dumps([class_names, form]).encode(), digest_size=8)
+    hasher = blake2b(json.dumps([class_names, image_shape[1:]]).encode(), digest_size=8)
     for name in ("label", "split", "pixel_hash"):
         hasher.update(np.ascontiguousarray(records[name]).tobytes())
     return hasher.hexdigest()

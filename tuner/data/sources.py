@@ -10,20 +10,31 @@ from pathlib import Path
 from zipfile import is_zipfile
 
 from tuner.data import cache
+from tuner.data.archives import ArchiveSource, archive_at, first_bytes
+from tuner.data.file_kinds import suffix_of
 from tuner.data.folders import FolderSource
 from tuner.data.listing import Source, printable
 from tuner.data.npz import NpzSource
 from tuner.data.parquet import ParquetSource, holds_parquet_images
 from tuner.data.table_files import is_table
 from tuner.data.table_source import TableSource
-from tuner.data.zip import ZipSource
 from tuner.errors import DataError, did_you_mean
 
 DEMO = "demo"
 DEMO_FILE = "demo.zip.xz"
 _ALLOWED = (
-    "Allowed: a folder, a .zip, a .npz, a table of labels (.csv, .tsv, .json, .jsonl, .parquet), or 'demo'"
+    "Allowed: a folder, a .zip, a .tar (.gz, .bz2 or .xz), a .npz, a table of labels (.csv, .tsv, .json, "
+    ".jsonl, .parquet), or 'demo'"
 )
+_UNPACK = "Unpack it with {} and give the folder"
+_SAVE = "Save its images and labels as arrays x and y of a .npz, with numpy.savez"
+_SIGNATURES = {b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"(\xb5/\xfd": "zst", b"\x89HDF": "h5"}
+_REMEDIES = {
+    "7z": _UNPACK.format("7z x"),
+    "rar": _UNPACK.format("unrar x"),
+    "zst": _UNPACK.format("tar --zstd -xf"),
+    **dict.fromkeys(("h5", "hdf5", "mat", "tfrecord", "tfrecords", "pkl", "pickle", "pt"), _SAVE),
+}
 
 
 def open_source(reference: str) -> Source:
@@ -32,7 +43,7 @@ def open_source(reference: str) -> Source:
     `demo` is the built-in data set, even where a folder of that name exists: `./demo` is the folder.
 
     Raises:
-        DataError: no such file or folder, or a file that is neither .zip nor .npz.
+        DataError: no such file or folder, or a file of another kind.
     """
     if reference == DEMO:
         return _demo()
@@ -41,21 +52,22 @@ def open_source(reference: str) -> Source:
     path = Path(os.path.abspath(Path(reference).expanduser()))  # noqa: PTH100 - keeps links as the user named them
     if path.is_dir():
         return ParquetSource(path) if holds_parquet_images(path) else FolderSource(path)
+    first, suffix = first_bytes(path), suffix_of(path.name)
+    kind = next((kind for signature, kind in _SIGNATURES.items() if first.startswith(signature)), suffix)
+    if kind not in _REMEDIES:
+        if suffix == "npz" and path.exists():
+            return NpzSource(path)
+        if archive := archive_at(path):
+            return archive
+        if is_table(path.name) and path.is_file():
+            return ParquetSource(path) if holds_parquet_images(path) else TableSource(path)
     if not path.exists():
         raise DataError(_missing(path, reference))
-    if path.suffix.lower() == ".npz":
-        return NpzSource(path)
-    if path.suffix.lower() == ".zip":
-        return ZipSource(path)
-    if is_table(path.name):
-        return ParquetSource(path) if holds_parquet_images(path) else TableSource(path)
-    raise DataError(
-        f"{printable(str(path))}: is neither a folder nor a .zip or .npz file. {_ALLOWED}. "
-        f"Unpack it and give the folder."
-    )
+    remedy = _REMEDIES.get(kind, "Give a folder of images, or pack it as a .zip")
+    raise DataError(f"{printable(str(path))}: is no folder, archive or file of arrays. {_ALLOWED}. {remedy}.")
 
 
-class DemoSource(ZipSource):
+class DemoSource(ArchiveSource):
     """The built-in data set, which users know by its name and not by its path."""
 
     @property

@@ -247,5 +247,6 @@ def _require_every_class(
             raise DataError(
                 f"class '{class_names[int(label)]}' has too few different images: "
                 f"{np.count_nonzero(of_class):,} in all{groups}{conflict}, none left for {name}. "
-                f"Each class needs one or more in each of {', '.join(SPLITS)}. Add images or take it away."
+                f"Each class needs one or more in each of {', '.join(SPLITS)}. Add images, or leave "
+                f"classes of few images out with --min-class-images {np.count_nonzero(of_class) + 1}."
             )

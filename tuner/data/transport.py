@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from tuner.data import cache
 from tuner.data.dataset import Dataset
-from tuner.data.decoding import Format
 from tuner.data.preparation import fingerprint
 from tuner.errors import DataError
 
@@ -84,8 +83,7 @@ def _content(folder: Path) -> str | None:
     records = cache.load_records(folder)
     records.flags.writeable = True
     records["pixel_hash"] = [cache.pixel_hash(image) for image in cache.load_images(folder)]
-    size, _, channels = meta.image_shape
-    return fingerprint(meta.class_names, Format(size, channels), records)
+    return fingerprint(meta.class_names, meta.image_shape, records)
 
 
 def _received(fingerprint: str) -> Path:

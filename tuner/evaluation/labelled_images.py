@@ -164,7 +164,7 @@ def _indices(dataset: Dataset, split: Split) -> np.ndarray:
 def _load(source: str, model: TrainedModel, options: DataOptions, progress: Progress) -> tuple[Dataset, bool]:
     """The data set in the size of the model, and whether the model was trained on it: then split as there."""
     size, _, channels = model.image_shape
-    options = options.model_copy(update={"image_size": size})
+    options = options.model_copy(update={"image_size": size, "resize": model.facts.resize})
     load = partial(load_dataset, source, channels=channels, labelled_only=True, progress=progress)
     known = model.facts.trained_on
     if known is not None:

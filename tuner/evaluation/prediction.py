@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from tuner.data.class_names import positive_class
-from tuner.data.decoding import Format
 from tuner.data.image_paths import InputImage
 from tuner.data.stream import DecodedImages, decode_stream
 from tuner.errors import UsageError
@@ -100,8 +99,7 @@ def predict_images(
 
     An image that cannot be read becomes a prediction with an error.
     """
-    size, _, channels = model.image_shape
-    with closing(decode_stream(images, Format(size, channels))) as stream:
+    with closing(decode_stream(images, model.image_format)) as stream:
         for decoded in stream:
             yield _predictions(model, decoded, rule)
 

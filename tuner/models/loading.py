@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data_options import MAX_SIZE, MIN_SIZE
+from tuner.data.decoding import Format
+from tuner.data.pixel_range import FULL_RANGE, PixelRange
+from tuner.data_options import MAX_SIZE, MIN_SIZE, DataOptions, Resize
 from tuner.errors import SpaceError, UsageError
 from tuner.models.runtimes import Runtime, beside, model_format, not_described, read_facts
 from tuner.results.query import find_run, open_run
@@ -61,6 +63,10 @@ class ModelFacts:
     """Where the data of that run were."""
     configurations: tuple[dict[str, Any], ...] = ()
     """Values by hyperparameter in that run, of each member for an ensemble."""
+    resize: Resize = "squeeze"
+    """How its images became squares."""
+    pixel_range: PixelRange = FULL_RANGE
+    """Pixels of more than 8 bits that became 0 and 255."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,12 @@ class TrainedModel:
     model: Any
     note: str | None = None
     """A sentence for the user on a model that its file alone does not give."""
+
+    @property
+    def image_format(self) -> Format:
+        """The format of the images it was trained on."""
+        size, _, channels = self.image_shape
+        return Format(size, channels, self.facts.resize, self.facts.pixel_range)
 
     def predict(
         self, images: np.ndarray, indices: np.ndarray, progress: Callable[[int, int], None] | None = None
@@ -238,8 +250,10 @@ def _exported(path: Path) -> ModelFacts:
                 converged=values.get("temperature_converged", True),
             ),
             TrainedOn(**known) if known else None,
+            resize=DataOptions(resize=values.get("resize", "squeeze")).resize,
+            pixel_range=PixelRange(**values.get("pixel_range", {})),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise not_described(path, error) from None
 
 
@@ -279,6 +293,8 @@ def _of_run(run_path: Path, folder: Path, reference: str) -> ModelFacts:
         run.path,
         data["source"],
         tuple(values[member] for member in members if member in values),
+        run.config.resize,
+        PixelRange(**data.get("pixel_range", {})),
     )
 
 

@@ -20,6 +20,12 @@ from tuner.statistics.metrics import chosen_before
 from tuner.statistics.spread import FIGURES, epochs_text
 from tuner.units import counted
 
+_RESIZED = {
+    "squeeze": ", squeezed to the square",
+    "crop": ", of the square in its middle",
+    "pad": ", with borders of black",
+}
+
 
 def card_path(export: Path) -> Path:
     """Return the path of the card of an export; exports of one name share it."""
@@ -248,8 +254,9 @@ def _limits(model: RunModel) -> str:
         "subjects or file formats they can be far lower: measure with `tuner evaluate`.",
         f"With {model.evaluation['images']:,} test images, accuracy is only known to lie from {low:.1%} to "
         f"{high:.1%}, and that for one training run with one seed{_other_seeds(model)}.",
-        f"Every image becomes {side}x{side} pixels; what is smaller than a pixel there cannot be told. "
-        "Another way of resizing or compressing than in training changes predictions.",
+        f"Every image becomes {side}x{side} pixels{_RESIZED[model.run.config.resize]}; what is smaller than "
+        "a pixel there cannot be told. Another way of resizing or compressing than in training changes "
+        "predictions.",
         f"Every image is given one of the classes {names}, also one that shows none of them.",
         "A probability says how sure the model is, and is no proof of where an image comes from.",
     )

@@ -62,6 +62,8 @@ def model_facts(model: RunModel, chosen: Chosen | None = None) -> dict[str, Any]
         "temperature": chosen.temperature,
         "temperature_converged": chosen.converged,
         "image_shape": data["image_shape"],
+        "resize": run.config.resize,
+        "pixel_range": data.get("pixel_range", {}),
         "input": f"raw pixels 0..255, shape (batch, {', '.join(map(str, data['image_shape']))})",
         "trained_on": dataclasses.asdict(trained_on(run.facts, model.retrained is not None)),
         "objective": run.facts["objective"],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tuner.data.decoding import DRAFT_FACTOR
+from tuner.data.pixel_range import PixelRange
+from tuner.data_options import Resize
 from tuner.models.export import Export
 from tuner.models.runtimes import INPUT, OUTPUT, Format
 
@@ -27,18 +30,17 @@ def usage(export: Export, data: dict[str, Any]) -> str:
     form: Format = export.facts["format"]
     side, _, channels = data["image_shape"]
     mode, more = ("RGB", "[None]") if channels == 3 else ("L", "[None, ..., None]")
-    # As `tuner.data.decoding.decode`: a large JPEG at a fraction of its size, upright, 16 bits scaled, what
-    # is transparent on white, squeezed.
+    # As `tuner.data.decoding.decode`: a large JPEG at a fraction of its size, upright, deep pixels scaled,
+    # what is transparent on white, a square.
     image = (
         'image = Image.open("image.png")',
         'if image.format == "JPEG":',
         f"    image.draft(image.mode, ({DRAFT_FACTOR * side}, {DRAFT_FACTOR * side}))",
         "image = ImageOps.exif_transpose(image)",
-        'if image.mode.startswith("I"):',
-        '    image = Image.fromarray(np.uint8((np.asarray(image, "uint32") + 128) // 257))',
+        *_scaled(PixelRange(**export.facts.get("pixel_range", {}))),
         'image = image.convert("RGBA")',
         f'image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("{mode}")',
-        f"image = image.resize(({side}, {side}), Image.Resampling.LANCZOS, reducing_gap=3.0)",
+        *_square(side, mode, export.facts.get("resize", "squeeze")),
         f'image = np.asarray(image, "float32"){more}',
     )
     name = export.path.name
@@ -71,3 +73,33 @@ def usage(export: Export, data: dict[str, Any]) -> str:
         + "\n".join(lines)
         + "\n```"
     )
+
+
+def _scaled(known: PixelRange) -> Iterator[str]:
+    """Yield lines that scale deep pixels, of floats where the model has seen some."""
+    yield 'if image.mode.startswith("I"):'
+    yield f'    deep = np.asarray(image, "float32") * (255 / {known.integer_max})'
+    yield "    image = Image.fromarray(np.uint8(deep.round().clip(0, 255)))"
+    if known.float_high is not None:
+        low, width = known.float_low, known.float_high - known.float_low
+        yield 'if image.mode == "F":'
+        yield f"    deep = (np.asarray(image) - {low}) * (255 / {width})"
+        yield "    image = Image.fromarray(np.uint8(deep.round().clip(0, 255)))"
+
+
+def _square(side: int, mode: str, how: Resize) -> Iterator[str]:
+    """Yield lines that make a square of an image."""
+    lanczos = "Image.Resampling.LANCZOS"
+    if how == "squeeze":
+        yield f"image = image.resize(({side}, {side}), {lanczos}, reducing_gap=3.0)"
+    elif how == "crop":
+        yield "side = min(image.size)"
+        yield "left, top = [(length - side) // 2 for length in image.size]"
+        yield "box = (left, top, left + side, top + side)"
+        yield f"image = image.resize(({side}, {side}), {lanczos}, box, 3.0)"
+    else:
+        yield f"scale = {side} / max(image.size)"
+        yield "size = [max(1, round(length * scale)) for length in image.size]"
+        yield f"inner = image.resize(size, {lanczos}, reducing_gap=3.0)"
+        yield f'image = Image.new("{mode}", ({side}, {side}))'
+        yield f"image.paste(inner, [({side} - length) // 2 for length in size])"

@@ -173,7 +173,7 @@ def read_contents(run: RunView) -> Contents:
     # Curves of many classes tell nothing, and the file is as large as they are many.
     if (
         saved is not None
-        and ("positive_class" in saved or len(saved["class_names"]) < MANY_CLASSES)
+        and ("positive_class" in saved or len(saved.get("class_names", ())) < MANY_CLASSES)
         and (best / PREDICTIONS_FILE).is_file()
     ):
         roc = roc_curves(read_predictions(best / PREDICTIONS_FILE), saved)

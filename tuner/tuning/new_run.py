@@ -118,6 +118,7 @@ def begin_run(
             "class_names": list(dataset.class_names),
             "positive_class": dataset.positive_class,
             "image_shape": list(dataset.image_shape),
+            "pixel_range": asdict(dataset.pixel_range),
             "resized": {change: asdict(images) for change, images in dataset.resized.items()},
             "counts": counts,
             "skipped": len(dataset.skipped),
