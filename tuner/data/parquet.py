@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +27,7 @@ MAX_GROUP_BYTES = 4 * 2**30
 """Size of the largest row group that is read, unpacked, in bytes: a bound on memory."""
 
 _FOOTER_BYTES = 2**16
+_FIRST_ENTRIES = 100
 _PATH, _SPLIT = "image file", "split of the shard"
 _NO_CLASS = -1
 """Number of the class of images without one, as Hugging Face writes it."""
@@ -131,7 +134,7 @@ def holds_parquet_images(path: Path) -> bool:
     Raises:
         DataError: pyarrow is not installed, or the first file is damaged.
     """
-    files = parquet_files(path)
+    files = parquet_files(path) if path.is_file() or _may_hold_shards(path) else []
     if not files:
         return False
     try:
@@ -148,6 +151,20 @@ def holds_parquet_images(path: Path) -> bool:
         return _image_column(pq.read_schema(files[0])) is not None
     except (pa.ArrowException, OSError) as error:
         raise _damaged(printable(str(files[0])), error) from error
+
+
+def _may_hold_shards(folder: Path) -> bool:
+    """Tell whether a .parquet file is among the first entries of a folder or of one in it.
+
+    A folder of shards holds few files, and one of many thousand images is not to be listed for this.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        folders = [folder, *(Path(entry.path) for entry in entries if entry.is_dir())]
+        for each in folders:
+            with suppress(OSError), os.scandir(each) as inner:
+                if any(entry.name.endswith(".parquet") for entry in islice(inner, _FIRST_ENTRIES)):
+                    return True
+    return False
 
 
 def _image_column(schema: Any) -> str | None:
