@@ -124,3 +124,23 @@ def test_a_json_object_of_files_is_a_table(tmp_path: Path) -> None:
     content = {name: {"label": CAT_AND_DOG[i % 2], "split": "train"} for i, name in enumerate(NAMES)}
     found = listing(tmp_path, {**flat("", *NAMES), "metadata.json": json.dumps(content).encode()})
     assert found.class_names == CAT_AND_DOG
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"file,label\n000.png,cat,1\n", "more cells"),
+        (b"file,label\n000.png,cat\n001.png,dog,1\n", "line 3"),
+        (b"\0\1\2", "no text"),
+        (b"\n\n", "No columns"),
+    ],
+)
+def test_a_broken_table_is_named_with_its_reason(tmp_path: Path, data: bytes, reason: str) -> None:
+    with refusal(DataError, "class folder", "labels.csv", reason):
+        listing(tmp_path, {**flat("", *NAMES), "labels.csv": data})
+
+
+def test_names_that_python_reads_as_numbers_stay_names(tmp_path: Path) -> None:
+    rows = labelled(NAMES, ("1_0", "2_0"))
+    found = listing(tmp_path, {**flat("", *NAMES), "labels.csv": csv("file,label", *rows)})
+    assert found.class_names == ("1_0", "2_0")

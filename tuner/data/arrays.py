@@ -22,7 +22,8 @@ from PIL import Image
 from tuner.data.array_labels import ClassNames, Labels, classes_of
 from tuner.data.array_names import choose, meaning
 from tuner.data.array_pixels import Images, bytes_of
-from tuner.data.listing import NO_SPLIT, Listing, Reader, Source, is_image_path, printable, read_file
+from tuner.data.file_kinds import kind_of
+from tuner.data.listing import NO_SPLIT, Listing, Reader, Source, printable, read_file
 from tuner.data.pixel_range import FULL_RANGE, PixelRange
 from tuner.data.zip import damaged, directory_digest
 from tuner.data_options import NO_WISHES, DataOptions
@@ -241,7 +242,7 @@ def is_array_folder(folder: Path) -> bool:
             stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - a Path costs more, once a file
             if suffix.lower() == ".npy":
                 found = found or meaning(stem).is_images
-            elif not stem.startswith(".") and (is_image_path(entry.name) or entry.is_dir()):
+            elif not stem.startswith(".") and (kind_of(entry.name) == "image" or entry.is_dir()):
                 return False
     return found
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,10 +23,11 @@ from tuner.data.table_files import NO_VALUE, PARQUET_EXTRA, text_frame
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError
 
-MAX_GROUP_BYTES = 4 * 2**30
+MAX_GROUP_BYTES = 2**30
 """Size of the largest row group that is read, unpacked, in bytes: a bound on memory."""
 
 _FOOTER_BYTES = 2**16
+_FIRST_ENTRIES = 100
 _PATH, _SPLIT = "image file", "split of the shard"
 _NO_CLASS = -1
 """Number of the class of images without one, as Hugging Face writes it."""
@@ -67,9 +70,10 @@ class ParquetSource(Source):
         if not any(columns[_SPLIT]):
             del columns[_SPLIT]
         frame = text_frame({name: values for name, values in columns.items() if len(values) == len(images)})
-        require_columns([frame], options, self.location)
-        contents = Contents(images, _open_reader).without(options.exclude)
         by_path = options.model_copy(update={"path_column": _PATH})
+        require_columns([frame], by_path, self.location)
+        reader = _ShardReader()
+        contents = Contents(images, lambda: nullcontext(reader)).without(options.exclude)
         try:
             table = label_table(self.name, frame, contents.images, by_path)
         except DataError as error:
@@ -131,7 +135,7 @@ def holds_parquet_images(path: Path) -> bool:
     Raises:
         DataError: pyarrow is not installed, or the first file is damaged.
     """
-    files = parquet_files(path)
+    files = parquet_files(path) if path.is_file() or _may_hold_shards(path) else []
     if not files:
         return False
     try:
@@ -148,6 +152,20 @@ def holds_parquet_images(path: Path) -> bool:
         return _image_column(pq.read_schema(files[0])) is not None
     except (pa.ArrowException, OSError) as error:
         raise _damaged(printable(str(files[0])), error) from error
+
+
+def _may_hold_shards(folder: Path) -> bool:
+    """Tell whether a .parquet file is among the first entries of a folder or of one in it.
+
+    A folder of shards holds few files, and one of many thousand images is not to be listed for this.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        folders = [folder, *(Path(entry.path) for entry in entries if entry.is_dir())]
+        for each in folders:
+            with suppress(OSError), os.scandir(each) as inner:
+                if any(entry.name.endswith(".parquet") for entry in islice(inner, _FIRST_ENTRIES)):
+                    return True
+    return False
 
 
 def _image_column(schema: Any) -> str | None:
@@ -194,14 +212,6 @@ def _class_name(value: Any, names: Sequence[str]) -> str | None:
     return str(names[value]) if 0 <= value < len(names) else str(value)
 
 
-@lru_cache(maxsize=2)
-def _row_group(shard: str, group: int, column: str) -> Any:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(shard) as file:
-        return _image_bytes(file, group, column)
-
-
 def _image_bytes(file: Any, group: int, column: str) -> Any:
     """Return the bytes of the images of a row group, as an array of Arrow."""
     import pyarrow as pa
@@ -211,20 +221,32 @@ def _image_bytes(file: Any, group: int, column: str) -> Any:
     return pc.struct_field(images, "bytes") if pa.types.is_struct(images.type) else images
 
 
-def _open_reader() -> AbstractContextManager[Callable[[_Handle], bytes]]:
-    return nullcontext(_read)
+class _ShardReader:
+    """Reads images. Each thread keeps the row group that it read last, as images follow one another."""
 
+    def __init__(self) -> None:
+        self._last = threading.local()
 
-def _read(handle: _Handle) -> bytes:
-    try:
-        data = _row_group(handle.shard, handle.group, handle.column)[handle.row].as_buffer()
-    except OSError as error:
-        raise UnreadableError(error.strerror or "cannot be read") from error
-    if data is None:
-        raise UnreadableError("no bytes in its row")
-    if data.size > MAX_IMAGE_BYTES:
-        raise UnreadableError(f"{data.size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
-    return bytes(data.to_pybytes())
+    def __call__(self, handle: _Handle) -> bytes:
+        try:
+            data = self._group(handle)[handle.row].as_buffer()
+        except OSError as error:
+            raise UnreadableError(error.strerror or "cannot be read") from error
+        if data is None:
+            raise UnreadableError("no bytes in its row")
+        if data.size > MAX_IMAGE_BYTES:
+            raise UnreadableError(f"{data.size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
+        return bytes(data.to_pybytes())
+
+    def _group(self, handle: _Handle) -> Any:
+        import pyarrow.parquet as pq
+
+        place = (handle.shard, handle.group)
+        if getattr(self._last, "place", None) != place:
+            with pq.ParquetFile(handle.shard) as file:
+                self._last.images = _image_bytes(file, handle.group, handle.column)
+            self._last.place = place
+        return self._last.images
 
 
 def _damaged(location: str, error: Exception) -> DataError:

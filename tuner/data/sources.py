@@ -60,7 +60,7 @@ def open_source(reference: str) -> Source:
     first, suffix = first_bytes(file), suffix_of(file.name)
     kind = next((kind for signature, kind in _SIGNATURES.items() if first.startswith(signature)), suffix)
     if kind not in _REMEDIES:
-        if source := _file(path, suffix) if file == path else None:
+        if path.is_file() and (source := _file(path, suffix)):
             return source
         if archive := archive_at(path):
             return archive

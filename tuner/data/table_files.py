@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -88,16 +89,20 @@ def _separated(data: bytes) -> pd.DataFrame:
     cells = [cell.strip().strip("\"'") for cell in head.split(separator)]
     has_header = not any(suffix_of(cell) in IMAGE_SUFFIXES for cell in cells)
     try:
-        # Text throughout: 007 and NA are labels and names of files as they stand.
-        frame = pd.read_csv(
-            StringIO(text),
-            sep=separator,
-            header=0 if has_header else None,
-            dtype=str,
-            na_filter=False,
-            index_col=False,
-            skipinitialspace=True,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # Text throughout: 007 and NA are labels and names of files as they stand.
+            frame = pd.read_csv(
+                StringIO(text),
+                sep=separator,
+                header=0 if has_header else None,
+                dtype=str,
+                na_filter=False,
+                index_col=False,
+                skipinitialspace=True,
+            )
+    except pd.errors.ParserWarning:
+        raise TableError("its rows have more cells than its header") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise TableError(" ".join(str(error).split())) from None
     if not has_header:

@@ -61,7 +61,7 @@ class TableSource(TreeSource):
         if not contents.images:
             columns = list(map(str, self._frame.columns))
             raise DataError(
-                f"{self.location}: names no image files, and there are none in its folder; its columns: "
+                f"{self.location}: names no image files, and its folder holds none; its columns: "
                 f"{', '.join(columns[:10])}{', ...' if len(columns) > 10 else ''}. "
                 f"Allowed: a table beside its images, or with their paths. Save pixels as x and y in a .npz."
             )
