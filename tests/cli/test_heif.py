@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.cli.conftest import Run
 from tests.data.pictures import photograph
-from tuner.data import heif
+from tuner.sources import heif
 
 pytestmark = pytest.mark.training
 

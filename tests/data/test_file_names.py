@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tuner.data.dataset import load_dataset
-from tuner.data.folders import FolderSource
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
+from tuner.sources.folders import FolderSource
 
 from .pictures import png, write_folder
 from .refusals import refusal

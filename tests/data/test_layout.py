@@ -1,8 +1,8 @@
 import pytest
 
-from tuner.data.layout import place_folders
-from tuner.data.split_folders import Place
 from tuner.errors import DataError
+from tuner.sources.layout import place_folders
+from tuner.sources.split_folders import Place
 
 from .refusals import refusal
 

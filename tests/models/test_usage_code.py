@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tuner.data import heif
 from tuner.data.decoding import Format, decode
-from tuner.data.pixel_range import PixelRange
 from tuner.models.export import Export
 from tuner.models.usage_code import usage
+from tuner.sources import heif
+from tuner.sources.pixel_range import PixelRange
 
 # Pillow keeps a file of several pictures open, and the code on the card is a script's, which ends.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")

@@ -11,10 +11,10 @@ from rich.text import Text
 from tuner.cli.output import Format, make_table, stdout
 from tuner.data.audit import Audit
 from tuner.data.dataset import Dataset
-from tuner.data.listing import NO_GROUP
 from tuner.data.shortcuts import shortcut_sentences
 from tuner.data_options import SPLITS
 from tuner.results.tables import rows_table
+from tuner.sources.listing import NO_GROUP
 from tuner.statistics.confusion import MANY_CLASSES
 
 CLASS_COLUMNS = ("class", *SPLITS, "images")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tuner.data.decoding import DRAFT_FACTOR
-from tuner.data.pixel_range import PixelRange
 from tuner.data_options import Resize
 from tuner.models.export import Export
 from tuner.models.runtimes import INPUT, OUTPUT, Format
+from tuner.sources.pixel_range import PixelRange
 
 FORMAT_NAMES: dict[Format, str] = {
     "keras": "Keras",

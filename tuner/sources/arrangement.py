@@ -11,20 +11,27 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from tuner.data.contents import Contents
-from tuner.data.file_kinds import IMAGE_SUFFIXES
-from tuner.data.file_names import label_by_names, suggestion
-from tuner.data.label_columns import COLUMN_FIELDS
-from tuner.data.label_tables import Tables, confirmed, label_by_tables, read_tables, tables_beside, with_rows
-from tuner.data.labelling import LabelledFile, Labelling
-from tuner.data.layout import place_folders
-from tuner.data.listing import NO_GROUP, NO_SPLIT, Listing, Source
-from tuner.data.masks import without_masks
-from tuner.data.nested_copies import without_nested_copies
-from tuner.data.passed_over import named_in_refusals, unused_notes
-from tuner.data.split_names import split_name
 from tuner.data_options import NO_WISHES, SPLITS, DataOptions
 from tuner.errors import DataError
+from tuner.sources.contents import Contents
+from tuner.sources.file_kinds import IMAGE_SUFFIXES
+from tuner.sources.file_names import label_by_names, suggestion
+from tuner.sources.label_columns import COLUMN_FIELDS
+from tuner.sources.label_tables import (
+    Tables,
+    confirmed,
+    label_by_tables,
+    read_tables,
+    tables_beside,
+    with_rows,
+)
+from tuner.sources.labelling import LabelledFile, Labelling
+from tuner.sources.layout import place_folders
+from tuner.sources.listing import NO_GROUP, NO_SPLIT, Listing, Source
+from tuner.sources.masks import without_masks
+from tuner.sources.nested_copies import without_nested_copies
+from tuner.sources.passed_over import named_in_refusals, unused_notes
+from tuner.sources.split_names import split_name
 
 # HAM10000_images_part_1, images_002.
 _PART = re.compile(r"(part|batch|chunk|shard|images?|imgs?|folder|vol)[ _-]*\d+$", re.IGNORECASE)

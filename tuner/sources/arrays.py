@@ -19,16 +19,16 @@ import numpy.typing as npt
 import psutil
 from PIL import Image
 
-from tuner.data.array_labels import ClassNames, Labels, classes_of
-from tuner.data.array_names import choose, meaning
-from tuner.data.array_pixels import Images, bytes_of
-from tuner.data.file_kinds import kind_of
-from tuner.data.listing import NO_SPLIT, Listing, Reader, Source, printable, read_file
-from tuner.data.pixel_range import FULL_RANGE, PixelRange
-from tuner.data.zip import damaged, directory_digest
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError, one_line
 from tuner.option_fields import option_name
+from tuner.sources.array_labels import ClassNames, Labels, classes_of
+from tuner.sources.array_names import choose, meaning
+from tuner.sources.array_pixels import Images, bytes_of
+from tuner.sources.file_kinds import kind_of
+from tuner.sources.listing import NO_SPLIT, Listing, Reader, Source, printable, read_file
+from tuner.sources.pixel_range import FULL_RANGE, PixelRange
+from tuner.sources.zip import damaged, directory_digest
 from tuner.units import listed
 
 # Wishes on files and tables.

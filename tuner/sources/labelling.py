@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tuner.data.contents import File
-from tuner.data.listing import SkippedImage
-from tuner.data.split_names import split_name, split_of
+from tuner.sources.contents import File
+from tuner.sources.listing import SkippedImage
+from tuner.sources.split_names import split_name, split_of
 from tuner.units import counted
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuner.data.file_index import AMBIGUOUS, FileIndex
-from tuner.data.split_names import split_of
-from tuner.data.table_files import NO_VALUE
 from tuner.data_options import SPLITS, DataOptions
 from tuner.errors import DataError, did_you_mean
 from tuner.option_fields import option_name
+from tuner.sources.file_index import AMBIGUOUS, FileIndex
+from tuner.sources.split_names import split_of
+from tuner.sources.table_files import NO_VALUE
 
 if TYPE_CHECKING:
     import pandas as pd

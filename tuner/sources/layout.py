@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
-from tuner.data.class_names import generated_class, spellings
-from tuner.data.folder_tree import ALLOWED, Folder, folder_tree
-from tuner.data.split_folders import (
+from tuner.data_options import SPLITS
+from tuner.errors import DataError
+from tuner.sources.class_names import generated_class, spellings
+from tuner.sources.folder_tree import ALLOWED, Folder, folder_tree
+from tuner.sources.split_folders import (
     Place,
     Places,
     Reading,
@@ -18,9 +20,7 @@ from tuner.data.split_folders import (
     split_and_class_names,
     split_folders,
 )
-from tuner.data.split_names import named_splits
-from tuner.data_options import SPLITS
-from tuner.errors import DataError
+from tuner.sources.split_names import named_splits
 from tuner.units import counted
 
 _STRAY_NAMES = {

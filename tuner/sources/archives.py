@@ -13,15 +13,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from tuner.data import cache, tar
-from tuner.data.arrangement import TreeSource
-from tuner.data.contents import Contents
-from tuner.data.file_kinds import suffix_of
-from tuner.data.listing import Reader, printable
-from tuner.data.members import Archive, damaged, unreadable
-from tuner.data.tar import decompressed, is_compressed, is_tar, tar_archive
-from tuner.data.zip import MAX_RATIO, directory_digest, is_zip, open_entry, zip_archive
+from tuner import cache_folder
 from tuner.errors import DataError, one_line
+from tuner.sources import tar
+from tuner.sources.arrangement import TreeSource
+from tuner.sources.contents import Contents
+from tuner.sources.file_kinds import suffix_of
+from tuner.sources.listing import Reader, printable
+from tuner.sources.members import Archive, damaged, unreadable
+from tuner.sources.tar import decompressed, is_compressed, is_tar, tar_archive
+from tuner.sources.zip import MAX_RATIO, directory_digest, is_zip, open_entry, zip_archive
 
 SUFFIXES = tar.SUFFIXES | {"zip"}
 
@@ -166,12 +167,12 @@ def _kept(
     key: str, location: str, open_packed: Callable[[], AbstractContextManager[IO[bytes]]], packed_bytes: int
 ) -> Archive:
     """Return an archive from the cache; put it there first, whole or not at all."""
-    folder = cache.cache_root() / "archives" / key
+    folder = cache_folder.cache_root() / "archives" / key
     path, most = folder / _UNPACKED, max(_FREE_BYTES, MAX_RATIO * packed_bytes)
     if not path.is_file():
-        with cache.exclusive(folder):
+        with cache_folder.exclusive(folder):
             if not path.is_file():  # another process may have been faster
-                with cache.replacing(folder) as draft, (draft / _UNPACKED).open("wb") as file:
+                with cache_folder.replacing(folder) as draft, (draft / _UNPACKED).open("wb") as file:
                     file.writelines(_pieces(location, open_packed, most))
     return tar_archive(path, location) if _is_tar(path, location) else zip_archive(path, location)
 

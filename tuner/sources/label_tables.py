@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuner.data.contents import Contents, File
-from tuner.data.file_kinds import suffix_of
-from tuner.data.label_columns import NoLabelTableError, number_of, require_columns
-from tuner.data.label_table import LabelTable, label_table
-from tuner.data.labelling import LabelledFile, Labelling, unlabelled_notes, with_whole_splits
-from tuner.data.listing import UnreadableError, read_file
-from tuner.data.table_files import MAX_TABLE_BYTES, NO_VALUE, TableError, read_table
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
+from tuner.sources.contents import Contents, File
+from tuner.sources.file_kinds import suffix_of
+from tuner.sources.label_columns import NoLabelTableError, number_of, require_columns
+from tuner.sources.label_table import LabelTable, label_table
+from tuner.sources.labelling import LabelledFile, Labelling, unlabelled_notes, with_whole_splits
+from tuner.sources.listing import UnreadableError, read_file
+from tuner.sources.table_files import MAX_TABLE_BYTES, NO_VALUE, TableError, read_table
 from tuner.units import counted
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from tuner.data import members
-from tuner.data.file_kinds import NUM_FIRST_BYTES
-from tuner.data.listing import MAX_IMAGE_BYTES, UnreadableError, printable
-from tuner.data.members import (
+from tuner.errors import DataError
+from tuner.sources import members
+from tuner.sources.file_kinds import NUM_FIRST_BYTES
+from tuner.sources.listing import MAX_IMAGE_BYTES, UnreadableError, printable
+from tuner.sources.members import (
     AGAIN,
     Archive,
     Form,
@@ -28,7 +29,6 @@ from tuner.data.members import (
     note_of_names,
     unreadable,
 )
-from tuner.errors import DataError
 
 MAX_RATIO = 200
 """Most times its packed size that a file may unpack to; more is a compression bomb ..."""

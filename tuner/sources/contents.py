@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from tuner.data.listing import Reader
+from tuner.sources.listing import Reader
 
 
 class File(NamedTuple):

@@ -14,12 +14,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tuner.data.arrangement import TreeSource
-from tuner.data.contents import Contents, File
-from tuner.data.file_kinds import NUM_FIRST_BYTES, is_image_content, is_junk_folder, kind_of, suffix_of
-from tuner.data.listing import MAX_IMAGE_BYTES, Reader, UnreadableError, printable, read_file
-from tuner.data.passed_over import junk_notes
 from tuner.errors import DataError
+from tuner.sources.arrangement import TreeSource
+from tuner.sources.contents import Contents, File
+from tuner.sources.file_kinds import NUM_FIRST_BYTES, is_image_content, is_junk_folder, kind_of, suffix_of
+from tuner.sources.listing import MAX_IMAGE_BYTES, Reader, UnreadableError, printable, read_file
+from tuner.sources.passed_over import junk_notes
 
 NOT_A_FILE = -1
 """Size of a pipe, a device or a dangling link that has the name of an image."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tuner.data.contents import File
+from tuner.sources.contents import File
 from tuner.units import counted
 
 _WORDS = "mask|masks|seg|segmentation|segmentations|segmented|annotation|annotations|gt|groundtruth"

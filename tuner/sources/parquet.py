@@ -12,16 +12,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuner.data.arrangement import finished
-from tuner.data.contents import Contents, File
-from tuner.data.folders import walk_images
-from tuner.data.label_columns import require_columns
-from tuner.data.label_table import label_table, split_of_table
-from tuner.data.label_tables import Tables, label_by_tables
-from tuner.data.listing import MAX_IMAGE_BYTES, Listing, Source, UnreadableError, printable
-from tuner.data.table_files import NO_VALUE, PARQUET_EXTRA, text_frame
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError
+from tuner.sources.arrangement import finished
+from tuner.sources.contents import Contents, File
+from tuner.sources.folders import walk_images
+from tuner.sources.label_columns import require_columns
+from tuner.sources.label_table import label_table, split_of_table
+from tuner.sources.label_tables import Tables, label_by_tables
+from tuner.sources.listing import MAX_IMAGE_BYTES, Listing, Source, UnreadableError, printable
+from tuner.sources.table_files import NO_VALUE, PARQUET_EXTRA, text_frame
 
 MAX_GROUP_BYTES = 2**30
 """Size of the largest row group that is read, unpacked, in bytes: a bound on memory."""

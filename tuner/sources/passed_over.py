@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from tuner.data import heif
-from tuner.data.contents import Contents
 from tuner.errors import DataError
+from tuner.sources import heif
+from tuner.sources.contents import Contents
 from tuner.units import counted
 
 _SHOWN = 5

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tuner.data.pixel_range import PixelRange
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.path_names import printable as printable
+from tuner.sources.pixel_range import PixelRange
 
 MAX_IMAGE_BYTES = 128 * 2**20
 """Size of the largest image file that is read, in bytes: a bound on memory, far above any photograph."""

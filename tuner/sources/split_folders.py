@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from tuner.data.folder_tree import ALLOWED, Folder
-from tuner.data.split_names import SPLIT_WORDS, named_splits, split_name
 from tuner.data_options import SPLITS
 from tuner.errors import DataError
+from tuner.sources.folder_tree import ALLOWED, Folder
+from tuner.sources.split_names import SPLIT_WORDS, named_splits, split_name
 from tuner.units import counted
 
 

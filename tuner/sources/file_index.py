@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tuner.data.contents import File
-from tuner.data.file_kinds import IMAGE_SUFFIXES, suffix_of
+from tuner.sources.contents import File
+from tuner.sources.file_kinds import IMAGE_SUFFIXES, suffix_of
 
 AMBIGUOUS = -1
 """In place of a file: several have the name."""

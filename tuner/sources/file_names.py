@@ -6,9 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from tuner.data.contents import File
-from tuner.data.labelling import LabelledFile, Labelling, split_of_path, unlabelled_notes, with_whole_splits
 from tuner.errors import DataError
+from tuner.sources.contents import File
+from tuner.sources.labelling import (
+    LabelledFile,
+    Labelling,
+    split_of_path,
+    unlabelled_notes,
+    with_whole_splits,
+)
 
 _MAX_SUGGESTED = 100
 # Letters before the first digit, point, space or dash; or after the last one: 0001_fake.png.

@@ -7,8 +7,8 @@ import warnings
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
-from tuner.data.file_kinds import IMAGE_SUFFIXES, TABLE_SUFFIXES, suffix_of
-from tuner.data.listing import printable
+from tuner.sources.file_kinds import IMAGE_SUFFIXES, TABLE_SUFFIXES, suffix_of
+from tuner.sources.listing import printable
 
 if TYPE_CHECKING:
     import pandas as pd

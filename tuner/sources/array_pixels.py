@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tuner.data.pixel_range import (
+from tuner.errors import DataError
+from tuner.sources.pixel_range import (
     FULL_RANGE,
     TOLERANCE,
     Extremes,
@@ -18,7 +19,6 @@ from tuner.data.pixel_range import (
     integer_max,
     scaled,
 )
-from tuner.errors import DataError
 
 _CHANNELS = (1, 3, 4)
 _ALLOWED = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tuner.data import heif
+from tuner.sources import heif
 
 _IMAGES = (
     "jpg jpeg jpe jfif mpo png apng bmp gif webp tif tiff ppm pgm pbm pnm avif heic heif hif "

@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal, NamedTuple
 
-from tuner.data.contents import Contents, File
-from tuner.data.file_kinds import is_image_content, kind_of, suffix_of
-from tuner.data.listing import Reader, UnreadableError, printable
 from tuner.errors import DataError, did_you_mean
+from tuner.sources.contents import Contents, File
+from tuner.sources.file_kinds import is_image_content, kind_of, suffix_of
+from tuner.sources.listing import Reader, UnreadableError, printable
 
 AGAIN = "Download or pack the archive again."
 _DRIVE = re.compile("[A-Za-z]:")

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
-from tuner.data.contents import File
-from tuner.data.listing import Encoded, Reader, UnreadableError
-from tuner.data.split_names import split_of
+from tuner.sources.contents import File
+from tuner.sources.listing import Encoded, Reader, UnreadableError
+from tuner.sources.split_names import split_of
 
 Folders = dict[str, dict[str, File]]
 """Name of each folder -> path below it -> file."""

@@ -9,17 +9,17 @@ from importlib.resources import files
 from pathlib import Path
 from zipfile import is_zipfile
 
-from tuner.data import cache
-from tuner.data.archives import ArchiveSource, archive_at, first_bytes
-from tuner.data.arrays import NpySource, NpzSource, is_array_folder
-from tuner.data.file_kinds import suffix_of
-from tuner.data.folders import FolderSource
-from tuner.data.listing import Source, printable
-from tuner.data.parquet import ParquetSource, holds_parquet_images
-from tuner.data.table_files import is_table
-from tuner.data.table_source import TableSource
+from tuner import cache_folder
 from tuner.errors import DataError, did_you_mean
 from tuner.path_names import named_path
+from tuner.sources.archives import ArchiveSource, archive_at, first_bytes
+from tuner.sources.arrays import NpySource, NpzSource, is_array_folder
+from tuner.sources.file_kinds import suffix_of
+from tuner.sources.folders import FolderSource
+from tuner.sources.listing import Source, printable
+from tuner.sources.parquet import ParquetSource, holds_parquet_images
+from tuner.sources.table_files import is_table
+from tuner.sources.table_source import TableSource
 
 DEMO = "demo"
 DEMO_FILE = "demo.zip.xz"
@@ -97,10 +97,12 @@ def _demo() -> Source:
     It ships inside xz: eight thousand small JPEGs are mostly equal headers, which a zip packs one by one.
     """
     try:
-        packed = (files("tuner.data") / DEMO_FILE).read_bytes()
-        path = cache.cache_root() / f"{DEMO}-{blake2b(packed, digest_size=8).hexdigest()}" / f"{DEMO}.zip"
+        packed = (files("tuner.sources") / DEMO_FILE).read_bytes()
+        path = (
+            cache_folder.cache_root() / f"{DEMO}-{blake2b(packed, digest_size=8).hexdigest()}" / f"{DEMO}.zip"
+        )
         if not is_zipfile(path):
-            cache.keep_file(path, lzma.decompress(packed))
+            cache_folder.keep_file(path, lzma.decompress(packed))
     except (OSError, lzma.LZMAError):
         raise DataError(
             f"'{DEMO}': this installation lacks the built-in data set. {_ALLOWED}. "

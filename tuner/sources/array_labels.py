@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tuner.data.listing import printable
 from tuner.errors import DataError
+from tuner.sources.listing import printable
 from tuner.units import listed
 
 _ALLOWED = (

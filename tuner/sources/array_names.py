@@ -8,10 +8,10 @@ from collections.abc import Collection, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from tuner.data.listing import NO_SPLIT, printable
-from tuner.data.split_names import SPLIT_WORDS
 from tuner.data_options import SPLITS
 from tuner.errors import DataError
+from tuner.sources.listing import NO_SPLIT, printable
+from tuner.sources.split_names import SPLIT_WORDS
 from tuner.units import listed
 
 # Images and labels that belong together by their names; the first pair counts where a file holds several.

@@ -11,14 +11,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.data.arrangement import TreeSource, arrange
-from tuner.data.contents import Contents, File
-from tuner.data.folders import FolderSource, file_size, read_image_file
-from tuner.data.label_columns import require_columns
-from tuner.data.listing import Listing, Reader, printable
-from tuner.data.table_files import MAX_TABLE_BYTES, TableError, read_table
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError
+from tuner.sources.arrangement import TreeSource, arrange
+from tuner.sources.contents import Contents, File
+from tuner.sources.folders import FolderSource, file_size, read_image_file
+from tuner.sources.label_columns import require_columns
+from tuner.sources.listing import Listing, Reader, printable
+from tuner.sources.table_files import MAX_TABLE_BYTES, TableError, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuner.data.contents import File
-from tuner.data.file_index import AMBIGUOUS, FileIndex, Match
-from tuner.data.label_columns import TRUE, Columns, NoLabelTableError, find_columns, number_of
-from tuner.data.labelling import split_of_path
-from tuner.data.split_names import split_of
-from tuner.data.table_files import NO_VALUE
 from tuner.data_options import SPLITS, DataOptions
 from tuner.errors import DataError
+from tuner.sources.contents import File
+from tuner.sources.file_index import AMBIGUOUS, FileIndex, Match
+from tuner.sources.label_columns import TRUE, Columns, NoLabelTableError, find_columns, number_of
+from tuner.sources.labelling import split_of_path
+from tuner.sources.split_names import split_of
+from tuner.sources.table_files import NO_VALUE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
 
-from tuner.data.file_kinds import NUM_FIRST_BYTES
-from tuner.data.listing import MAX_IMAGE_BYTES, UnreadableError
-from tuner.data.members import (
+from tuner.errors import one_line
+from tuner.sources.file_kinds import NUM_FIRST_BYTES
+from tuner.sources.listing import MAX_IMAGE_BYTES, UnreadableError
+from tuner.sources.members import (
     Archive,
     Form,
     Member,
@@ -24,7 +25,6 @@ from tuner.data.members import (
     note_of_names,
     unreadable,
 )
-from tuner.errors import one_line
 
 SUFFIXES = frozenset(("tar", "gz", "tgz", "xz", "txz", "bz2", "tbz", "tbz2"))
 
