@@ -7,7 +7,7 @@ from .tables import NAMES, TWO, kaggle, rows
 def animals(form: str, folders: tuple[str, str] = ("indoor", "outdoor")) -> bytes:
     """Return a table in which each folder holds animals of both classes."""
     paths = [form.format(folder, k) for folder in folders for k in range(6)]
-    return labelled(paths, "cat,dog", "image,animal")
+    return labelled(paths, "cat,dog", "image,label")
 
 
 CASES = [
