@@ -24,7 +24,7 @@ CASES = [
     Case(
         "rows for no file",
         rows("{name}.png,{label}", "id,label", names=numbered(12, "other_{}")),
-        Refuses("train.csv", "other_0"),
+        Refuses("train.csv"),
     ),
     Case(
         "one file with two labels",
