@@ -55,8 +55,9 @@ def label_by_names(
 
 
 def suggestion(files: Sequence[File]) -> str:
-    """Return a sentence with the pattern that fits all file names, "" where there is none."""
-    stems = [file.name.rpartition(".")[0] or file.name for file in files]
+    """Return a sentence with the pattern that fits all names but plain numbers, "" where there is none."""
+    names = [file.name.rpartition(".")[0] or file.name for file in files]
+    stems = [name for name in names if not name.isdecimal()]
     for find, form in ((_PREFIX, "^({})"), (_ENDING, r"({})\.")):
         labels = Counter(found[1] for stem in stems if (found := find.search(stem)))
         is_whole = labels.total() == len(stems)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 from tuner.data_options import SPLITS
-from tuner.errors import DataError
+from tuner.errors import DataError, did_you_mean
 from tuner.sources.class_names import generated_class, spellings
 from tuner.sources.folder_tree import ALLOWED, Folder, folder_tree
 from tuner.sources.split_folders import (
@@ -53,10 +53,21 @@ def place_folders(
         DataError: no classes, splits with different classes, or folders that make no sense together.
     """
     reading = Reading(location, splits, [])
+    _require_wished(folders, reading)
     top = _without_stray(folder_tree(folders), reading).unwrapped()
     found = {path: place for path, place in _places(top, reading).items() if folders.get(path)}
     places = _one_spelling(found, reading)
     return places, (*reading.notes, *_gathered(places))
+
+
+def _require_wished(folders: Collection[str], reading: Reading) -> None:
+    """Refuse a split of a folder that is not there."""
+    names = {name for folder in folders for name in folder.split("/")}
+    for wished in sorted(set(reading.wishes) - names):
+        raise DataError(
+            f"{reading.location}: no folder '{wished}', which --splits names.{did_you_mean(wished, names)} "
+            f"Allowed: {quoted(names)}. Correct it."
+        )
 
 
 def _places(top: Folder, reading: Reading) -> Places:
@@ -130,6 +141,9 @@ def _in_classes(folder: Folder, split: str | None, reading: Reading) -> Places:
     classes = folder.folders
     if not classes:
         raise DataError(f"{where}: images lie in no class folder. {ALLOWED}. Make one folder for each class.")
+    if folder.images:
+        where_left = folder.path or "the top folder"
+        reading.notes.append(f"{counted(folder.images, 'image')} in {where_left} left out: not in a class")
     if not generated_class(classes) and (pairs := list(_pairs(folder))):
         return {
             below.path: Place(name, split, group.path.removeprefix(folder.path).strip("/"))
@@ -137,7 +151,8 @@ def _in_classes(folder: Folder, split: str | None, reading: Reading) -> Places:
             for name, each in group.folders.items()
             for below in each.all()
         }
-    _require_no_variants(classes, where)
+    if not generated_class(classes):  # real and generated images may show the same things
+        _require_no_variants(classes, where)
     _require_no_data_set_inside(classes, where)
     grouped = any(len(each.folders) > 1 for each in classes.values())
     return {

@@ -55,8 +55,9 @@ def split_of(folder: str) -> str | None:
 def named_splits(folders: Collection[str], wishes: Mapping[str, str]) -> dict[str, str]:
     """Return the split of each folder of one place that is a split by its name.
 
-    A name with other words beside that of the split counts where another name differs from it in that word
-    alone: `seg_train` beside `seg_test`. Of several such families the one with most folders counts.
+    A name with other words beside that of the split counts where another name differs from it in that word,
+    or in numbers too: `seg_train` beside `seg_test`, `1_train` beside `2_test`. Of several such families the
+    one with most folders counts.
 
     Args:
         folders: Names of folders that lie side by side.
@@ -64,12 +65,18 @@ def named_splits(folders: Collection[str], wishes: Mapping[str, str]) -> dict[st
     """
     if wished := {folder: wishes[folder] for folder in folders if folder in wishes}:
         return wished
-    families: dict[tuple[str, ...], dict[str, str]] = {}
+    families: dict[tuple[str, ...], dict[str, SplitName]] = {}
     for folder in sorted(folders):
         if found := split_name(folder):
-            families.setdefault(found.rest, {})[folder] = found.split
-    alike = {rest: family for rest, family in families.items() if not rest or len(set(family.values())) > 1}
-    return max(alike.values(), key=len, default={})
+            words = tuple(word for word in found.rest if not word.isdecimal())
+            families.setdefault(words, {})[folder] = found
+    alike = [
+        {folder: found.split for folder, found in family.items()}
+        for family in families.values()
+        if len({found.split for found in family.values()}) > 1
+        or not all(each.rest for each in family.values())
+    ]
+    return max(alike, key=len, default={})
 
 
 def _split_of_word(word: str) -> str | None:

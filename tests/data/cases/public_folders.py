@@ -274,7 +274,7 @@ NO_CLASSES = [
     Case(
         "a list of addresses",
         lambda: {"urls.csv": table("url,label", "https://a.b/c.jpg,cat")},
-        Refuses("https://a.b/c.jpg"),
+        Refuses("urls.csv", "url, label"),
         pack=file_in("urls.csv"),
     ),
     Case("only a readme in a zip", lambda: {"README.md": b"see"}, Refuses("no images"), pack=zipped()),
