@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tuner.data_options import NO_WISHES, SPLITS, DataOptions
 from tuner.errors import DataError
 from tuner.sources.contents import Contents
-from tuner.sources.file_kinds import IMAGE_SUFFIXES
+from tuner.sources.file_kinds import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES
 from tuner.sources.file_names import label_by_names, suggestion
 from tuner.sources.label_columns import COLUMN_FIELDS
 from tuner.sources.label_tables import (
@@ -72,13 +72,23 @@ def arrange(contents: Contents, location: str, options: DataOptions, by_table: b
     if not contents.images:
         raise DataError(
             f"{location}: no images in it. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}. "
-            f"Give a folder, an archive or arrays with images in classes."
+            f"Give {_instead(contents)}."
         )
     images = without_nested_copies(contents.images, contents.open_reader)
     images, masks = without_masks(images)
     contents = replace(contents, images=images, notes=(*contents.notes, *masks))
     label = _by_table if by_table else _labelling
     return finished(label(contents, location, options), contents, options)
+
+
+def _instead(contents: Contents) -> str:
+    """Return the words for a data set where a folder holds no images."""
+    archives = {suffix for _, suffix in contents.passed_over} & ARCHIVE_SUFFIXES
+    return (
+        "the archive in it as the data set"
+        if archives
+        else "a folder, an archive or arrays with images in classes"
+    )
 
 
 def _labelling(contents: Contents, location: str, options: DataOptions) -> Labelling:

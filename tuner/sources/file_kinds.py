@@ -19,6 +19,7 @@ _OTHERS = (
 )
 IMAGE_SUFFIXES = frozenset(_IMAGES.split())
 TABLE_SUFFIXES = frozenset(("csv", "tsv", "json", "jsonl", "parquet"))
+ARCHIVE_SUFFIXES = frozenset(("zip", "tar", "gz", "tgz", "xz", "bz2"))
 OTHER_SUFFIXES = frozenset(_OTHERS.split())
 """Of files that are surely no images: their first bytes are not read."""
 JUNK_FOLDERS = frozenset(

@@ -126,9 +126,10 @@ def split_and_class_names(top: Folder) -> Places:
         return {}
     classes = {each.rest for each in found.values()}
     has_train = {each.rest for each in found.values() if each.split == "train"} == classes
-    if len(classes) < 2 or not has_train:
+    are_numbers = all(word.isdecimal() for rest in classes for word in rest)
+    if len(classes) < 2 or not has_train or are_numbers:
         return {}
-    return {top.folders[name].path: Place(" ".join(each.rest), each.split) for name, each in found.items()}
+    return {top.folders[name].path: Place(" ".join(each.written), each.split) for name, each in found.items()}
 
 
 def quoted(names: Collection[str]) -> str:

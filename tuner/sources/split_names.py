@@ -34,16 +34,20 @@ class SplitName(NamedTuple):
     """"train", "validation", "test", "either" (of the last two) or "unlabelled"."""
     rest: tuple[str, ...]
     """The other words of the name in lower case, without those that have no meaning."""
+    written: tuple[str, ...]
+    """The same words as they are written."""
 
 
 def split_name(folder: str) -> SplitName | None:
     """Return the split in the name of a folder; None where none of its words is one, or several are."""
-    words = [word.lower() for word in _TOKEN.findall(_GLUED.sub(r"\1_\2", folder))]
-    splits = [split for word in words if (split := _split_of_word(word))]
+    words = _TOKEN.findall(_GLUED.sub(r"\1_\2", folder))
+    splits = [split for word in words if (split := _split_of_word(word.lower()))]
     if len(splits) != 1:
         return None
-    rest = tuple(word for word in words if not _split_of_word(word) and word not in _NO_MEANING)
-    return SplitName(splits[0], rest)
+    written = tuple(
+        word for word in words if not _split_of_word(word.lower()) and word.lower() not in _NO_MEANING
+    )
+    return SplitName(splits[0], tuple(word.lower() for word in written), written)
 
 
 def split_of(folder: str) -> str | None:
