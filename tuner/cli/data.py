@@ -14,6 +14,7 @@ from tuner.cli.output import note, show, stderr
 from tuner.data_options import DataOptions
 from tuner.option_fields import DATA, validated
 from tuner.results.tables import json_text, rows_table
+from tuner.units import counted
 
 PATH = typer.Argument(help="A folder, an archive, a table of labels, arrays, or 'demo'.", show_default=False)
 UNUSABLE = "List the images that cannot be used instead, each with the reason."
@@ -35,7 +36,7 @@ def show_data(
     """Show counts per class and split, sizes, duplicates, near copies, unusable images and shortcuts."""
     options = validated(DataOptions, {"max_unusable": 1, **given})
 
-    from tuner.cli.data_view import CLASS_COLUMNS, class_rows, group_counts, pixel_facts, print_data
+    from tuner.cli.data_view import CLASS_COLUMNS, class_rows, group_counts, print_data
     from tuner.cli.progress import progress_bar, waiting
     from tuner.data.audit import audit
     from tuner.data.dataset import load_dataset
@@ -43,6 +44,7 @@ def show_data(
     with progress_bar("decoding images") as advance:
         dataset = load_dataset(path, options, seed=seed, labelled_only=unusable, progress=advance)
     if unusable:
+        note(f"{counted(len(dataset.skipped), 'image')} cannot be used")
         show(rows_table(dataset.skipped, ("path", "reason")), form)
         return
     with waiting("looking for copies and shortcuts"):
@@ -51,7 +53,7 @@ def show_data(
         print_data(dataset, findings)
     elif form == "json":
         summary = {name: getattr(dataset, name) for name in FACTS}
-        groups = {"groups": group_counts(dataset), "pixels": pixel_facts(dataset)}
+        groups = {"groups": group_counts(dataset), "pixels": dataclasses.asdict(dataset.pixel_stats)}
         print(json_text(summary | groups | dataclasses.asdict(findings)))
     else:
         show(rows_table(class_rows(dataset, findings), CLASS_COLUMNS), form)

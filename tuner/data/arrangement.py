@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,13 +18,13 @@ from tuner.data.label_columns import COLUMN_FIELDS
 from tuner.data.label_tables import Tables, confirmed, label_by_tables, read_tables, tables_beside, with_rows
 from tuner.data.labelling import LabelledFile, Labelling
 from tuner.data.layout import place_folders
-from tuner.data.listing import NO_GROUP, NO_SPLIT, Listing, Reader, Source
+from tuner.data.listing import NO_GROUP, NO_SPLIT, Listing, Source
 from tuner.data.masks import without_masks
 from tuner.data.nested_copies import without_nested_copies
 from tuner.data.passed_over import named_in_refusals, unused_notes
+from tuner.data.split_names import split_name
 from tuner.data_options import NO_WISHES, SPLITS, DataOptions
 from tuner.errors import DataError
-from tuner.option_fields import option_name
 
 # HAM10000_images_part_1, images_002.
 _PART = re.compile(r"(part|batch|chunk|shard|images?|imgs?|folder|vol)[ _-]*\d+$", re.IGNORECASE)
@@ -51,11 +50,17 @@ class TreeSource(Source):
             return arrange(replace(contents, notes=notes), self.location, options)
 
 
-def arrange(contents: Contents, location: str, options: DataOptions) -> Listing:
+def arrange(contents: Contents, location: str, options: DataOptions, by_table: bool = False) -> Listing:
     """Sort image files by path and find the class, the split and the group of each.
 
+    Args:
+        contents: All files.
+        location: Of the source; the message of an error begins with it.
+        options: Wishes of the user.
+        by_table: Whether a table gives the labels in any case.
+
     Raises:
-        DataError: no images at all, or no labels for them. The message begins with `location`.
+        DataError: no images at all, or no labels for them.
     """
     if not contents.images:
         raise DataError(
@@ -63,10 +68,10 @@ def arrange(contents: Contents, location: str, options: DataOptions) -> Listing:
             f"Give a folder, an archive or arrays with images in classes."
         )
     images = without_nested_copies(contents.images, contents.open_reader)
-    found = _labelling(replace(contents, images=images), location, options)
-    kept, notes = _without_small_classes(found.images, options.min_class_images)
-    notes = (*contents.notes, *found.notes, *notes)
-    return listing_of(found._replace(images=kept, notes=notes), contents.open_reader)
+    images, masks = without_masks(images)
+    contents = replace(contents, images=images, notes=(*contents.notes, *masks))
+    label = _by_table if by_table else _labelling
+    return finished(label(contents, location, options), contents, options)
 
 
 def _labelling(contents: Contents, location: str, options: DataOptions) -> Labelling:
@@ -76,35 +81,40 @@ def _labelling(contents: Contents, location: str, options: DataOptions) -> Label
     """
     if options.label_from is not None:
         return label_by_names(contents.images, options.label_from, location, options.split_of_folder)
-    tables = read_tables(contents, location, options)
     if any(getattr(options, field) for field in COLUMN_FIELDS):
-        return _by_named_columns(tables, contents, location, options)
+        return _by_table(contents, location, options)
+    tables = read_tables(contents, location, options)
     try:
         folders = _by_folders(contents, location, options)
     except DataError as error:
         if tables.have_labels:
             return label_by_tables(tables, contents.images, location, options)
-        raise DataError(" ".join((str(error), *_remarks(tables, contents)))) from None
-    if _are_parts({image.class_name for image in folders.images}):
+        remarks = filter(None, _remarks(tables, contents))
+        raise DataError(" ".join((str(error), *remarks))) from None
+    names = {image.class_name for image in folders.images}
+    if _are_parts(names):
         if tables.have_labels:
             return label_by_tables(tables, contents.images, location, options)
-        if len({image.class_name for image in folders.images}) == 1 and tables.refusal:
+        if tables.refusal:
             raise DataError(f"{location}: {tables.refusal}")
+    if len(names) == 1 and (pattern := suggestion(contents.images)):
+        folders = folders._replace(notes=(*folders.notes, pattern.rstrip(".")))
     return confirmed(folders, tables, location)
 
 
-def _by_named_columns(tables: Tables, contents: Contents, location: str, options: DataOptions) -> Labelling:
+def _by_table(contents: Contents, location: str, options: DataOptions) -> Labelling:
+    tables = read_tables(contents, location, options)
     if tables.have_labels:
         return label_by_tables(tables, contents.images, location, options)
     if tables.refusal:
         raise DataError(f"{location}: {tables.refusal}")
-    if tables.used and options.label_column is None:
+    of_images = options.split_column or options.group_column
+    if tables.used and of_images and options.label_column is None:
         return with_rows(_by_folders(contents, location, options), tables, options)
-    named = " and ".join(option_name(field) for field in COLUMN_FIELDS if getattr(options, field))
-    reasons = "; ".join(tables.notes()) or "there is no table of labels"
+    reasons = "; ".join(tables.notes()) or "there is no table of labels among the images"
     raise DataError(
-        f"{location}: {named} cannot be used: {reasons}. "
-        f"Allowed: a .csv, .tsv, .json, .jsonl or .parquet among the images, or as the data set."
+        f"{location}: {reasons}. A table of labels is a .csv, .tsv, .json, .jsonl or .parquet with a column "
+        f"of image files and one of classes. Name them with --path-column and --label-column."
     )
 
 
@@ -118,17 +128,16 @@ def _remarks(tables: Tables, contents: Contents) -> Iterator[str]:
 
 
 def _are_parts(folders: Collection[str]) -> bool:
-    """Tell folders that may be parts of one set of images: a single one, or numbered ones."""
-    return len(folders) == 1 or all(map(_PART.search, folders))
+    """Tell folders that may be parts of one set of images: a single one, numbered ones, or splits."""
+    return len(folders) == 1 or all(_PART.search(folder) or split_name(folder) for folder in folders)
 
 
 def _by_folders(contents: Contents, location: str, options: DataOptions) -> Labelling:
     """Label images by their folders; those outside of the classes are left out with a note."""
-    images, masks = without_masks(contents.images)
-    folders = Counter(file.folder for file in images)
+    folders = Counter(file.folder for file in contents.images)
     places, notes = place_folders(folders, location, options.split_of_folder)
-    placed = [LabelledFile(file, *places[file.folder]) for file in images if file.folder in places]
-    return Labelling(placed, (), (*masks, *notes))
+    placed = [LabelledFile(file, *places[file.folder]) for file in contents.images if file.folder in places]
+    return Labelling(placed, (), notes)
 
 
 def _without_small_classes(
@@ -145,9 +154,10 @@ def _without_small_classes(
     return [image for image in images if image.class_name not in small], (note,)
 
 
-def listing_of(found: Labelling, open_reader: Callable[[], AbstractContextManager[Reader]]) -> Listing:
-    """Return labelled images as a listing, in the order of their paths."""
-    images = sorted(found.images, key=lambda image: image.file.path)
+def finished(found: Labelling, contents: Contents, options: DataOptions) -> Listing:
+    """Return labelled images as a listing in the order of their paths, without classes that are too small."""
+    kept, small = _without_small_classes(found.images, options.min_class_images)
+    images = sorted(kept, key=lambda image: image.file.path)
     class_names = sorted({image.class_name for image in images})
     group_names = sorted({image.group for image in images if image.group is not None})
     return Listing(
@@ -159,12 +169,12 @@ def listing_of(found: Labelling, open_reader: Callable[[], AbstractContextManage
         ),
         file_sizes=np.array([image.file.size for image in images], np.int64),
         handles=[image.file.handle for image in images],
-        open_reader=open_reader,
+        open_reader=contents.open_reader,
         unplaced=found.skipped,
         group_names=tuple(group_names),
         groups=_indices([image.group for image in images], group_names),
         groups_stay_together=found.groups_stay_together,
-        notes=found.notes,
+        notes=(*contents.notes, *found.notes, *small),
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from tuner.data import heif, jpegs
-from tuner.data.deep_pixels import DeepPixels, deep_pixels, is_colour, is_deep, stored_mode, with_lower_bytes
+from tuner.data.deep_pixels import DeepPixels, deep_pixels, is_colour, is_deep, load_lower_bytes, stored_mode
 from tuner.data.file_kinds import NUM_FIRST_BYTES
 from tuner.data.listing import Encoded, UnreadableError
 from tuner.data.pixel_range import FULL_RANGE, Extremes, PixelRange
@@ -135,7 +135,9 @@ def read_extremes(encoded: Encoded) -> Extremes:
     """
     with _unreadable_if_broken():
         image = _open(encoded)
-        return _deep(image, encoded, stored_mode(image)).extremes
+        mode = stored_mode(image)
+        image.load()
+        return _deep(_upright(image), encoded, mode).extremes
 
 
 def decode(encoded: Encoded, form: Format) -> Decoded:
@@ -176,11 +178,6 @@ def resized(image: Image.Image, size: int, how: Resize) -> Image.Image:
     return square
 
 
-def scale_16_bit(x: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """Scale 0..65535 to 0..255 with rounding: 257 steps make one."""
-    return ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 @contextmanager
 def _unreadable_if_broken() -> Iterator[None]:
     try:
@@ -198,7 +195,7 @@ def _lanczos(
 
 
 def _deep(image: Image.Image, encoded: Encoded, mode: str) -> DeepPixels:
-    lower = _upright(with_lower_bytes(cast(ImageFile, _open(encoded)))) if is_colour(mode) else None
+    lower = _upright(load_lower_bytes(cast(ImageFile, _open(encoded)))) if is_colour(mode) else None
     return deep_pixels(image, lower)
 
 

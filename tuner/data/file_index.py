@@ -31,7 +31,8 @@ class FileIndex:
     """
 
     def __init__(self, files: Sequence[File]) -> None:
-        self._folders = [_parts(file.folder) for file in files]
+        folders = {folder: _parts(folder) for folder in {file.folder for file in files}}
+        self._folders = [folders[file.folder] for file in files]
         # In order of strength: numbers lose their leading zeros in spreadsheets.
         self._by: tuple[dict[str, list[int]], ...] = ({}, {}, {})
         for index, file in enumerate(files):
@@ -85,7 +86,8 @@ def _stem(name: str) -> str:
 
 
 def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name.strip()).casefold()
+    name = name.strip()
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def _parts(path: str) -> Parts:

@@ -41,7 +41,7 @@ def label_by_names(
     if not images:
         raise DataError(
             f"{location}: --label-from '{pattern}' fits none of its {len(files):,} file names, for one "
-            f"'{files[0].name}'. The first group must hold the class. {suggestion(files)}"
+            f"'{files[0].name}'. Its first group must hold the class. {suggestion(files)}".rstrip()
         )
     images, notes = with_whole_splits(images)
     left_out = unlabelled_notes(others, "whose names do not fit --label-from", wishes)
@@ -49,7 +49,7 @@ def label_by_names(
 
 
 def suggestion(files: Sequence[File]) -> str:
-    """Return a sentence with the pattern that fits all file names, or one on tables where there is none."""
+    """Return a sentence with the pattern that fits all file names, "" where there is none."""
     stems = [file.name.rpartition(".")[0] or file.name for file in files]
     for find, form in ((_PREFIX, "^({})"), (_ENDING, r"({})\.")):
         labels = Counter(found[1] for stem in stems if (found := find.search(stem)))
@@ -57,4 +57,4 @@ def suggestion(files: Sequence[File]) -> str:
         if is_whole and 2 <= len(labels) <= _MAX_SUGGESTED and min(labels.values()) > 1:
             pattern = form.format("|".join(sorted(labels, key=lambda label: (-len(label), label))))
             return f"Where the file names hold the classes, give --label-from '{pattern}'."
-    return "Give --label-from where file names hold the classes, or a table of labels as the data set."
+    return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +19,19 @@ if TYPE_CHECKING:
 COLUMN_FIELDS = ("path_column", "label_column", "split_column", "group_column")
 """Options that name columns."""
 LABEL_NAMES = (
-    *("label", "labels", "class", "classname", "classlabel", "category", "target", "y", "diagnosis", "dx"),
+    *(
+        "label",
+        "labels",
+        "class",
+        "classname",
+        "classlabel",
+        "classes",
+        "category",
+        "target",
+        "y",
+        "diagnosis",
+        "dx",
+    ),
     *("breed", "species", "emotion", "disease", "tag", "finelabel", "labelname", "classid", "categoryname"),
 )
 """Names of columns of classes in lower case without signs, the first of them first."""
@@ -33,10 +44,25 @@ _NO_LABEL_WORDS = frozenset(
     (
         *("width", "height", "size", "area", "bytes", "channels", "mode", "format", "date", "time", "year"),
         *("url", "link", "license", "licence", "hash", "md5", "sha256", "index", "unnamed", "lat", "lon"),
-        *("xmin", "ymin", "xmax", "ymax", "bbox", "age", "sex", "gender", "split", "fold", "score"),
+        *(
+            "xmin",
+            "ymin",
+            "xmax",
+            "ymax",
+            "bbox",
+            "age",
+            "score",
+            "split",
+            "fold",
+            "partition",
+            "set",
+            "subset",
+            "usage",
+        ),
     )
 )
 _WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?")
 TRUE = frozenset(("1", "1.0", "true"))
 """Marks of the class of an image in columns of 0 and 1, in lower case."""
 _BINARY = TRUE | {"0", "0.0", "false"}
@@ -218,9 +244,6 @@ def _is_binary(column: pd.Series[str]) -> bool:
 
 
 def number_of(text: str) -> float | None:
-    """Return the finite number that a text is, None for other text."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    """Return the number that a text is, None for other text."""
+    # Not as Python reads it: 1_0 and inf are names.
+    return float(text) if _NUMBER.fullmatch(text) else None

@@ -76,7 +76,7 @@ def label_table(path: str, frame: pd.DataFrame, files: Sequence[File], options: 
         except NoLabelTableError as error:
             reason = error
             continue
-        matches = _matches(frame, columns, index)
+        matches = _matches(frame, columns, index, scope, _folders_of_split(path, files))
         found = sum(match is not None for match in matches)
         if len(scope) == len(files) or 2 * found >= min(len(frame), len(scope)):
             return _filled(path, frame, columns, scope, matches, options)
@@ -96,18 +96,29 @@ def _scopes(path: str, files: Sequence[File], wishes: Mapping[str, str]) -> Iter
     near = [file for file in files if file.path.startswith(f"{folder}/")] if folder else list(files)
     of_split = [file for file in near if split and split_of_path(file.path, wishes) == split]
     of_name = [file for file in near if stem in file.path.split("/")[:-1]]
-    seen = set()
-    for scope in (of_split, of_name, near):
-        if scope and len(scope) < len(files) and len(scope) not in seen:
-            seen.add(len(scope))
-            yield scope
+    yield from (scope for scope in (of_split, of_name, near) if 0 < len(scope) < len(files))
     yield files
 
 
-def _matches(frame: pd.DataFrame, columns: Columns, index: FileIndex) -> list[Match | None]:
-    """Return the image of each row; of several rows with one image only those that name it most exactly."""
+def _folders_of_split(path: str, files: Sequence[File]) -> list[str]:
+    """Return the names of folders of the split that a table is about, train where it does not say."""
+    names = {name for folder in {file.folder for file in files} for name in folder.split("/")}
+    return sorted(name for name in names if split_of(name) == (split_of_table(path) or "train"))
+
+
+def _matches(
+    frame: pd.DataFrame, columns: Columns, index: FileIndex, files: Sequence[File], folders: Sequence[str]
+) -> list[Match | None]:
+    """Return the image of each row; of several rows with one image only those that name it most exactly.
+
+    Args:
+        folders: Names of folders that tell images of the same name apart, where the table itself does not.
+    """
     hints = [frame[name] for name in (columns.split, columns.label) if name]
-    found = [index.find(name, hint) for name, *hint in zip(frame[columns.path], *hints, strict=True)]
+    found = [
+        _in_same_split(name, index.find(name, (*hint, *folders)), files)
+        for name, *hint in zip(frame[columns.path], *hints, strict=True)
+    ]
     best: dict[int, tuple[int, int]] = {}
     for match in found:
         if match:
@@ -116,6 +127,15 @@ def _matches(frame: pd.DataFrame, columns: Columns, index: FileIndex) -> list[Ma
         match if match and (match.place == AMBIGUOUS or match.strength == best[match.place]) else None
         for match in found
     ]
+
+
+def _in_same_split(name: str, match: Match | None, files: Sequence[File]) -> Match | None:
+    """Return the match of a name, None where the path in it means another split than that of the file."""
+    if match is None or match.place == AMBIGUOUS:
+        return match
+    meant = split_of_path(name.replace("\\", "/"), {})
+    found = split_of_path(files[match.place].path, {})
+    return None if meant and found and meant != found else match
 
 
 def _filled(

@@ -48,14 +48,18 @@ class Tables(NamedTuple):
     def have_labels(self) -> bool:
         return any(table.has_labels for table in self.used)
 
-    def notes(self, used: bool = True, why: str = "it has no column of classes") -> Iterator[str]:
+    def notes(self, used: bool = True, why: str = "") -> Iterator[str]:
         """Yield a sentence on each table that gives nothing.
 
         Args:
             used: Whether the tables with labels are in use.
-            why: Reason against a table that names images.
+            why: Reason against a table with labels that is not in use.
         """
-        reasons = self.not_used | {table.path: why for table in self.used if not (used and table.has_labels)}
+        reasons = self.not_used | {
+            table.path: why if table.has_labels else "it has no column of classes"
+            for table in self.used
+            if not (used and table.has_labels)
+        }
         for path, reason in list(reasons.items())[:_SHOWN]:
             yield f"{path} is not used: {reason}"
         if len(reasons) > _SHOWN:
@@ -79,7 +83,7 @@ def read_tables(contents: Contents, location: str, options: DataOptions) -> Tabl
         except NoLabelTableError as error:
             tables.not_used[path] = str(error)
         except DataError as error:
-            tables.not_used[path] = str(error).rstrip(".")
+            tables.not_used[path] = str(error).partition(". ")[0]
             refusal = refusal or DataError(f"{path}: {error}")
     return tables._replace(refusal=refusal)
 
@@ -167,11 +171,13 @@ def confirmed(folders: Labelling, tables: Tables, location: str) -> Labelling:
 
 def tables_beside(path: Path) -> list[File]:
     """Return the tables beside an archive that may be about it, by their names; none beside a folder."""
-    if not path.is_file():
-        return []
+    try:
+        files = sorted(path.parent.iterdir()) if path.is_file() else []
+    except OSError:  # a folder that may be entered and not listed
+        files = []
     tables = [
         File(f"{_OUTSIDE}{beside.name}", beside.stat().st_size, beside)
-        for beside in sorted(path.parent.iterdir())
+        for beside in files
         if suffix_of(beside.name) in _TEXT_SUFFIXES and beside.is_file() and beside != path
     ]
     names = (path.stem, path.name.partition(".")[0])
@@ -216,7 +222,11 @@ def _named_in_order(images: list[LabelledFile]) -> list[LabelledFile]:
     if not all(number is not None and number.is_integer() for number in numbers.values()):
         return images
     names = {name: int(number) for name, number in numbers.items() if number is not None}
-    width = max((len(str(number)) for number in names.values()), default=0)
+    width = (
+        max((len(str(number)) for number in names.values()), default=0)
+        if min(names.values(), default=0) >= 0
+        else 0
+    )
     return [image._replace(class_name=f"{names[image.class_name]:0{width}d}") for image in images]
 
 
@@ -224,7 +234,9 @@ def _sources(tables: Sequence[LabelTable]) -> Iterator[str]:
     """Yield a sentence on the columns of each table in use, and on its rows without an image."""
     for table in tables[:_SHOWN]:
         columns = table.columns
-        classes = f"'{columns.label}'" if columns.label else f"{len(columns.one_hot)} columns of 0 and 1"
+        classes = (
+            f"'{columns.label}'" if columns.label else f"one of {len(columns.one_hot)} columns of 0 and 1"
+        )
         more = [
             f"{kind} '{name}'" for kind, name in (("split", columns.split), ("group", columns.group)) if name
         ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from tuner.data.contents import File
 from tuner.data.listing import SkippedImage
-from tuner.data.split_names import split_of
+from tuner.data.split_names import split_name, split_of
 from tuner.units import counted
 
 
@@ -40,9 +41,12 @@ def split_of_path(path: str, wishes: Mapping[str, str]) -> str | None:
         path: Of the file, with `/`.
         wishes: Split of folders by their names, from the user; they come first.
     """
-    folders = path.split("/")[:-1]
-    found = [wishes.get(folder) or split_of(folder) for folder in folders]
-    return next((split for split in found if split), None)
+    found = (wishes.get(folder) or _split_of(folder) for folder in path.split("/")[:-1])
+    return next(filter(None, found), None)
+
+
+# The same few folders hold all files.
+_split_of = lru_cache(maxsize=1024)(split_of)
 
 
 def with_whole_splits(images: list[LabelledFile]) -> tuple[list[LabelledFile], tuple[str, ...]]:
@@ -56,12 +60,19 @@ def with_whole_splits(images: list[LabelledFile]) -> tuple[list[LabelledFile], t
 
 def unlabelled_notes(files: Sequence[File], why: str, wishes: Mapping[str, str]) -> Iterable[str]:
     """Yield a sentence on the images of each unlabelled test folder, and one on other images left out."""
-    of_test = [file for file in files if split_of_path(file.path, wishes) == "test"]
+    of_test = [file for file in files if _is_in_test(file, wishes)]
     for folder, count in sorted(Counter(file.folder for file in of_test).items()):
         yield (
             f"{counted(count, 'image')} in {folder} {why} left out; "
             f"tuner predict gives the classes of the folder {folder}"
         )
-    rest = [file for file in files if split_of_path(file.path, wishes) != "test"]
-    if rest:
+    if rest := [file for file in files if not _is_in_test(file, wishes)]:
         yield f"{counted(len(rest), 'image')} {why} left out, such as {rest[0].path}"
+
+
+def _is_in_test(file: File, wishes: Mapping[str, str]) -> bool:
+    """Tell a file in a folder such as test, test_data_v2 or to_predict."""
+    if split := split_of_path(file.path, wishes):
+        return split == "test"
+    names = map(split_name, file.folder.split("/"))
+    return any(name.split in ("test", "unlabelled") for name in names if name)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tuner.data.pixel_range import PixelRange
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.path_names import printable as printable
 
@@ -66,6 +67,8 @@ class Listing:
     """Whether all images of a group belong on one side of a split."""
     notes: tuple[str, ...] = ()
     """Sentences for the user: what was left out, assumed or changed."""
+    pixel_range: PixelRange | None = None
+    """Range that the source itself has made 0..255; None where decoding does."""
 
 
 def _ignore(_: int) -> None:

@@ -38,6 +38,7 @@ from tuner.data.pixel_range import (
     contrast_notes,
     range_notes,
     require_alike,
+    require_light_splits,
 )
 from tuner.data_options import MIN_SIZE, SPLITS, DataOptions, Resize
 from tuner.errors import DataError
@@ -148,6 +149,7 @@ def _build(
     stats = decoded.pixel_stats(len(images) * form.size**2 * form.channels)
     modes = tuple(sorted({image.header.mode for image in images}))
     records = _records(listing, images, modes)
+    require_light_splits(cache.load_images(folder), records["split"], location)
     image_shape = (form.size, form.size, form.channels)
     meta = cache.Meta(
         class_names=listing.class_names,
@@ -156,7 +158,7 @@ def _build(
         modes=modes,
         skipped=(*listing.unplaced, *skipped),
         pixel_stats=stats,
-        pixel_range=form.pixel_range,
+        pixel_range=listing.pixel_range or form.pixel_range,
         group_names=listing.group_names,
         groups_stay_together=listing.groups_stay_together,
         notes=(

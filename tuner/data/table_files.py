@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +57,15 @@ def read_table(data: bytes, path: str) -> pd.DataFrame:
 
 def as_text(value: Any) -> str:
     """Return a cell as text: whole numbers without a point, NO_VALUE for none."""
+    if isinstance(value, str):
+        return printable(value.strip())
     if value is None or value != value:
         return NO_VALUE
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return printable(str(value).strip())
+    return printable(str(value))
 
 
 def text_frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
@@ -86,16 +89,20 @@ def _separated(data: bytes) -> pd.DataFrame:
     cells = [cell.strip().strip("\"'") for cell in head.split(separator)]
     has_header = not any(suffix_of(cell) in IMAGE_SUFFIXES for cell in cells)
     try:
-        # Text throughout: 007 and NA are labels and names of files as they stand.
-        frame = pd.read_csv(
-            StringIO(text),
-            sep=separator,
-            header=0 if has_header else None,
-            dtype=str,
-            na_filter=False,
-            index_col=False,
-            skipinitialspace=True,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # Text throughout: 007 and NA are labels and names of files as they stand.
+            frame = pd.read_csv(
+                StringIO(text),
+                sep=separator,
+                header=0 if has_header else None,
+                dtype=str,
+                na_filter=False,
+                index_col=False,
+                skipinitialspace=True,
+            )
+    except pd.errors.ParserWarning:
+        raise TableError("its rows have more cells than its header") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise TableError(" ".join(str(error).split())) from None
     if not has_header:
@@ -139,7 +146,9 @@ def _rows(content: Any) -> list[dict[str, Any]]:
         return content
     if isinstance(content, dict) and content:
         values = list(content.values())
-        if all(isinstance(value, (str, int, float)) for value in values):
+        if all(isinstance(value, (str, int, float)) for value in values) and not all(
+            map(str.isdecimal, content)
+        ):
             return [{_KEY: key, "label": value} for key, value in content.items()]
         if all(isinstance(value, list) for value in values) and len(set(map(len, values))) == 1:
             return [dict(zip(content, row, strict=True)) for row in zip(*values, strict=True)]
