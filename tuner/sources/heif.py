@@ -6,7 +6,7 @@ from functools import cache
 from importlib.util import find_spec
 
 SUFFIXES = frozenset(("heic", "heif", "hif"))
-REMEDY = "pip install 'kt-search[heif]' lets them be read"
+REMEDY = "pip install 'kt-search[heif]' adds the reader"
 
 _BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _CONTAINERS = frozenset((b"mif1", b"msf1"))

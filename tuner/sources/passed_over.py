@@ -23,7 +23,7 @@ def unused_notes(contents: Contents) -> tuple[str, ...]:
             notes[0] += f" ({heif.REMEDY})"
     if empty := contents.empty_folders:
         more = f" and {len(empty) - _SHOWN:,} more" if len(empty) > _SHOWN else ""
-        notes.append(f"without any file: {', '.join(sorted(empty)[:_SHOWN])}{more}")
+        notes.append(f"{counted(len(empty), 'empty folder')}: {', '.join(sorted(empty)[:_SHOWN])}{more}")
     return tuple(notes)
 
 
@@ -38,7 +38,7 @@ def junk_notes(images: Mapping[str, int]) -> tuple[str, ...]:
 
 def sentences(notes: Sequence[str]) -> str:
     """Return notes as sentences to follow a message, each after a space."""
-    return "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
+    return "".join(f" {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes)
 
 
 @contextmanager
