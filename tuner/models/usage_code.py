@@ -82,14 +82,12 @@ def usage(export: Export, data: dict[str, Any]) -> str:
 
 def _scaled(known: PixelRange) -> Iterator[str]:
     """Yield lines that scale deep pixels, of floats where the model has seen some."""
+    pixels = "    image = Image.fromarray(np.uint8(({} * (255 / {})).round().clip(0, 255)))"
     yield 'if image.mode.startswith("I"):'
-    yield f'    deep = np.asarray(image, "float32") * (255 / {known.integer_max})'
-    yield "    image = Image.fromarray(np.uint8(deep.round().clip(0, 255)))"
+    yield pixels.format('np.asarray(image, "float32")', known.integer_max)
     if known.float_high is not None:
-        low, width = known.float_low, known.float_high - known.float_low
         yield 'if image.mode == "F":'
-        yield f"    deep = (np.asarray(image) - {low}) * (255 / {width})"
-        yield "    image = Image.fromarray(np.uint8(deep.round().clip(0, 255)))"
+        yield pixels.format(f"(np.asarray(image) - {known.float_low})", known.float_high - known.float_low)
 
 
 def _square(side: int, mode: str, how: Resize) -> Iterator[str]:
