@@ -108,6 +108,7 @@ def test_a_copy_of_the_data_set_is_left_out(
     dataset = load_dataset(str(pack(tmp_path, littered(files))))
     assert dataset.class_names == class_names
     assert len(dataset.labels) == len(set(files.values()))
+    assert any("copy" in note and str(len(files) - len(dataset.labels)) in note for note in dataset.notes)
     assert not dataset.skipped
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from tuner.cli.output import Format, make_table, stdout
 from tuner.data.audit import Audit
 from tuner.data.dataset import Dataset
+from tuner.data.sample_size import sample_notes
 from tuner.data.shortcuts import shortcut_sentences
 from tuner.data_options import SPLITS
 from tuner.results.tables import rows_table
@@ -54,7 +55,8 @@ def print_data(dataset: Dataset, findings: Audit) -> None:
         console.print()
         _print_groups(dataset)
     console.print()
-    for name, text in (*_lines(dataset, findings), *(("note", text) for text in dataset.notes)):
+    notes = (*dataset.notes, *sample_notes(findings.counts))
+    for name, text in (*_lines(dataset, findings), *(("note", text) for text in notes)):
         console.print(Text.assemble((f"{name:<16}", "dim"), text), soft_wrap=True)
     for sentence in shortcut_sentences(findings.shortcuts):
         console.print(Text(f"warning: {sentence}", "yellow"), soft_wrap=True)

@@ -74,9 +74,9 @@ def arrange(contents: Contents, location: str, options: DataOptions, by_table: b
             f"{location}: no images in it. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}. "
             f"Give {_instead(contents)}."
         )
-    images = without_nested_copies(contents.images, contents.open_reader)
+    images, copies = without_nested_copies(contents.images, contents.open_reader)
     images, masks = without_masks(images)
-    contents = replace(contents, images=images, notes=(*contents.notes, *masks))
+    contents = replace(contents, images=images, notes=(*contents.notes, *copies, *masks))
     label = _by_table if by_table else _labelling
     return finished(label(contents, location, options), contents, options)
 

@@ -10,6 +10,7 @@ import numpy as np
 from tuner.sources.contents import File
 from tuner.sources.listing import Encoded, Reader, UnreadableError
 from tuner.sources.split_names import split_of
+from tuner.units import counted
 
 Folders = dict[str, dict[str, File]]
 """Name of each folder -> path below it -> file."""
@@ -19,8 +20,10 @@ _COMPARED_FILES = 32
 
 def without_nested_copies(
     files: list[File], open_reader: Callable[[], AbstractContextManager[Reader]]
-) -> list[File]:
+) -> tuple[list[File], tuple[str, ...]]:
     """Leave out the files of folders that are copies of the folders beside or around them.
+
+    Returns the other files, and a sentence for the user where files are left out.
 
     Examples: `x/train`, `x/test` with the copy `x/x/train`, `x/x/test`; `faces/real`, `faces/fake` with the
     copy `more/faces/real`, `more/faces/fake`. As a class of its own, a copy would make scores meaningless.
@@ -39,7 +42,11 @@ def without_nested_copies(
         if len(inner[name]) > 1 and any(_are_equal(inner[name], each, open_reader) for each in originals):
             copies.add(name)
     left_out = {file.path for name in copies for file in folders[name].values()}
-    return [file for file in files if file.path not in left_out]
+    if not left_out:
+        return files, ()
+    names = ", ".join(sorted(copies))
+    note = f"{counted(len(left_out), 'image')} in {names} left out: a copy of the folders beside or around it"
+    return [file for file in files if file.path not in left_out], (note,)
 
 
 def _folders(files: Iterable[tuple[str, File]]) -> Folders:
