@@ -15,7 +15,7 @@ SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "s
 # Lowest first. A part of the program imports only from floors below its own.
 FLOORS = (
     {"errors"},
-    {"units", "files", "objective", "option_fields"},
+    {"units", "files", "objective", "option_fields", "path_names"},
     {"data_options"},
     {"config", "data", "statistics"},
     {"training"},

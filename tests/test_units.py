@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuner.units import counted
+from tuner.units import counted, listed
 
 
 @pytest.mark.parametrize(
@@ -10,3 +10,8 @@ from tuner.units import counted
 )
 def test_a_noun_is_in_the_plural_but_for_one(number: int, said: str) -> None:
     assert counted(number, "trial") == said
+
+
+def test_of_many_names_a_few_are_listed_with_the_number_of_the_others() -> None:
+    assert listed("abc", most=3) == "a, b, c"
+    assert listed("abcdef", most=5, separator=" / ") == "a / b / c and 3 more"

@@ -26,6 +26,7 @@ from tuner.option_fields import (
     panel_of,
     validated,
 )
+from tuner.path_names import printable
 from tuner.units import mebibytes, seconds
 
 
@@ -70,7 +71,7 @@ class SearchConfig(DataOptions):
     space: Annotated[str, WHAT] = Field(
         "sequential", description="Search space: a name, FILE.py, FILE.ipynb, FILE:NAME or MODULE:NAME."
     )
-    data: Annotated[str, DATA] = Field(
+    data: Annotated[str, AfterValidator(printable), DATA] = Field(
         "demo",
         description="Images in classes: a folder, an archive, a table of labels, arrays, or 'demo'.",
     )

@@ -163,10 +163,10 @@ def replace_bytes(path: Path, contents: bytes) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace a text file.
+    r"""Replace a text file. A byte in the name of a file that is not UTF-8 becomes an escape such as \udce4.
 
     Raises:
         StorageError: the file cannot be written; it stays as it was.
     """
     with replacing(path) as draft:
-        draft.write_text(text, encoding="utf-8", newline="")
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

@@ -178,4 +178,4 @@ def test_image_of_one_colour_depth_or_another_is_no_reason_to_fail(tuner: Run, t
     result = tuner("data", "show", "mixed")
     assert result.code == 0, result.stderr
     assert "I;16 (8)" in result.stdout
-    assert "unreadable      none" in result.stdout
+    assert "unusable        none" in result.stdout

@@ -4,6 +4,7 @@ Each form is shown to a search that ends before its first trial; some are traine
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.cli.keras_tuner_code import BESIDE, SPACES
 pytestmark = pytest.mark.training
 
 ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
+OF_DATA = re.compile("validation images:|gathered")
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def test_a_search_says_what_it_makes_of_a_form_before_its_first_trial(
     if outcome.size:
         assert f", {outcome.size} configurations" in result.stderr
     if outcome.code == 0 and not outcome.says:
-        assert told == []
+        assert [line for line in told if not OF_DATA.search(line)] == []
 
 
 @pytest.mark.parametrize("name", [name for name, outcome in OUTCOMES.items() if outcome.trained])

@@ -86,7 +86,7 @@ def test_parquet_without_pyarrow_names_what_to_install(monkeypatch):
 
 
 def test_counts_of_a_data_set_are_parquet_where_that_is_asked_for(capfdbinary, images):
-    show_data(str(images), form="parquet")
+    show_data(path=str(images), form="parquet")
     frame = pd.read_parquet(io.BytesIO(capfdbinary.readouterr().out))
-    assert frame.columns.tolist() == ["split", "FAKE", "REAL", "images"]
+    assert frame.columns.tolist() == ["class", "train", "validation", "test", "images"]
     assert frame["images"].sum() == 180

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pexpect
 import pytest
+from PIL import Image
 
 from tests.analysis.finished_runs import finished_run
 from tests.cli.conftest import SIDE, Result, Run, command, environment
@@ -303,3 +304,17 @@ def test_rows_go_to_a_file_while_the_terminal_shows_the_bar(folder, images, cach
     assert "60/60" in shown
     assert "029.png" not in shown
     assert len(target.read_text().splitlines()) == 61
+
+
+def test_arrays_are_predicted_whatever_their_labels_and_changes_of_pixels_are_said(at, images, tmp_path):
+    files = [images / f"test/{name}/000.png" for name in ("FAKE", "REAL")]
+    pictures = np.stack([np.asarray(Image.open(file)) for file in files])
+    np.savez(tmp_path / "new.npz", x_test=pictures / 255, y_test=[7, 7])
+    result = at("model.keras", tmp_path / "new.npz", "--format", "csv")
+    found = rows(result)
+    assert [row["path"] for row in found] == ["x_test[0]", "x_test[1]"]
+    of_files = rows(
+        at("model.keras", *(images / f"test/{name}/000.png" for name in ("FAKE", "REAL")), "--format", "csv")
+    )
+    assert numbers(found) == pytest.approx(numbers(of_files))
+    assert [line for line in result.error_lines if "x_test" in line and "0..255" in line]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tuner.data.dataset import load_dataset
-from tuner.data_options import DataOptions
+from tuner.data_options import DataOptions, Resize
 from tuner.errors import DataError
 
-from .pictures import SIDE, png, tree, write_folder, write_zip
+from .pictures import SIDE, encoded, picture, png, tree, write_folder, write_zip
 from .refusals import refusal
 
 
@@ -191,3 +191,21 @@ def test_validation_images_can_be_trained_on_too(tmp_path: Path) -> None:
     np.testing.assert_array_equal(merged.splits["test"], dataset.splits["test"])
     assert merged.fingerprint == dataset.fingerprint
     assert sum(merged.counts()["train"].values()) == len(both)
+
+
+@pytest.mark.parametrize(
+    ("resize", "expected"),
+    [("squeeze", {"smaller": 20, "larger": 20}), ("crop", {"larger": 20}), ("pad", {"smaller": 20})],
+)
+def test_oblong_images_are_made_smaller_or_larger_as_they_are_resized(
+    tmp_path: Path, resize: Resize, expected: dict[str, int]
+) -> None:
+    files = {
+        f"{name}/{i}.png": encoded(picture(i + start, (24, 12)))
+        for name, start in (("a", 0), ("b", 10))
+        for i in range(10)
+    }
+    source = str(write_folder(tmp_path, files))
+    dataset = load_dataset(source, DataOptions(image_size=16, resize=resize))
+    assert {change: found.num_images for change, found in dataset.resized.items()} == expected
+    assert dataset.num_oblong == 20

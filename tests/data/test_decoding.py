@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tuner.data import decoding
-from tuner.data.decoding import Format, decode, quiet_pillow, read_header, scale_16_bit
+from tuner.data.decoding import Format, decode, quiet_pillow, read_header
 from tuner.data.listing import UnreadableError
 from tuner.data_options import Resize
 
@@ -21,7 +21,7 @@ def plain(color: Any, mode: str) -> Image.Image:
     return Image.new(mode, (SIDE, SIDE), color)
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF", "PPM", "WEBP"])
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF", "PPM", "WEBP", "JPEG2000", "TGA"])
 def test_lossless_formats_keep_their_pixels(file_format: str) -> None:
     options = {"lossless": True} if file_format == "WEBP" else {}
     decoded = decode(encoded(picture(1), file_format, **options), RGB)
@@ -68,8 +68,8 @@ def test_floats_and_32_bit_integers_are_scaled() -> None:
 
 
 def test_16_bit_values_are_scaled_with_rounding() -> None:
-    x = np.array([0, 128, 129, 257, 65535 - 129, 65535 - 128, 65535], np.uint16)
-    assert scale_16_bit(x).tolist() == [0, 0, 1, 1, 254, 255, 255]
+    x = np.resize(np.array([0, 128, 129, 257, 65535 - 129, 65535 - 128, 65535], np.uint16), (SIDE, SIDE))
+    assert decode(encoded(Image.fromarray(x)), GREY).pixels[0, :7, 0].tolist() == [0, 0, 1, 1, 254, 255, 255]
 
 
 def test_a_transparent_palette_entry_is_laid_on_white() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tuner.data import preparation
 from tuner.data.dataset import Dataset, load_dataset
-from tuner.data.decoding import Format, decode
+from tuner.data.decoding import Format, decode, read_extremes
 from tuner.data.image_paths import InputImages
 from tuner.data.pixel_range import PixelRange, integer_max
 from tuner.data.stream import decode_stream
@@ -155,8 +155,28 @@ def test_classes_of_floats_in_different_ranges_are_refused(tmp_path: Path) -> No
         load_dataset(str(source))
 
 
-def test_a_class_of_darker_integers_is_no_other_range(tmp_path: Path) -> None:
-    assert loaded(tmp_path, a=bits(10), b=bits(16)).images[:8].max() <= 4
+def test_a_class_of_darker_integers_is_no_other_range_but_has_a_warning(tmp_path: Path) -> None:
+    dataset = loaded(tmp_path, a=bits(10), b=bits(16))
+    assert dataset.images[:8].max() <= 4
+    _, warning = notes(dataset)
+    for part in ("warning:", "'a'", "1023"):
+        assert part in warning
+
+
+def test_a_split_of_zeros_and_ones_beside_others_is_refused(tmp_path: Path) -> None:
+    ones = (lambda pixels: encoded(Image.fromarray(pixels // 128))), "png"
+    source = folder(tmp_path, train_a=EIGHT, train_b=EIGHT, test_a=ones, test_b=ones)
+    with refusal(DataError, source, "'test'", "'train'", "by 255"):
+        load_dataset(str(source))
+
+
+def test_floats_of_two_ranges_in_one_class_are_refused(tmp_path: Path) -> None:
+    source = folder(tmp_path, a=floats(-1, 1), b=floats(-1, 1))
+    write, _ = floats(0, 255)
+    for name in "ab":
+        (source / name / "other.tiff").write_bytes(write(grey(999)))
+    with refusal(DataError, source, "'a'", "from -1 to 255", "0..255"):
+        load_dataset(str(source))
 
 
 def test_floats_of_no_known_range_are_named(tmp_path: Path) -> None:
@@ -198,13 +218,13 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def deep_colours(values: npt.NDArray[np.uint16]) -> bytes:
+def deep_colours(values: npt.NDArray[np.uint16], extra: bytes = b"") -> bytes:
     """Return a PNG of 16 bits a channel; Pillow writes none. Shape (height, width, 3 or 4)."""
     height, width, channels = values.shape
     header = struct.pack(">IIBBBBB", width, height, 16, 2 if channels == 3 else 6, 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    pixels = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + pixels
 
 
 def test_16_bit_colours_keep_their_lower_bits(tmp_path: Path) -> None:
@@ -216,6 +236,19 @@ def test_16_bit_colours_keep_their_lower_bits(tmp_path: Path) -> None:
     dataset = load_dataset(str(write_folder(tmp_path, files)))
     assert dataset.pixel_range.integer_max == 4095
     np.testing.assert_allclose(dataset.images[0].astype(int), np.asarray(picture(0)), atol=1)
+
+
+def test_16_bit_colours_are_turned_as_their_exif_data_say() -> None:
+    values = np.zeros((SIDE, 2 * SIDE, 3), np.uint16)
+    values[:, SIDE:] = 4095  # the right half
+    exif = Image.Exif()
+    exif[0x0112] = 6  # right becomes bottom
+    data = deep_colours(values, chunk(b"eXIf", exif.tobytes()[6:]))
+    for known in (read_extremes(data), decode(data, Format(SIDE, 3)).extremes):
+        assert known == (0, 4095, False)
+    pixels = decode(data, Format(SIDE, 3, pixel_range=PixelRange(4095))).pixels
+    assert pixels[: SIDE // 2 - 1].max() < 20
+    assert pixels[SIDE // 2 + 1 :].min() > 235
 
 
 def test_opacity_of_16_bit_colours_is_of_16_bits() -> None:

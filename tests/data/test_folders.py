@@ -3,10 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from tuner.data.dataset import load_dataset
 from tuner.data.folders import FolderSource
 from tuner.data.listing import UnreadableError
+from tuner.data_options import NO_WISHES, DataOptions
+from tuner.errors import DataError
 
-from .pictures import png, tree, write_folder
+from .pictures import encoded, picture, png, tree, write_folder
+from .refusals import refusal
 
 
 def read(source: FolderSource, path: str) -> object:
@@ -78,10 +82,11 @@ def test_hidden_files_and_resource_forks_are_left_out(tmp_path: Path) -> None:
     assert FolderSource(tmp_path).listing().paths == sorted(files)
 
 
-def test_the_digest_changes_with_any_image_and_with_nothing_else(tmp_path: Path) -> None:
-    write_folder(tmp_path, tree("a", "b", count=2))
+def test_the_digest_changes_with_any_image_and_not_with_the_text_of_other_files(tmp_path: Path) -> None:
+    write_folder(tmp_path, {**tree("a", "b", count=2), "README.md": b"no image"})
     before = FolderSource(tmp_path).digest()
-    (tmp_path / "README.md").write_text("no image")
+    (tmp_path / "README.md").write_text("no image either")
+    (tmp_path / ".DS_Store").write_text("hidden")
     assert FolderSource(tmp_path).digest() == before
     (tmp_path / "a" / "000.png").rename(tmp_path / "a" / "002.png")
     renamed = FolderSource(tmp_path).digest()
@@ -96,3 +101,107 @@ def test_the_digest_tells_images_of_the_same_names_sizes_and_times_apart(tmp_pat
             os.utime(path, ns=(1, 1))
     one, other, moved = (FolderSource(tmp_path / name).digest() for name in ("one", "other", "moved"))
     assert other != one == moved
+
+
+def test_the_digest_changes_with_the_sentences_on_other_files(tmp_path: Path) -> None:
+    write_folder(tmp_path, {**tree("a", "b", count=1), "a/film.mov": b""})
+    with_film = FolderSource(tmp_path).digest()
+    (tmp_path / "a/film.mov").unlink()
+    (tmp_path / "c").mkdir()
+    with_empty_folder = FolderSource(tmp_path).digest()
+    (tmp_path / "c").rmdir()
+    assert len({with_film, with_empty_folder, FolderSource(tmp_path).digest()}) == 3
+
+
+def notes(source: FolderSource, options: DataOptions = NO_WISHES) -> str:
+    return "; ".join(source.listing(options).notes)
+
+
+@pytest.mark.parametrize(
+    "name", ["0001", "dl.jpg.1", "query.jpg?size=large", "trail.jpg ", "UP.JPEG", "x.hif"]
+)
+@pytest.mark.parametrize(
+    "file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000"]
+)
+def test_images_of_any_name_are_known_by_their_first_bytes(
+    tmp_path: Path, name: str, file_format: str
+) -> None:
+    files = {**tree("a", "b", count=1), f"a/{name}": encoded(picture(3), file_format)}
+    assert FolderSource(write_folder(tmp_path, files)).listing().paths == sorted(files)
+
+
+@pytest.mark.parametrize("content", [b"", b"BMW and other cars", b"PK", b"\0" * 64, b"\0\0\0\x18ftypmp42"])
+def test_other_files_without_a_suffix_are_no_images(tmp_path: Path, content: bytes) -> None:
+    source = FolderSource(write_folder(tmp_path, {**tree("a", "b", count=1), "b/LICENSE": content}))
+    assert source.listing().paths == ["a/000.png", "b/000.png"]
+    assert "1 file in b" in notes(source)
+
+
+def test_a_pipe_without_a_suffix_blocks_nothing(tmp_path: Path) -> None:
+    os.mkfifo(write_folder(tmp_path, tree("a", "b", count=1)) / "a" / "pipe")
+    assert FolderSource(tmp_path).listing().paths == ["a/000.png", "b/000.png"]
+
+
+def test_files_that_are_no_images_are_counted_by_suffix_and_folder(tmp_path: Path) -> None:
+    films = {f"b/{number}.MOV": b"" for number in range(8)}
+    texts = {f"{folder}/{number}.txt": b"" for folder in "ab" for number in range(2)}
+    source = FolderSource(write_folder(tmp_path, {**tree("a", "b", count=1), **films, **texts, "x.md": b""}))
+    said = notes(source)
+    for part in ("8 .mov in b", "4 .txt in 2 folders", "1 .md"):
+        assert part in said
+    assert "8 .mov" not in notes(source, DataOptions(exclude=("*.mov",)))
+
+
+def test_a_sentence_on_other_files_stays_short(tmp_path: Path) -> None:
+    others = {f"a/1.x{letter}": b"" for letter in "abcdefgh"}
+    assert "3 more" in notes(FolderSource(write_folder(tmp_path, {**tree("a", "b", count=1), **others})))
+
+
+def test_empty_folders_are_named_once_for_all_below_them(tmp_path: Path) -> None:
+    write_folder(tmp_path, {**tree("a", "b", count=1), "none/.DS_Store": b""})
+    (tmp_path / "third/deep/er").mkdir(parents=True)
+    assert FolderSource(tmp_path).contents().empty_folders == ("none", "third")
+    assert "none, third" in notes(FolderSource(tmp_path))
+
+
+def test_a_refusal_names_the_files_that_were_passed_over(tmp_path: Path) -> None:
+    films = {f"REAL/{number}.mov": b"" for number in range(3)}
+    write_folder(tmp_path / "films", {**tree("FAKE", count=2), **films})
+    with refusal(DataError, "one class", "FAKE", "3 .mov in REAL"):
+        load_dataset(str(tmp_path / "films"), labelled_only=False)
+    write_folder(tmp_path / "texts", {"a/1.txt": b"", "b/1.txt": b""})
+    with refusal(DataError, "no images", "2 .txt"):
+        load_dataset(str(tmp_path / "texts"))
+
+
+def test_images_in_folders_of_systems_are_counted_and_hidden_ones_are_not(tmp_path: Path) -> None:
+    files = tree("a", "b", count=1)
+    junk = tree("@eaDir/x", "a/@eaDir", "$Recycle.Bin", ".thumbnails", "__MACOSX/.x", count=1)
+    extra = {"a/Thumbs.db": b"", "desktop.ini": b"", "a/.DS_Store": b"", "__MACOSX/a/._000.png": b""}
+    source = FolderSource(write_folder(tmp_path, {**files, **junk, **extra}))
+    assert source.listing().paths == sorted(files)
+    said = notes(source)
+    for part in ("2 images in @eaDir", "1 image in $Recycle.Bin"):
+        assert part in said
+    for part in ("MACOSX", "thumbnails", "Thumbs", "passed over"):
+        assert part not in said
+
+
+def test_tables_are_listed_and_can_be_read(tmp_path: Path) -> None:
+    source = FolderSource(write_folder(tmp_path, {**tree("a", "b", count=1), "labels.csv": b"id,label"}))
+    (table,) = source.contents().tables
+    with source.contents().open_reader() as reader:
+        assert (table.path, reader(table.handle)) == ("labels.csv", b"id,label")
+    before = source.digest()
+    (tmp_path / "labels.csv").write_text("id,class")
+    os.utime(tmp_path / "labels.csv", ns=(1, 1))
+    assert FolderSource(tmp_path).digest() != before
+
+
+def test_the_number_of_files_is_told_while_they_are_listed(tmp_path: Path) -> None:
+    files = {f"{folder}/{number}.png": b"" for folder in "ab" for number in range(300)}
+    files |= {f"{folder}/0.png": png(number) for number, folder in enumerate("ab")}
+    told: list[tuple[int, int]] = []
+    with refusal(DataError, "598"):
+        load_dataset(str(write_folder(tmp_path, files)), progress=lambda *seen: told.append(seen))
+    assert [done for done, total in told if total == 0] == [250, 500]

@@ -3,6 +3,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tuner.data.archives import ArchiveSource
@@ -11,6 +12,7 @@ from tuner.data.image_paths import InputImage, InputImages
 from tuner.data.listing import UnreadableError
 from tuner.errors import DataError
 
+from .array_files import X, Y
 from .pictures import png, tree, write_folder, write_zip
 from .refusals import refusal
 
@@ -170,3 +172,17 @@ def test_images_are_counted_unless_lines_are_to_come(here: Path) -> None:
     write_folder(here, tree("f", count=3))
     assert InputImages(["f", "f/000.png"]).count() == 4
     assert InputImages(["f", "-"]).count() is None
+
+
+def test_arrays_hold_images_whether_they_have_labels_or_not(here: Path) -> None:
+    np.savez(here / "d.npz", x_train=X, y_train=Y, x_test=X[:2], seed=np.arange(3))
+    np.save(here / "x.npy", X)
+    images = InputImages(["d.npz"])
+    assert [image.path for image in images] == [
+        *(f"x_train[{i}]" for i in range(4)),
+        "x_test[0]",
+        "x_test[1]",
+    ]
+    np.testing.assert_array_equal(np.asarray(read(list(images)[-1])), X[1])
+    assert paths("x.npy", "d.npz")[3:5] == ["x.npy/x[3]", "d.npz/x_train[0]"]
+    assert paths("-", lines=["x.npy"])[0] == "x.npy/x[0]"

@@ -1,11 +1,12 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from tuner.data import sources
 from tuner.data.archives import ArchiveSource
+from tuner.data.arrays import NpzSource
 from tuner.data.folders import FolderSource
-from tuner.data.npz import NpzSource
 from tuner.data.sources import open_source
 from tuner.errors import DataError
 
@@ -122,6 +123,18 @@ def test_an_archive_of_another_kind_is_known_under_any_name(
 ) -> None:
     (tmp_path / "d.zip").write_bytes(first + bytes(100))
     with refusal(DataError, "d.zip", remedy):
+        open_source(str(tmp_path / "d.zip"))
+
+
+def test_a_folder_in_a_file_that_has_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "d.rar").write_text("x")
+    with refusal(DataError, "d.rar", "unrar"):
+        open_source(str(tmp_path / "d.rar" / "train"))
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "d.zip")
+    with refusal(DataError, "d.zip", "folder"):
         open_source(str(tmp_path / "d.zip"))
 
 

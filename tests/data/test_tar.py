@@ -223,6 +223,15 @@ def test_of_several_archives_in_an_archive_one_is_to_be_named(tmp_path: Path) ->
     assert read_all(ArchiveSource(path, "train.zip")) == FILES
 
 
+def test_a_table_beside_the_only_archive_labels_its_images(tmp_path: Path) -> None:
+    images = {f"{number}.png": png(number) for number in range(4)}
+    rows = "".join(f"{name},{'odd' if int(name[0]) % 2 else 'even'}\n" for name in images)
+    inner = {"images.zip": inner_zip(tmp_path, images), "labels.csv": f"file,label\n{rows}".encode()}
+    source = ArchiveSource(write_zip(tmp_path / "d.zip", inner))
+    assert read_all(source) == images
+    assert source.listing().class_names == ("even", "odd")
+
+
 def test_archives_beside_images_stay_closed(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "d.zip", {**FILES, "more.zip": inner_zip(tmp_path, tree("X", count=1))})
     assert read_all(ArchiveSource(path)) == FILES

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tests.data.pictures import png, write_folder
+from tests.data.pictures import encoded, png, write_folder
 from tuner.data.image_paths import InputImages
+from tuner.data.pixel_range import PixelRange
 from tuner.errors import UsageError
 from tuner.evaluation.prediction import NOT_FINITE, decision_rule, predict_images
 from tuner.models.loading import ModelFacts, TrainedModel
@@ -87,3 +89,22 @@ def test_an_output_that_is_no_number_is_an_error(tmp_path):
     rows = predictions(tmp_path, [[np.nan, np.nan], [0.2, 0.8]], a=png(1), b=png(2))
     assert [row.error for row in rows] == [NOT_FINITE, None]
     assert [row.prediction for row in rows] == [None, "REAL"]
+
+
+def test_images_become_what_the_training_saw(tmp_path):
+    """A 12-bit image, wide, with a model that was trained on padded ones."""
+    pixels = np.full((4, 8), 4095, np.uint16)
+    files = {"a.png": encoded(Image.fromarray(pixels)), "b.png": encoded(Image.fromarray(pixels * 16))}
+    seen = []
+
+    class Looks(Says):
+        def predict(self, images, indices, _=None):
+            seen.append(images)
+            return super().predict(images, indices)
+
+    model = Looks(facts(resize="pad", pixel_range=PixelRange(4095)), (8, 8, 1), OWN)
+    images = InputImages([str(write_folder(tmp_path, files))])
+    ((good, beyond),) = predict_images(model, images, decision_rule(model.facts))
+    assert seen[0][0, :, 0, 0].tolist() == [0, 0, 255, 255, 255, 255, 0, 0]
+    assert good.error is None
+    assert "0..4095" in beyond.error

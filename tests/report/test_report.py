@@ -10,7 +10,7 @@ import pytest
 
 from tests.analysis.finished_runs import finished_run
 from tests.report.pages import Page, page
-from tests.report.reported import halves, multiply, reported_run, searched_run
+from tests.report.reported import facts_of_a_run, halves, multiply, reported_run, searched_run
 from tuner.evaluation.gallery import MakeHeatmaps
 from tuner.report import contents as report_contents
 from tuner.report.contents import Contents, read_contents
@@ -212,3 +212,21 @@ def test_test_figures_of_a_damaged_file_are_refused(tmp_path: Path) -> None:
 def test_headings_of_columns_break_behind_underscores(tmp_path: Path) -> None:
     contents: Contents = read_contents(reported_run(tmp_path / "r"))
     assert "learning_<wbr>rate" in render(contents)
+
+
+def test_many_classes_are_a_picture_their_most_confused_pairs_and_a_part_of_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_contents, "read_predictions", lambda _: pytest.fail("a large file is read"))
+    names = tuple(f"n{k:03d}" for k in range(60))
+    data = {**facts_of_a_run()["data"], "class_names": list(names), "positive_class": None}
+    run = reported_run(tmp_path / "r", classes=names, data=data)
+    html = render(read_contents(run))
+    made = Page(html)
+    assert "roc" not in made.ids
+    assert html.count("<td") < 300
+    assert 'class="cells"' in html
+    assert "Most confused" in made.text
+    assert "confusion_matrix.csv" in made.text
+    assert "40 more" not in made.text
+    assert "57 more" in made.text

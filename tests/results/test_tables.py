@@ -239,3 +239,16 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):
         writer.wait()
         lines = path.read_text().splitlines()
         assert (len(lines), len(set(lines))) == (200_000, 1)
+
+
+def test_json_of_a_matrix_has_a_line_for_each_row_and_is_read_back_as_it_was(tmp_path):
+    value = {"matrix": [[1, 2], [3, 4]], "no": [], "none": {}, "é": None, "of": [{"a": (1.5, True)}], 3: "x"}
+    write_json(tmp_path / "v.json", value)
+    text = (tmp_path / "v.json").read_text("utf-8")
+    assert "    [1, 2],\n    [3, 4]\n" in text
+    assert json.loads(text) == json.loads(json.dumps(value))
+
+
+def test_json_of_a_number_that_is_not_finite_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "v.json", {"a": [float("nan")]})

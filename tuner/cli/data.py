@@ -14,6 +14,7 @@ from tuner.cli.output import note, show, stderr
 from tuner.data_options import DataOptions
 from tuner.option_fields import DATA, validated
 from tuner.results.tables import json_text, rows_table
+from tuner.units import counted
 
 PATH = typer.Argument(help="A folder, an archive, a table of labels, arrays, or 'demo'.", show_default=False)
 UNUSABLE = "List the images that cannot be used instead, each with the reason."
@@ -43,6 +44,7 @@ def show_data(
     with progress_bar("decoding images") as advance:
         dataset = load_dataset(path, options, seed=seed, labelled_only=unusable, progress=advance)
     if unusable:
+        note(f"{counted(len(dataset.skipped), 'image')} cannot be used")
         show(rows_table(dataset.skipped, ("path", "reason")), form)
         return
     with waiting("looking for copies and shortcuts"):

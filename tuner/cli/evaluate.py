@@ -11,13 +11,14 @@ from rich.text import Text
 
 from tuner.cli.cross_evaluation import MATRIX_FILE, matrix_files, print_matrix, write_matrix
 from tuner.cli.evaluation_view import FIGURE_COLUMNS, accuracy_text, evaluation_view, figure_rows
-from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption
+from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption, options_of
 from tuner.cli.output import Format, note, say, show, stdout
 from tuner.cli.robustness import robustness_figure_rows, robustness_view
 from tuner.cli.session_display import session_display
+from tuner.data_options import DataOptions
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
-from tuner.evaluation.labelled_images import Split
+from tuner.evaluation.labelled_images import READING, Split
 from tuner.evaluation.model_evaluation import (
     WRITTEN_FILES,
     EvaluationRequest,
@@ -27,6 +28,7 @@ from tuner.evaluation.model_evaluation import (
 )
 from tuner.evaluation.run_robustness import write_run_robustness
 from tuner.models.loading import describe_model
+from tuner.option_fields import DATA, option_name, validated
 from tuner.results.schema import ROBUSTNESS_FILE, ROBUSTNESS_FILES
 from tuner.results.tables import json_text, rows_table
 
@@ -35,9 +37,9 @@ MODELS = typer.Argument(
     help="An exported model, or a run: its winner. Several: each on all data.",
     show_default=False,
 )
-DATA = (
-    "Labelled images: a folder, a zip or tar archive, a .npz, or 'demo'; several, or A,B: the model on each. "
-    "Default for a run: its own."
+DATA_SETS = (
+    "Labelled images: a folder, an archive, a table of labels, arrays, or 'demo'; several, or A,B: the "
+    "model on each. Default for a run: its own."
 )
 MAP = "Which class of the model is which of the data, as MODEL=DATA,..., where names differ."
 SPLIT = "Which images; default: the test split where there is one, else all."
@@ -60,9 +62,10 @@ FOR_ONE = "is for one model on one data set, and there are several. Leave it out
 NEEDS_MODEL = "makes no sense beside --predictions, which holds all that is evaluated. Leave it out"
 
 
+@options_of(READING, panel=DATA.title, variables=False)
 def evaluate(
     models: Annotated[list[str] | None, MODELS] = None,
-    data: Annotated[list[str] | None, typer.Option(help=DATA, show_default=False)] = None,
+    data: Annotated[list[str] | None, typer.Option(help=DATA_SETS, show_default=False)] = None,
     class_map: Annotated[list[str] | None, typer.Option("--map", help=MAP, show_default=False)] = None,
     split: Annotated[Split | None, typer.Option(help=SPLIT, show_default=False)] = None,
     limit: Annotated[int | None, typer.Option(help=LIMIT, min=1)] = None,
@@ -76,6 +79,7 @@ def evaluate(
     form: FormatOption = "table",
     _quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
+    **given: Any,
 ) -> None:
     """Judge a model on labelled images: every figure with what it rests on, at 0.5 and at a threshold
     that was chosen on validation images, never on these. Several models or data sets: each model on each
@@ -87,7 +91,9 @@ def evaluate(
         _refuse({"--compare": compare, "--threshold": threshold, "--robustness": robust}, FOR_ONE)
     if predictions is not None:
         of_models = {"MODEL": models or None, "--data": data or None, "--map": class_map or None}
-        _refuse(of_models | {"--split": split, "--limit": limit, "--robustness": robust}, NEEDS_MODEL)
+        of_data = {"--split": split, "--limit": limit, "--robustness": robust}
+        of_reading = {option_name(field): value for field, value in given.items()}
+        _refuse(of_models | of_data | of_reading, NEEDS_MODEL)
     files = [*WRITTEN_FILES, *(ROBUSTNESS_FILES if with_robustness else ())]
     _require_free(out, matrix_files(references, sources) if several else files)
     names = tuple(classes.split(",")) if classes else ()
@@ -97,7 +103,8 @@ def evaluate(
         is_file = Path(compare).suffix == ".csv"
         other = Path(compare) if is_file else describe_model(compare, results_dir)
     pairs = _class_pairs(class_map or [])
-    request = EvaluationRequest(split, pairs, limit, threshold, positive, other, with_robustness)
+    options = validated(DataOptions, given)
+    request = EvaluationRequest(split, pairs, limit, threshold, positive, other, with_robustness, options)
     if predictions is not None:
         results = [evaluate_predictions(predictions, request)]
     else:

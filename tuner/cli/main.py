@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
 import os
 import signal
 import sys
@@ -80,6 +83,7 @@ def root(
 def main() -> NoReturn:
     """Entry point of the console script."""
     _catch_signals()
+    _escape_characters()
     code = run()
     with suppress(BrokenPipeError):
         sys.stdout.flush()
@@ -101,6 +105,19 @@ def run() -> int:
     except BrokenPipeError:
         code = 1
     return code if isinstance(code, int) else 0
+
+
+def _escape_characters() -> None:
+    r"""Let the streams print an escape such as \u00e9, which JSON knows too, for each character they lack."""
+
+    def escape(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+    codecs.register_error("escape", escape)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="escape")
 
 
 def _catch_signals() -> None:

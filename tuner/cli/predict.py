@@ -27,7 +27,7 @@ from tuner.units import counted
 
 MODEL = typer.Argument(help="An exported model, or a run: its winner.", show_default=False)
 PATHS = typer.Argument(
-    help=f"Images, folders, zip and tar archives, quoted patterns; {STDIN} reads paths, one a line.",
+    help=f"Images, folders, archives, .npz arrays, quoted patterns; {STDIN} reads paths, one a line.",
     show_default=False,
 )
 THRESHOLD = "On the positive class, 0 to 1; default: as chosen on validation after the search, else 0.5."
@@ -49,7 +49,9 @@ def predict(
     """Predict the class of images: a row for each, in their order; one that cannot be read has an error."""
     facts = describe_model(model, results_dir, tuple(classes.split(",")) if classes else ())
     rule = decision_rule(facts, threshold, calibrated)
-    images = InputImages(paths, _lines())
+    images = InputImages(paths, _lines(), facts.pixel_range)
+    for text in images.notes:
+        note(f"Images     {text}")
     with waiting(f"loading {facts.name}"):
         trained = load_model(facts)
     if trained.note:

@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from tuner.cli.output import stderr
+from tuner.units import counted
 
 REFRESH_PER_S = 8
 
 
 @contextmanager
 def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a function (done, total) that draws a bar on a terminal; nothing appears unless it is called."""
+    """Yield a function (done, total) that draws a bar on a terminal; nothing appears unless it is called.
+
+    With a total of 0 it says the number of files listed so far instead.
+    """
     console = stderr()
     if not console.is_terminal:
         yield None
         return
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}")),
+        TimeRemainingColumn(),
+    )
     bar = Progress(*columns, console=console, transient=True)
-    task = bar.add_task("", total=None)
+    task = bar.add_task("", total=None, count="")
 
     def advance(done: int, total: int) -> None:
         bar.start()
-        bar.update(task, completed=done, total=total)
+        if total:
+            bar.update(task, description=text, completed=done, total=total, count=f"{done:,}/{total:,}")
+        else:
+            bar.update(task, description=f"{counted(done, 'file')} listed")
 
     try:
         yield advance

@@ -49,7 +49,7 @@ def show_start(event: Prepared) -> None:
     skipped = f"; {len(dataset.skipped)} unreadable left out" if dataset.skipped else ""
     lines = {
         "data": f"{dataset.name}, {width}x{height}x{channels}, {classes}: {images}{skipped}",
-        **_resized(dataset, config.resize),
+        **_resized(dataset),
         **_copies(event),
         **_pixels(config),
         "space": f"{config.space}, {extent}; default model {description.num_params:,} parameters",
@@ -88,7 +88,7 @@ def show_speed(event: WinnerEvaluated) -> None:
         stderr().print(Text(line, "dim"), soft_wrap=True)
 
 
-def _resized(dataset: Dataset, how: Resize) -> dict[str, str]:
+def _resized(dataset: Dataset) -> dict[str, str]:
     """A line where images are made smaller or larger to the size that all have, and how to keep more."""
     side, total = dataset.image_shape[0], sum(map(len, dataset.splits.values()))
     parts = []
@@ -98,7 +98,7 @@ def _resized(dataset: Dataset, how: Resize) -> dict[str, str]:
         better = min(found.width, found.height, PHOTOGRAPHS if side < PHOTOGRAPHS else MAX_SIZE)
         parts.append(f"{part}; --image-size {better} keeps more" if better > side else part)
     if oblong := dataset.num_oblong:
-        parts.append(f"{oblong:,} of {total:,} {_OBLONG[how]}")
+        parts.append(f"{oblong:,} of {total:,} {_OBLONG[dataset.resize]}")
     return {"images": "; ".join(parts)} if parts else {}
 
 

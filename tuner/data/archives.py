@@ -6,18 +6,18 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 from tuner.data import cache, tar
 from tuner.data.arrangement import TreeSource
 from tuner.data.contents import Contents
 from tuner.data.file_kinds import suffix_of
-from tuner.data.listing import printable
+from tuner.data.listing import Reader, printable
 from tuner.data.members import Archive, damaged, unreadable
 from tuner.data.tar import decompressed, is_compressed, is_tar, tar_archive
 from tuner.data.zip import MAX_RATIO, directory_digest, is_zip, open_entry, zip_archive
@@ -73,16 +73,17 @@ class ArchiveSource(TreeSource):
         location = printable(str(self.path))
         key = _key(self.path, location)
         archive = _opened(self.path, location, key)
-        notes: tuple[str, ...] = ()
         inside, below = _archive_inside(archive, printable(self.below))
-        if inside:
-            notes = (f"of the archive only {inside} in it is used, of {len(archive.files):,} files",)
-            archive = _unpacked_inside(archive, inside, key)
-            deeper, below = _archive_inside(archive, below)
-            if deeper:
-                raise _too_deep(archive.location, deeper)
-        found = (archive.below(below) if below else archive).contents()
-        return replace(found, notes=(*notes, *found.notes))
+        if not inside:
+            return archive.below(below).contents()
+        inner = _unpacked_inside(archive, inside, key)
+        deeper, below = _archive_inside(inner, below)
+        if deeper:
+            raise _too_deep(inner.location, deeper)
+        found = _with_tables_of(archive, inner.below(below).contents())
+        others = len(archive.files) - 1 - len(archive.contents().tables)
+        unused = f"; other files beside it, not used: {others:,}" if others else ""
+        return replace(found, notes=(f"{inside} in the archive is opened{unused}", *found.notes))
 
 
 def archive_at(path: Path) -> ArchiveSource | None:
@@ -98,6 +99,8 @@ def archive_at(path: Path) -> ArchiveSource | None:
 
 def first_bytes(path: Path) -> bytes:
     """Return the beginning of a file, enough to tell an archive; nothing of one that cannot be read."""
+    if not path.is_file():  # opening a pipe would wait for ever
+        return b""
     try:
         with path.open("rb") as file:
             return file.read(tar.BLOCK_BYTES)
@@ -232,6 +235,24 @@ def _unpacked_inside(archive: Archive, path: str, key: str) -> Archive:
     inner = blake2b(f"{key} {path}".encode(), digest_size=16).hexdigest()
     location = f"{archive.location}/{path}"
     return _kept(inner, location, partial(open_entry, archive, entry), entry.compress_size)
+
+
+class _OfOuter(NamedTuple):
+    """A handle of the outer of two archives."""
+
+    handle: Any
+
+
+def _with_tables_of(outer: Archive, found: Contents) -> Contents:
+    """Return the contents of an archive inside another, with the tables that lie beside it."""
+
+    @contextmanager
+    def open_both() -> Iterator[Reader]:
+        with outer.open_reader() as read_outer, found.open_reader() as read:
+            yield lambda handle: read_outer(handle[0]) if isinstance(handle, _OfOuter) else read(handle)
+
+    beside = [file._replace(handle=_OfOuter(file.handle)) for file in outer.contents().tables]
+    return replace(found, tables=[*found.tables, *beside], open_reader=open_both) if beside else found
 
 
 def _too_deep(location: str, path: str) -> DataError:

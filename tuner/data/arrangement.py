@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data.contents import Contents
+from tuner.data.file_kinds import IMAGE_SUFFIXES
 from tuner.data.file_names import label_by_names, suggestion
 from tuner.data.label_columns import COLUMN_FIELDS
 from tuner.data.label_tables import Tables, confirmed, label_by_tables, read_tables, tables_beside, with_rows
 from tuner.data.labelling import LabelledFile, Labelling
 from tuner.data.layout import place_folders
-from tuner.data.listing import IMAGE_SUFFIXES, NO_GROUP, NO_SPLIT, Listing, Source
+from tuner.data.listing import NO_GROUP, NO_SPLIT, Listing, Source
 from tuner.data.masks import without_masks
 from tuner.data.nested_copies import without_nested_copies
+from tuner.data.passed_over import named_in_refusals, unused_notes
 from tuner.data.split_names import split_name
 from tuner.data_options import NO_WISHES, SPLITS, DataOptions
 from tuner.errors import DataError
@@ -42,7 +44,10 @@ class TreeSource(Source):
     def listing(self, options: DataOptions = NO_WISHES) -> Listing:
         contents = self.contents()
         beside = tables_beside(self.path)
-        return arrange(replace(contents, tables=[*contents.tables, *beside]), self.location, options)
+        contents = replace(contents, tables=[*contents.tables, *beside]).without(options.exclude)
+        notes = (*contents.notes, *unused_notes(contents))
+        with named_in_refusals(notes):
+            return arrange(replace(contents, notes=notes), self.location, options)
 
 
 def arrange(contents: Contents, location: str, options: DataOptions, by_table: bool = False) -> Listing:
@@ -57,7 +62,6 @@ def arrange(contents: Contents, location: str, options: DataOptions, by_table: b
     Raises:
         DataError: no images at all, or no labels for them.
     """
-    contents = contents.without(options.exclude)
     if not contents.images:
         raise DataError(
             f"{location}: no images in it. Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}. "

@@ -8,6 +8,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 POSITIVE_WORDS = frozenset({"fake", "ai", "generated", "synthetic"})
+_GENERATED_WORDS = POSITIVE_WORDS | {
+    *("deepfake", "spoof", "spoofed", "forged", "forgery", "artificial", "synthesized", "synthesised"),
+    *("aigc", "gan", "diffusion"),
+}
+_PHOTOGRAPHED_WORDS = frozenset(
+    ("real", "nature", "natural", "photo", "photograph", "authentic", "human", "genuine", "original", "live")
+)
+_NEGATIONS = frozenset(("no", "non", "not"))
 
 # A run of capitals before a capitalised word, a word, a run of capitals: AIGenerated -> AI, Generated.
 _WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
@@ -17,6 +25,17 @@ def generated_class(class_names: Collection[str]) -> str | None:
     """Return the class of generated images: the only one of two with a positive word in its name, or None."""
     named = [name for name in class_names if POSITIVE_WORDS & {word.lower() for word in _WORD.findall(name)}]
     return named[0] if len(class_names) == 2 and len(named) == 1 else None
+
+
+def is_generated(class_name: str) -> bool | None:
+    """Tell a class of generated images from one of photographs by its words; None where they do not tell.
+
+    `1_fake`, `Deepfakes` and `not_real` are generated, `0_real`, `nature` and `non-AI` are not.
+    """
+    words = {word.lower() for word in _WORD.findall(class_name)}
+    words |= {word.removesuffix("s") for word in words}
+    generated, photographed = bool(words & _GENERATED_WORDS), bool(words & _PHOTOGRAPHED_WORDS)
+    return None if generated == photographed else generated != bool(words & _NEGATIONS)
 
 
 def positive_class(class_names: Sequence[str]) -> str | None:

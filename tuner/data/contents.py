@@ -55,8 +55,13 @@ class Contents:
         kept = [file for file in self.images if not _matches(file.path, patterns)]
         tables = [file for file in self.tables if not _matches(file.path, patterns)]
         left_out = len(self.images) - len(kept)
+        passed_over = {
+            (folder, suffix): count
+            for (folder, suffix), count in self.passed_over.items()
+            if not _matches(f"{folder}/.{suffix}", patterns)
+        }
         note = f"{left_out:,} images left out by --exclude {' --exclude '.join(patterns)}"
-        return replace(self, images=kept, tables=tables, notes=(*self.notes, note))
+        return replace(self, images=kept, tables=tables, passed_over=passed_over, notes=(*self.notes, note))
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:

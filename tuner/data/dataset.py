@@ -21,7 +21,7 @@ from tuner.data.pixel_range import PixelRange
 from tuner.data.preparation import MAX_DEFAULT_SIZE, WantedFormat, prepare
 from tuner.data.sources import open_source
 from tuner.data.splits import sample_splits, split_indices
-from tuner.data_options import NO_WISHES, DataOptions
+from tuner.data_options import NO_WISHES, DataOptions, Resize
 from tuner.errors import DataError, did_you_mean
 
 _SHOWN_SKIPPED = 3
@@ -64,6 +64,8 @@ class Dataset:
     """Minimum, maximum and mean of the pixels of all images."""
     pixel_range: PixelRange
     """Pixels of more than 8 bits that became 0 and 255."""
+    resize: Resize = "squeeze"
+    """How images that are no squares became squares."""
     limit: int | None = None
     """Number of images in "train" and "validation" together where they are a sample, else None."""
     limit_test: int | None = None
@@ -165,8 +167,11 @@ class Dataset:
         """Images made "smaller" or "larger" in width or height; without a key where there are none."""
         records = self.records[np.concatenate(list(self.splits.values()))]
         sides, side = np.stack([records["width"], records["height"]], axis=1), self.image_shape[0]
+        scaled = sides
+        if self.resize != "squeeze":  # both sides are scaled alike
+            scaled = (np.min if self.resize == "crop" else np.max)(sides, axis=1, keepdims=True)
         found = {}
-        for change, changed in (("smaller", sides > side), ("larger", sides < side)):
+        for change, changed in (("smaller", scaled > side), ("larger", scaled < side)):
             if changed.any():
                 sizes, counts = np.unique(sides[changed.any(axis=1)], axis=0, return_counts=True)
                 width, height = map(int, sizes[counts.argmax()])
@@ -206,13 +211,16 @@ def load_dataset(
         channels: 1 or 3; None takes 3 unless every image is grey.
         labelled_only: accept a single class, and too few images for splits; `splits` then raises DataError.
         largest: most pixels a side where no image size is given, 8..1024.
-        progress: called with (done, total) while images are decoded; not where they are in the cache.
+        progress: called with (number of files, 0) while files are listed, with (done, total) while images
+            are decoded; not where they are in the cache.
 
     Raises:
         DataError: the data set cannot be used.
     """
     _require_bounds(seed, channels)
     opened = open_source(source)
+    if progress:
+        opened = replace(opened, listed=lambda number: progress(number, 0))
     wanted = WantedFormat(options.image_size, channels, largest, options.resize)
     folder, meta = prepare(opened, options, wanted, 1 if labelled_only else 2, progress)
     dataset = Dataset(
@@ -227,6 +235,7 @@ def load_dataset(
         skipped=meta.skipped,
         pixel_stats=meta.pixel_stats,
         pixel_range=meta.pixel_range,
+        resize=options.resize,
         group_names=meta.group_names,
         groups_stay_together=meta.groups_stay_together,
         notes=meta.notes,

@@ -19,8 +19,9 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from tuner.data import jpegs
-from tuner.data.deep_pixels import DeepPixels, deep_pixels, is_colour, is_deep, stored_mode, with_lower_bytes
+from tuner.data import heif, jpegs
+from tuner.data.deep_pixels import DeepPixels, deep_pixels, is_colour, is_deep, load_lower_bytes, stored_mode
+from tuner.data.file_kinds import NUM_FIRST_BYTES
 from tuner.data.listing import Encoded, UnreadableError
 from tuner.data.pixel_range import FULL_RANGE, Extremes, PixelRange
 from tuner.data_options import Resize
@@ -30,7 +31,8 @@ MAX_PIXELS = cast(int, Image.MAX_IMAGE_PIXELS)
 """Images with more pixels are left out: they could take gigabytes. Pillow's own bound, 89 million."""
 
 # Tried in this order, whatever the file is called. Not all that Pillow knows: EPS would start a program.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "MPO")
+# TGA comes last, as its first bytes say little.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "MPO", "JPEG2000", "ICO", "TGA")
 _BACKGROUND = 255
 _ORIENTATION_TAG = 0x0112
 DRAFT_FACTOR = 2
@@ -133,7 +135,9 @@ def read_extremes(encoded: Encoded) -> Extremes:
     """
     with _unreadable_if_broken():
         image = _open(encoded)
-        return _deep(image, encoded, stored_mode(image)).extremes
+        mode = stored_mode(image)
+        image.load()
+        return _deep(_upright(image), encoded, mode).extremes
 
 
 def decode(encoded: Encoded, form: Format) -> Decoded:
@@ -174,11 +178,6 @@ def resized(image: Image.Image, size: int, how: Resize) -> Image.Image:
     return square
 
 
-def scale_16_bit(x: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """Scale 0..65535 to 0..255 with rounding: 257 steps make one."""
-    return ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 @contextmanager
 def _unreadable_if_broken() -> Iterator[None]:
     try:
@@ -196,7 +195,7 @@ def _lanczos(
 
 
 def _deep(image: Image.Image, encoded: Encoded, mode: str) -> DeepPixels:
-    lower = _upright(with_lower_bytes(cast(ImageFile, _open(encoded)))) if is_colour(mode) else None
+    lower = _upright(load_lower_bytes(cast(ImageFile, _open(encoded)))) if is_colour(mode) else None
     return deep_pixels(image, lower)
 
 
@@ -232,8 +231,12 @@ def _open(encoded: Encoded) -> Image.Image:
         return encoded
     if not encoded:
         raise UnreadableError("empty file")
+    if is_heif := heif.is_heif(encoded[:NUM_FIRST_BYTES]):
+        if not heif.is_installed():
+            raise UnreadableError(f"an image in HEIF (.heic); {heif.REMEDY}")
+        heif.teach_pillow()
     try:
-        return Image.open(io.BytesIO(encoded), formats=_formats())
+        return Image.open(io.BytesIO(encoded), formats=("HEIF",) if is_heif else _formats())
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise UnreadableError(f"more than {MAX_PIXELS:,} pixels") from error
     except Exception as error:  # see _unreadable_if_broken

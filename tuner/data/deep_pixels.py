@@ -79,9 +79,10 @@ def is_colour(mode: str) -> bool:
     return mode.endswith(";16") and mode.startswith("RGB")
 
 
-def with_lower_bytes(image: ImageFile) -> ImageFile:
-    """Make an image of 16-bit colours, which is not loaded, load the lower byte of each."""
+def load_lower_bytes(image: ImageFile) -> ImageFile:
+    """Load the lower byte of each 16-bit colour of an image, which is not loaded, and return the image."""
     image.tile = [tile._replace(args=_lower(tile.args)) for tile in image.tile]
+    image.load()
     return image
 
 

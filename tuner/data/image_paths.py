@@ -1,4 +1,4 @@
-"""Images that the user names by path: files, folders, archives and patterns, listed when they are needed."""
+"""Images that the user names by path: files, folders, archives, arrays and patterns, listed when needed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from tuner.data.archives import ArchiveSource, archive_at
-from tuner.data.file_kinds import suffix_of
+from tuner.data.arrays import NpySource, NpzSource, open_reader
+from tuner.data.file_kinds import IMAGE_SUFFIXES, suffix_of
 from tuner.data.folders import file_size, read_image_file, walk_images
-from tuner.data.listing import IMAGE_SUFFIXES, Reader, UnreadableError, printable
+from tuner.data.listing import Reader, UnreadableError, printable
+from tuner.data.pixel_range import FULL_RANGE, PixelRange
 from tuner.errors import DataError
 
 STDIN = "-"
 """Stands for the paths on standard input, one a line."""
 
 _ALLOWED = (
-    "Allowed: image files, folders, zip and tar archives, patterns such as 'photos/**/*.jpg', "
-    f"or {STDIN} for paths on standard input, one a line"
+    "Allowed: image files, folders, zip and tar archives, .npz and .npy arrays, patterns such as "
+    f"'photos/**/*.jpg', or {STDIN} for paths on standard input, one a line"
 )
 
 
@@ -32,7 +34,7 @@ class InputImage(NamedTuple):
     handle: Any
     """Argument of the reader."""
     open_reader: Callable[[], AbstractContextManager[Reader]]
-    """Opens the folder or archive of the image for one thread. The reader may raise UnreadableError."""
+    """Opens the folder, archive or arrays for one thread. The reader may raise UnreadableError."""
 
 
 class InputImages:
@@ -40,21 +42,29 @@ class InputImages:
 
     A named file may have any name; in a folder the suffix tells the images, in an archive also the content.
     The matches of a pattern count as named; the content of a folder among them is listed once. In memory are
-    the names of one folder at a time, the matches of one pattern, and the lists of the archives.
+    the names of one folder at a time, the matches of one pattern, the lists of the archives, and the arrays.
+
+    Images of arrays have paths such as x_test[3], below that of the file where others are named too.
 
     Args:
         references: Paths, patterns, or STDIN. A pattern that is the path of an existing file is that file.
         lines: The paths that STDIN stands for, iterated once. They are no patterns. A path that does not
             exist is an unreadable image.
+        known: Range of pixels that the model was trained on; it holds for arrays of pixels within it.
 
     Raises:
         DataError: a reference names no image, or STDIN is named twice.
     """
 
-    def __init__(self, references: Iterable[str], lines: Iterable[str] = ()) -> None:
+    def __init__(
+        self, references: Iterable[str], lines: Iterable[str] = (), known: PixelRange = FULL_RANGE
+    ) -> None:
         self._references = [os.path.expanduser(reference) for reference in references]  # noqa: PTH111 - stays text
         self._lines = lines
+        self._known = known
         self._archives: dict[str, list[InputImage]] = {}
+        self.notes: list[str] = []
+        """Sentences for the user on the pixels of named arrays."""
         if self._references.count(STDIN) > 1:
             raise DataError(f"'{STDIN}' is named twice, and standard input ends once. Name it once.")
         for reference in self._references:
@@ -72,17 +82,22 @@ class InputImages:
     def _named(self, reference: str) -> Iterator[InputImage]:
         if reference == STDIN:
             for line in self._lines:
-                yield from _images_at(line)
+                yield from _images_at(line, self._known)
         elif images := self._archives.get(reference):
             yield from images
         elif os.path.lexists(reference):
-            yield from _images_at(reference)
+            yield from _images_at(reference, self._known)
         else:
-            yield from _matched(reference)
+            yield from _matched(reference, self._known)
 
     def _require_images(self, reference: str) -> None:
         name = printable(reference)
-        if archive := _archive_at(reference):
+        if _is_array_file(reference):
+            alone = len(self._references) == 1
+            prefix = "" if alone else f"{name}/"
+            self._archives[reference], notes = _images_in_arrays(reference, prefix, self._known)
+            self.notes += [f"{name}: {text}" for text in notes]
+        elif archive := _archive_at(reference):
             self._archives[reference] = _images_in(archive, reference)
         elif not os.path.lexists(reference):
             if not glob.has_magic(reference):
@@ -105,7 +120,15 @@ def _images_in(archive: ArchiveSource, path: str) -> list[InputImage]:
     ]
 
 
-def _images_at(path: str) -> Iterator[InputImage]:
+def _images_in_arrays(path: str, prefix: str, known: PixelRange) -> tuple[list[InputImage], tuple[str, ...]]:
+    """Return the images of a .npz or .npy file, whatever labels lie beside them, and sentences on them."""
+    source = NpzSource(Path(path)) if suffix_of(path) == "npz" else NpySource(Path(path))
+    found = source.images(known)
+    images = zip(found.paths, found.handles, strict=True)
+    return [InputImage(f"{prefix}{name}", pixels, open_reader) for name, pixels in images], found.notes
+
+
+def _images_at(path: str, known: PixelRange) -> Iterator[InputImage]:
     """Yield the images of a path; an unreadable image where there is none."""
     if Path(path).is_dir():
         for found, error in walk_images(path):
@@ -113,16 +136,19 @@ def _images_at(path: str) -> Iterator[InputImage]:
                 yield _unreadable(found, f"cannot be listed ({error.strerror})")
             else:
                 yield InputImage(printable(found), found, _open_files)
-    elif archive := _archive_at(path):
-        try:
+        return
+    try:
+        if _is_array_file(path):
+            yield from _images_in_arrays(path, f"{printable(path)}/", known)[0]
+        elif archive := _archive_at(path):
             yield from _images_in(archive, path)
-        except DataError as error:
-            yield _unreadable(path, str(error))
-    else:
-        yield InputImage(printable(path), path, _open_files)
+        else:
+            yield InputImage(printable(path), path, _open_files)
+    except DataError as error:
+        yield _unreadable(path, str(error))
 
 
-def _matched(pattern: str) -> Iterator[InputImage]:
+def _matched(pattern: str, known: PixelRange) -> Iterator[InputImage]:
     folders: set[Path] = set()
     for match in sorted(_glob(pattern)):  # a folder before its content
         path = Path(match)
@@ -130,7 +156,7 @@ def _matched(pattern: str) -> Iterator[InputImage]:
             continue
         if path.is_dir():
             folders.add(path)
-        yield from _images_at(match)
+        yield from _images_at(match, known)
 
 
 def _glob(pattern: str) -> Iterator[str]:
@@ -140,6 +166,10 @@ def _glob(pattern: str) -> Iterator[str]:
 
 def _archive_at(path: str) -> ArchiveSource | None:
     return None if suffix_of(path) in IMAGE_SUFFIXES or "\0" in path else archive_at(Path(path))
+
+
+def _is_array_file(path: str) -> bool:
+    return suffix_of(path) in ("npz", "npy") and "\0" not in path and Path(path).is_file()
 
 
 def _unreadable(path: str, reason: str) -> InputImage:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tuner.data.file_kinds import kind_of
+from tuner.data.pixel_range import PixelRange
 from tuner.data_options import NO_WISHES, DataOptions
+from tuner.path_names import printable as printable
 
-IMAGE_SUFFIXES = frozenset(
-    ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm", "avif")
-)
 MAX_IMAGE_BYTES = 128 * 2**20
 """Size of the largest image file that is read, in bytes: a bound on memory, far above any photograph."""
 
@@ -29,10 +28,6 @@ NO_GROUP = -1
 """In `Listing.groups`: the image belongs to no group."""
 
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-
-# Control characters, line separators and the surrogates that stand for bytes that are not UTF-8: none of them
-# can be printed on one line or written to a UTF-8 file.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Encoded = bytes | Image.Image
 Reader = Callable[[Any], Encoded]
@@ -73,6 +68,12 @@ class Listing:
     """Whether all images of a group belong on one side of a split."""
     notes: tuple[str, ...] = ()
     """Sentences for the user: what was left out, assumed or changed."""
+    pixel_range: PixelRange | None = None
+    """Range that the source itself has made 0..255; None where decoding does."""
+
+
+def _ignore(_: int) -> None:
+    """Take no notice of the number of files."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Source(ABC):
     """A folder or file of images."""
 
     path: Path
+    listed: Callable[[int], None] = field(default=_ignore, compare=False, repr=False, kw_only=True)
+    """Told the number of files so far while the source is listed, now and then."""
 
     @property
     def location(self) -> str:
@@ -124,16 +127,4 @@ def read_file(path: str, size: int, start: int = 0) -> bytes:
 
 def is_image_path(path: str) -> bool:
     """Tell an image from other files by its suffix; hidden files and macOS resource forks are no images."""
-    return (
-        path.rpartition(".")[2].lower() in IMAGE_SUFFIXES
-        and not path.startswith((".", "__MACOSX/"))
-        and "/." not in path
-        and "/__MACOSX/" not in path
-    )
-
-
-def printable(path: str) -> str:
-    r"""Return the path with escapes such as \x0a or \udc80 for characters that do not fit on one line."""
-    if path.isprintable():
-        return path
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), path)
+    return kind_of(path) == "image"

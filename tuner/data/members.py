@@ -64,11 +64,13 @@ class Archive:
         return self._of_form("file")
 
     def below(self, folder: str) -> Archive:
-        """Return the archive as if it held the content of one of its folders only.
+        """Return the archive as if it held the content of one of its folders only; "" is all of it.
 
         Raises:
             DataError: there is no such folder.
         """
+        if not folder:
+            return self
         prefix = f"{folder}/"
         inside = [
             member._replace(path=member.path[len(prefix) :])
@@ -89,7 +91,7 @@ class Archive:
         """Return the files, sorted by kind.
 
         Raises:
-            DataError: the size of an image or a table cannot be true.
+            DataError: the size of an image cannot be true.
         """
         images: list[File] = []
         tables: list[File] = []
@@ -100,10 +102,12 @@ class Archive:
                 kind = self._kind(opened, member)
                 if kind == "other":
                     passed_over[file.folder, suffix_of(path)] += 1
+                elif kind == "table":
+                    tables.append(file)
                 elif self.false_size and (problem := self.false_size(member.handle)):
                     raise _refused(self.location, path, problem)
                 else:
-                    (images if kind == "image" else tables).append(file)
+                    images.append(file)
         full = self._folders_of_files()
         empty = tuple(sorted(path for path in self._of_form("folder") if path not in full))
         notes = (*self.notes, *_note_of_links(sorted(self._of_form("link"))))

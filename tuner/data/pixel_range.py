@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from tuner.data_options import SPLITS
 from tuner.errors import DataError
 from tuner.units import counted
 
@@ -96,9 +97,10 @@ def float_range(low: float, high: float) -> tuple[float, float] | None:
 
 def scaled(values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.uint8]:
     """Return pixels so that `low` becomes 0 and `high` 255, rounded; others beyond are cut off."""
-    steps = (values.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
-    pixels: npt.NDArray[np.uint8] = np.rint(steps).clip(0, 255).astype(np.uint8)
-    return pixels
+    steps = values.astype(np.float32)  # changed in place: it may hold 89 million pixels
+    steps -= low
+    steps *= 255 / (high - low)
+    return np.rint(steps, out=steps).clip(0, 255, out=steps).astype(np.uint8)
 
 
 def common_range(measured: Iterable[Extremes]) -> PixelRange:
@@ -124,12 +126,17 @@ def require_alike(images: Sequence[DeepImage], location: str) -> None:
             for image in images
             if image.extremes.is_float == is_float
         )
-        if not parts:
+        ranges = {}
+        for name, found in parts.items():
+            own = common_range([found]).of(found)
+            if own is None:
+                raise DataError(
+                    f"{location}: pixels of '{name}' go from {found.low:g} to {found.high:g}. Floats are "
+                    "read from 0..1, -1..1 or 0..255. Scale all images to one of these."
+                )
+            ranges[name] = own
+        if not ranges:
             continue
-        ranges = {
-            name: PixelRange(integer_max(int(found.high))).of(found) or found[:2]
-            for name, found in parts.items()
-        }
         one = min(ranges, key=lambda name: ranges[name])
         other = max(ranges, key=lambda name: ranges[name][::-1])
         (low, high), (other_low, other_high) = ranges[one], ranges[other]
@@ -140,6 +147,28 @@ def require_alike(images: Sequence[DeepImage], location: str) -> None:
             )
 
 
+def require_light_splits(images: npt.NDArray[np.uint8], splits: npt.NDArray[Any], location: str) -> None:
+    """Check that no split has pixels of only 0 and 1 beside one that has others.
+
+    Args:
+        images: Pixels as models see them.
+        splits: Index into SPLITS of each image, or NO_SPLIT.
+
+    Raises:
+        DataError: one has; its pixels are in another unit.
+    """
+    places = {SPLITS[split]: np.flatnonzero(splits == split) for split in np.unique(splits) if split >= 0}
+    is_light = {name: any(images[place].max() > 1 for place in found) for name, found in places.items()}
+    if len(set(is_light.values())) > 1:
+        dark, light = (
+            next(name for name in is_light if is_light[name] is wanted) for wanted in (False, True)
+        )
+        raise DataError(
+            f"{location}: all pixels of '{dark}' are 0 or 1 of 0..255, those of '{light}' are not. All "
+            f"images need the same range. Multiply those of '{dark}' by 255."
+        )
+
+
 def range_notes(images: Sequence[DeepImage], found: PixelRange) -> list[str]:
     """Return sentences on the range of deep pixels; none where there are no such images."""
     by_kind = _joined((image.extremes.is_float, image.extremes) for image in images)
@@ -148,15 +177,24 @@ def range_notes(images: Sequence[DeepImage], found: PixelRange) -> list[str]:
     if integers := by_kind.get(False):
         bits = found.integer_max.bit_length()
         notes.append(
-            f"Pixels of {counted(counts[False], '16-bit image')} go up to {integers.high:g}, which takes "
-            f"{bits} bits: {found.integer_max} becomes 255."
+            f"pixels of {counted(counts[False], '16-bit image')} from {integers.low:g} to {integers.high:g}: "
+            f"0..{found.integer_max}, the range of {bits} bits, becomes 0..255"
         )
+        classes = _joined(
+            (image.class_name, image.extremes) for image in images if not image.extremes.is_float
+        )
+        notes += [
+            f"warning: 16-bit pixels of class '{name}' go up to {high:g} only and become nearly black. Scale "
+            "the images of all classes to one range, unless that class is so dark."
+            for name, (_, high, _) in classes.items()
+            if integer_max(int(high)) * _OTHER_UNIT <= found.integer_max
+        ]
     if (floats := by_kind.get(True)) and found.float_high:
         notes.append(
-            f"Pixels of {counted(counts[True], 'image')} are floats from {floats.low:g} to {floats.high:g}: "
-            f"{found.float_low:g}..{found.float_high:g} becomes 0..255."
+            f"pixels of {counted(counts[True], 'image')} of floats from {floats.low:g} to {floats.high:g}: "
+            f"{found.float_low:g}..{found.float_high:g} becomes 0..255"
         )
-        dark = sum(image.extremes.is_float and image.extremes.high <= 1 for image in images)
+        dark = sum(image.extremes.is_float and 0 < image.extremes.high <= 1 for image in images)
         if dark and found.float_high > _LARGEST_OVERSHOOT:
             notes.append(
                 f"warning: {counted(dark, 'image')} of floats lie within 0..1 and become black. "
@@ -169,7 +207,8 @@ def contrast_notes(minimum: int, maximum: int) -> list[str]:
     """Return a warning where the pixels of all images together use less than a tenth of 0..255."""
     if maximum - minimum >= _LEAST_CONTRAST:
         return []
-    remedy = f"Multiply them by {255 // maximum}" if maximum > 0 else "Check the files"
+    factor = 255 // max(maximum, 1)
+    remedy = f"Multiply them by {factor}" if maximum and factor > 1 else "Check the files"
     return [
         f"warning: all pixels are from {minimum} to {maximum} of 0..255, so the images have hardly any "
         f"contrast. {remedy}, or expect models to learn little."

@@ -30,6 +30,7 @@ from tuner.data.deep_pixels import BeyondRangeError, is_deep
 from tuner.data.folder_tree import ALLOWED
 from tuner.data.label_tables import tables_beside_digest
 from tuner.data.listing import NO_GROUP, NO_SPLIT, Listing, SkippedImage, Source, UnreadableError
+from tuner.data.passed_over import sentences
 from tuner.data.pixel_range import (
     DeepImage,
     Extremes,
@@ -37,6 +38,7 @@ from tuner.data.pixel_range import (
     contrast_notes,
     range_notes,
     require_alike,
+    require_light_splits,
 )
 from tuner.data_options import MIN_SIZE, SPLITS, DataOptions, Resize
 from tuner.errors import DataError
@@ -123,7 +125,7 @@ def _require_classes(names: Sequence[str], least: int, location: str, notes: Seq
     if len(names) < least:
         raise DataError(
             f"{location}: only one class, '{names[0]}'. At least two are needed. {ALLOWED}. "
-            f"Add images of the other class, or give the folder that holds both. {'; '.join(notes)}".rstrip()
+            f"Add images of the other class, or give the folder that holds both.{sentences(notes)}"
         )
 
 
@@ -147,6 +149,7 @@ def _build(
     stats = decoded.pixel_stats(len(images) * form.size**2 * form.channels)
     modes = tuple(sorted({image.header.mode for image in images}))
     records = _records(listing, images, modes)
+    require_light_splits(cache.load_images(folder), records["split"], location)
     image_shape = (form.size, form.size, form.channels)
     meta = cache.Meta(
         class_names=listing.class_names,
@@ -155,7 +158,7 @@ def _build(
         modes=modes,
         skipped=(*listing.unplaced, *skipped),
         pixel_stats=stats,
-        pixel_range=form.pixel_range,
+        pixel_range=listing.pixel_range or form.pixel_range,
         group_names=listing.group_names,
         groups_stay_together=listing.groups_stay_together,
         notes=(

@@ -40,7 +40,9 @@ def _few_scored(counts: Mapping[str, Counts]) -> Iterator[str]:
     text = f"{_steps(number, 'validation image', 'scores move')}, and a lead of few steps is chance. "
     # Of a carved split, train is at most four times as large but for rounding.
     if sum(counts["train"].values()) > 8 * number:
-        text += f"Leave them out with --exclude, and {VALIDATION_FRACTION:.0%} of train takes their place"
+        text += (
+            f"Leave them out with --exclude FOLDER, and {VALIDATION_FRACTION:.0%} of train takes their place"
+        )
     else:
         text += "Add images, or choose the shares with folders named train, validation and test"
     yield f"{text}."

@@ -11,20 +11,21 @@ from zipfile import is_zipfile
 
 from tuner.data import cache
 from tuner.data.archives import ArchiveSource, archive_at, first_bytes
+from tuner.data.arrays import NpySource, NpzSource, is_array_folder
 from tuner.data.file_kinds import suffix_of
 from tuner.data.folders import FolderSource
 from tuner.data.listing import Source, printable
-from tuner.data.npz import NpzSource
 from tuner.data.parquet import ParquetSource, holds_parquet_images
 from tuner.data.table_files import is_table
 from tuner.data.table_source import TableSource
 from tuner.errors import DataError, did_you_mean
+from tuner.path_names import named_path
 
 DEMO = "demo"
 DEMO_FILE = "demo.zip.xz"
 _ALLOWED = (
-    "Allowed: a folder, a .zip, a .tar (.gz, .bz2 or .xz), a .npz, a table of labels (.csv, .tsv, .json, "
-    ".jsonl, .parquet), or 'demo'"
+    "Allowed: a folder, an archive (.zip, .tar, .tar.gz, ...), a table of labels (.csv, .tsv, .json, .jsonl, "
+    ".parquet), arrays (.npz, .npy), or 'demo'"
 )
 _UNPACK = "Unpack it with {} and give the folder"
 _SAVE = "Save its images and labels as arrays x and y of a .npz, with numpy.savez"
@@ -49,22 +50,37 @@ def open_source(reference: str) -> Source:
         return _demo()
     if not reference or "\0" in reference:
         raise DataError(f"'{printable(reference)}' names no data set. {_ALLOWED}. Give --data.")
-    path = Path(os.path.abspath(Path(reference).expanduser()))  # noqa: PTH100 - keeps links as the user named them
-    if path.is_dir():
-        return ParquetSource(path) if holds_parquet_images(path) else FolderSource(path)
-    first, suffix = first_bytes(path), suffix_of(path.name)
+    # Not resolved: links stay as the user named them.
+    path = Path(os.path.abspath(Path(named_path(reference)).expanduser()))  # noqa: PTH100
+    file = next(place for place in (path, *path.parents) if place.exists())
+    if file.is_dir():
+        if file != path:
+            raise DataError(_missing(path, reference))
+        return _folder(path)
+    first, suffix = first_bytes(file), suffix_of(file.name)
     kind = next((kind for signature, kind in _SIGNATURES.items() if first.startswith(signature)), suffix)
     if kind not in _REMEDIES:
-        if suffix == "npz" and path.exists():
-            return NpzSource(path)
+        if source := _file(path, suffix) if file == path else None:
+            return source
         if archive := archive_at(path):
             return archive
-        if is_table(path.name) and path.is_file():
-            return ParquetSource(path) if holds_parquet_images(path) else TableSource(path)
-    if not path.exists():
-        raise DataError(_missing(path, reference))
     remedy = _REMEDIES.get(kind, "Give a folder of images, or pack it as a .zip")
-    raise DataError(f"{printable(str(path))}: is no folder, archive or file of arrays. {_ALLOWED}. {remedy}.")
+    raise DataError(f"{printable(str(file))}: is no folder, archive or file of arrays. {_ALLOWED}. {remedy}.")
+
+
+def _folder(path: Path) -> Source:
+    if is_array_folder(path):
+        return NpySource(path)
+    return ParquetSource(path) if holds_parquet_images(path) else FolderSource(path)
+
+
+def _file(path: Path, suffix: str) -> Source | None:
+    """Return the source of a file of arrays or a table, by its suffix; None for another file."""
+    if suffix in ("npz", "npy"):
+        return NpzSource(path) if suffix == "npz" else NpySource(path)
+    if is_table(path.name):
+        return ParquetSource(path) if holds_parquet_images(path) else TableSource(path)
+    return None
 
 
 class DemoSource(ArchiveSource):

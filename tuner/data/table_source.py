@@ -57,14 +57,13 @@ class TableSource(TreeSource):
 
     def listing(self, options: DataOptions = NO_WISHES) -> Listing:
         require_columns([self._frame], options, self.location)
-        contents = self.contents()
+        contents = self.contents().without(options.exclude)
         if not contents.images:
             columns = list(map(str, self._frame.columns))
             raise DataError(
                 f"{self.location}: names no image files, and its folder holds none; its columns: "
                 f"{', '.join(columns[:10])}{', ...' if len(columns) > 10 else ''}. "
-                f"Allowed: a table beside its images, or with their paths. "
-                f"Save pixels as arrays x and y in a .npz."
+                f"Allowed: a table beside its images, or with their paths. Save pixels as x and y in a .npz."
             )
         return arrange(contents, self.location, options, by_table=True)
 

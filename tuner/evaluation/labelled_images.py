@@ -9,18 +9,27 @@ from typing import Literal
 
 import numpy as np
 
+from tuner.data.class_names import is_generated
 from tuner.data.dataset import Dataset, load_dataset
+from tuner.data.sources import open_source
 from tuner.data.splits import sample_splits
 from tuner.data_options import SPLITS, DataOptions
 from tuner.errors import UsageError
 from tuner.evaluation.predictions import Predictions
 from tuner.models.loading import TrainedModel
+from tuner.results.query import open_run
 from tuner.units import listed
 
 Split = Literal["train", "validation", "test", "all"]
 Progress = Callable[[int, int], None] | None
 # Pairs of classes in a suggestion, at most.
+READING = (
+    *("splits", "label_from", "label_column", "path_column", "split_column", "group_column", "exclude"),
+    *("min_class_images", "max_unusable", "strict", "data_format"),
+)
+"""Wishes that make sense for any labelled images, whatever the model."""
 _SUGGESTED = 9
+_GAP = "MODEL"
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,8 @@ def labelled_images(
     """Return images of a data set in the size and the classes of a model.
 
     Args:
-        options: How the images and their labels are read.
+        options: How the images and their labels are read. For the data of a run, its own wishes count where
+            none are given.
         split: None takes the test split where the data has one, or where the model was trained on this data
             and the search made one; else all images.
         class_map: Name of a class in the data -> name of the same class in the model. Others do not count.
@@ -142,13 +152,20 @@ def _labels(dataset: Dataset, model: TrainedModel, class_map: Mapping[str, str])
 
 
 def _suggestion(data_names: Sequence[str], model_names: Sequence[str]) -> str:
-    """A --map for the classes without a class of the same name, in their order."""
+    """A --map for the classes without a class of the same name, with gaps where their names do not tell."""
     lower = {name.lower() for name in model_names}
     lost = [name for name in data_names if name.lower() not in lower]
-    taken = {name.lower() for name in data_names}
-    free = [name for name in model_names if name.lower() not in taken] or list(model_names)
-    pairs = [f"{free[min(i, len(free) - 1)]}={name}" for i, name in enumerate(lost[:_SUGGESTED])]
-    return f"--map {','.join(pairs)}{',...' if len(lost) > _SUGGESTED else ''}"
+    pairs = [(_alike(name, model_names), name) for name in lost[:_SUGGESTED]]
+    more = ",..." if len(lost) > _SUGGESTED else ""
+    gaps = f", with a class of the model for {_GAP}" if _GAP in dict(pairs) else ""
+    return f"--map {','.join(map('='.join, pairs))}{more}{gaps}"
+
+
+def _alike(data_name: str, model_names: Sequence[str]) -> str:
+    """The only class of the model that is generated, or photographed, like this one of the data."""
+    meaning = is_generated(data_name)
+    alike = [name for name in model_names if meaning is not None and is_generated(name) == meaning]
+    return alike[0] if len(alike) == 1 else _GAP
 
 
 def _indices(dataset: Dataset, split: Split) -> np.ndarray:
@@ -164,7 +181,8 @@ def _indices(dataset: Dataset, split: Split) -> np.ndarray:
 def _load(source: str, model: TrainedModel, options: DataOptions, progress: Progress) -> tuple[Dataset, bool]:
     """The data set in the size of the model, and whether the model was trained on it: then split as there."""
     size, _, channels = model.image_shape
-    options = options.model_copy(update={"image_size": size, "resize": model.facts.resize})
+    of_model = {"image_size": size, "resize": model.facts.resize}
+    options = _reading(source, model, options).model_copy(update=of_model)
     load = partial(load_dataset, source, channels=channels, labelled_only=True, progress=progress)
     known = model.facts.trained_on
     if known is not None:
@@ -173,3 +191,12 @@ def _load(source: str, model: TrainedModel, options: DataOptions, progress: Prog
         if dataset.fingerprint == known.fingerprint:
             return dataset, True
     return load(options), False
+
+
+def _reading(source: str, model: TrainedModel, options: DataOptions) -> DataOptions:
+    """The wishes of a run on reading its own data, and over them those given."""
+    run_path = model.facts.run_path
+    if run_path is None or open_source(source).location != model.facts.source:
+        return options
+    own = open_run(run_path).config.model_dump(include=set(READING))
+    return DataOptions(**own | options.model_dump(exclude_unset=True))

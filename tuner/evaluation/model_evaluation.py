@@ -128,6 +128,8 @@ def evaluate_models(
                 )
             _tell(images, facts.name, source, listener)
             if source not in found:
+                for text in images.dataset.notes:
+                    listener(Note(f"Note       {text}"))
                 found[source] = shortcuts(images.dataset)
                 for warning in shortcut_warnings(images.dataset, found[source]):
                     listener(Note(warning, is_warning=True))

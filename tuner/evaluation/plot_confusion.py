@@ -15,6 +15,9 @@ from tuner.statistics.confusion import MANY_CLASSES
 # In inches, of a matrix of many classes; and the number of its names on each axis at most.
 _SIDE = 9.0
 _MAX_NAMES = 40
+# Of the matrix in that picture, on each side.
+_PIXELS = 1000
+_COLOURS = "Blues"
 
 
 def write_confusion_csv(path: Path, evaluation: dict[str, Any]) -> None:
@@ -33,6 +36,8 @@ def write_confusion_png(path: Path, evaluation: dict[str, Any], title: str) -> N
 
     In each cell are its count and share. Of many classes there are colours alone, and names of some classes.
     """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure
 
     names = evaluation["class_names"]
@@ -43,8 +48,13 @@ def write_confusion_png(path: Path, evaluation: dict[str, Any], title: str) -> N
     with drawn_names(names) as shown:
         figure = Figure(figsize=(side + 0.9, side), dpi=150, layout="constrained")
         axes = figure.add_subplot()
-        # A few errors of a class are seen too.
-        image = axes.imshow(shares, cmap="Blues", norm=_norm(0.5 if many else 1))
+        # A few errors of a class among many are seen too.
+        gamma = 0.5 if many else 1.0
+        # A blend of cells of more classes than pixels keeps them all.
+        axes.imshow(
+            _painted(shares.astype(np.float32) ** gamma),
+            interpolation="nearest" if len(names) <= _PIXELS else "auto",
+        )
         if not many:
             _write_counts(axes, counts, shares)
         places = range(0, len(names), -(-len(names) // _MAX_NAMES))
@@ -54,17 +64,20 @@ def write_confusion_png(path: Path, evaluation: dict[str, Any], title: str) -> N
         axes.set_xticks(places, labels, rotation=rotation, fontsize=size)
         axes.set_yticks(places, labels, fontsize=size)
         _write_frame(axes, evaluation, title)
-        bar = figure.colorbar(image, ax=axes, shrink=0.8)
+        bar = figure.colorbar(ScalarMappable(PowerNorm(gamma, 0, 1), _COLOURS), ax=axes, shrink=0.8)
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         bar.outline.set_visible(False)
         with replacing(path) as draft:
             figure.savefig(draft, format="png")
 
 
-def _norm(gamma: float) -> Any:
-    from matplotlib.colors import PowerNorm
+def _painted(values: np.ndarray) -> np.ndarray:
+    """The colour of each value from 0 to 1, of 256. Matplotlib itself would take five times the memory."""
+    from matplotlib import colormaps
 
-    return PowerNorm(gamma, vmin=0, vmax=1)
+    table = colormaps[_COLOURS](np.arange(256), bytes=True)
+    painted: np.ndarray = table[np.round(255 * values).astype(np.uint8)]
+    return painted
 
 
 def _write_counts(axes: Any, counts: np.ndarray, shares: np.ndarray) -> None:

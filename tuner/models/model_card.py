@@ -16,9 +16,13 @@ from tuner.models.run_model import RunModel
 from tuner.models.runtimes import beside, model_format, read_facts
 from tuner.models.usage_code import FORMAT_NAMES, usage
 from tuner.statistics.calibration import NOT_CONVERGED
+from tuner.statistics.confusion import MANY_CLASSES, shown_classes
 from tuner.statistics.metrics import chosen_before
 from tuner.statistics.spread import FIGURES, epochs_text
-from tuner.units import counted
+from tuner.units import counted, listed
+
+# Of more classes a few names stand for all.
+_NAMED = MANY_CLASSES
 
 _RESIZED = {
     "squeeze": ", squeezed to the square",
@@ -53,7 +57,7 @@ def card_text(model: RunModel, exports: Sequence[Export]) -> str:
     names = model.run.facts["data"]["class_names"]
     parts = [
         f"# {_text(beside(exports[0].path, '').name)}",
-        f"Classifies images as {', '.join(map(_text, names))}. {_origin(model)}",
+        f"Classifies images as {_listed(names)}. {_origin(model)}",
         "## Files",
         _files(exports),
         _classes(model),
@@ -134,8 +138,8 @@ def _classes(model: RunModel) -> str:
     height, width, channels = data["image_shape"]
     text = (
         f"Input: pixels from 0 to 255, {height}x{width}, {'RGB' if channels == 3 else 'grey'}; scaling is "
-        f"inside the model. Output: the probability of each class, in the order "
-        f"{', '.join(map(_text, names))}"
+        f"inside the model. Output: the probability of each of {len(names):,} classes, in the order "
+        f"{_listed(names)}{'; all are in the facts of each file' if len(names) > _NAMED else ''}"
     )
     if _gives_logits(model.path):
         text += "; of .keras logits, whose softmax that is"
@@ -178,7 +182,9 @@ def _figures(model: RunModel) -> str:
         add(f"{FIGURES[key]}, calibrated", evaluation.get("calibrated") or {}, key)
     if at := evaluation.get("at_threshold"):
         add(f"accuracy at a threshold of {at['threshold']:.4f}", at, "accuracy")
-    for name, figures in evaluation["classes"].items():
+    shown = shown_classes(evaluation["classes"])
+    for name in shown:
+        figures = evaluation["classes"][name]
         for key in ("precision", "recall", "f1"):
             add(f"{key} of {name}", figures, key)
     positive = evaluation.get("positive_class")
@@ -190,6 +196,8 @@ def _figures(model: RunModel) -> str:
     )
     if unseen:
         about += f" Of the images {unseen['seen']:,} are exact copies of images of train or validation."
+    if len(shown) < len(evaluation["classes"]):
+        about += f" Of the classes, the {len(shown)} with the least F1 are shown."
     verdict = f"**{_text(evaluation['verdict'])}**\n\n" if evaluation.get("verdict") else ""
     return (
         f"On {evaluation['images']:,} images of the test split, {untouched}.{about}\n\n{verdict}"
@@ -218,15 +226,14 @@ def _against_others(model: RunModel) -> str:
 
 def _data(model: RunModel) -> str:
     facts = model.run.facts
-    data, names = facts["data"], facts["data"]["class_names"]
-    rows = [
-        (split, *(f"{counts.get(name, 0):,}" for name in names)) for split, counts in data["counts"].items()
-    ]
+    data = facts["data"]
+    found = model.run.images_by_class.items()
+    rows = [(name, *(f"{number:,}" for number in numbers)) for name, numbers in found]
     seed = model.run.facts["seed"]
     text = f"{_text(facts['dataset'])}, fingerprint `{data['fingerprint']}`, split with seed {seed}"
     if skipped := data["skipped"]:
         text += f"; {counted(skipped, 'image')} could not be read"
-    return f"{text}.\n\n" + _table(("split", *names), rows)
+    return f"{text}.\n\n" + _table(("class", *data["counts"]), rows)
 
 
 def _configuration(model: RunModel) -> str:
@@ -248,7 +255,7 @@ def _limits(model: RunModel) -> str:
     data = model.run.facts["data"]
     side = data["image_shape"][0]
     low, high = model.evaluation["accuracy_interval_95"]
-    names = ", ".join(map(_text, data["class_names"]))
+    names = _listed(data["class_names"])
     lines = (
         "The figures hold for images like those of the data set above. On other cameras, generators, "
         "subjects or file formats they can be far lower: measure with `tuner evaluate`.",
@@ -276,6 +283,10 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join(
         f"| {' | '.join(cell if cell == '---' else _text(cell) for cell in row)} |" for row in lines
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return listed([_text(name) for name in names], _NAMED)
 
 
 def _text(value: Any) -> str:

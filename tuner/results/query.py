@@ -27,6 +27,7 @@ from tuner.results.schema import (
     TrialRecord,
 )
 from tuner.results.store import Store
+from tuner.statistics.confusion import MANY_CLASSES
 from tuner.training.checkpoint import History
 
 
@@ -64,6 +65,15 @@ class RunView:
         """The trial of this evaluation; after `tuner resume` another may be the best."""
         tested = (self.evaluation or {}).get("trial_id")
         return next((trial for trial in self.trials if trial.trial_id == tested), None)
+
+    @property
+    def images_by_class(self) -> dict[str, list[int]]:
+        """Numbers of images of each split, by class and under "all N" of all; of many classes this alone."""
+        data = self.facts["data"]
+        names, counts = data["class_names"], data["counts"].values()
+        by_class = {name: [each.get(name, 0) for each in counts] for name in names}
+        total = {f"all {len(names):,}": [sum(each.values()) for each in counts]}
+        return total if len(names) >= MANY_CLASSES else by_class | total
 
     @property
     def ranked(self) -> list[TrialRecord]:

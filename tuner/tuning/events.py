@@ -59,7 +59,10 @@ class BusyEnded:
 
 @dataclass(frozen=True)
 class Progress:
-    """Number of images done, and of all images, of the work named in `text`."""
+    """Number of images done, and of all images, of the work named in `text`.
+
+    With a total of 0, `done` is the number of files listed so far.
+    """
 
     text: str
     done: int

@@ -78,7 +78,7 @@ def test_what_makes_no_sense_is_one_line(at, searched, elsewhere, arguments, wor
         ({"shape": (SIDE, SIDE, 4)}, "a,b", ["4 channels", "1 (grey) or 3"]),
         ({"shape": (SIDE, 2 * SIDE, 3)}, "a,b", ["square images"]),
         ({"outputs": 3}, "a,b", ["3 outputs", "2 classes"]),
-        ({"outputs": 2}, "photo,REAL", ["class 'generated'", "--map REAL=generated"]),
+        ({"outputs": 2}, "photo,REAL", ["class 'generated'", "--map MODEL=generated"]),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused(at, elsewhere, tmp_path, model, classes, words):
