@@ -7,7 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from tuner.data.contents import File
-from tuner.data.labelling import LabelledFile, Labelling, split_of_path, unlabelled_notes, with_whole_splits
+from tuner.data.labelling import (
+    LabelledFile,
+    Labelling,
+    is_in_test,
+    split_of_path,
+    unlabelled_notes,
+    with_whole_splits,
+)
 from tuner.errors import DataError
 
 _MAX_SUGGESTED = 100
@@ -49,8 +56,8 @@ def label_by_names(
 
 
 def suggestion(files: Sequence[File]) -> str:
-    """Return a sentence with the pattern that fits all file names, "" where there is none."""
-    stems = [file.name.rpartition(".")[0] or file.name for file in files]
+    """Return a sentence with the pattern that fits all names but those in a test, "" for none."""
+    stems = [file.name.rpartition(".")[0] or file.name for file in files if not is_in_test(file, {})]
     for find, form in ((_PREFIX, "^({})"), (_ENDING, r"({})\.")):
         labels = Counter(found[1] for stem in stems if (found := find.search(stem)))
         is_whole = labels.total() == len(stems)

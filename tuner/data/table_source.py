@@ -59,10 +59,9 @@ class TableSource(TreeSource):
         require_columns([self._frame], options, self.location)
         contents = self.contents().without(options.exclude)
         if not contents.images:
-            columns = list(map(str, self._frame.columns))
+            first = ", ".join(map(str, self._frame.iloc[0][:5]))
             raise DataError(
-                f"{self.location}: names no image files, and its folder holds none; its columns: "
-                f"{', '.join(columns[:10])}{', ...' if len(columns) > 10 else ''}. "
+                f"{self.location}: no images at its paths, and none in its folder; its first row: {first}. "
                 f"Allowed: a table beside its images, or with their paths. Save pixels as x and y in a .npz."
             )
         return arrange(contents, self.location, options, by_table=True)
