@@ -32,7 +32,7 @@ from benchmarks.output import output_file, put_out, table
 from benchmarks.processes import environment, heed_termination
 from benchmarks.samples import write_stand_in
 from tuner.data.dataset import load_dataset
-from tuner.data.sources import open_source
+from tuner.sources.opening import open_source
 
 STAND_IN_IMAGES = 10_000
 BATCH_SIZE = 32

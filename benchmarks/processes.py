@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from tuner.data.cache import ENVIRONMENT as CACHE_VARIABLE
+from tuner.cache_folder import ENVIRONMENT as CACHE_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 _TERMINATED = 143

@@ -24,7 +24,7 @@ from benchmarks.peers.task import PeerTask
 from benchmarks.processes import environment, forget_settings, heed_termination
 from benchmarks.run_store import FirstTrial, validation_s
 from benchmarks.samples import Sample, load_images, stratified, write_sample
-from tuner.data.cache import ENVIRONMENT as CACHE_VARIABLE
+from tuner.cache_folder import ENVIRONMENT as CACHE_VARIABLE
 from tuner.data.dataset import load_dataset
 from tuner.errors import TunerError
 from tuner.results.query import open_run

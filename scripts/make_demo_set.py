@@ -1,8 +1,8 @@
 """Makes the built-in demo set: crops of photographs against pictures drawn from a generative model.
 
 The photographs ship inside the wheels of scikit-image and scikit-learn, so nothing is downloaded. The model
-(`demo_generator.py`) is trained here, on crops of the training regions only. See `tuner/data/DEMO.md` for the
-photographs' sources and licences and for how fair the task is.
+(`demo_generator.py`) is trained here, on crops of the training regions only. See `tuner/sources/DEMO.md` for
+the photographs' sources and licences and for how fair the task is.
 
     python scripts/make_demo_set.py
 """
@@ -287,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(description="Make the built-in demo set.")
     parser.add_argument(
-        "--output", type=Path, default=Path("tuner/data/demo.zip.xz"), help="the file to write"
+        "--output", type=Path, default=Path("tuner/sources/demo.zip.xz"), help="the file to write"
     )
     parser.add_argument("--seed", type=int, default=7, help="seeds the crops, the training and the samples")
     parser.add_argument("--weights", type=Path, help="keep the trained model here (.weights.h5), or reuse it")

@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when everything is within its bounds, else 1.
     """
     parser = argparse.ArgumentParser(description="Check that the demo set is fair.")
-    parser.add_argument("zip", type=Path, nargs="?", default=Path("tuner/data/demo.zip.xz"))
+    parser.add_argument("zip", type=Path, nargs="?", default=Path("tuner/sources/demo.zip.xz"))
     parser.add_argument("--seeds", type=int, default=3, help="how many seeds of the sequential model")
     parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args(arguments)

@@ -174,7 +174,7 @@ def prepare(side: Side) -> None:
         sys.exit(f"{side.checkout}: Python imports '{found}' instead. Uninstall that package.")
     shutil.copy(side.checkout / "examples/my_space.py", side.folder)
     (side.folder / "search.toml").write_text("max_trials = 2\nmax_epochs = 1\n", encoding="utf-8")
-    demo = (side.checkout / "tuner/data/demo.zip.xz").read_bytes()
+    demo = (side.checkout / "tuner/sources/demo.zip.xz").read_bytes()
     (side.folder / "cifake.zip").write_bytes(lzma.decompress(demo))
 
 

@@ -15,9 +15,10 @@ SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "s
 # Lowest first. A part of the program imports only from floors below its own.
 FLOORS = (
     {"errors"},
-    {"units", "files", "objective", "option_fields", "path_names"},
+    {"units", "files", "path_names", "cache_folder", "objective", "option_fields"},
     {"data_options"},
-    {"config", "data", "statistics"},
+    {"config", "sources", "statistics"},
+    {"data"},
     {"training"},
     {"spaces", "results", "workers"},
     {"tuning"},

@@ -85,6 +85,15 @@ def test_each_note_on_the_images_is_a_line(tuner: Run, damaged: Path) -> None:
     assert any("--exclude *page*" in note for note in notes)
 
 
+def test_the_darkest_and_the_brightest_pixel_and_their_mean_are_shown(tuner: Run, damaged: Path) -> None:
+    found = json.loads(tuner("data", "show", damaged, "--format", "json").stdout)["pixels"]
+    assert found["minimum"] < found["mean"] < found["maximum"]
+    (line,) = [
+        line for line in tuner("data", "show", damaged).stdout.splitlines() if line.startswith("pixels")
+    ]
+    assert f"{found['minimum']} to {found['maximum']}" in line
+
+
 def test_groups_have_their_images_of_each_class(dataset: Dataset) -> None:
     grouped = replace(dataset, group_names=("camera", "phone"))
     records = dataset.records.copy()

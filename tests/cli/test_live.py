@@ -23,18 +23,24 @@ def terminal(monkeypatch):
     return console
 
 
-def test_decoding_has_a_bar_and_loading_a_sign(terminal):
+def test_listing_has_a_number_decoding_a_bar_and_loading_a_sign(terminal):
     with session_display() as listen:
         listen(Busy("reading the images"))
+        listen(Progress("decoding images", 12_000, 0))
         for done in range(1, 5):
             listen(Progress("decoding images", done, 4))
         listen(BusyEnded())
         listen(Busy("loading Keras"))
         listen(BusyEnded())
     shown = terminal.file.getvalue()
-    assert all(
-        part in shown for part in ("reading the images ...", "decoding images", "4/4", "loading Keras ...")
-    )
+    for part in (
+        "reading the images ...",
+        "12,000 files listed",
+        "decoding images",
+        "4/4",
+        "loading Keras ...",
+    ):
+        assert part in shown
 
 
 def test_a_retraining_shows_its_models_and_each_that_is_measured(terminal, tmp_path):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data.arrays import NpzSource
+from tuner.sources.arrays import NpzSource
 
 X = np.arange(4 * 8 * 8 * 3, dtype=np.uint8).reshape(4, 8, 8, 3)
 """Different images of 8x8 pixels, of all values from 0 to 255."""

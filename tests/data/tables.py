@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tuner.data.folders import FolderSource
-from tuner.data.listing import Listing
 from tuner.data_options import SPLITS, DataOptions
+from tuner.sources.folders import FolderSource
+from tuner.sources.listing import Listing
 
 from .pictures import png, write_folder
 

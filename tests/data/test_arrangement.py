@@ -2,11 +2,11 @@ from contextlib import nullcontext
 
 import pytest
 
-from tuner.data.arrangement import arrange
-from tuner.data.contents import Contents, File
-from tuner.data.listing import NO_SPLIT
 from tuner.data_options import NO_WISHES
 from tuner.errors import DataError
+from tuner.sources.arrangement import arrange
+from tuner.sources.contents import Contents, File
+from tuner.sources.listing import NO_SPLIT
 
 
 def contents_of(files):

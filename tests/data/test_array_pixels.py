@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.data.arrays import NpzSource
 from tuner.data.dataset import load_dataset
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
+from tuner.sources.arrays import NpzSource
 
 from .array_files import X, Y, pixels, source
 from .refusals import refusal

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.data.arrays import NpySource, NpzSource
-from tuner.data.listing import NO_SPLIT
-from tuner.data.sources import open_source
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
+from tuner.sources.arrays import NpySource, NpzSource
+from tuner.sources.listing import NO_SPLIT
+from tuner.sources.opening import open_source
 
 from .array_files import X, Y, pixels, save, source
 from .refusals import refusal

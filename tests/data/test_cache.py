@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tuner import cache_folder
 from tuner.data import cache
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import DataError
@@ -92,11 +93,11 @@ def test_a_cache_folder_that_cannot_be_made_is_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path / "file"))
+    monkeypatch.setenv(cache_folder.ENVIRONMENT, str(tmp_path / "file"))
     with refusal(DataError, tmp_path / "file", "TUNER_CACHE_DIR"):
         load_dataset(str(write_folder(tmp_path / "data", tree("a", "b"))))
 
 
 def test_without_the_variable_the_users_cache_folder_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(cache.ENVIRONMENT)
-    assert cache.cache_root().name == "kt-search"
+    monkeypatch.delenv(cache_folder.ENVIRONMENT)
+    assert cache_folder.cache_root().name == "kt-search"

@@ -8,8 +8,8 @@ from PIL import Image
 
 from tuner.data import decoding
 from tuner.data.decoding import Format, decode, quiet_pillow, read_header
-from tuner.data.listing import UnreadableError
 from tuner.data_options import Resize
+from tuner.sources.listing import UnreadableError
 
 from .pictures import SIDE, encoded, picture, png
 

@@ -14,9 +14,9 @@ from tuner.data import preparation
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.decoding import Format, decode, read_extremes
 from tuner.data.image_paths import InputImages
-from tuner.data.pixel_range import PixelRange, integer_max
 from tuner.data.stream import decode_stream
 from tuner.errors import DataError
+from tuner.sources.pixel_range import PixelRange, integer_max
 
 from .pictures import SIDE, encoded, picture, png, write_folder
 from .refusals import refusal

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tuner.data import sources
 from tuner.data.audit import audit
 from tuner.data.dataset import Dataset, load_dataset
+from tuner.sources import opening
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKED = Path(sources.__file__).parent / sources.DEMO_FILE
+PACKED = Path(opening.__file__).parent / opening.DEMO_FILE
 CHANCE = 0.62
 
 
@@ -56,13 +56,13 @@ def test_it_is_unpacked_once_and_again_when_the_copy_is_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUNER_CACHE_DIR", str(tmp_path))
-    sources.open_source("demo")
+    opening.open_source("demo")
     (copy,) = tmp_path.glob("demo-*/demo.zip")
     first = copy.stat().st_mtime_ns
-    sources.open_source("demo")
+    opening.open_source("demo")
     assert copy.stat().st_mtime_ns == first
     copy.write_bytes(b"")
-    sources.open_source("demo")
+    opening.open_source("demo")
     assert zipfile.is_zipfile(copy)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tuner.data.file_kinds import kind_of
+from tuner.sources.file_kinds import kind_of
 
 
 @pytest.mark.parametrize(

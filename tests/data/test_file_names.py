@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tuner.data.dataset import load_dataset
-from tuner.data.folders import FolderSource
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
+from tuner.sources.folders import FolderSource
 
 from .pictures import png, write_folder
 from .refusals import refusal
@@ -77,5 +77,5 @@ def test_no_pattern_is_suggested_where_names_hold_no_classes(tmp_path: Path, for
 
 def test_folders_that_are_parts_are_refused_with_the_pattern_of_the_labelled_one(tmp_path: Path) -> None:
     names = [f"train/{kind}.{i}.jpg" for kind in ("cat", "dog") for i in range(3)]
-    with refusal(DataError, "test1, train", "--label-from '^(cat|dog)'"):
+    with refusal(DataError, "test1", "--label-from '^(cat|dog)'"):
         source(tmp_path, *names, "test1/1.jpg", "test1/2.jpg").listing()

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from tuner.data.dataset import load_dataset
-from tuner.data.folders import FolderSource
-from tuner.data.listing import UnreadableError
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError
+from tuner.sources.folders import FolderSource
+from tuner.sources.listing import UnreadableError
 
 from .pictures import encoded, picture, png, tree, write_folder
 from .refusals import refusal

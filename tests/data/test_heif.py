@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tuner.data import heif
 from tuner.data.dataset import load_dataset
 from tuner.data.decoding import Format, decode
-from tuner.data.folders import FolderSource
 from tuner.errors import DataError
+from tuner.sources import heif
+from tuner.sources.folders import FolderSource
 
 from .pictures import encoded, photograph, tree, write_folder
 from .refusals import refusal

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tuner.data.archives import ArchiveSource
-from tuner.data.folders import FolderSource
 from tuner.data.image_paths import InputImage, InputImages
-from tuner.data.listing import UnreadableError
 from tuner.errors import DataError
+from tuner.sources.archives import ArchiveSource
+from tuner.sources.folders import FolderSource
+from tuner.sources.listing import UnreadableError
 
 from .array_files import X, Y
 from .pictures import png, tree, write_folder, write_zip

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tuner.data import decoding, jpegs
 from tuner.data.decoding import Format, decode
-from tuner.data.listing import UnreadableError
+from tuner.sources.listing import UnreadableError
 
 from .pictures import encoded, picture, png
 

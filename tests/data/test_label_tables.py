@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tuner.data.folders import FolderSource
-from tuner.data.sources import open_source
 from tuner.errors import DataError
+from tuner.sources.folders import FolderSource
+from tuner.sources.opening import open_source
 
 from .pictures import tree, write_folder, write_zip
 from .refusals import refusal

@@ -1,7 +1,7 @@
 import pytest
 
-from tuner.data.contents import File
-from tuner.data.masks import without_masks
+from tuner.sources.contents import File
+from tuner.sources.masks import without_masks
 
 
 def kept(*paths):

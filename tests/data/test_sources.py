@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from tuner.data import sources
-from tuner.data.archives import ArchiveSource
-from tuner.data.arrays import NpzSource
-from tuner.data.folders import FolderSource
-from tuner.data.sources import open_source
 from tuner.errors import DataError
+from tuner.sources import opening
+from tuner.sources.archives import ArchiveSource
+from tuner.sources.arrays import NpzSource
+from tuner.sources.folders import FolderSource
+from tuner.sources.opening import open_source
 
 from .pictures import png, tree, write_zip
 from .refusals import refusal
@@ -39,7 +39,7 @@ def test_the_location_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_demo_that_is_not_installed_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "DEMO_FILE", "not-there.zip.xz")
+    monkeypatch.setattr(opening, "DEMO_FILE", "not-there.zip.xz")
     with refusal(DataError, "'demo'", "Install kt-search"):
         open_source("demo")
 

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from tuner.data.cache import RECORD
-from tuner.data.listing import NO_GROUP, NO_SPLIT
 from tuner.data.splits import TEST, TRAIN, VALIDATION, in_conflict, split_indices
 from tuner.errors import DataError
+from tuner.sources.listing import NO_GROUP, NO_SPLIT
 
 from .refusals import refusal
 

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tuner.data.dataset import load_dataset
-from tuner.data.sources import open_source
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
+from tuner.sources.opening import open_source
 
 from .pictures import png, write_folder
 from .refusals import refusal

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tuner.data import archives
-from tuner.data.archives import ArchiveSource
 from tuner.data.dataset import load_dataset
-from tuner.data.listing import MAX_IMAGE_BYTES, UnreadableError
 from tuner.errors import DataError
+from tuner.sources import archives
+from tuner.sources.archives import ArchiveSource
+from tuner.sources.listing import MAX_IMAGE_BYTES, UnreadableError
 
 from .pictures import png, tree, write_zip
 from .refusals import refusal

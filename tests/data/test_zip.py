@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tuner.data.archives import ArchiveSource
-from tuner.data.listing import MAX_IMAGE_BYTES, UnreadableError
-from tuner.data.zip import MAX_RATIO, RATIO_FREE_BYTES, directory_digest
 from tuner.errors import DataError
+from tuner.sources.archives import ArchiveSource
+from tuner.sources.listing import MAX_IMAGE_BYTES, UnreadableError
+from tuner.sources.zip import MAX_RATIO, RATIO_FREE_BYTES, directory_digest
 
 from .pictures import tree, write_zip
 from .refusals import refusal

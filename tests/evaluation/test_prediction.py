@@ -7,10 +7,10 @@ from PIL import Image
 
 from tests.data.pictures import encoded, png, write_folder
 from tuner.data.image_paths import InputImages
-from tuner.data.pixel_range import PixelRange
 from tuner.errors import UsageError
 from tuner.evaluation.prediction import NOT_FINITE, decision_rule, predict_images
 from tuner.models.loading import ModelFacts, TrainedModel
+from tuner.sources.pixel_range import PixelRange
 from tuner.statistics.thresholds import Chosen
 
 OWN = np.array([[0.9, 0.1], [0.7, 0.3], [0.5, 0.5], [0.3, 0.7]])

@@ -9,9 +9,9 @@ from keras import layers
 
 from tests.data.refusals import refusal
 from tuner.data.decoding import Format
-from tuner.data.pixel_range import PixelRange
 from tuner.errors import UsageError
 from tuner.models.loading import TrainedModel, describe_model, load_model
+from tuner.sources.pixel_range import PixelRange
 
 pytestmark = pytest.mark.training
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from tuner.data.decoding import Format, decode
-from tuner.data.pixel_range import PixelRange
 from tuner.models.export import Export
 from tuner.models.usage_code import usage
+from tuner.sources import heif
+from tuner.sources.pixel_range import PixelRange
 
 # Pillow keeps a file of several pictures open, and the code on the card is a script's, which ends.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
@@ -81,6 +82,17 @@ def test_the_model_of_the_card_sees_the_pixels_of_the_program(
     np.testing.assert_array_equal(
         seen, decode((tmp_path / "image.png").read_bytes(), Format(side, channels)).pixels
     )
+
+
+@pytest.mark.parametrize("form", ["HEIF", "AVIF", "JPEG2000", "ICO", "TGA"])
+def test_other_formats_are_seen_as_in_the_program(tmp_path, monkeypatch, form):
+    if form == "HEIF":
+        pytest.importorskip("pillow_heif")
+        heif.teach_pillow()
+    options = {"exif": exif(ON_ITS_SIDE).tobytes()} if form in ("HEIF", "AVIF") else {}
+    photograph(200, 130).save(tmp_path / "image.png", form, **options)
+    seen = seen_by_the_model(tmp_path, monkeypatch, 64, 3)
+    np.testing.assert_array_equal(seen, decode((tmp_path / "image.png").read_bytes(), Format(64, 3)).pixels)
 
 
 @pytest.mark.parametrize("orientation", [1, ON_ITS_SIDE])

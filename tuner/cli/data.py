@@ -36,7 +36,7 @@ def show_data(
     """Show counts per class and split, sizes, duplicates, near copies, unusable images and shortcuts."""
     options = validated(DataOptions, {"max_unusable": 1, **given})
 
-    from tuner.cli.data_view import CLASS_COLUMNS, class_rows, group_counts, pixel_facts, print_data
+    from tuner.cli.data_view import CLASS_COLUMNS, class_rows, group_counts, print_data
     from tuner.cli.progress import progress_bar, waiting
     from tuner.data.audit import audit
     from tuner.data.dataset import load_dataset
@@ -53,7 +53,7 @@ def show_data(
         print_data(dataset, findings)
     elif form == "json":
         summary = {name: getattr(dataset, name) for name in FACTS}
-        groups = {"groups": group_counts(dataset), "pixels": pixel_facts(dataset)}
+        groups = {"groups": group_counts(dataset), "pixels": dataclasses.asdict(dataset.pixel_stats)}
         print(json_text(summary | groups | dataclasses.asdict(findings)))
     else:
         show(rows_table(class_rows(dataset, findings), CLASS_COLUMNS), form)

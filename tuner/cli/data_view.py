@@ -11,10 +11,10 @@ from rich.text import Text
 from tuner.cli.output import Format, make_table, stdout
 from tuner.data.audit import Audit
 from tuner.data.dataset import Dataset
-from tuner.data.listing import NO_GROUP
 from tuner.data.shortcuts import shortcut_sentences
 from tuner.data_options import SPLITS
 from tuner.results.tables import rows_table
+from tuner.sources.listing import NO_GROUP
 from tuner.statistics.confusion import MANY_CLASSES
 
 CLASS_COLUMNS = ("class", *SPLITS, "images")
@@ -41,12 +41,6 @@ def group_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     return {
         kind: dict(zip(names, row, strict=True)) for kind, row in zip(kinds, counts.tolist(), strict=True)
     }
-
-
-def pixel_facts(dataset: Dataset) -> dict[str, float] | None:
-    """Return minimum, maximum and mean of the original pixels, where the source was arrays."""
-    stats: Any = getattr(dataset, "pixel_stats", None)
-    return None if stats is None else {name: getattr(stats, name) for name in ("minimum", "maximum", "mean")}
 
 
 def print_data(dataset: Dataset, findings: Audit) -> None:
@@ -101,17 +95,16 @@ def _lines(dataset: Dataset, findings: Audit) -> list[tuple[str, str]]:
     height, width, channels = dataset.image_shape
     sizes = ", ".join(f"{s.width}x{s.height} ({s.num_images:,})" for s in findings.sizes[:3])
     more = f", {findings.num_sizes - 3} more" if findings.num_sizes > 3 else ""
-    lines = [
+    pixels = dataset.pixel_stats
+    return [
         ("sizes", f"{sizes}{more}; trained on as {width}x{height}x{channels}"),
         ("modes", ", ".join(f"{mode} ({count:,})" for mode, count in findings.modes.items())),
+        ("pixels", f"{pixels.minimum} to {pixels.maximum}, mean {pixels.mean:.4g}"),
         ("duplicates", _duplicates(findings)),
         ("near copies", _near_copies(findings)),
         ("label conflicts", f"{findings.num_conflicts:,}" if findings.num_conflicts else "none"),
         ("unusable", _unusable(findings)),
     ]
-    if pixels := pixel_facts(dataset):
-        lines.insert(2, ("pixels", "{minimum:g} to {maximum:g}, mean {mean:.4g}".format_map(pixels)))
-    return lines
 
 
 def _duplicates(findings: Audit) -> str:

@@ -32,11 +32,11 @@ def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
     task = bar.add_task("", total=None, count="")
 
     def advance(done: int, total: int) -> None:
-        bar.start()
         if total:
             bar.update(task, description=text, completed=done, total=total, count=f"{done:,}/{total:,}")
         else:
             bar.update(task, description=f"{counted(done, 'file')} listed")
+        bar.start()
 
     try:
         yield advance

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from tuner.data import cache
 from tuner.data.dataset import Dataset
-from tuner.data.listing import SkippedImage
 from tuner.data.near_copies import near_copies
 from tuner.data.shortcuts import Shortcut, shortcuts
 from tuner.data.splits import in_conflict
 from tuner.data_options import SPLITS
+from tuner.sources.listing import SkippedImage
 
 MAX_EXAMPLES = 3
 MAX_SIZES = 10

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from io import BytesIO
@@ -16,18 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
-from filelock import FileLock
 from pydantic import TypeAdapter
 
-from tuner.data.listing import SkippedImage
-from tuner.data.pixel_range import PixelRange
+from tuner import cache_folder
 from tuner.errors import DataError
+from tuner.sources.listing import SkippedImage
+from tuner.sources.pixel_range import PixelRange
 
 CACHE_VERSION = 4
 """Raise it when the files of the folder change, or the splits, classes or pixels that a source gives."""
 
-ENVIRONMENT = "TUNER_CACHE_DIR"
 IMAGES, RECORDS, PATHS, META = "images.npy", "records.npy", "paths.txt", "meta.json"
 
 RECORD = np.dtype(
@@ -85,13 +80,6 @@ class _Document:
 
 
 _DOCUMENT = TypeAdapter(_Document)
-
-
-def cache_root() -> Path:
-    """Return the folder for all decoded data sets: $TUNER_CACHE_DIR, else the user's cache folder."""
-    if chosen := os.environ.get(ENVIRONMENT):
-        return Path(chosen).expanduser().absolute()
-    return Path(platformdirs.user_cache_dir("kt-search", appauthor=False))
 
 
 def pixel_hash(pixels: npt.NDArray[np.uint8]) -> int:
@@ -158,19 +146,6 @@ def save_description(folder: Path, meta: Meta, records: npt.NDArray[Any], paths:
     (folder / META).write_text(json.dumps(asdict(_Document(meta, sizes, checksums))), "utf-8")
 
 
-def keep_file(path: Path, contents: bytes) -> None:
-    """Write a file of the cache, whole or not at all.
-
-    Raises:
-        DataError: the cache folder cannot be written to.
-    """
-    with _writable(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(suffix=".draft", dir=path.parent, delete=False) as draft:
-            draft.write(contents)
-        Path(draft.name).replace(path)
-
-
 def kept_array(folder: Path, name: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Return an array kept beside the decoded images; make and keep it where it is absent.
 
@@ -183,58 +158,8 @@ def kept_array(folder: Path, name: str, make: Callable[[], npt.NDArray[Any]]) ->
         made, contents = make(), BytesIO()
     np.save(contents, made)
     with suppress(DataError):
-        keep_file(folder / name, contents.getvalue())
+        cache_folder.keep_file(folder / name, contents.getvalue())
     return made
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Keep other processes from building the same data set meanwhile; waits for one that does.
-
-    Raises:
-        DataError: the cache folder cannot be written to.
-    """
-    with _writable(folder.parent):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{folder}.lock").acquire()
-    with lock:
-        yield
-
-
-@contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` when the block ends without an error.
-
-    To be called within `exclusive`: other drafts are then left over from a process that was killed.
-
-    Raises:
-        DataError: writing failed, for want of space or another reason.
-    """
-    with _writable(folder.parent):
-        for left_over in folder.parent.glob(f"{folder.name}.*.draft"):
-            shutil.rmtree(left_over, ignore_errors=True)
-        draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".draft", dir=folder.parent))
-        try:
-            yield draft
-            for path in draft.iterdir():
-                with path.open("rb+") as file:
-                    os.fsync(file.fileno())  # else a power cut could leave empty files under the new name
-            shutil.rmtree(folder, ignore_errors=True)
-            draft.replace(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-
-
-@contextmanager
-def _writable(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"cannot write decoded images to {folder} ({error.strerror or error}). "
-            f"It must be a writable folder with space for all of them. "
-            f"Free some space, or set {ENVIRONMENT} to another folder."
-        ) from error
 
 
 def _checksum(path: Path) -> str:

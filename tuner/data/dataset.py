@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.data import cache
-from tuner.data.class_names import positive_class
-from tuner.data.listing import SkippedImage
-from tuner.data.pixel_range import PixelRange
 from tuner.data.preparation import MAX_DEFAULT_SIZE, WantedFormat, prepare
-from tuner.data.sources import open_source
 from tuner.data.splits import sample_splits, split_indices
 from tuner.data_options import NO_WISHES, DataOptions, Resize
 from tuner.errors import DataError, did_you_mean
+from tuner.sources.class_names import positive_class
+from tuner.sources.listing import SkippedImage
+from tuner.sources.opening import open_source
+from tuner.sources.pixel_range import PixelRange
 
 _SHOWN_SKIPPED = 3
 

@@ -19,13 +19,14 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from tuner.data import heif, jpegs
+from tuner.data import jpegs
 from tuner.data.deep_pixels import DeepPixels, deep_pixels, is_colour, is_deep, load_lower_bytes, stored_mode
-from tuner.data.file_kinds import NUM_FIRST_BYTES
-from tuner.data.listing import Encoded, UnreadableError
-from tuner.data.pixel_range import FULL_RANGE, Extremes, PixelRange
 from tuner.data_options import Resize
 from tuner.errors import one_line
+from tuner.sources import heif
+from tuner.sources.file_kinds import NUM_FIRST_BYTES
+from tuner.sources.listing import Encoded, UnreadableError
+from tuner.sources.pixel_range import FULL_RANGE, Extremes, PixelRange
 
 MAX_PIXELS = cast(int, Image.MAX_IMAGE_PIXELS)
 """Images with more pixels are left out: they could take gigabytes. Pillow's own bound, 89 million."""

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from tuner.data.listing import UnreadableError
-from tuner.data.pixel_range import Extremes, PixelRange, scaled
+from tuner.sources.listing import UnreadableError
+from tuner.sources.pixel_range import Extremes, PixelRange, scaled
 
 # Pillow has no mode for 16-bit colours: it keeps the upper byte of each. Big, little or native byte order.
 _COLOUR = re.compile(r"(RGBA?;16)([BLN])")

@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from tuner.data.archives import ArchiveSource, archive_at
-from tuner.data.arrays import NpySource, NpzSource, open_reader
-from tuner.data.file_kinds import IMAGE_SUFFIXES, suffix_of
-from tuner.data.folders import file_size, read_image_file, walk_images
-from tuner.data.listing import Reader, UnreadableError, printable
-from tuner.data.pixel_range import FULL_RANGE, PixelRange
 from tuner.errors import DataError
+from tuner.sources.archives import ArchiveSource, archive_at
+from tuner.sources.arrays import NpySource, NpzSource, open_reader
+from tuner.sources.file_kinds import IMAGE_SUFFIXES, suffix_of
+from tuner.sources.folders import file_size, read_image_file, walk_images
+from tuner.sources.listing import Reader, UnreadableError, printable
+from tuner.sources.pixel_range import FULL_RANGE, PixelRange
 
 STDIN = "-"
 """Stands for the paths on standard input, one a line."""
@@ -40,7 +40,7 @@ class InputImage(NamedTuple):
 class InputImages:
     """Images in the order of the user's paths; those of one folder, archive or pattern in order of path.
 
-    A named file may have any name; in a folder the suffix tells the images, in an archive also the content.
+    A named file may have any name; in a folder or an archive its suffix tells an image, else its first bytes.
     The matches of a pattern count as named; the content of a folder among them is listed once. In memory are
     the names of one folder at a time, the matches of one pattern, the lists of the archives, and the arrays.
 

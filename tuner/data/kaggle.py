@@ -13,10 +13,10 @@ from typing import NoReturn
 
 import numpy as np
 
-from tuner.data.listing import NO_SPLIT, printable
-from tuner.data.sources import open_source
 from tuner.data_options import SPLITS
 from tuner.errors import DataError, TunerError, UsageError, did_you_mean, one_line
+from tuner.sources.listing import NO_SPLIT, printable
+from tuner.sources.opening import open_source
 
 TOKEN_PAGE = "https://www.kaggle.com/settings/api"
 

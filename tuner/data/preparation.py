@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tuner import cache_folder
 from tuner.data import cache
 from tuner.data.decoding import (
     Format,
@@ -27,11 +28,13 @@ from tuner.data.decoding import (
     read_header,
 )
 from tuner.data.deep_pixels import BeyondRangeError, is_deep
-from tuner.data.folder_tree import ALLOWED
-from tuner.data.label_tables import tables_beside_digest
-from tuner.data.listing import NO_GROUP, NO_SPLIT, Listing, SkippedImage, Source, UnreadableError
-from tuner.data.passed_over import sentences
-from tuner.data.pixel_range import (
+from tuner.data_options import MIN_SIZE, SPLITS, DataOptions, Resize
+from tuner.errors import DataError
+from tuner.sources.folder_tree import ALLOWED
+from tuner.sources.label_tables import tables_beside_digest
+from tuner.sources.listing import NO_GROUP, NO_SPLIT, Listing, SkippedImage, Source, UnreadableError
+from tuner.sources.passed_over import sentences
+from tuner.sources.pixel_range import (
     DeepImage,
     Extremes,
     common_range,
@@ -40,8 +43,6 @@ from tuner.data.pixel_range import (
     require_alike,
     require_light_splits,
 )
-from tuner.data_options import MIN_SIZE, SPLITS, DataOptions, Resize
-from tuner.errors import DataError
 
 MAX_DEFAULT_SIZE = 64
 """Most pixels a side where neither the user nor the space states an image size."""
@@ -107,21 +108,26 @@ def prepare(
     if beside := tables_beside_digest(source.path):
         request.append(beside)
     key = blake2b(json.dumps(request).encode(), digest_size=12).hexdigest()
-    folder = cache.cache_root() / "datasets" / key
+    folder = cache_folder.cache_root() / "datasets" / key
     meta = cache.open_checked(folder)
     if meta is None:
-        with cache.exclusive(folder):
+        with cache_folder.exclusive(folder):
             meta = cache.open_checked(folder)  # another process may have been faster
             if meta is None:
                 listing = source.listing(options)
                 _require_classes(listing.class_names, least_classes, source.location, listing.notes)
-                with cache.replacing(folder) as draft, quiet_pillow():
+                with cache_folder.replacing(folder) as draft, quiet_pillow():
                     return folder, _build(draft, source.location, listing, wanted, progress)
     _require_classes(meta.class_names, least_classes, source.location, meta.notes)
     return folder, meta
 
 
 def _require_classes(names: Sequence[str], least: int, location: str, notes: Sequence[str]) -> None:
+    if not names:
+        raise DataError(
+            f"{location}: no class has as many images as --min-class-images asks for. Lower it."
+            f"{sentences(notes)}"
+        )
     if len(names) < least:
         raise DataError(
             f"{location}: only one class, '{names[0]}'. At least two are needed. {ALLOWED}. "

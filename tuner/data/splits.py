@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tuner.data.listing import NO_GROUP, NO_SPLIT
 from tuner.data_options import SPLITS
 from tuner.errors import DataError
+from tuner.sources.listing import NO_GROUP, NO_SPLIT
 from tuner.units import counted
 
 VALIDATION_FRACTION = 0.2

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from tuner.data.decoding import Format, decode, decode_in_threads, quiet_pillow
 from tuner.data.image_paths import InputImage
-from tuner.data.listing import UnreadableError
 from tuner.errors import DataError
+from tuner.sources.listing import UnreadableError
 
 MAX_AT_ONCE = 4096
 """Most images that are yielded at once."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tuner import cache_folder
 from tuner.data import cache
 from tuner.data.dataset import Dataset
 from tuner.data.preparation import fingerprint
@@ -58,11 +59,11 @@ def receive(dataset: Dataset, expected: str, arriving: Mapping[str, list[Callabl
         DataError: it cannot be written, or another data set arrived.
     """
     folder = _received(expected)
-    with cache.exclusive(folder):
+    with cache_folder.exclusive(folder):
         found = found_here(dataset, expected)
         if found is not None:
             return found
-        with cache.replacing(folder) as draft:
+        with cache_folder.replacing(folder) as draft:
             for name, parts in arriving.items():
                 with (draft / name).open("wb") as file:
                     for part in parts:
@@ -87,4 +88,4 @@ def _content(folder: Path) -> str | None:
 
 
 def _received(fingerprint: str) -> Path:
-    return cache.cache_root() / f"received-{fingerprint}"
+    return cache_folder.cache_root() / f"received-{fingerprint}"

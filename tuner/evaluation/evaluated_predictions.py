@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data.class_names import positive_class
 from tuner.errors import UsageError, did_you_mean
 from tuner.evaluation.group_figures import group_figures
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.predictions import Predictions, read_predictions
 from tuner.models.loading import TrainedModel
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE
+from tuner.sources.class_names import positive_class
 from tuner.statistics.intervals import wilson_interval
 from tuner.statistics.metrics import chosen_before, evaluate
 from tuner.statistics.significance import ALPHA, mcnemar, p_text

@@ -9,15 +9,15 @@ from typing import Literal
 
 import numpy as np
 
-from tuner.data.class_names import is_generated
 from tuner.data.dataset import Dataset, load_dataset
-from tuner.data.sources import open_source
 from tuner.data.splits import sample_splits
 from tuner.data_options import SPLITS, DataOptions
 from tuner.errors import UsageError
 from tuner.evaluation.predictions import Predictions
 from tuner.models.loading import TrainedModel
 from tuner.results.query import open_run
+from tuner.sources.class_names import is_generated
+from tuner.sources.opening import open_source
 from tuner.units import listed
 
 Split = Literal["train", "validation", "test", "all"]

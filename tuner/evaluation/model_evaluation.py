@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tuner.data.shortcuts import Shortcut, shortcut_rows, shortcut_warnings, shortcuts
-from tuner.data.sources import open_source
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import (
@@ -25,6 +24,7 @@ from tuner.evaluation.robustness import robustness, write_robustness
 from tuner.models.loading import ModelFacts, TrainedModel, load_model
 from tuner.results.schema import CONFUSION_TABLE, EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILES
 from tuner.results.tables import write_json
+from tuner.sources.opening import open_source
 from tuner.tuning.events import Listener, Note, busy, ignore, progress
 from tuner.units import listed
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tuner.data.class_names import positive_class
 from tuner.data.image_paths import InputImage
 from tuner.data.stream import DecodedImages, decode_stream
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import check_threshold
 from tuner.models.loading import ModelFacts, TrainedModel
+from tuner.sources.class_names import positive_class
 from tuner.statistics.calibration import NOT_CONVERGED, at_temperature, predicted_classes
 
 NOT_FINITE = "the model's output is no finite number"

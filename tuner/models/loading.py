@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from tuner.data.decoding import Format
-from tuner.data.pixel_range import FULL_RANGE, PixelRange
 from tuner.data_options import MAX_SIZE, MIN_SIZE, DataOptions, Resize
 from tuner.errors import SpaceError, UsageError
 from tuner.models.runtimes import Runtime, beside, model_format, not_described, read_facts
 from tuner.results.query import find_run, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
+from tuner.sources.pixel_range import FULL_RANGE, PixelRange
 from tuner.statistics.metrics import chosen_before
 from tuner.statistics.thresholds import NOTHING_CHOSEN, Chosen
 from tuner.training.build import probabilities

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tuner.data.decoding import DRAFT_FACTOR
-from tuner.data.pixel_range import PixelRange
 from tuner.data_options import Resize
 from tuner.models.export import Export
 from tuner.models.runtimes import INPUT, OUTPUT, Format
+from tuner.sources.pixel_range import PixelRange
 
 FORMAT_NAMES: dict[Format, str] = {
     "keras": "Keras",
@@ -30,9 +30,14 @@ def usage(export: Export, data: dict[str, Any]) -> str:
     form: Format = export.facts["format"]
     side, _, channels = data["image_shape"]
     mode, more = ("RGB", "[None]") if channels == 3 else ("L", "[None, ..., None]")
-    # As `tuner.data.decoding.decode`: a large JPEG at a fraction of its size, upright, deep pixels scaled,
-    # what is transparent on white, a square.
+    # As `tuner.data.decoding.decode`: HEIF too, a large JPEG at a fraction of its size, upright, deep pixels
+    # scaled, what is transparent on white, a square.
     image = (
+        "try:",
+        "    import pillow_heif",
+        "    pillow_heif.register_heif_opener()",
+        "except ImportError:",
+        "    pass  # only images in HEIF (.heic) need it",
         'image = Image.open("image.png")',
         'if image.format == "JPEG":',
         f"    image.draft(image.mode, ({DRAFT_FACTOR * side}, {DRAFT_FACTOR * side}))",
@@ -77,14 +82,12 @@ def usage(export: Export, data: dict[str, Any]) -> str:
 
 def _scaled(known: PixelRange) -> Iterator[str]:
     """Yield lines that scale deep pixels, of floats where the model has seen some."""
+    pixels = "    image = Image.fromarray(np.uint8(({} * (255 / {})).round().clip(0, 255)))"
     yield 'if image.mode.startswith("I"):'
-    yield f'    deep = np.asarray(image, "float32") * (255 / {known.integer_max})'
-    yield "    image = Image.fromarray(np.uint8(deep.round().clip(0, 255)))"
+    yield pixels.format('np.asarray(image, "float32")', known.integer_max)
     if known.float_high is not None:
-        low, width = known.float_low, known.float_high - known.float_low
         yield 'if image.mode == "F":'
-        yield f"    deep = (np.asarray(image) - {low}) * (255 / {width})"
-        yield "    image = Image.fromarray(np.uint8(deep.round().clip(0, 255)))"
+        yield pixels.format(f"(np.asarray(image) - {known.float_low})", known.float_high - known.float_low)
 
 
 def _square(side: int, mode: str, how: Resize) -> Iterator[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.data.cache import cache_root
+from tuner.cache_folder import cache_root
 
 # Defaults of the environment for a backend: no noise, GPU memory on demand, and a cache on disk, of at most a
 # GiB, for all but the smallest functions that JAX compiles.

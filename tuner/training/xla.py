@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tuner.data.cache import cache_root, keep_file
+from tuner.cache_folder import cache_root, keep_file
 from tuner.data.dataset import Dataset
 from tuner.errors import DataError
 from tuner.training.build import build_model

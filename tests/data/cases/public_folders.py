@@ -270,11 +270,13 @@ NO_CLASSES = [
         lambda: {"train.csv": table("label,pixel0", "1,0"), "test.csv": table("pixel0", "0")},
         Refuses("no images"),
     ),
-    Case("a data set in a zip in a folder", lambda: {"archive.zip": b"PK"}, Refuses("archive.zip")),
+    Case(
+        "a data set in a zip in a folder", lambda: {"archive.zip": b"PK"}, Refuses("1 .zip", "archive in it")
+    ),
     Case(
         "a list of addresses",
         lambda: {"urls.csv": table("url,label", "https://a.b/c.jpg,cat")},
-        Refuses("https://a.b/c.jpg"),
+        Refuses("urls.csv", "url, label"),
         pack=file_in("urls.csv"),
     ),
     Case("only a readme in a zip", lambda: {"README.md": b"see"}, Refuses("no images"), pack=zipped()),

@@ -81,7 +81,13 @@ CASES = [
         Refuses("Type2"),
         {"label_column": "Type2", "path_column": "Nam"},
     ),
-    Case("traffic signs", gtsrb, Reads(each("0,1,2"), test=each("0,1,2", 2), notes=("Meta", "3 images"))),
+    Case("traffic signs", gtsrb, Reads(each("0,1,2"), notes=("Test/", "6 images", "Test.csv", "Meta/"))),
+    Case(
+        "traffic signs by column",
+        gtsrb,
+        Reads(each("0,1,2"), test=each("0,1,2", 2), notes=("Meta", "3 images")),
+        {"label_column": "ClassId"},
+    ),
     Case(
         "butterflies",
         lambda: (

@@ -261,7 +261,7 @@ CASES = [
     Case(
         "a table without images",
         lambda: {"x.csv": table("file,label", "a.jpg,cat")},
-        Refuses("x.csv", "no images"),
+        Refuses("x.csv", "no image files"),
         pack=file_in("x.csv"),
     ),
     Case(

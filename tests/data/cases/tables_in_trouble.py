@@ -7,7 +7,7 @@ from .tables import NAMES, TWO, kaggle, rows
 def animals(form: str, folders: tuple[str, str] = ("indoor", "outdoor")) -> bytes:
     """Return a table in which each folder holds animals of both classes."""
     paths = [form.format(folder, k) for folder in folders for k in range(6)]
-    return labelled(paths, "cat,dog", "image,animal")
+    return labelled(paths, "cat,dog", "image,label")
 
 
 CASES = [
@@ -24,7 +24,7 @@ CASES = [
     Case(
         "rows for no file",
         rows("{name}.png,{label}", "id,label", names=numbered(12, "other_{}")),
-        Refuses("train.csv", "other_0"),
+        Refuses("train.csv"),
     ),
     Case(
         "one file with two labels",
