@@ -73,3 +73,9 @@ def test_no_pattern_is_suggested_where_names_hold_no_classes(tmp_path: Path, for
     with refusal(DataError, "class") as caught:
         source(tmp_path, *names).listing()
     assert "--label-from" not in str(caught.value)
+
+
+def test_folders_that_are_parts_are_refused_with_the_pattern_of_the_labelled_one(tmp_path: Path) -> None:
+    names = [f"train/{kind}.{i}.jpg" for kind in ("cat", "dog") for i in range(3)]
+    with refusal(DataError, "test1", "--label-from '^(cat|dog)'"):
+        source(tmp_path, *names, "test1/1.jpg", "test1/2.jpg").listing()

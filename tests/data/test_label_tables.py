@@ -193,3 +193,15 @@ def test_folders_of_training_and_of_unlabelled_images_are_no_classes(tmp_path: P
     found = listing(tmp_path, {**files, "train.csv": table, "test.csv": csv("id", *NAMES)})
     assert found.class_names == ("0", "1")
     assert "10 images in test_data_v2" in "\n".join(found.notes)
+
+
+def test_kinds_of_images_within_class_folders_are_no_contradiction(tmp_path: Path) -> None:
+    files = tree("fake", "real", count=4)
+    rows = [f"{path},{path[:4]}_{'ab'[i % 2]}" for i, path in enumerate(files)]
+    found = listing(tmp_path, {**files, "origins.csv": csv("file,origin", *rows)})
+    assert found.class_names == ("fake", "real")
+
+
+def test_classes_that_are_all_too_small_are_an_error(tmp_path: Path) -> None:
+    with refusal(DataError, "--min-class-images", "4"):
+        listing(tmp_path, tree("cat", "dog", count=4), min_class_images=5)

@@ -114,8 +114,13 @@ def _labelling(contents: Contents, location: str, options: DataOptions) -> Label
             return label_by_tables(tables, contents.images, location, options)
         if tables.refusal:
             raise DataError(f"{location}: {tables.refusal}")
-    if len(names) == 1 and (pattern := suggestion(contents.images)):
-        folders = folders._replace(notes=(*folders.notes, pattern.rstrip(".")))
+        if (pattern := suggestion(contents.images)) and len(names) > 1:
+            raise DataError(
+                f"{location}: the folders {', '.join(sorted(names)[:5])} are parts of one set of images, no "
+                f"classes. {pattern}"
+            )
+        if pattern:
+            folders = folders._replace(notes=(*folders.notes, pattern.rstrip(".")))
     return confirmed(folders, tables, location)
 
 
@@ -165,6 +170,11 @@ def _without_small_classes(
     small = {name for name, count in counts.items() if count < least}
     if not small:
         return images, ()
+    if len(small) == len(counts):
+        raise DataError(
+            f"every class has fewer than {least:,} images (--min-class-images), the largest "
+            f"{max(counts.values()):,}. Give a lower number."
+        )
     shown = ", ".join(f"{name} ({counts[name]:,})" for name in sorted(small)[:5])
     more = f" and {len(small) - 5:,} more" if len(small) > 5 else ""
     note = f"classes with fewer than {least:,} images left out: {shown}{more}"

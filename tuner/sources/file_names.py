@@ -11,6 +11,7 @@ from tuner.sources.contents import File
 from tuner.sources.labelling import (
     LabelledFile,
     Labelling,
+    is_in_test,
     split_of_path,
     unlabelled_notes,
     with_whole_splits,
@@ -55,8 +56,11 @@ def label_by_names(
 
 
 def suggestion(files: Sequence[File]) -> str:
-    """Return a sentence with the pattern that fits all names but plain numbers, "" where there is none."""
-    names = [file.name.rpartition(".")[0] or file.name for file in files]
+    """Return a sentence with the pattern that fits all names, "" where there is none.
+
+    Plain numbers and names in a test folder do not count: they hold no classes.
+    """
+    names = [file.name.rpartition(".")[0] or file.name for file in files if not is_in_test(file, {})]
     stems = [name for name in names if not name.isdecimal()]
     for find, form in ((_PREFIX, "^({})"), (_ENDING, r"({})\.")):
         labels = Counter(found[1] for stem in stems if (found := find.search(stem)))

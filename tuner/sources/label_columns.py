@@ -174,7 +174,8 @@ def _path_column(frame: pd.DataFrame, files: FileIndex, num_files: int, taken: C
         if number >= max(1, _LEAST_SHARE * most) and rank > best_rank:
             best, best_rank = name, rank
     if best is None:
-        raise NoLabelTableError("no column of it names the images")
+        first = ", ".join(map(str, frame.iloc[0][:5]))
+        raise NoLabelTableError(f"no column of it names the images, as its first row shows: {first}")
     return best
 
 

@@ -150,21 +150,24 @@ def confirmed(folders: Labelling, tables: Tables, location: str) -> Labelling:
         {path: reason for path, reason in tables.not_used.items() if not path.startswith(_OUTSIDE)},
         None,
     )
-    for table in inside.used:
-        pairs = Counter(
-            (image.class_name, row.label)
-            for image in folders.images
-            if (row := table.rows.get(image.file.path)) and row.label != NO_VALUE
+    labels = {
+        path: row.label for table in inside.used for path, row in table.rows.items() if row.label != NO_VALUE
+    }
+    pairs = Counter(
+        (image.class_name, labels[image.file.path]) for image in folders.images if image.file.path in labels
+    )
+    in_folders, in_tables = ({pair[side] for pair in pairs} for side in (0, 1))
+    first = next((table for table in inside.used if table.has_labels), None)
+    # A column whose name does not speak of classes may hold kinds of images within them.
+    is_finer = len(pairs) == len(in_tables) and not (first and first.columns.named)
+    is_same = is_finer or len(pairs) == len(in_tables) == len(in_folders)
+    if first and not is_same and pairs.total() >= COVERED_SHARE * len(folders.images):
+        column = f"--label-column '{first.columns.label}'" if first.columns.label else f"--data {first.path}"
+        raise DataError(
+            f"{location}: the folders and {first.path} give different classes: "
+            f"{', '.join(sorted(in_folders)[:3])} and {', '.join(sorted(in_tables)[:3])}. "
+            f"Choose the folders with --exclude '{first.path}', or the table with {column}."
         )
-        is_about_all = pairs.total() >= COVERED_SHARE * len(folders.images)
-        in_folders, in_table = ({pair[side] for pair in pairs} for side in (0, 1))
-        if table.columns.named and is_about_all and not len(pairs) == len(in_folders) == len(in_table):
-            raise DataError(
-                f"{location}: the folders and the column '{table.columns.label}' of {table.path} give "
-                f"different classes: {', '.join(sorted(in_folders)[:3])} and "
-                f"{', '.join(sorted(in_table)[:3])}. Choose the folders with --exclude '{table.path}', or "
-                f"the table with --label-column '{table.columns.label}'."
-            )
     notes = inside.notes(used=False, why="the folders give the classes")
     return folders._replace(notes=(*folders.notes, *notes))
 

@@ -60,17 +60,17 @@ def with_whole_splits(images: list[LabelledFile]) -> tuple[list[LabelledFile], t
 
 def unlabelled_notes(files: Sequence[File], why: str, wishes: Mapping[str, str]) -> Iterable[str]:
     """Yield a sentence on the images of each unlabelled test folder, and one on other images left out."""
-    of_test = [file for file in files if _is_in_test(file, wishes)]
+    of_test = [file for file in files if is_in_test(file, wishes)]
     for folder, count in sorted(Counter(file.folder for file in of_test).items()):
         yield (
             f"{counted(count, 'image')} in {folder} {why} left out; "
             f"tuner predict gives the classes of the folder {folder}"
         )
-    if rest := [file for file in files if not _is_in_test(file, wishes)]:
+    if rest := [file for file in files if not is_in_test(file, wishes)]:
         yield f"{counted(len(rest), 'image')} {why} left out, such as {rest[0].path}"
 
 
-def _is_in_test(file: File, wishes: Mapping[str, str]) -> bool:
+def is_in_test(file: File, wishes: Mapping[str, str]) -> bool:
     """Tell a file in a folder such as test, test_data_v2 or to_predict."""
     if split := split_of_path(file.path, wishes):
         return split == "test"
