@@ -150,21 +150,21 @@ def confirmed(folders: Labelling, tables: Tables, location: str) -> Labelling:
         {path: reason for path, reason in tables.not_used.items() if not path.startswith(_OUTSIDE)},
         None,
     )
-    for table in inside.used:
-        pairs = Counter(
-            (image.class_name, row.label)
-            for image in folders.images
-            if (row := table.rows.get(image.file.path)) and row.label != NO_VALUE
+    named = [table for table in inside.used if table.columns.named]
+    rows = {path: row for table in named for path, row in table.rows.items() if row.label != NO_VALUE}
+    pairs = Counter(
+        (image.class_name, row.label) for image in folders.images if (row := rows.get(image.file.path))
+    )
+    is_about_all = pairs.total() >= COVERED_SHARE * len(folders.images)
+    in_folders, in_table = ({pair[side] for pair in pairs} for side in (0, 1))
+    if pairs and is_about_all and not len(pairs) == len(in_folders) == len(in_table):
+        table = named[0]
+        raise DataError(
+            f"{location}: the folders and the column '{table.columns.label}' of {table.path} give "
+            f"different classes: {', '.join(sorted(in_folders)[:3])} and "
+            f"{', '.join(sorted(in_table)[:3])}. Choose the folders with --exclude '{table.path}', or "
+            f"the table with --label-column '{table.columns.label}'."
         )
-        is_about_all = pairs.total() >= COVERED_SHARE * len(folders.images)
-        in_folders, in_table = ({pair[side] for pair in pairs} for side in (0, 1))
-        if table.columns.named and is_about_all and not len(pairs) == len(in_folders) == len(in_table):
-            raise DataError(
-                f"{location}: the folders and the column '{table.columns.label}' of {table.path} give "
-                f"different classes: {', '.join(sorted(in_folders)[:3])} and "
-                f"{', '.join(sorted(in_table)[:3])}. Choose the folders with --exclude '{table.path}', or "
-                f"the table with --label-column '{table.columns.label}'."
-            )
     notes = inside.notes(used=False, why="the folders give the classes")
     return folders._replace(notes=(*folders.notes, *notes))
 
