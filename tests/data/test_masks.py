@@ -28,3 +28,13 @@ def test_a_name_with_the_word_but_without_its_image_stays():
     files, notes = kept("with_mask/1_mask.png", "without_mask/2.png", "masks/3.png", "faces/4.png")
     assert files == {"with_mask/1_mask.png", "without_mask/2.png", "masks/3.png", "faces/4.png"}
     assert not notes
+
+
+def test_masks_may_be_a_class():
+    paths = ("mask/1.png", "mask/2.png", "no_mask/1.png", "no_mask/2.png")
+    assert kept(*paths) == (set(paths), ())
+
+
+def test_a_folder_of_annotations_may_lie_deeper_than_the_images():
+    files, _ = kept("images/x.jpg", "annotations/trimaps/x.png")
+    assert files == {"images/x.jpg"}

@@ -27,6 +27,11 @@ _STRAY_NAMES = {
     *("doc", "docs", "documentation", "screenshot", "screenshots", "figure", "figures", "asset", "assets"),
     *("paper", "papers", "readme", "sample", "samples", "example", "examples"),
 }
+_NO_CLASSES = {
+    *("image", "images", "img", "imgs", "jpegimages", "annotation", "annotations", "labels", "masks"),
+    *("trimaps", "segmentations"),
+}
+"""Folders of these names alone are parts of a data set for detection or segmentation, not classes."""
 _STRAY_SHARE = 0.05
 """A folder with one of these names is a class all the same where it holds more of the images."""
 _ALIKE = 0.8
@@ -151,6 +156,11 @@ def _in_classes(folder: Folder, split: str | None, reading: Reading) -> Places:
             for name, each in group.folders.items()
             for below in each.all()
         }
+    if len(classes) > 1 and all(name.lower() in _NO_CLASSES for name in classes):
+        raise DataError(
+            f"{where}: {quoted(classes)} are no names of classes. {ALLOWED}. "
+            f"Make one folder for each class, or leave one out with --exclude."
+        )
     if not generated_class(classes):  # real and generated images may show the same things
         _require_no_variants(classes, where)
     _require_no_data_set_inside(classes, where)

@@ -10,28 +10,30 @@ from tuner.units import counted
 
 _WORDS = "mask|masks|seg|segmentation|segmentations|segmented|annotation|annotations|gt|groundtruth"
 _MASK_NAME = re.compile(rf"^(?P<image>.+?)[ _.-]+(?:{_WORDS})(?:[ _.-]?\d+)?$", re.IGNORECASE)
-_MASK_FOLDERS = frozenset((*_WORDS.split("|"), "labels"))
+_MASK_FOLDERS = frozenset((*_WORDS.split("|"), "labels", "trimaps"))
+_IMAGE_FOLDERS = frozenset(
+    ("image", "images", "img", "imgs", "photo", "photos", "original", "rgb", "jpegimages")
+)
 
 
 def without_masks(files: Iterable[File]) -> tuple[list[File], tuple[str, ...]]:
     """Leave out masks, and return the images and a sentence for the user.
 
     A mask is called like an image of the same folder with a word such as `_mask` after it, or lies in a
-    folder such as `masks` beside a folder of images with the same names.
+    folder such as `masks` beside a folder such as `images` with the same names. Beside `faces`, `masks` is a
+    class.
     """
     files = list(files)
     stems = {_stem(file.path) for file in files}
     names: dict[str, set[str]] = {}
     for file in files:
         names.setdefault(file.folder, set()).add(_stem(file.name))
-    beside: dict[str, set[str]] = {}
-    for folder in names:
-        beside.setdefault(folder.rpartition("/")[0], set()).add(folder)
+    of_images = [folder for folder in names if _last(folder) in _IMAGE_FOLDERS]
     mask_folders = {
         folder
         for folder, own in names.items()
-        if folder.rpartition("/")[2].lower() in _MASK_FOLDERS
-        and any(_alike(own, names[other]) for other in beside[folder.rpartition("/")[0]] - {folder})
+        if not _MASK_FOLDERS.isdisjoint(folder.lower().split("/"))
+        and any(_is_beside(folder, other) and _alike(own, names[other]) for other in of_images)
     }
     masks = [file for file in files if file.folder in mask_folders or _is_mask(file, stems)]
     if not masks:
@@ -44,6 +46,16 @@ def without_masks(files: Iterable[File]) -> tuple[list[File], tuple[str, ...]]:
 def _is_mask(file: File, stems: set[str]) -> bool:
     found = _MASK_NAME.match(_stem(file.name))
     return found is not None and f"{file.folder}/{found['image']}".lstrip("/") in stems
+
+
+def _is_beside(folder: str, other: str) -> bool:
+    """Tell whether a folder lies in the folder that holds another one."""
+    parent = other.rpartition("/")[0]
+    return folder != other and f"{folder}/".startswith(f"{parent}/" if parent else "")
+
+
+def _last(folder: str) -> str:
+    return folder.rpartition("/")[2].lower()
 
 
 def _alike(masks: set[str], images: set[str]) -> bool:

@@ -154,7 +154,7 @@ FORMATS = [
             images("{FAKE,REAL}")
             | {"REAL/strip.png": image(size=(400, 8)), "FAKE/point.png": image(size=(2, 1))}
         ),
-        Reads(each("FAKE,REAL", 7)),
+        Reads(each("FAKE,REAL", 7), flat=True),
     ),
     Case("linked folders", lambda: images("{FAKE,REAL}"), Reads(TWO), pack=linked),
     Case(
