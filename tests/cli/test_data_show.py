@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import Run
-from tests.data.pictures import tree, write_folder
+from tests.sources.pictures import tree, write_folder
 from tuner.cli.data_view import group_counts
 from tuner.data.dataset import Dataset
 

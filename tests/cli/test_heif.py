@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import Run
-from tests.data.pictures import photograph
+from tests.sources.pictures import photograph
 from tuner.sources import heif
 
 pytestmark = pytest.mark.training

@@ -1,9 +1,8 @@
 from pathlib import Path
 
+from tests.sources.pictures import encoded, picture, png, tree, write_folder
 from tuner.data.audit import Audit, Duplicates, audit
 from tuner.data.dataset import load_dataset
-
-from .pictures import encoded, picture, png, tree, write_folder
 
 
 def audit_of(root: Path, files: dict[str, bytes]) -> Audit:

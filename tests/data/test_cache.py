@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.sources.pictures import tree, write_folder
+from tests.sources.refusals import refusal
 from tuner import cache_folder
 from tuner.data import cache
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import DataError
-
-from .pictures import tree, write_folder
-from .refusals import refusal
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.sources.pictures import SIDE, encoded, picture, png, tree, write_folder, write_zip
+from tests.sources.refusals import refusal
 from tuner.data.dataset import load_dataset
 from tuner.data_options import DataOptions, Resize
 from tuner.errors import DataError
-
-from .pictures import SIDE, encoded, picture, png, tree, write_folder, write_zip
-from .refusals import refusal
 
 
 def test_a_data_set_says_what_is_in_it(tmp_path: Path) -> None:

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.sources.pictures import SIDE, encoded, picture, png
 from tuner.data import decoding
 from tuner.data.decoding import Format, decode, quiet_pillow, read_header
 from tuner.data_options import Resize
 from tuner.sources.listing import UnreadableError
-
-from .pictures import SIDE, encoded, picture, png
 
 RGB = Format(SIDE, 3)
 GREY = Format(SIDE, 1)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from tests.sources.pictures import SIDE, encoded, picture, png, write_folder
+from tests.sources.refusals import refusal
 from tuner.data import preparation
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.decoding import Format, decode, read_extremes
@@ -17,9 +19,6 @@ from tuner.data.image_paths import InputImages
 from tuner.data.stream import decode_stream
 from tuner.errors import DataError
 from tuner.sources.pixel_range import PixelRange, integer_max
-
-from .pictures import SIDE, encoded, picture, png, write_folder
-from .refusals import refusal
 
 Pixels = npt.NDArray[np.uint8]
 

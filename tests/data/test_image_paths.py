@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.sources.array_files import X, Y
+from tests.sources.pictures import png, tree, write_folder, write_zip
+from tests.sources.refusals import refusal
 from tuner.data.image_paths import InputImage, InputImages
 from tuner.errors import DataError
 from tuner.sources.archives import ArchiveSource
 from tuner.sources.folders import FolderSource
 from tuner.sources.listing import UnreadableError
-
-from .array_files import X, Y
-from .pictures import png, tree, write_folder, write_zip
-from .refusals import refusal
 
 
 @pytest.fixture(autouse=True)

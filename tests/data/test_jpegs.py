@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.sources.pictures import encoded, picture, png
 from tuner.data import decoding, jpegs
 from tuner.data.decoding import Format, decode
 from tuner.sources.listing import UnreadableError
-
-from .pictures import encoded, picture, png
 
 SIDE = 24
 RGB = Format(SIDE, 3)

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.sources.pictures import tree, write_folder
+from tests.sources.refusals import refusal
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.splits import sample_splits
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
-
-from .pictures import tree, write_folder
-from .refusals import refusal
 
 SIZES = {"train": (700, 300), "validation": (70, 30), "test": (140, 60)}
 NUM_CELLS = 6

@@ -9,12 +9,11 @@ import pytest
 from imagehash import phash
 from PIL import Image, ImageEnhance
 
+from tests.sources.pictures import encoded, photograph, write_folder
 from tuner.data import cache, near_copies
 from tuner.data.audit import NearCopies, audit
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.errors import DataError
-
-from .pictures import encoded, photograph, write_folder
 
 COUNT = 12
 

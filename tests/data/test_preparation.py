@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.sources.pictures import SIDE, encoded, picture, png, tree, write_folder, write_zip
+from tests.sources.refusals import refusal
 from tuner.data import preparation
 from tuner.data.dataset import load_dataset
 from tuner.data_options import DataOptions
 from tuner.errors import DataError
-
-from .pictures import SIDE, encoded, picture, png, tree, write_folder, write_zip
-from .refusals import refusal
 
 
 def test_pixels_are_those_of_the_files_in_the_order_of_the_paths(tmp_path: Path) -> None:

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.sources.pictures import encoded, picture, write_folder
 from tuner.data.dataset import load_dataset
 from tuner.data.shortcuts import WARN_AUROC, Shortcut, auroc, shortcuts, warn_from
-
-from .pictures import encoded, picture, write_folder
 
 
 def found_in(root: Path) -> dict[str, Shortcut]:

@@ -4,12 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
+from tests.sources.refusals import refusal
 from tuner.data.cache import RECORD
 from tuner.data.splits import TEST, TRAIN, VALIDATION, in_conflict, split_indices
 from tuner.errors import DataError
 from tuner.sources.listing import NO_GROUP, NO_SPLIT
-
-from .refusals import refusal
 
 NAMES = ("a", "b", "c")
 

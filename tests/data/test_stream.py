@@ -4,13 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.sources.pictures import encoded, picture, png, tree, write_folder, write_zip
 from tuner.data.dataset import load_dataset
 from tuner.data.decoding import Format
 from tuner.data.image_paths import InputImage, InputImages
 from tuner.data.stream import decode_stream
 from tuner.data_options import DataOptions
-
-from .pictures import encoded, picture, png, tree, write_folder, write_zip
 
 
 def test_pixels_are_those_of_a_data_set(tmp_path: Path) -> None:

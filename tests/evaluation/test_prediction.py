@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.pictures import encoded, png, write_folder
+from tests.sources.pictures import encoded, png, write_folder
 from tuner.data.image_paths import InputImages
 from tuner.errors import UsageError
 from tuner.evaluation.prediction import NOT_FINITE, decision_rule, predict_images

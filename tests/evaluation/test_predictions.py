@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from tests.data.refusals import refusal
+from tests.sources.refusals import refusal
 from tuner.errors import TunerError, UsageError
 from tuner.evaluation.predictions import Predictions, read_predictions, write_predictions
 

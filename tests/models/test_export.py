@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from tests.data.refusals import refusal
+from tests.sources.refusals import refusal
 from tuner.errors import UsageError
 from tuner.models.conversion import (
     calibrate,

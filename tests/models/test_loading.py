@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.data.refusals import refusal
+from tests.sources.refusals import refusal
 from tuner.data.decoding import Format
 from tuner.errors import UsageError
 from tuner.models.loading import TrainedModel, describe_model, load_model
