@@ -100,8 +100,8 @@ class DataOptions(BaseModel):
     )
     label_from: Annotated[LabelPattern | None, DATA] = Field(
         None,
-        description="Labels in file names: a regular expression; its first group is the class, as in "
-        "'^(cat|dog)'.",
+        description="Labels in file names, or with a / in paths: a regular expression whose first group is "
+        "the class, as in '^(cat|dog)'.",
     )
     path_column: Annotated[str | None, DATA] = Field(
         None, description="Table of labels: the column of the image file; default: found by name and content."

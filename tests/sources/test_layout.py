@@ -1,9 +1,12 @@
 import pytest
 
+from tuner.data.dataset import load_dataset
+from tuner.data_options import DataOptions
 from tuner.errors import DataError
 from tuner.sources.layout import place_folders
 from tuner.sources.split_folders import Place
 
+from .pictures import tree, write_folder
 from .refusals import refusal
 
 
@@ -219,3 +222,22 @@ def test_a_class_may_have_the_name_of_a_folder_of_documents():
         "rock",
         "scissors",
     }
+
+
+def test_folders_that_look_like_variants_can_be_classes_by_their_paths(tmp_path):
+    folder = write_folder(tmp_path, tree("benign/low", "benign/high", "sick/low", "sick/high", count=6))
+    with refusal(DataError, "'benign', 'sick'", "--label-from '(benign|sick)/'"):
+        load_dataset(str(folder))
+    dataset = load_dataset(str(folder), DataOptions(label_from="(benign|sick)/"))
+    assert dataset.class_names == ("benign", "sick")
+
+
+def test_images_between_wrappers_are_left_out_with_a_note():
+    places, notes = place_folders({"a": 1, "a/b/fake": 5, "a/b/real": 5}, "d", {})
+    assert places.keys() == {"a/b/fake", "a/b/real"}
+    assert any("1 image in a " in note for note in notes)
+
+
+def test_classes_that_differ_in_letter_case_side_by_side_are_told():
+    _, notes = place_folders({"Polish": 5, "polish": 5}, "d", {})
+    assert any("'Polish', 'polish'" in note and "2 classes" in note for note in notes)

@@ -85,7 +85,7 @@ def _instead(contents: Contents) -> str:
     """Return the words for a data set where a folder holds no images."""
     archives = {suffix for _, suffix in contents.passed_over} & ARCHIVE_SUFFIXES
     return (
-        "the archive in it as the data set"
+        "an archive in it as the data set, or unpack all of them"
         if archives
         else "a folder, an archive or arrays with images in classes"
     )

@@ -26,7 +26,9 @@ _ENDING = re.compile(r"(?<=[\d_ .-])([^\W\d_]+)$")
 def label_by_names(
     files: Sequence[File], pattern: str, location: str, wishes: Mapping[str, str]
 ) -> Labelling:
-    """Label images by the first group of a regular expression, searched for in names without folders.
+    """Label images by the first group of a regular expression, searched for in the names of files.
+
+    A pattern with a `/` in it is searched for in paths, relative to the source.
 
     Args:
         files: Images.
@@ -40,7 +42,7 @@ def label_by_names(
     find = re.compile(pattern).search
     images, others = [], []
     for file in files:
-        found = find(file.name)
+        found = find(file.path if "/" in pattern else file.name)
         if found and found[1]:
             images.append(LabelledFile(file, found[1], split_of_path(file.path, wishes)))
         else:

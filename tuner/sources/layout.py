@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -57,12 +58,22 @@ def place_folders(
     Raises:
         DataError: no classes, splits with different classes, or folders that make no sense together.
     """
-    reading = Reading(location, splits, [])
+    reading = Reading(location, splits, [], [])
     _require_wished(folders, reading)
-    top = _without_stray(folder_tree(folders), reading).unwrapped()
+    top = _without_stray(folder_tree(folders)).unwrapped()
     found = {path: place for path, place in _places(top, reading).items() if folders.get(path)}
+    _tell_of_others(folders, found, reading)
     places = _one_spelling(found, reading)
     return places, (*reading.notes, *_gathered(places))
+
+
+def _tell_of_others(folders: Mapping[str, int], places: Places, reading: Reading) -> None:
+    """Add a sentence on images that lie above the classes, or in folders of documents."""
+    told = tuple(f"{path}/" for path in reading.left_out)
+    for path, count in folders.items():
+        if count and path not in places and not f"{path}/".startswith(told):
+            where = path or "the top folder"
+            reading.notes.append(f"{counted(count, 'image')} in {where} left out: not in a class")
 
 
 def _require_wished(folders: Collection[str], reading: Reading) -> None:
@@ -85,8 +96,8 @@ def _places(top: Folder, reading: Reading) -> Places:
     return _in_classes(top, None, reading)
 
 
-def _without_stray(top: Folder, reading: Reading) -> Folder:
-    """Leave out images at the top, and folders of documents with few of the images."""
+def _without_stray(top: Folder) -> Folder:
+    """Leave out folders of documents with few of the images."""
     kept = {
         name: folder
         for name, folder in top.folders.items()
@@ -94,12 +105,7 @@ def _without_stray(top: Folder, reading: Reading) -> Folder:
     }
     if len(kept) < 2 and len(kept) < len(top.folders) and not any(each.folders for each in kept.values()):
         return top
-    left_out = {f"{name}/": folder.total for name, folder in top.folders.items() if name not in kept}
-    if kept and top.images:
-        left_out["the top folder"] = top.images
-    for where, count in left_out.items():
-        reading.notes.append(f"{counted(count, 'image')} in {where} left out: not in a class")
-    return Folder(top.path, 0 if kept else top.images, kept)
+    return top.only(kept)
 
 
 def _in_splits(top: Folder, splits: Mapping[str, str], reading: Reading) -> Places:
@@ -146,9 +152,6 @@ def _in_classes(folder: Folder, split: str | None, reading: Reading) -> Places:
     classes = folder.folders
     if not classes:
         raise DataError(f"{where}: images lie in no class folder. {ALLOWED}. Make one folder for each class.")
-    if folder.images:
-        where_left = folder.path or "the top folder"
-        reading.notes.append(f"{counted(folder.images, 'image')} in {where_left} left out: not in a class")
     if not generated_class(classes) and (pairs := list(_pairs(folder))):
         return {
             below.path: Place(name, split, group.path.removeprefix(folder.path).strip("/"))
@@ -209,7 +212,8 @@ def _variants(folders: Mapping[str, Folder], classes: Collection[str], where: st
     paths = sorted(folder.path for folder in folders.values())
     return DataError(
         f"{where}: {quoted(paths)} hold the same folders {quoted(classes)}: variants of one data set, not "
-        f"classes. {ALLOWED}. Give one of them as the data set, such as {paths[0]}."
+        f"classes. {ALLOWED}. Give one of them as the data set, such as {paths[0]}. "
+        f"If they are the classes, give --label-from '({'|'.join(map(re.escape, sorted(folders)))})/'."
     )
 
 
@@ -238,6 +242,7 @@ def _one_spelling(places: Places, reading: Reading) -> Places:
     written = {place.class_name for place in found}
     if changed := sorted(name for name in written if names[_normal(name)] != name):
         reading.notes.append(f"{quoted(changed)}: the same classes as in train, in other letters")
+    reading.notes.extend(_alike_names(set(names.values())))
     places = {
         path: place._replace(class_name=names[_normal(place.class_name)]) for path, place in places.items()
     }
@@ -247,6 +252,16 @@ def _one_spelling(places: Places, reading: Reading) -> Places:
             classes.setdefault(place.split, set()).add(place.class_name)
     _require_same_classes(classes, reading.location)
     return places
+
+
+def _alike_names(classes: Collection[str]) -> Iterator[str]:
+    """Yield a sentence on each group of classes whose names differ in letter case alone."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(classes):
+        alike.setdefault(name.casefold(), []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            yield f"{quoted(names)} are {len(names)} classes: they lie side by side"
 
 
 def _normal(name: str) -> str:

@@ -37,8 +37,8 @@ def junk_notes(images: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def sentences(notes: Sequence[str]) -> str:
-    """Return notes as sentences to follow a message, each after a space."""
-    return "".join(f" {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes)
+    """Return notes as a sentence to follow a message, after a space; "" without notes."""
+    return f" Noted: {'; '.join(notes)}." if notes else ""
 
 
 @contextmanager

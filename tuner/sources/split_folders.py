@@ -33,6 +33,8 @@ class Reading(NamedTuple):
     """Splits of folders, from the user."""
     notes: list[str]
     """Sentences for the user, added as the folders are read."""
+    left_out: list[str]
+    """Paths of folders of which a sentence says that they are left out."""
 
 
 def split_folders(top: Folder, reading: Reading) -> dict[str, str]:
@@ -60,7 +62,7 @@ def split_folders(top: Folder, reading: Reading) -> dict[str, str]:
         folder = top.folders[name]
         split = _settled(name, splits, reading) if found[name] == "either" else found[name]
         if split != "train" and has_classes and not _is_labelled(folder, classes):
-            reading.notes.append(_unlabelled(folder))
+            _leave_out_unlabelled(folder, reading)
         elif split in splits:
             raise DataError(
                 f"{reading.location}: '{splits[split]}' and '{name}' both stand for the {split} split. "
@@ -96,7 +98,7 @@ def _leave_out(other: Folder, classes: Collection[str], splits: Mapping[str, str
             f"Known: {', '.join(SPLIT_WORDS)}. Say which it is with --splits test={other.name}, or leave "
             f"it out with --exclude {other.name}."
         )
-    reading.notes.append(_unlabelled(other))
+    _leave_out_unlabelled(other, reading)
 
 
 def _is_labelled(folder: Folder, classes: Collection[str]) -> bool:
@@ -106,10 +108,10 @@ def _is_labelled(folder: Folder, classes: Collection[str]) -> bool:
     return len(inner) > 1 or any(name.casefold() in known for name in inner)
 
 
-def _unlabelled(folder: Folder) -> str:
-    return (
-        f"{folder.path}/ left out: {counted(folder.total, 'image')} without labels; tuner predict takes them"
-    )
+def _leave_out_unlabelled(folder: Folder, reading: Reading) -> None:
+    found = counted(folder.total, "image")
+    reading.notes.append(f"{folder.path}/ left out: {found} without labels; tuner predict takes them")
+    reading.left_out.append(folder.path)
 
 
 def are_splits(folder: Folder, wishes: Mapping[str, str]) -> bool:
