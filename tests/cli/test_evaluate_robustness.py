@@ -78,7 +78,8 @@ def test_csv_tells_corrupted_figures_by_where_they_are(at):
 def test_the_suite_leaves_its_files_beside_the_evaluation(at, tmp_path):
     out = tmp_path / "out"
     assert at("evaluate", "low.keras", "--data", "tiny", "--robustness", "--out", out).code == 0
-    names = {"evaluation.json", "predictions.csv", "robustness.json", "robustness.csv", "robustness.png"}
+    names = {"evaluation.json", "predictions.csv", "confusion_matrix.csv", "robustness.json"}
+    names |= {"robustness.csv", "robustness.png"}
     assert {path.name for path in out.iterdir()} == names
 
 

@@ -116,7 +116,7 @@ def test_the_card_tells_what_the_model_rests_on_and_how_to_use_each_file(tuner: 
         assert words in card
     assert str(work) not in card
     for code in re.findall(r"```python\n(.*?)```", card, re.S):
-        assert len(code.strip().splitlines()) == 14
+        assert len(code.strip().splitlines()) < 20
         compile(code, "card", "exec")
 
 

@@ -18,7 +18,7 @@ from tuner.units import counted
 
 PATH = typer.Argument(help="A folder, an archive, a table of labels, arrays, or 'demo'.", show_default=False)
 UNUSABLE = "List the images that cannot be used instead, each with the reason."
-FACTS = ("name", "source", "fingerprint", "image_shape", "class_names", "positive_class", "notes")
+FACTS = ("name", "source", "fingerprint", "image_shape", "class_names", "positive_class")
 
 app = typer.Typer(help="Data sets: images in classes.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def show_data(
     """Show counts per class and split, sizes, duplicates, near copies, unusable images and shortcuts."""
     options = validated(DataOptions, {"max_unusable": 1, **given})
 
-    from tuner.cli.data_view import CLASS_COLUMNS, class_rows, group_counts, print_data
+    from tuner.cli.data_view import CLASS_COLUMNS, class_rows, data_notes, group_counts, print_data
     from tuner.cli.progress import progress_bar, waiting
     from tuner.data.audit import audit
     from tuner.data.dataset import load_dataset
@@ -53,6 +53,7 @@ def show_data(
         print_data(dataset, findings)
     elif form == "json":
         summary = {name: getattr(dataset, name) for name in FACTS}
+        summary["notes"] = data_notes(dataset, findings)
         groups = {"groups": group_counts(dataset), "pixels": dataclasses.asdict(dataset.pixel_stats)}
         print(json_text(summary | groups | dataclasses.asdict(findings)))
     else:

@@ -55,11 +55,16 @@ def print_data(dataset: Dataset, findings: Audit) -> None:
         console.print()
         _print_groups(dataset)
     console.print()
-    notes = (*dataset.notes, *sample_notes(findings.counts))
-    for name, text in (*_lines(dataset, findings), *(("note", text) for text in notes)):
+    notes = (("note", text) for text in data_notes(dataset, findings))
+    for name, text in (*_lines(dataset, findings), *notes):
         console.print(Text.assemble((f"{name:<16}", "dim"), text), soft_wrap=True)
     for sentence in shortcut_sentences(findings.shortcuts):
         console.print(Text(f"warning: {sentence}", "yellow"), soft_wrap=True)
+
+
+def data_notes(dataset: Dataset, findings: Audit) -> tuple[str, ...]:
+    """Return the sentences on the reading of the images, and on splits that are too small or uneven."""
+    return (*dataset.notes, *sample_notes(findings.counts))
 
 
 def _print_groups(dataset: Dataset) -> None:

@@ -148,5 +148,4 @@ def test_names_of_classes_are_no_markup(tuner, tmp_path, names):
 def test_names_of_classes_are_no_markup_in_a_table_of_counts_either(tuner, tmp_path):
     write_images(tmp_path / "data", ("[ai]", "[bold]"), count=10)
     shown = tuner("data", "show", tmp_path / "data").stdout
-    (heading,) = [line for line in shown.splitlines() if line.startswith("split ")]
-    assert heading.split() == ["split", "[ai]", "[bold]", "images"]
+    assert {line.split()[0] for line in shown.splitlines() if line.startswith("[")} == {"[ai]", "[bold]"}
