@@ -184,3 +184,18 @@ def test_splits_of_the_source_that_tear_a_group_are_an_error() -> None:
     records["group"] = [*range(39), 0]
     with refusal(DataError, "'p0'", "train and test", "--group-column"):
         split_indices(records, ("a", "b"), 0, tuple(f"p{number}" for number in range(40)))
+
+
+def test_a_class_without_a_readable_image_is_named_with_the_way_to_list_them() -> None:
+    records = np.zeros(9, RECORD)
+    records["split"], records["group"], records["pixel_hash"] = NO_SPLIT, NO_GROUP, range(9)
+    with pytest.raises(DataError, match=r"'b'.*--unusable"):
+        split_indices(records, ("a", "b"), 0)
+
+
+def test_a_class_of_the_test_alone_is_called_that() -> None:
+    records = np.zeros(20, RECORD)
+    records["split"], records["group"], records["pixel_hash"] = 0, NO_GROUP, range(20)
+    records["label"][15:], records["split"][12:] = 1, 2
+    with pytest.raises(DataError, match=r"'b'.*5 images in test.*none in train"):
+        split_indices(records, ("a", "b"), 0)

@@ -239,14 +239,37 @@ def _require_every_class(
     for split, name in enumerate(SPLITS):
         present = np.bincount(labels[assignment == split], minlength=len(class_names))
         for label in np.flatnonzero(present == 0):
-            of_class = labels == label
-            shared = np.count_nonzero(in_conflict(records) & of_class)
-            conflict = f" ({shared:,} with the same pixels as one of another class)" if shared else ""
-            different = len(np.unique(records["group"][of_class]))
-            groups = f" in {counted(different, 'group')}" if groups_matter else ""
-            raise DataError(
-                f"class '{class_names[int(label)]}' has too few different images: "
-                f"{np.count_nonzero(of_class):,} in all{groups}{conflict}, none left for {name}. "
-                f"Each class needs one or more in each of {', '.join(SPLITS)}. Add images, or leave "
-                f"classes of few images out with --min-class-images {np.count_nonzero(of_class) + 1}."
-            )
+            raise _lacking(records, labels == label, class_names[int(label)], name, groups_matter)
+
+
+def _lacking(
+    records: npt.NDArray[Any],
+    of_class: npt.NDArray[np.bool_],
+    class_name: str,
+    split: str,
+    groups_matter: bool,
+) -> DataError:
+    """Return the error for a class without images in a split."""
+    count = int(np.count_nonzero(of_class))
+    if not count:
+        return DataError(
+            f"class '{class_name}' has no image that can be read. Each class needs some in each of "
+            f"{', '.join(SPLITS)}. List them with: tuner data show DATA --unusable."
+        )
+    official = set(records["split"][of_class].tolist())
+    if NO_SPLIT not in official and TRAIN not in official:
+        where = " and ".join(SPLITS[each] for each in sorted(official))
+        return DataError(
+            f"class '{class_name}' has {counted(count, 'image')} in {where}, and none in train. "
+            f"Each class needs some in each of {', '.join(SPLITS)}. Add some, or take the class away."
+        )
+    shared = np.count_nonzero(in_conflict(records) & of_class)
+    conflict = f" ({shared:,} with the same pixels as one of another class)" if shared else ""
+    different = len(np.unique(records["group"][of_class]))
+    groups = f" in {counted(different, 'group')}" if groups_matter else ""
+    return DataError(
+        f"class '{class_name}' has too few different images: "
+        f"{count:,} in all{groups}{conflict}, none left for {split}. "
+        f"Each class needs one or more in each of {', '.join(SPLITS)}. Add images, or leave "
+        f"classes of few images out with --min-class-images {count + 1}."
+    )
