@@ -10,6 +10,7 @@ from imagehash import phash
 from PIL import Image, ImageEnhance
 
 from tests.sources.pictures import encoded, photograph, write_folder
+from tuner import cache_folder
 from tuner.data import cache, near_copies
 from tuner.data.audit import NearCopies, audit
 from tuner.data.dataset import Dataset, load_dataset
@@ -152,7 +153,7 @@ def test_a_cache_that_cannot_be_written_to_costs_no_more_than_time(
     def refuse(*_: object) -> None:
         raise DataError("read-only")
 
-    monkeypatch.setattr(cache, "keep_file", refuse)
+    monkeypatch.setattr(cache_folder, "keep_file", refuse)
     assert pairs(dataset, "test") == [("test/a/copy.png", "train/a/000.png")]
 
 
