@@ -26,6 +26,8 @@ from tuner.spaces.sample_models import Subject
 TWO = DataSpec((8, 8, 3), 2)
 THREE = DataSpec((8, 8, 3), 3)
 UNTRAINED = {name: check for name, check in CHECKS.items() if check is not inference_is_as_good_as_training}
+# Whatever the speed of the machine: all values are to be built here.
+MAX_SECONDS = 600
 SOURCES = sorted(Path(search_spaces.__file__).parent.glob("*.py"))
 
 
@@ -36,12 +38,12 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def subject(name):
-    return Subject(SpaceHyperModel(name, TWO))
+    return Subject(SpaceHyperModel(name, TWO), MAX_SECONDS)
 
 
 @pytest.fixture(scope="module")
 def of_three(name):
-    return Subject(SpaceHyperModel(name, THREE))
+    return Subject(SpaceHyperModel(name, THREE), MAX_SECONDS)
 
 
 @pytest.mark.parametrize("check", UNTRAINED.values(), ids=UNTRAINED)
