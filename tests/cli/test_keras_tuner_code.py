@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import Result, run_command
 from tests.cli.keras_tuner_code import BESIDE, SPACES
+from tuner.spaces import unfolding
 
 pytestmark = pytest.mark.training
 
@@ -115,6 +116,12 @@ def run(folder: Path, name: str, images: Path, cache: Path, *request: object) ->
 
 def test_every_form_has_an_outcome() -> None:
     assert OUTCOMES.keys() == SPACES.keys()
+
+
+@pytest.fixture(autouse=True)
+def time_for_all_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The space that is found does not depend on the speed of the machine."""
+    monkeypatch.setattr(unfolding, "MAX_SECONDS", 600.0)
 
 
 @pytest.mark.parametrize("name", OUTCOMES)

@@ -15,12 +15,13 @@ import keras_tuner as kt
 import numpy as np
 
 from tuner.errors import SpaceError, TunerError
+from tuner.spaces import unfolding
 from tuner.spaces.configurations import Values, effective, key, required_values, tried_values
 from tuner.spaces.fingerprint import fingerprint, outputs_of, sample_images
 from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.spaces.own_fit import active_in, declared_on_samples
 from tuner.spaces.restriction import RestrictedHyperParameters, wanted_values
-from tuner.spaces.unfolding import MAX_SECONDS, Build, Unfolded, unfold
+from tuner.spaces.unfolding import Build, Unfolded, unfold
 from tuner.spaces.weights import NO_WEIGHTS, WEIGHTS
 from tuner.training.build import blaming_the_space, build_model, probabilities
 from tuner.training.error_text import first_line
@@ -179,7 +180,7 @@ class Subject:
     """A space under test. Each configuration is built once, however many checks look at it."""
 
     hypermodel: SpaceHyperModel
-    max_seconds: float = MAX_SECONDS
+    max_seconds: float = field(default_factory=lambda: unfolding.MAX_SECONDS)
     """Time for the builds that look for hyperparameters."""
     built: dict[str, tuple[Values, str]] = field(default_factory=dict)
     of_fit: set[str] = field(default_factory=set)  # names that a fit alone has declared
