@@ -1,4 +1,4 @@
-"""`tuner data show`: a row for each class, of many a part, and whatever cannot be used."""
+"""`tuner data show`: a row for each class, some rows of many, and images that cannot be used."""
 
 import csv
 import io

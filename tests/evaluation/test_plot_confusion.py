@@ -21,7 +21,7 @@ NOWHERE = "犬"
 
 @pytest.fixture
 def few_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the fonts that come with matplotlib, whatever this machine has."""
+    """Only the fonts that come with matplotlib, on any machine."""
     own = [font for font in fontManager.ttflist if "mpl-data" in str(font.fname)]
     monkeypatch.setattr(fontManager, "ttflist", own)
     plot_names._fonts.cache_clear()

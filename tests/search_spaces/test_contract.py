@@ -26,7 +26,7 @@ from tuner.spaces.sample_models import Subject
 TWO = DataSpec((8, 8, 3), 2)
 THREE = DataSpec((8, 8, 3), 3)
 UNTRAINED = {name: check for name, check in CHECKS.items() if check is not inference_is_as_good_as_training}
-# Whatever the speed of the machine: all values are to be built here.
+# All values are built here, on a slow machine too.
 MAX_SECONDS = 600
 SOURCES = sorted(Path(search_spaces.__file__).parent.glob("*.py"))
 

@@ -121,7 +121,7 @@ def _images_in(archive: ArchiveSource, path: str) -> list[InputImage]:
 
 
 def _images_in_arrays(path: str, prefix: str, known: PixelRange) -> tuple[list[InputImage], tuple[str, ...]]:
-    """Return the images of a .npz or .npy file, whatever labels lie beside them, and sentences on them."""
+    """Return the images of a .npz or .npy file without their labels, and sentences on them."""
     source = NpzSource(Path(path)) if suffix_of(path) == "npz" else NpySource(Path(path))
     found = source.images(known)
     images = zip(found.paths, found.handles, strict=True)

@@ -123,11 +123,6 @@ def prepare(
 
 
 def _require_classes(names: Sequence[str], least: int, location: str, notes: Sequence[str]) -> None:
-    if not names:
-        raise DataError(
-            f"{location}: no class has as many images as --min-class-images asks for. Lower it."
-            f"{sentences(notes)}"
-        )
     if len(names) < least:
         raise DataError(
             f"{location}: only one class, '{names[0]}'. At least two are needed. {ALLOWED}. "

@@ -27,7 +27,7 @@ READING = (
     *("splits", "label_from", "label_column", "path_column", "split_column", "group_column", "exclude"),
     *("min_class_images", "max_unusable", "strict", "data_format"),
 )
-"""Wishes that make sense for any labelled images, whatever the model."""
+"""Wishes that make sense for labelled images with any model."""
 _SUGGESTED = 9
 _GAP = "MODEL"
 

@@ -38,7 +38,7 @@ _DAMAGE = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.Ba
 
 @dataclass(frozen=True)
 class ArchiveSource(TreeSource):
-    """Images in an archive, or in a folder of one; its content tells the kind, whatever its suffix.
+    """Images in an archive, or in a folder of one; its content tells the kind, not its suffix.
 
     An archive is refused when an entry has an absolute path or `..` in its path, is encrypted, or claims an
     impossible size. The message names the entry. Links are left out, and a note names them. A compressed tar

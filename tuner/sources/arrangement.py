@@ -162,32 +162,12 @@ def _by_folders(contents: Contents, location: str, options: DataOptions) -> Labe
     return Labelling(placed, (), notes)
 
 
-def _without_small_classes(
-    images: list[LabelledFile], least: int
-) -> tuple[list[LabelledFile], tuple[str, ...]]:
-    """Leave out the classes with fewer images than `least`."""
-    counts = Counter(image.class_name for image in images)
-    small = {name for name, count in counts.items() if count < least}
-    if not small:
-        return images, ()
-    if len(small) == len(counts):
-        raise DataError(
-            f"every class has fewer than {least:,} images (--min-class-images), the largest "
-            f"{max(counts.values()):,}. Give a lower number."
-        )
-    shown = ", ".join(f"{name} ({counts[name]:,})" for name in sorted(small)[:5])
-    more = f" and {len(small) - 5:,} more" if len(small) > 5 else ""
-    note = f"classes with fewer than {least:,} images left out: {shown}{more}"
-    return [image for image in images if image.class_name not in small], (note,)
-
-
 def finished(found: Labelling, contents: Contents, options: DataOptions) -> Listing:
     """Return labelled images as a listing in the order of their paths, without classes that are too small."""
-    kept, small = _without_small_classes(found.images, options.min_class_images)
-    images = sorted(kept, key=lambda image: image.file.path)
+    images = sorted(found.images, key=lambda image: image.file.path)
     class_names = sorted({image.class_name for image in images})
     group_names = sorted({image.group for image in images if image.group is not None})
-    return Listing(
+    listing = Listing(
         class_names=tuple(class_names),
         paths=[image.file.path for image in images],
         labels=_indices([image.class_name for image in images], class_names),
@@ -201,8 +181,9 @@ def finished(found: Labelling, contents: Contents, options: DataOptions) -> List
         group_names=tuple(group_names),
         groups=_indices([image.group for image in images], group_names),
         groups_stay_together=found.groups_stay_together,
-        notes=(*contents.notes, *found.notes, *small),
+        notes=(*contents.notes, *found.notes),
     )
+    return listing.without_small_classes(options.min_class_images)
 
 
 def _indices(

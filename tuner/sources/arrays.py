@@ -8,7 +8,6 @@ import zlib
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -29,7 +28,6 @@ from tuner.sources.file_kinds import kind_of
 from tuner.sources.listing import NO_SPLIT, Listing, Reader, Source, printable, read_file
 from tuner.sources.pixel_range import FULL_RANGE, PixelRange
 from tuner.sources.zip import damaged, directory_digest
-from tuner.units import listed
 
 # Wishes on files and tables.
 _NOT_FOR_ARRAYS = (
@@ -84,10 +82,10 @@ class ArraySource(Source):
             notes=(*notes, *classes.notes, *found.notes, *_not_used(options)),
             pixel_range=found.pixel_range,
         )
-        return _without_small_classes(listing, options.min_class_images)
+        return listing.without_small_classes(options.min_class_images)
 
     def images(self, known: PixelRange = FULL_RANGE) -> ArrayImages:
-        """Return the images of all arrays of them, whatever labels there are.
+        """Return all images, without labels.
 
         Args:
             known: Range of pixels that a model was trained on.
@@ -280,24 +278,3 @@ def _objects(location: str, name: str, error: ValueError | OSError | EOFError) -
 def _not_used(options: DataOptions) -> list[str]:
     unused = [option_name(name) for name in _NOT_FOR_ARRAYS if getattr(options, name)]
     return [f"{', '.join(unused)} not used: images and labels are in arrays"] if unused else []
-
-
-def _without_small_classes(listing: Listing, least: int) -> Listing:
-    """Leave out the classes with fewer images than `least`."""
-    names = listing.class_names
-    counts = np.bincount(listing.labels, minlength=len(names))
-    large = counts >= least
-    if large.all():
-        return listing
-    small = listed([f"{names[label]} ({counts[label]:,})" for label in np.flatnonzero(~large)])
-    kept = np.flatnonzero(large[listing.labels]).tolist()
-    return replace(
-        listing,
-        class_names=tuple(names[label] for label in np.flatnonzero(large)),
-        paths=[listing.paths[index] for index in kept],
-        labels=(np.cumsum(large) - 1)[listing.labels[kept]].astype(np.int32),
-        splits=listing.splits[kept],
-        file_sizes=listing.file_sizes[kept],
-        handles=[listing.handles[index] for index in kept],
-        notes=(*listing.notes, f"classes with fewer than {least:,} images left out: {small}"),
-    )

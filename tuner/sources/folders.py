@@ -84,7 +84,7 @@ class FolderSource(TreeSource):
         tree = self._found
         return Contents(
             self._files(tree.images),
-            _open_reader,
+            open_files,
             self._files(tree.tables),
             tree.passed_over,
             tuple(tree.empty_folders),
@@ -138,7 +138,6 @@ def walk(folder: str, above: Sequence[tuple[int, int]] = ()) -> Generator[Found,
 
     Args:
         above: Device and inode of each folder above this one, up to the first.
-        is_wanted: Tells by its name whether a file is yielded.
     """
     try:
         status = Path(folder).stat()
@@ -229,5 +228,6 @@ def _sample(path: str, size: int) -> bytes:
         return b""
 
 
-def _open_reader() -> AbstractContextManager[Reader]:
+def open_files() -> AbstractContextManager[Reader]:
+    """Open the reader of image files, each by its path and size."""
     return nullcontext(lambda handle: read_image_file(*handle))

@@ -180,7 +180,7 @@ def _path_column(frame: pd.DataFrame, files: FileIndex, num_files: int, taken: C
 
 
 def _split_column(frame: pd.DataFrame, taken: Collection[str | None]) -> str | None:
-    """Return the column that holds nothing but names of splits."""
+    """Return the column that holds names of splits alone."""
     for name in map(str, frame.columns):
         values = set(frame[name].unique()) - {NO_VALUE}
         if name not in taken and values and len(values) <= 2 * len(SPLITS) and all(map(split_of, values)):

@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from tuner.data_options import NO_WISHES, DataOptions
+from tuner.errors import DataError
 from tuner.path_names import printable as printable
 from tuner.sources.pixel_range import PixelRange
+from tuner.units import listed
 
 MAX_IMAGE_BYTES = 128 * 2**20
 """Size of the largest image file that is read, in bytes: a bound on memory, far above any photograph."""
@@ -69,6 +71,39 @@ class Listing:
     """Sentences for the user: what was left out, assumed or changed."""
     pixel_range: PixelRange | None = None
     """Range that the source itself has made 0..255; None where decoding does."""
+
+    def without_small_classes(self, least: int) -> Listing:
+        """Leave out the classes with fewer images than `least`, with a note.
+
+        Raises:
+            DataError: that leaves none.
+        """
+        names = self.class_names
+        counts = np.bincount(self.labels, minlength=len(names))
+        large = counts >= least
+        if large.all():
+            return self
+        if not large.any():
+            raise DataError(
+                f"every class has fewer than {least:,} images (--min-class-images), the largest "
+                f"{counts.max():,}. Give a lower number."
+            )
+        small = listed([f"{names[label]} ({counts[label]:,})" for label in np.flatnonzero(~large)])
+        kept = np.flatnonzero(large[self.labels]).tolist()
+        groups = np.full(len(kept), NO_GROUP) if self.groups is None else self.groups[kept]
+        used = sorted({*groups.tolist()} - {NO_GROUP})
+        return replace(
+            self,
+            class_names=tuple(names[label] for label in np.flatnonzero(large)),
+            paths=[self.paths[index] for index in kept],
+            labels=(np.cumsum(large) - 1)[self.labels[kept]].astype(np.int32),
+            splits=self.splits[kept],
+            file_sizes=self.file_sizes[kept],
+            handles=[self.handles[index] for index in kept],
+            group_names=tuple(self.group_names[group] for group in used),
+            groups=np.array([used.index(group) if group in used else NO_GROUP for group in groups], np.int32),
+            notes=(*self.notes, f"classes with fewer than {least:,} images left out: {small}"),
+        )
 
 
 def _ignore(_: int) -> None:

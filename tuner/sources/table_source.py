@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
@@ -15,9 +15,9 @@ from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError
 from tuner.sources.arrangement import TreeSource, arrange
 from tuner.sources.contents import Contents, File
-from tuner.sources.folders import FolderSource, file_size, read_image_file
+from tuner.sources.folders import FolderSource, file_size, open_files
 from tuner.sources.label_columns import require_columns
-from tuner.sources.listing import Listing, Reader, printable
+from tuner.sources.listing import Listing, printable
 from tuner.sources.table_files import MAX_TABLE_BYTES, TableError, read_table
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TableSource(TreeSource):
         for path in self._paths:
             size = file_size(Path(path).stat())
             images.append(File(printable(os.path.relpath(path, top)), max(size, 0), (path, size)))
-        return Contents(images, _open_reader, [table])
+        return Contents(images, open_files, [table])
 
     def listing(self, options: DataOptions = NO_WISHES) -> Listing:
         require_columns([self._frame], options, self.location)
@@ -110,7 +110,3 @@ class TableSource(TreeSource):
             for value in values
             if value and "\0" not in value
         ]
-
-
-def _open_reader() -> AbstractContextManager[Reader]:
-    return nullcontext(lambda handle: read_image_file(*handle))
