@@ -1,5 +1,6 @@
 """What all tests share: a cache of their own, no clock on Hypothesis, and a data set of a few pixels."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,11 @@ import pytest
 from hypothesis import settings
 
 from tuner.data.dataset import Dataset, load_dataset
-from tuner.training.device import load_backend
+from tuner.training.device import DEFAULTS, load_backend
+
+# Before any test imports TensorFlow: its own choice depends on the processor, that of a worker does not, and
+# the two round differently.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", DEFAULTS["TF_ENABLE_ONEDNN_OPTS"])
 
 settings.register_profile("tuner", deadline=None)
 settings.load_profile("tuner")

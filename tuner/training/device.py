@@ -20,7 +20,7 @@ from tuner.cache_folder import cache_root
 
 # Defaults of the environment for a backend: no noise, GPU memory on demand, and a cache on disk, of at most a
 # GiB, for all but the smallest functions that JAX compiles.
-_DEFAULTS = {
+DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -130,7 +130,7 @@ def quiet_import() -> Iterator[None]:
 
     Variables of the environment that the user has set stay.
     """
-    for name, value in (_DEFAULTS | {"JAX_COMPILATION_CACHE_DIR": str(cache_root() / "jax")}).items():
+    for name, value in (DEFAULTS | {"JAX_COMPILATION_CACHE_DIR": str(cache_root() / "jax")}).items():
         os.environ.setdefault(name, value)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     saved = os.dup(2)
