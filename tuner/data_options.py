@@ -56,6 +56,12 @@ LabelPattern = Annotated[str, AfterValidator(_label_pattern)]
 SplitFolders = Annotated[tuple[str, ...], BeforeValidator(_names), AfterValidator(_split_folders)]
 
 
+OF_FILES = (
+    *("splits", "label_from", "label_column", "path_column", "split_column", "group_column", "exclude"),
+)
+"""Fields on files, folders and tables of labels; arrays need none of them."""
+
+
 class DataOptions(BaseModel):
     """How images and their labels are read. Each field is an option, a TOML key and a variable."""
 

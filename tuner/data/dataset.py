@@ -165,7 +165,7 @@ class Dataset:
     @cached_property
     def resized(self) -> dict[str, Resized]:
         """Images made "smaller" or "larger" in width or height; without a key where there are none."""
-        records = self.records[np.concatenate(list(self.splits.values()))]
+        records = self._split_records
         sides, side = np.stack([records["width"], records["height"]], axis=1), self.image_shape[0]
         scaled = sides
         if self.resize != "squeeze":  # both sides are scaled alike
@@ -181,8 +181,14 @@ class Dataset:
     @cached_property
     def num_oblong(self) -> int:
         """Number of images of the splits whose files are no squares."""
-        records = self.records[np.concatenate(list(self.splits.values()))]
+        records = self._split_records
         return int(np.count_nonzero(records["width"] != records["height"]))
+
+    @property
+    def _split_records(self) -> npt.NDArray[Any]:
+        """The records of the images of all splits."""
+        records: npt.NDArray[Any] = self.records[np.concatenate(list(self.splits.values()))]
+        return records
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the mapped arrays: NumPy would pickle the pixels themselves."""

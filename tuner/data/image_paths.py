@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from tuner.errors import DataError
+from tuner.path_names import printable
 from tuner.sources.archives import ArchiveSource, archive_at
 from tuner.sources.arrays import NpySource, NpzSource, open_reader
 from tuner.sources.file_kinds import IMAGE_SUFFIXES, suffix_of
 from tuner.sources.folders import file_size, read_image_file, walk_images
-from tuner.sources.listing import Reader, UnreadableError, printable
+from tuner.sources.listing import Reader, UnreadableError
 from tuner.sources.pixel_range import FULL_RANGE, PixelRange
 
 STDIN = "-"

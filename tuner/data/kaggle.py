@@ -15,7 +15,8 @@ import numpy as np
 
 from tuner.data_options import SPLITS
 from tuner.errors import DataError, TunerError, UsageError, did_you_mean, one_line
-from tuner.sources.listing import NO_SPLIT, printable
+from tuner.path_names import printable
+from tuner.sources.listing import NO_SPLIT
 from tuner.sources.opening import open_source
 
 TOKEN_PAGE = "https://www.kaggle.com/settings/api"

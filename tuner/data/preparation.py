@@ -28,7 +28,7 @@ from tuner.data.decoding import (
     read_header,
 )
 from tuner.data.deep_pixels import BeyondRangeError, is_deep
-from tuner.data_options import MIN_SIZE, SPLITS, DataOptions, Resize
+from tuner.data_options import MIN_SIZE, OF_FILES, SPLITS, DataOptions, Resize
 from tuner.errors import DataError
 from tuner.sources.folder_tree import ALLOWED
 from tuner.sources.label_tables import tables_beside_digest
@@ -50,10 +50,7 @@ MAX_DEFAULT_SIZE = 64
 Progress = Callable[[int, int], None]
 
 # Options that change the images, their classes, splits or groups: each combination is decoded on its own.
-_OF_LISTING = {
-    *("splits", "label_from", "label_column", "path_column", "split_column", "group_column", "exclude"),
-    *("min_class_images", "data_format"),
-}
+_OF_LISTING = {*OF_FILES, "min_class_images", "data_format"}
 _HEADER_SAMPLE = 256
 _CHUNK_IMAGES = 64
 _CHUNK_BYTES = 8 * 2**20

@@ -11,7 +11,7 @@ import numpy as np
 
 from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.splits import sample_splits
-from tuner.data_options import SPLITS, DataOptions
+from tuner.data_options import OF_FILES, SPLITS, DataOptions
 from tuner.errors import UsageError
 from tuner.evaluation.predictions import Predictions
 from tuner.models.loading import TrainedModel
@@ -22,12 +22,9 @@ from tuner.units import listed
 
 Split = Literal["train", "validation", "test", "all"]
 Progress = Callable[[int, int], None] | None
-# Pairs of classes in a suggestion, at most.
-READING = (
-    *("splits", "label_from", "label_column", "path_column", "split_column", "group_column", "exclude"),
-    *("min_class_images", "max_unusable", "strict", "data_format"),
-)
+READING = (*OF_FILES, "min_class_images", "max_unusable", "strict", "data_format")
 """Wishes that make sense for labelled images with any model."""
+# Pairs of classes in a suggestion, at most.
 _SUGGESTED = 9
 _GAP = "MODEL"
 

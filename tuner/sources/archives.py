@@ -15,11 +15,12 @@ from typing import IO, Any, NamedTuple
 
 from tuner import cache_folder
 from tuner.errors import DataError, one_line
+from tuner.path_names import printable
 from tuner.sources import tar
 from tuner.sources.arrangement import TreeSource
 from tuner.sources.contents import Contents
 from tuner.sources.file_kinds import suffix_of
-from tuner.sources.listing import Reader, printable
+from tuner.sources.listing import Reader
 from tuner.sources.members import Archive, damaged, unreadable
 from tuner.sources.tar import decompressed, is_compressed, is_tar, tar_archive
 from tuner.sources.zip import MAX_RATIO, directory_digest, is_zip, open_entry, zip_archive

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.errors import DataError
-from tuner.sources.listing import printable
+from tuner.path_names import printable
 from tuner.units import listed
 
 _ALLOWED = (
@@ -91,7 +91,7 @@ def _coded(part: Labels, location: str) -> _Coded:
         raise _refused(part, location, "Convert it.")
     y = y.reshape(-1)
     if y.dtype.kind == "S":
-        y = np.char.decode(y, "utf-8", "surrogateescape")
+        y = _decoded(y)
     if y.dtype.kind == "U":
         return _Coded(name, "strings", y)
     if y.dtype.kind == "f":
@@ -145,9 +145,7 @@ def _names(
         width = len(str(values[-1]))
         return [f"{value:0{width}d}" if values[0] >= 0 else str(value) for value in values]
     raw = given.values.reshape(-1)
-    known = (
-        np.char.decode(raw, "utf-8", "surrogateescape") if raw.dtype.kind == "S" else raw.astype(str)
-    ).tolist()
+    known = (_decoded(raw) if raw.dtype.kind == "S" else raw.astype(str)).tolist()
     indices = (values + 1) // 2 if values[0] < 0 else values
     if indices[-1] >= len(known) or len(set(known)) < len(known):
         raise DataError(
@@ -157,6 +155,10 @@ def _names(
     if empty := [known[index] for index in sorted(set(range(len(known))) - set(indices.tolist()))]:
         notes.append(f"classes of {given.name} without images: {listed(empty)}")
     return [known[index] for index in indices]
+
+
+def _decoded(names: npt.NDArray[np.bytes_]) -> npt.NDArray[np.str_]:
+    return np.char.decode(names, "utf-8", "surrogateescape")
 
 
 def _is_one_an_image(given: ClassNames, values: npt.NDArray[Any], num_images: int) -> bool:

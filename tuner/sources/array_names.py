@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from tuner.data_options import SPLITS
 from tuner.errors import DataError
-from tuner.sources.listing import NO_SPLIT, printable
+from tuner.path_names import printable
+from tuner.sources.listing import NO_SPLIT
 from tuner.sources.split_names import SPLIT_WORDS
 from tuner.units import listed
 

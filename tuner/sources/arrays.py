@@ -18,21 +18,18 @@ import numpy.typing as npt
 import psutil
 from PIL import Image
 
-from tuner.data_options import NO_WISHES, DataOptions
+from tuner.data_options import NO_WISHES, OF_FILES, DataOptions
 from tuner.errors import DataError, one_line
 from tuner.option_fields import option_name
+from tuner.path_names import printable
 from tuner.sources.array_labels import ClassNames, Labels, classes_of
 from tuner.sources.array_names import choose, meaning
 from tuner.sources.array_pixels import Images, bytes_of
 from tuner.sources.file_kinds import kind_of
-from tuner.sources.listing import NO_SPLIT, Listing, Reader, Source, printable, read_file
+from tuner.sources.listing import NO_SPLIT, Listing, Reader, Source, read_file
 from tuner.sources.pixel_range import FULL_RANGE, PixelRange
 from tuner.sources.zip import damaged, directory_digest
 
-# Wishes on files and tables.
-_NOT_FOR_ARRAYS = (
-    *("splits", "label_from", "label_column", "path_column", "split_column", "group_column", "exclude"),
-)
 _SAMPLE_BYTES = 4096
 
 Array = npt.NDArray[Any]
@@ -276,5 +273,5 @@ def _objects(location: str, name: str, error: ValueError | OSError | EOFError) -
 
 
 def _not_used(options: DataOptions) -> list[str]:
-    unused = [option_name(name) for name in _NOT_FOR_ARRAYS if getattr(options, name)]
+    unused = [option_name(name) for name in OF_FILES if getattr(options, name)]
     return [f"{', '.join(unused)} not used: images and labels are in arrays"] if unused else []

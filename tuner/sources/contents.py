@@ -31,6 +31,11 @@ class File(NamedTuple):
         """Name without the folder."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def stem(self) -> str:
+        """Name without the folder and the last suffix."""
+        return self.name.rpartition(".")[0] or self.name
+
 
 @dataclass(frozen=True)
 class Contents:

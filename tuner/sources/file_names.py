@@ -62,7 +62,7 @@ def suggestion(files: Sequence[File]) -> str:
 
     Plain numbers and names in a test folder do not count: they hold no classes.
     """
-    names = [file.name.rpartition(".")[0] or file.name for file in files if not is_in_test(file, {})]
+    names = [file.stem for file in files if not is_in_test(file, {})]
     stems = [name for name in names if not name.isdecimal()]
     for find, form in ((_PREFIX, "^({})"), (_ENDING, r"({})\.")):
         labels = Counter(found[1] for stem in stems if (found := find.search(stem)))

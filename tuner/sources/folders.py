@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tuner.errors import DataError
+from tuner.path_names import printable
 from tuner.sources.arrangement import TreeSource
 from tuner.sources.contents import Contents, File
 from tuner.sources.file_kinds import NUM_FIRST_BYTES, is_image_content, is_junk_folder, kind_of, suffix_of
-from tuner.sources.listing import MAX_IMAGE_BYTES, Reader, UnreadableError, printable, read_file
+from tuner.sources.listing import Reader, UnreadableError, read_file, require_image_size
 from tuner.sources.passed_over import junk_notes
 
 NOT_A_FILE = -1
@@ -185,8 +186,7 @@ def read_image_file(path: str, size: int) -> bytes:
     """
     if size == NOT_A_FILE:  # opening a pipe would wait for ever
         raise UnreadableError("not a regular file")
-    if size > MAX_IMAGE_BYTES:
-        raise UnreadableError(f"{size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
+    require_image_size(size)
     try:
         return read_file(path, size)
     except OSError as error:

@@ -19,20 +19,9 @@ if TYPE_CHECKING:
 COLUMN_FIELDS = ("path_column", "label_column", "split_column", "group_column")
 """Options that name columns."""
 LABEL_NAMES = (
-    *(
-        "label",
-        "labels",
-        "class",
-        "classname",
-        "classlabel",
-        "classes",
-        "category",
-        "target",
-        "y",
-        "diagnosis",
-        "dx",
-    ),
-    *("breed", "species", "emotion", "disease", "tag", "finelabel", "labelname", "classid", "categoryname"),
+    *("label", "labels", "class", "classname", "classlabel", "classes", "category", "target", "y"),
+    *("diagnosis", "dx", "breed", "species", "emotion", "disease", "tag"),
+    *("finelabel", "labelname", "classid", "categoryname"),
 )
 """Names of columns of classes in lower case without signs, the first of them first."""
 _LABEL_WORDS = frozenset(("label", "labels", "class", "category", "target"))
@@ -44,21 +33,8 @@ _NO_LABEL_WORDS = frozenset(
     (
         *("width", "height", "size", "area", "bytes", "channels", "mode", "format", "date", "time", "year"),
         *("url", "link", "license", "licence", "hash", "md5", "sha256", "index", "unnamed", "lat", "lon"),
-        *(
-            "xmin",
-            "ymin",
-            "xmax",
-            "ymax",
-            "bbox",
-            "age",
-            "score",
-            "split",
-            "fold",
-            "partition",
-            "set",
-            "subset",
-            "usage",
-        ),
+        *("xmin", "ymin", "xmax", "ymax", "bbox", "age", "score"),
+        *("split", "fold", "partition", "set", "subset", "usage"),
     )
 )
 _WORD = re.compile("[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*")

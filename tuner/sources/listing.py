@@ -16,7 +16,7 @@ from PIL import Image
 
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError
-from tuner.path_names import printable as printable
+from tuner.path_names import printable
 from tuner.sources.pixel_range import PixelRange
 from tuner.units import listed
 
@@ -91,7 +91,7 @@ class Listing:
         small = listed([f"{names[label]} ({counts[label]:,})" for label in np.flatnonzero(~large)])
         kept = np.flatnonzero(large[self.labels]).tolist()
         groups = np.full(len(kept), NO_GROUP) if self.groups is None else self.groups[kept]
-        used = sorted({*groups.tolist()} - {NO_GROUP})
+        used = np.setdiff1d(groups, [NO_GROUP])
         return replace(
             self,
             class_names=tuple(names[label] for label in np.flatnonzero(large)),
@@ -101,7 +101,7 @@ class Listing:
             file_sizes=self.file_sizes[kept],
             handles=[self.handles[index] for index in kept],
             group_names=tuple(self.group_names[group] for group in used),
-            groups=np.array([used.index(group) if group in used else NO_GROUP for group in groups], np.int32),
+            groups=np.where(groups == NO_GROUP, NO_GROUP, np.searchsorted(used, groups)).astype(np.int32),
             notes=(*self.notes, f"classes with fewer than {least:,} images left out: {small}"),
         )
 
@@ -139,6 +139,16 @@ class Source(ABC):
         Raises:
             DataError: the source cannot be read, is unsafe, or holds no images in classes.
         """
+
+
+def require_image_size(size: int) -> None:
+    """Refuse an image file of too many bytes.
+
+    Raises:
+        UnreadableError: it has more than MAX_IMAGE_BYTES.
+    """
+    if size > MAX_IMAGE_BYTES:
+        raise UnreadableError(f"{size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
 
 
 def read_file(path: str, size: int, start: int = 0) -> bytes:

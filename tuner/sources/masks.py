@@ -24,18 +24,17 @@ def without_masks(files: Iterable[File]) -> tuple[list[File], tuple[str, ...]]:
     class.
     """
     files = list(files)
-    stems = {_stem(file.path) for file in files}
-    names: dict[str, set[str]] = {}
+    stems: dict[str, set[str]] = {}
     for file in files:
-        names.setdefault(file.folder, set()).add(_stem(file.name))
-    of_images = [folder for folder in names if _last(folder) in _IMAGE_FOLDERS]
+        stems.setdefault(file.folder, set()).add(file.stem)
+    of_images = [folder for folder in stems if _last(folder) in _IMAGE_FOLDERS]
     mask_folders = {
         folder
-        for folder, own in names.items()
+        for folder, own in stems.items()
         if not _MASK_FOLDERS.isdisjoint(folder.lower().split("/"))
-        and any(_is_beside(folder, other) and _alike(own, names[other]) for other in of_images)
+        and any(_is_beside(folder, other) and _alike(own, stems[other]) for other in of_images)
     }
-    masks = [file for file in files if file.folder in mask_folders or _is_mask(file, stems)]
+    masks = [file for file in files if file.folder in mask_folders or _is_mask(file, stems[file.folder])]
     if not masks:
         return files, ()
     left_out = {file.path for file in masks}
@@ -43,9 +42,10 @@ def without_masks(files: Iterable[File]) -> tuple[list[File], tuple[str, ...]]:
     return [file for file in files if file.path not in left_out], (note,)
 
 
-def _is_mask(file: File, stems: set[str]) -> bool:
-    found = _MASK_NAME.match(_stem(file.name))
-    return found is not None and f"{file.folder}/{found['image']}".lstrip("/") in stems
+def _is_mask(file: File, beside: set[str]) -> bool:
+    """Tell a mask by the stems of the files in its folder."""
+    found = _MASK_NAME.match(file.stem)
+    return found is not None and found["image"] in beside
 
 
 def _is_beside(folder: str, other: str) -> bool:
@@ -62,8 +62,3 @@ def _alike(masks: set[str], images: set[str]) -> bool:
     """Tell whether most masks are named like an image."""
     plain = {found["image"] if (found := _MASK_NAME.match(name)) else name for name in masks}
     return 2 * len(plain & images) > len(plain)
-
-
-def _stem(path: str) -> str:
-    folder, slash, name = path.rpartition("/")
-    return folder + slash + (name.rpartition(".")[0] or name)

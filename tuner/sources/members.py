@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from tuner.errors import DataError, did_you_mean
+from tuner.path_names import printable
 from tuner.sources.contents import Contents, File
 from tuner.sources.file_kinds import is_image_content, kind_of, suffix_of
-from tuner.sources.listing import Reader, UnreadableError, printable
+from tuner.sources.listing import Reader, UnreadableError
 
 AGAIN = "Download or pack the archive again."
 _DRIVE = re.compile("[A-Za-z]:")

@@ -11,12 +11,12 @@ from zipfile import is_zipfile
 
 from tuner import cache_folder
 from tuner.errors import DataError, did_you_mean
-from tuner.path_names import named_path
+from tuner.path_names import named_path, printable
 from tuner.sources.archives import ArchiveSource, archive_at, first_bytes
 from tuner.sources.arrays import NpySource, NpzSource, is_array_folder
 from tuner.sources.file_kinds import suffix_of
 from tuner.sources.folders import FolderSource
-from tuner.sources.listing import Source, printable
+from tuner.sources.listing import Source
 from tuner.sources.parquet import ParquetSource, holds_parquet_images
 from tuner.sources.table_files import is_table
 from tuner.sources.table_source import TableSource

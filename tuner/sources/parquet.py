@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuner.data_options import NO_WISHES, DataOptions
-from tuner.errors import DataError
+from tuner.errors import DataError, one_line
+from tuner.path_names import printable
 from tuner.sources.arrangement import finished
 from tuner.sources.contents import Contents, File
 from tuner.sources.folders import walk_images
 from tuner.sources.label_columns import require_columns
 from tuner.sources.label_table import label_table, split_of_table
 from tuner.sources.label_tables import Tables, label_by_tables
-from tuner.sources.listing import MAX_IMAGE_BYTES, Listing, Source, UnreadableError, printable
+from tuner.sources.listing import Listing, Source, UnreadableError, require_image_size
 from tuner.sources.table_files import NO_VALUE, PARQUET_EXTRA, text_frame
 
 MAX_GROUP_BYTES = 2**30
@@ -234,8 +235,7 @@ class _ShardReader:
             raise UnreadableError(error.strerror or "cannot be read") from error
         if data is None:
             raise UnreadableError("no bytes in its row")
-        if data.size > MAX_IMAGE_BYTES:
-            raise UnreadableError(f"{data.size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
+        require_image_size(data.size)
         return bytes(data.to_pybytes())
 
     def _group(self, handle: _Handle) -> Any:
@@ -250,6 +250,4 @@ class _ShardReader:
 
 
 def _damaged(location: str, error: Exception) -> DataError:
-    return DataError(
-        f"{location}: is no whole .parquet file ({' '.join(str(error).split())}). Download it again."
-    )
+    return DataError(f"{location}: is no whole .parquet file ({one_line(error)}). Download it again.")

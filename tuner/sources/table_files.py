@@ -7,8 +7,9 @@ import warnings
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
+from tuner.errors import one_line
+from tuner.path_names import printable
 from tuner.sources.file_kinds import IMAGE_SUFFIXES, TABLE_SUFFIXES, suffix_of
-from tuner.sources.listing import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +105,7 @@ def _separated(data: bytes) -> pd.DataFrame:
     except pd.errors.ParserWarning:
         raise TableError("its rows have more cells than its header") from None
     except (ValueError, pd.errors.ParserError) as error:
-        raise TableError(" ".join(str(error).split())) from None
+        raise TableError(one_line(error)) from None
     if not has_header:
         frame.columns = pd.Index([f"column {number}" for number in range(1, len(frame.columns) + 1)])
     return text_frame({str(name): frame[name].tolist() for name in frame.columns})
@@ -112,9 +113,9 @@ def _separated(data: bytes) -> pd.DataFrame:
 
 def _decoded(data: bytes) -> str:
     """Return text of UTF-8, of UTF-16 with its mark, or of Latin-1, in which any bytes are text."""
-    encodings = ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig",)
+    has_mark = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        text = data.decode(encodings[0])
+        text = data.decode("utf-16" if has_mark else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     if "\0" in text:
@@ -174,5 +175,5 @@ def _parquet(data: bytes) -> pd.DataFrame:
     try:
         table = pq.read_table(BytesIO(data))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise TableError(" ".join(str(error).split())) from None
+        raise TableError(one_line(error)) from None
     return text_frame({name: table[name].to_pylist() for name in table.column_names})

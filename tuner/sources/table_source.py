@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from tuner.data_options import NO_WISHES, DataOptions
 from tuner.errors import DataError
+from tuner.path_names import printable
 from tuner.sources.arrangement import TreeSource, arrange
 from tuner.sources.contents import Contents, File
 from tuner.sources.folders import FolderSource, file_size, open_files
 from tuner.sources.label_columns import require_columns
-from tuner.sources.listing import Listing, printable
+from tuner.sources.listing import Listing
 from tuner.sources.table_files import MAX_TABLE_BYTES, TableError, read_table
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import IO, Any, BinaryIO, NamedTuple
 
 from tuner.errors import one_line
 from tuner.sources.file_kinds import NUM_FIRST_BYTES
-from tuner.sources.listing import MAX_IMAGE_BYTES, UnreadableError
+from tuner.sources.listing import require_image_size
 from tuner.sources.members import (
     Archive,
     Form,
@@ -142,8 +142,7 @@ def _as_bytes(name: str) -> bytes:
 
 
 def _read(file: BinaryIO, place: _Place) -> bytes:
-    if place.size > MAX_IMAGE_BYTES:
-        raise UnreadableError(f"{place.size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
+    require_image_size(place.size)
     file.seek(place.offset)
     return file.read(place.size)
 

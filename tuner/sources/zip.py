@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from tuner.errors import DataError
+from tuner.path_names import printable
 from tuner.sources import members
 from tuner.sources.file_kinds import NUM_FIRST_BYTES
-from tuner.sources.listing import MAX_IMAGE_BYTES, UnreadableError, printable
+from tuner.sources.listing import UnreadableError, require_image_size
 from tuner.sources.members import (
     AGAIN,
     Archive,
@@ -153,8 +154,7 @@ def _read(location: str, file: BinaryIO, entry: zipfile.ZipInfo) -> bytes:
     `zipfile` would parse the whole directory again for each thread, and a shared ZipFile is not safe between
     threads before Python 3.12.
     """
-    if (size := max(entry.file_size, entry.compress_size)) > MAX_IMAGE_BYTES:
-        raise UnreadableError(f"{size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
+    require_image_size(max(entry.file_size, entry.compress_size))
     # One byte more than claimed, to see a false claim.
     data = _unpacked(file, entry, entry.compress_size, entry.file_size + 1)
     if len(data) > entry.file_size:
