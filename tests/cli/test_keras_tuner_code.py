@@ -68,7 +68,7 @@ OUTCOMES = {
     "own_loss.py": searched(size="6", trained=True),
     "lambda.py": searched("lambda", size="3"),
     "default_outside.py": refused("elu", "relu", "default_outside.py, line"),
-    "range.py": searched(size="9"),
+    "range.py": searched("'drop'", "0.25", size="9"),
     "tuples.py": refused("(3, 3)", "str", "tuples.py, line"),
     "mixed_types.py": refused("same", "type", "mixed_types.py, line"),
     "batch_size.py": searched(size="6", trained=True),
@@ -102,13 +102,17 @@ OUTCOMES = {
 }
 
 
-def run(folder: Path, name: str, images: Path, cache: Path, *request: object) -> Result:
+def written(folder: Path, name: str) -> str:
     package = folder / "spaces"
     package.mkdir()
     for file, source in {"__init__.py": "", **BESIDE, name: SPACES[name]}.items():
         (package / file).write_text(source, encoding="utf-8")
+    return f"spaces/{name}"
+
+
+def run(folder: Path, name: str, images: Path, cache: Path, *request: object) -> Result:
     return run_command(
-        *("search", "--space", f"spaces/{name}", "--data", images, "--name", "one", *request),
+        *("search", "--space", written(folder, name), "--data", images, "--name", "one", *request),
         cwd=folder,
         cache=cache,
     )
@@ -141,6 +145,21 @@ def test_a_search_says_what_it_makes_of_a_form_before_its_first_trial(
         assert f", {outcome.size} configurations" in result.stderr
     if outcome.code == 0 and not outcome.says:
         assert [line for line in told if not OF_DATA.search(line)] == []
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_check_agrees_with_a_search(name: str, tmp_path: Path, cache: Path) -> None:
+    outcome = OUTCOMES[name]
+    request = ("spaces", "check", written(tmp_path, name), "--image-size", 8)
+    result = run_command(*request, cwd=tmp_path, cache=cache)
+    lines = (result.stdout + result.stderr).splitlines()
+    told = [line for line in lines if line.startswith(("wrong", "note", "error"))]
+    assert "Traceback" not in result.stderr
+    if outcome.code:
+        assert result.code != 0
+        assert all(any(words in line for line in told) for words in outcome.says), told
+    elif not outcome.says:
+        assert (result.code, told) == (0, [])
 
 
 @pytest.mark.parametrize("name", [name for name, outcome in OUTCOMES.items() if outcome.trained])

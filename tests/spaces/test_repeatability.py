@@ -58,3 +58,26 @@ def build(hp):
     return whole
 """
     assert repeats(source, tmp_path)
+
+
+OWN_CLASS = """
+class Own(keras.Model):
+    pass
+
+def build(hp):
+    inputs = keras.Input((8, 8, 3))
+    pixels = layers.Flatten()(layers.Rescaling(1 / 255)(inputs))
+    model = Own(inputs, layers.Dense(1, "sigmoid")(layers.Dense(hp.Int("units", 4, 8))(pixels)))
+    {}
+    model.compile("sgd", "binary_crossentropy")
+    return model
+"""
+
+
+@pytest.mark.parametrize(("attribute", "is_same"), [("pass", True), ("model.rate = random.random()", False)])
+def test_a_model_of_an_own_class_is_the_same_before_and_after_a_call(attribute, is_same, tmp_path):
+    path = tmp_path / "space.py"
+    path.write_text(f"{SOUND}import random\n{OWN_CLASS.format(attribute)}")
+    subject = Subject(SearchSpace(str(path), DataSpec((8, 8, 3), 2)))
+    assert subject.outputs.shape == (6, 1)
+    assert subject.repeats is is_same

@@ -24,7 +24,7 @@ from tuner.spaces.sample_models import (
     build_sample,
 )
 from tuner.spaces.saving import not_read_back
-from tuner.spaces.search_space import SearchSpace
+from tuner.spaces.search_space import SearchSpace, defaults_outside
 from tuner.spaces.training_step import train_one_step
 from tuner.spaces.weights import WEIGHTS
 from tuner.training.build import not_probabilities, probabilities
@@ -122,9 +122,7 @@ def repeats_itself(subject: Subject) -> Iterator[str]:
 
 
 def defaults_are_values(subject: Subject) -> Iterator[str]:
-    for parameter in subject.space.space:
-        if not is_value(parameter, parameter.default):
-            yield f"'{parameter.name}' has the default {parameter.default}, which is outside its range."
+    yield from defaults_outside(subject.space.space)
 
 
 def names_have_one_range(subject: Subject) -> Iterator[str]:

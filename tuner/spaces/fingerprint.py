@@ -6,6 +6,8 @@ import hashlib
 import inspect
 import json
 import re
+import warnings
+from functools import cache
 from typing import Any
 
 import keras
@@ -25,7 +27,9 @@ def fingerprint(model: Any, spec: DataSpec) -> str:
     outputs for a few images instead of the layers.
     """
     try:
-        layers = model.to_json()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Keras, on lambdas: a note on saving tells of them
+            layers = model.to_json()
     except (NotImplementedError, TypeError, ValueError):
         layers = outputs_of(model, spec).tobytes().hex()
     variables = [(list(each.shape), each.trainable) for each in model.variables]
@@ -48,10 +52,26 @@ def outputs_of(model: Any, spec: DataSpec) -> np.ndarray:
 
 
 def _own_settings(model: Any) -> dict[str, Any]:
-    """Return the plain attributes of a model, unless its class is one of Keras."""
+    """Return the plain attributes of a model that its own class gives it."""
     if type(model).__module__.partition(".")[0] == "keras":
         return {}
-    return {name: value for name, value in vars(model).items() if type(value) in (int, float, str, bool)}
+    return {
+        name: value
+        for name, value in vars(model).items()
+        if name not in _names_of_keras() and type(value) in (int, float, str, bool)
+    }
+
+
+@cache
+def _names_of_keras() -> frozenset[str]:
+    """Return the attributes that Keras gives to models, some of which change when a model is called."""
+    inputs = keras.Input((1,), name="inputs")
+    layer = keras.layers.Identity(name="layer")
+    models = keras.Model(inputs, layer(inputs), name="graph"), keras.Sequential([inputs, layer], name="row")
+    for model in models:
+        model.compile("sgd", "mse")
+        model(np.zeros((1, 1)))
+    return frozenset(name for model in models for name in vars(model))
 
 
 def _config(part: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,15 @@ class SearchSpace(SpaceHyperModel):
         return (*notes, capitalized(fault)) if fault else notes
 
 
+def defaults_outside(parameters: Iterable[Any]) -> Iterator[str]:
+    """Yield a sentence on each hyperparameter whose default no trial would draw."""
+    from tuner.spaces.configurations import is_value
+
+    for parameter in parameters:
+        if not is_value(parameter, parameter.default):
+            yield f"'{parameter.name}' has the default {parameter.default}, which is outside its range."
+
+
 def _sentences(found: Unfolded) -> tuple[str, ...]:
     """Return what a user should know of a space before its search."""
     texts = []
@@ -99,6 +109,7 @@ def _sentences(found: Unfolded) -> tuple[str, ...]:
         f"'{name}' changes nothing in the model. Use its value in build, or take it out."
         for name in found.idle
     ]
+    texts += defaults_outside(found.parameters)
     if found.untried:
         texts.append(
             f"{found.untried} values were not tried before the search. A hyperparameter that appears later "
