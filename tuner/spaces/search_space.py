@@ -99,8 +99,11 @@ def _sentences(found: Unfolded) -> tuple[str, ...]:
     """Return what a user should know of a space before its search."""
     texts = []
     if found.late:
-        names = ", ".join(found.late)
-        texts.append(f"{names} appear only with some values of other hyperparameters. They are searched too.")
+        names, is_one = ", ".join(found.late), len(found.late) == 1
+        texts.append(
+            f"{names} {'appears' if is_one else 'appear'} only with some values of other hyperparameters. "
+            f"{'It is' if is_one else 'They are'} searched too."
+        )
     texts += [
         f"build declares '{name}' with several ranges, and only the first is used. Give each its own name."
         for name in found.ambiguous
