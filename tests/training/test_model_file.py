@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from tuner.training.model_file import LAMBDA, loss_takes_logits, own_parts
+from tuner.training.model_file import LAMBDA, LAMBDA_ACTIVATION, loss_takes_logits, own_parts
 
 pytestmark = pytest.mark.training
 
@@ -52,6 +52,8 @@ def test_layers_and_functions_are_named_wherever_they_are(tmp_path):
 @pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
 def test_a_lambda_has_no_name(tmp_path):
     assert own_parts(saved(tmp_path, layers.Lambda(lambda x: x))) == (LAMBDA,)
+    activation = layers.Dense(2, activation=lambda x: x)
+    assert own_parts(saved(tmp_path, activation)) == (LAMBDA_ACTIVATION,)
 
 
 def test_a_loss_of_ones_own_is_not_needed_to_predict(tmp_path):

@@ -13,7 +13,7 @@ import numpy as np
 
 from tuner.errors import SpaceError
 from tuner.training.error_text import first_line
-from tuner.training.model_file import LAMBDA, own_parts
+from tuner.training.model_file import LAMBDA, LAMBDA_ACTIVATION, own_parts
 
 CLOSE = 1e-3
 """Largest difference of an output from that of the model before it was saved."""
@@ -74,7 +74,7 @@ def _unsaved(error: Exception) -> str:
 
 
 def _unknown(names: tuple[str, ...]) -> str:
-    named = [name for name in names if name != LAMBDA]
+    named = [name for name in names if name not in (LAMBDA, LAMBDA_ACTIVATION)]
     texts = []
     if named:
         texts.append(
@@ -85,6 +85,11 @@ def _unknown(names: tuple[str, ...]) -> str:
         texts.append(
             "the saved model holds a Python lambda, so other programs need safe_mode=False to load it. "
             "Write a layer, such as keras.layers.Rescaling, or a registered function."
+        )
+    if LAMBDA_ACTIVATION in names:
+        texts.append(
+            "no other program can load the saved model: Keras loses a Python lambda that is an activation. "
+            f"Write a function with a name, and {REGISTER} above it."
         )
     return " ".join(texts)
 

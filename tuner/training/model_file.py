@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 LAMBDA = "a lambda"
+LAMBDA_ACTIVATION = "a lambda as activation"
 _CONFIG = "config.json"
 _COMPILE = "compile_config"
 _OF_KERAS = ("keras", "keras_hub")
@@ -59,9 +60,17 @@ def _own(part: Any) -> Iterator[tuple[str, str | None]]:
     kind, module = part.get("class_name"), part.get("module")
     if kind == "__lambda__":
         yield LAMBDA, None
+    elif _is_lambda_activation(part):
+        yield LAMBDA_ACTIVATION, None
     elif kind == "function":
         yield str(part["config"]), part.get("registered_name")
     elif kind and module and str(module).partition(".")[0] not in (*_OF_KERAS, "builtins"):
         yield str(kind), part.get("registered_name")
     for each in part.values():
         yield from _own(each)
+
+
+def _is_lambda_activation(part: dict[str, Any]) -> bool:
+    """Tell code, defaults and closure of a lambda that Keras writes without a class name, and cannot load."""
+    code = part.get("value")
+    return part.keys() == {"value"} and isinstance(code, list) and len(code) == 3 and isinstance(code[0], str)
