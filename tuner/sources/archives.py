@@ -170,7 +170,9 @@ def _kept(
     """Return an archive from the cache; put it there first, whole or not at all."""
     folder = cache_folder.cache_root() / "archives" / key
     path, most = folder / _UNPACKED, max(_FREE_BYTES, MAX_RATIO * packed_bytes)
-    if not path.is_file():
+    with cache_folder.readable(folder):
+        is_kept = path.is_file()
+    if not is_kept:
         with cache_folder.exclusive(folder):
             if not path.is_file():  # another process may have been faster
                 with cache_folder.replacing(folder) as draft, (draft / _UNPACKED).open("wb") as file:
