@@ -10,17 +10,21 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock
+from xxhash import xxh3_128
 
 from tuner.errors import DataError
 
 ENVIRONMENT = "TUNER_CACHE_DIR"
 
+_PIECE_BYTES = 2**22
+_SILENT_BYTES = 2**28
+"""So much is read within two seconds, from a slow disk too."""
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -122,6 +126,26 @@ def readable(folder: Path) -> Iterator[None]:
             f"for its users. Let its owner run: chmod -R a+rX {cache_root()}, "
             f"or set {ENVIRONMENT} to another folder."
         ) from error
+
+
+def checksum(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
+    """Return the checksum of a file: of 128 bits, for damage and not against forgery.
+
+    Args:
+        progress: called with (done, size) in bytes while a file is read that is large.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    found, done, size = xxh3_128(), 0, path.stat().st_size
+    buffer = memoryview(bytearray(_PIECE_BYTES))
+    with path.open("rb", buffering=0) as file:  # a map would end the process where the disk fails
+        while count := file.readinto(buffer):
+            found.update(buffer[:count])
+            done += count
+            if progress and done > _SILENT_BYTES:
+                progress(done, size)
+    return found.hexdigest()
 
 
 def _draft(path: Path) -> Path:

@@ -89,15 +89,15 @@ def test_a_process_that_is_handed_a_data_set_does_not_check_it_again(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handed = pickle.dumps(dataset)
-    monkeypatch.delattr(cache, "_checksum")
+    monkeypatch.delattr(cache_folder, "checksum")
     np.testing.assert_array_equal(pickle.loads(handed).images, dataset.images)
 
 
 def test_the_check_of_many_pixels_tells_its_progress(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_SILENT_BYTES", 0)
-    monkeypatch.setattr(cache, "_PIECE_BYTES", 1000)
+    monkeypatch.setattr(cache_folder, "_SILENT_BYTES", 0)
+    monkeypatch.setattr(cache_folder, "_PIECE_BYTES", 1000)
     calls: list[tuple[int, int]] = []
     load_dataset(dataset.source, progress=lambda done, total: calls.append((done, total)))
     done = [done for done, _ in calls]

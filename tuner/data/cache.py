@@ -48,10 +48,6 @@ Progress = Callable[[int, int], None]
 # What the file system, pydantic and NumPy raise where a file is absent, damaged or made to do harm.
 _UNREADABLE = (OSError, ValueError, EOFError, OverflowError, MemoryError, TokenError)
 
-_PIECE_BYTES = 2**22
-_SILENT_BYTES = 2**28
-"""So much is checked within two seconds, from a slow disk too."""
-
 
 @dataclass(frozen=True)
 class PixelStats:
@@ -151,7 +147,7 @@ def save_description(folder: Path, meta: Meta, records: npt.NDArray[Any], paths:
     """Write all but the pixels, which must be there already."""
     np.save(folder / RECORDS, records)
     (folder / PATHS).write_text("\0".join(paths), "utf-8", newline="")
-    checksums = {name: _checksum(folder / name) for name in (IMAGES, RECORDS, PATHS)}
+    checksums = {name: cache_folder.checksum(folder / name) for name in (IMAGES, RECORDS, PATHS)}
     (folder / META).write_bytes(_sealed(json.dumps(asdict(_Document(meta, checksums))).encode()))
 
 
@@ -213,19 +209,7 @@ def _unsealed(sealed: bytes) -> bytes:
 def _require_whole(
     folder: Path, document: _Document, name: str, progress: Progress | None = None, images: int = 0
 ) -> None:
+    told = (lambda done, size: progress(images * done // size, images)) if progress else None
     with _reading(folder):
-        if _checksum(folder / name, progress, images) != document.checksums.get(name):
+        if cache_folder.checksum(folder / name, told) != document.checksums.get(name):
             raise ValueError(f"{name} holds other bytes than were written")
-
-
-def _checksum(path: Path, progress: Progress | None = None, images: int = 0) -> str:
-    """Return the checksum of a file; of a large one with `images` images, tell how many are done."""
-    found, done, size = xxh3_128(), 0, path.stat().st_size
-    buffer = memoryview(bytearray(_PIECE_BYTES))
-    with path.open("rb", buffering=0) as file:  # a map would end the process where the disk fails
-        while count := file.readinto(buffer):
-            found.update(buffer[:count])
-            done += count
-            if progress and done > _SILENT_BYTES:
-                progress(images * done // size, images)
-    return found.hexdigest()
