@@ -174,8 +174,8 @@ def _export(model: RunModel, target: str, form: Format, calibrated: bool, data: 
     """Write the model with its card, and say how far it is from the Keras model."""
     dataset: Dataset | None = None
     try:
-        with progress_bar("decoding images") as advance:
-            dataset = run_images(model.run, data, advance)
+        with progress_bar("reading images") as advance:
+            dataset = run_images(model.run, data, advance, lambda text: note(f"Note       {text}"))
     except DataError as error:
         # A copy of the file needs no comparison; whoever named data wants one.
         if form != "keras" or calibrated or data is not None:

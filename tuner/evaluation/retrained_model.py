@@ -17,7 +17,7 @@ from tuner.results.evaluation_file import read_evaluation
 from tuner.results.query import RunView, reference
 from tuner.tuning import events
 from tuner.tuning.budget import Budget
-from tuner.tuning.events import Note, progress
+from tuner.tuning.events import Note, noted, progress
 from tuner.tuning.workers import workers_again
 from tuner.units import counted
 
@@ -63,7 +63,8 @@ def retrained_model(run: RunView, request: Retraining, listener: Listener) -> tu
     if request.accept_changed_code:
         again += " --accept-changed-code"
     if any(each.evaluation() is None for each in wanted):
-        dataset = run_images(run, request.data, progress(listener)).with_validation_in_training()
+        dataset = run_images(run, request.data, progress(listener), noted(listener))
+        dataset = dataset.with_validation_in_training()
         try:
             with workers_again(run, dataset, request.accept_changed_code, "retraining", listener) as pool:
                 listener(Note(_announcement(wanted, dataset)))
