@@ -216,7 +216,7 @@ def test_a_run_may_lie_behind_a_link(run: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def read_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Let this process take folders for such that it may not write, as root may write all of them."""
-    return lambda: monkeypatch.setattr(store_file.os, "access", lambda *_: False)
+    return lambda: monkeypatch.setattr(os, "access", lambda *_: False)
 
 
 def test_a_reader_without_write_permission_sees_the_newest_events(
