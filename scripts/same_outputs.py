@@ -67,8 +67,9 @@ OTHERS = """
 report first, report resnet --out page.html, report first --png pictures, importance first --png importance
 compare first three --png compared.png, evaluate first --out out, resume first, retry first, search --dry-run
 best first --export exported.keras, best first --export exported.onnx, best first --export exported.tflite
-best first --export exported, best first --export calibrated.keras --calibrated, predict exported cifake.zip --trust
-predict exported.keras cifake.zip, predict exported.onnx cifake.zip, predict exported.tflite cifake.zip
+best first --export exported, best first --export calibrated.keras --calibrated
+predict exported cifake.zip --trust, predict exported.keras cifake.zip
+predict exported.onnx cifake.zip, predict exported.tflite cifake.zip
 evaluate first three --data demo --limit 200 --out both, search --space resnet --dry-run, best --top 0
 evaluate first --data demo --limit 50 --robustness --out tested, search --max-trials 0, leaderboard nothing
 search --space cnn --algorithm asha --max-trials 9 --dry-run, evaluate nothing.keras, predict first none.jpg
