@@ -26,12 +26,13 @@ from tuner.results.schema import (
 )
 from tuner.statistics.significance import ALPHA, p_text
 from tuner.tuning.events import Listener, busy, noted, progress
+from tuner.tuning.trusted_run import TrustedRun
 from tuner.tuning.workers import workers_again
 from tuner.workers.protocol import Pool
 
 
 def ensemble_model(
-    run: RunView, count: int, data: str | None, accept_changed_code: bool, listener: Listener
+    run: TrustedRun, count: int, data: str | None, accept_changed_code: bool, listener: Listener
 ) -> RunModel:
     """Return the mean of the best trials, which is made once and compared with the trial in best/.
 

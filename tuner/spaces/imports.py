@@ -65,8 +65,14 @@ def import_file(path: Path, name: str = "") -> tuple[ModuleType, tuple[str, ...]
     return _run(spec, path), source.notes
 
 
+def add_working_folder() -> None:
+    """Let modules be found in the working folder too, and there first, as `python -m` would."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+
+
 def import_module(name: str, attribute: str, reference: str) -> tuple[ModuleType, tuple[str, ...]]:
-    """Import a module by its name, also from the working folder.
+    """Import a module by its name.
 
     Returns:
         The module, and sentences about lines of it that are changed.
@@ -74,8 +80,6 @@ def import_module(name: str, attribute: str, reference: str) -> tuple[ModuleType
     Raises:
         SpaceError: there is no such module, or it does more than define a space.
     """
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:  # as `python -m` would
-        sys.path.insert(0, str(Path.cwd()))
     try:
         by_others = name in sys.modules and not isinstance(sys.modules[name].__loader__, _Loader)
         spec = None if by_others else importlib.util.find_spec(name)

@@ -23,10 +23,12 @@ from tuner.results.schema import (
     CONFIG_FILE,
     RUN_FILE,
     RUN_RUNNING,
+    SIGNATURE,
     SPACE_NOTES,
     TRAINING,
     WORKER_LOG,
 )
+from tuner.results.signature import signature
 from tuner.results.store import Store
 from tuner.results.tables import write_json
 from tuner.spaces.references import label
@@ -140,13 +142,16 @@ def begin_run(
     return store
 
 
-def record_config(folder: RunFolder, store: Store, config: SearchConfig) -> None:
-    """Record that a search with this request begins or goes on.
+def record_config(
+    folder: RunFolder, store: Store, config: SearchConfig, changes: dict[str, Any] | None = None
+) -> None:
+    """Record that a search with this request begins or goes on, with changes to the facts, and sign the run.
 
     Raises:
         StorageError: a file cannot be written.
     """
-    record_facts(folder, store, {"config": config.model_dump(mode="json"), "status": RUN_RUNNING})
+    facts = {"config": config.model_dump(mode="json"), "status": RUN_RUNNING, **(changes or {})}
+    record_facts(folder, store, {**facts, SIGNATURE: signature({**store.run(), **facts})})
     replace_text(folder.path / CONFIG_FILE, to_toml(config))
 
 

@@ -48,6 +48,7 @@ from tuner.tuning.new_run import (
 from tuner.tuning.oracles import make_oracle, settle_fidelity
 from tuner.tuning.run_conditions import acceptance, check_conditions, check_data, check_space
 from tuner.tuning.tasks import training_values
+from tuner.tuning.trusted_run import TrustedRun, unsigned_note
 from tuner.tuning.workers import describe_space, prepare_workers, worker_pool
 from tuner.units import counted
 from tuner.workers.protocol import Description, Pool
@@ -124,7 +125,7 @@ class Session:
             discard_if_unstarted(folder)
         return open_run(folder.path)
 
-    def resume(self, run: RunView, *, accept_changed_code: bool = False, retry: bool = False) -> RunView:
+    def resume(self, run: TrustedRun, *, accept_changed_code: bool = False, retry: bool = False) -> RunView:
         """Take up a run where it stands, and return it finished.
 
         Args:
@@ -152,10 +153,9 @@ class Session:
                 self._tell_plan(dataset, pool, description, folder.path)
                 remove_drafts(folder.path)
                 store = Store(folder.store)
-                record_config(folder, store, self._config)
-                store.set_run({"data": {**run.facts["data"], "source": dataset.source}})
-                if changed:
-                    store.set_run(acceptance(store, description, changed, "search"))
+                moved_to = {"data": {**run.facts["data"], "source": dataset.source}}
+                accepted = acceptance(store, description, changed, "search") if changed else {}
+                record_config(folder, store, self._config, moved_to | accepted)
                 check_conditions(store, self._config, dataset, pool.device(), description)
                 for trial in failed:
                     chosen = training_values(self._config, description.training, trial.values)
@@ -234,6 +234,8 @@ class Session:
         from tuner.tuning.equivalence import training_on, without_effect
 
         facts = store.run()
+        if unsigned := unsigned_note(facts):
+            self._listener(Note(unsigned))
         if SHORTCUTS not in facts:
             found = shortcuts(dataset)
             store.set_run({SHORTCUTS: shortcut_rows(found)})
