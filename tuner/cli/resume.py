@@ -11,6 +11,7 @@ from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption
 from tuner.errors import UsageError
 from tuner.results.query import find_run
 from tuner.results.schema import CONFIG_FILE
+from tuner.results.unstarted import refuse_unstarted
 
 CHANGES = "Changes to the request; the budget counts from the run's beginning"
 DATA = typer.Option(
@@ -62,6 +63,7 @@ def continue_run(
     Raises:
         UsageError: more trials are asked for than the plan of the run has.
     """
+    refuse_unstarted(run, results_dir)
     view = find_run(run, results_dir)
     if "max_trials" in changes:
         raise UsageError(

@@ -12,7 +12,6 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
-from tuner.errors import StorageError
 from tuner.files import replacing
 from tuner.results.schema import (
     BACKUP_FILE,
@@ -24,7 +23,7 @@ from tuner.results.schema import (
     EpochRecord,
     TrialRecord,
 )
-from tuner.results.store_file import SCHEMA_SQL, check_version, connect, damaged
+from tuner.results.store_file import SCHEMA_SQL, check_version, connect, damaged, failure
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone
 
@@ -49,16 +48,18 @@ class Store:
             check_version(self._connection, path)
         except sqlite3.DatabaseError as error:
             self._connection.close()
-            raise damaged(path, str(error)) from None
+            raise failure(path, error) from None
 
     @classmethod
     def create(cls, path: Path, run: dict[str, Any]) -> Store:
         """Make the store of a new run, with its facts as JSON values. The file appears complete."""
+        script = f"BEGIN; {SCHEMA_SQL} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         with replacing(path) as draft:
-            with closing(connect(draft)) as connection:
-                connection.executescript(
-                    f"BEGIN; {SCHEMA_SQL} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                )
+            try:
+                with closing(connect(draft)) as connection:
+                    connection.executescript(script)
+            except sqlite3.DatabaseError as error:
+                raise failure(path, error) from None
             with closing(cls(draft)) as store:
                 store.set_run(run)
         return cls(path)
@@ -288,12 +289,8 @@ class Store:
                 yield connection.cursor()
         except sqlite3.IntegrityError:
             raise  # a bug of the caller
-        except sqlite3.OperationalError as error:
-            raise StorageError(
-                f"cannot write '{self._path}': {error}. Free space or permissions, then go on."
-            ) from None
         except sqlite3.DatabaseError as error:
-            raise damaged(self._path, str(error)) from None
+            raise failure(self._path, error) from None
 
     def rows(self, query: str, arguments: tuple[Any, ...] = ()) -> list[Any]:
         """Return the rows of a query.
@@ -307,7 +304,7 @@ class Store:
         try:
             yield from self._connection.execute(query, arguments)
         except sqlite3.DatabaseError as error:
-            raise damaged(self._path, str(error)) from None
+            raise failure(self._path, error) from None
 
 
 def _set_run(cursor: sqlite3.Cursor, facts: dict[str, Any]) -> None:

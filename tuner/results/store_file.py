@@ -35,6 +35,12 @@ CREATE TABLE costs (
 """
 """`costs` holds the cost of each epoch; `spent_s` is the time of the run at its end."""
 
+_UNWRITTEN = (
+    *("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_LOCKED"),
+    *("SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHM"),
+    *("SQLITE_IOERR_LOCK", "SQLITE_IOERR_DELETE"),
+)
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a file, or create it.
@@ -54,7 +60,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.DatabaseError as error:
-        raise damaged(path, str(error)) from None
+        raise failure(path, error) from None
     return connection
 
 
@@ -71,6 +77,13 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
         raise StorageError(
             f"'{path}' has store version {version}; this tuner knows {SCHEMA_VERSION}. Update it."
         )
+
+
+def failure(path: Path, error: sqlite3.DatabaseError) -> StorageError:
+    """Return the error for a file that SQLite cannot use: for want of space or permissions, else damaged."""
+    if getattr(error, "sqlite_errorname", "").startswith(_UNWRITTEN):
+        return StorageError(f"cannot write '{path}': {error}. Free space or permissions, then go on.")
+    return damaged(path, str(error))
 
 
 def damaged(path: Path, how: str) -> StorageError:
