@@ -278,3 +278,13 @@ def test_a_temperature_that_was_not_found_is_left_out_of_every_export(tuner: Run
     assert json.loads(shown.stdout)["calibrated"] is None
     picture = next(Path(images).rglob("*.png"))
     assert tuner("predict", "model.keras", picture, "--calibrated").code == 2
+
+
+def test_an_export_clears_what_a_killed_one_has_left_and_nothing_else(tuner: Run, work: Path) -> None:
+    names = ("draft-folder-0123abcd", "draft-folder-of_mine", "draft-notes")
+    for name, file in zip(names, ("owner.lock", "text", "owner.lock"), strict=True):
+        (work / name).mkdir()
+        (work / name / file).write_text("", "utf-8")
+    result = tuner("best", "--export", "model.keras")
+    assert result.code == 0, result.stderr
+    assert left(work) == {"model.keras", "model.json", "model.md", *names[1:]}

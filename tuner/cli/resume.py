@@ -19,6 +19,7 @@ from tuner.cli.output import note
 from tuner.errors import UsageError
 from tuner.results.query import find_run
 from tuner.results.schema import CONFIG_FILE
+from tuner.results.unstarted import refuse_unstarted
 
 CHANGES = "Changes to the request; the budget counts from the run's beginning"
 DATA = typer.Option(
@@ -72,6 +73,7 @@ def continue_run(
     Raises:
         UsageError: more trials are asked for than the plan of the run has, or its code is not trusted.
     """
+    refuse_unstarted(run, results_dir)
     view = find_run(run, results_dir, note)
     if "max_trials" in changes:
         raise UsageError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, TunerError, UsageError
-from tuner.files import DRAFT_PREFIX
+from tuner.files import draft_folder
 from tuner.models.conversion import (
     calibrate,
     calibrated_probabilities,
@@ -109,8 +108,8 @@ def export(
     try:
         # Folders on the way are made only for an export that has passed.
         there = next(parent for parent in path.absolute().parents if parent.is_dir())
-        with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, dir=there) as folder:
-            draft = Path(folder) / path.name
+        with draft_folder(there) as folder:
+            draft = folder / path.name
             if dataset is None:
                 assert form == "keras"
                 assert not calibrated
@@ -224,5 +223,5 @@ def _baked(chosen: Chosen, temperature: float) -> Chosen:
 
 def _move(draft: Path, path: Path) -> None:
     if path.is_dir():
-        shutil.rmtree(path)
+        path.replace(draft.with_name(f"{path.name}-before"))
     draft.replace(path)

@@ -104,15 +104,19 @@ def label(reference: str) -> str:
     return Path(target).stem if is_file(target) else target.rpartition(".")[2]
 
 
-def resolve(reference: str) -> Resolved:
+def resolve(reference: str, contents: bytes | None = None) -> Resolved:
     """Import a space: a function, a class with `build`, or an instance of one.
+
+    Args:
+        contents: Those of the file, which may be missing on this machine.
 
     Raises:
         SpaceError: no such name, module, file or function, or the file does more than define a space.
     """
     target, attribute = split_reference(reference)
     if is_file(target):
-        module, notes = import_file(_existing(Path(target)), attribute)
+        path = Path(target) if contents is not None else _existing(Path(target))
+        module, notes = import_file(path, attribute, contents)
     elif attribute:
         add_working_folder()
         module, notes = import_module(target, attribute, reference)
