@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import StorageError, TunerError, UsageError, one_line
+from tuner.home_folder import expanded
 
 DRAFT_PREFIX = "draft-"
 # Errors of a file that is missing or damaged. Other errors from the library of a URL mean that it failed to
@@ -27,9 +28,10 @@ def location(text: str) -> Path:
     `mkdir`, `iterdir` and the like.
 
     Raises:
-        UsageError: a package for the URL is missing, or no such kind of URL exists.
+        UsageError: a package for the URL is missing, no such kind of URL exists, or the home folder of a path
+            with `~`.
     """
-    return _at_url(text) if "://" in text else Path(text).expanduser().absolute()
+    return _at_url(text) if "://" in text else Path(expanded(text)).absolute()
 
 
 @cache

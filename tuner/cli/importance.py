@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
-from rich.text import Text
 
 from tuner.analysis.importance import LITTLE, SCORE, SECONDS, TARGETS, Effect, Importance, Level, importance
 from tuner.analysis.importance_table import importance_document, importance_table
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import format_values, note, show, stderr, stdout
+from tuner.cli.output import format_values, note, show, stderr, stdout, write_json
+from tuner.cli.terminal import Console, Text
 from tuner.errors import TunerError
 from tuner.results.query import RunView, find_run
 from tuner.results.query import reference as run_reference
@@ -48,7 +47,7 @@ def show_importance(
             f"See how it stands with: tuner leaderboard {run_reference(view.path)}"
         )
     if form == "json":
-        print(json.dumps(importance_document(view, found), indent=2, ensure_ascii=False))
+        write_json(json.dumps(importance_document(view, found), indent=2, ensure_ascii=False))
     elif form == "table":
         _print(view, found, stdout())
     else:

@@ -6,12 +6,11 @@ from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
 from tuner.cli.output import fits, format_value, format_values, make_table, note, show, stdout
+from tuner.cli.terminal import Console, Text
 from tuner.results.query import RunView, common_values, find_run, reference
 from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TRIAL_COLUMNS
 from tuner.results.tables import rows_table, trials_table

@@ -7,11 +7,11 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from tuner.cli.terminal import Console, Text, write
 from tuner.errors import UsageError
+from tuner.path_names import visible_json
 from tuner.results.tables import csv_text, parquet, plain
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def show(frame: pd.DataFrame, form: Format, sparse: bool = False) -> None:
         rows = plain(frame).to_dict("records")
         if sparse:
             rows = [{name: value for name, value in row.items() if value is not None} for row in rows]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        write_json(json.dumps(rows, indent=2, ensure_ascii=False))
     elif form == "csv":
-        sys.stdout.write(csv_text(frame))
+        write(csv_text(frame))
     elif form == "parquet":
         if sys.stdout.isatty():
             raise UsageError(
@@ -76,6 +76,11 @@ def show(frame: pd.DataFrame, form: Format, sparse: bool = False) -> None:
         sys.stdout.buffer.write(parquet(frame))
     else:
         stdout().print(make_table(frame))
+
+
+def write_json(text: str) -> None:
+    """Print JSON."""
+    write(visible_json(text) + "\n")
 
 
 def make_table(frame: pd.DataFrame) -> Table:

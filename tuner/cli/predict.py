@@ -12,12 +12,12 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption
 from tuner.cli.output import format_seconds, note, stderr
 from tuner.cli.prediction_streams import StreamFormat, texts
 from tuner.cli.progress import waiting
+from tuner.cli.terminal import Text, write
 from tuner.data.image_paths import STDIN, InputImages
 from tuner.errors import TunerError
 from tuner.evaluation.prediction import DecisionRule, Prediction, decision_rule, predict_images
@@ -135,7 +135,7 @@ def _writer(images: InputImages) -> Iterator[Callable[[str, int], None]]:
     """Yield the function that writes rows, of so many images so far; on a terminal it also moves a bar."""
     console = stderr()
     if not console.is_terminal:
-        yield lambda text, _done: _write(text)
+        yield lambda text, _done: write(text)
         return
     columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), _Rate())
     in_the_way = sys.stdout.isatty()
@@ -143,16 +143,11 @@ def _writer(images: InputImages) -> Iterator[Callable[[str, int], None]]:
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         task = progress.add_task("", total=images.count())
 
-        def write(text: str, done: int) -> None:
+        def write_part(text: str, done: int) -> None:
             if in_the_way:
                 progress.stop()
-            _write(text)
+            write(text)
             progress.update(task, completed=done)
             progress.start()
 
-        yield write
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+        yield write_part

@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
-from rich.text import Text
 
 from tuner.cli.output import format_seconds, stderr
 from tuner.cli.progress import REFRESH_PER_S
 from tuner.cli.session_display import session_display
+from tuner.cli.terminal import Text
 from tuner.evaluation.retrained_model import Listener, RetrainingStarted
 from tuner.evaluation.retraining import Event, Measured, SeededTrial
 from tuner.statistics.spread import epochs_text

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 
 from rich.table import Table
-from rich.text import Text
 
 from tuner.cli.output import format_seconds, stderr
+from tuner.cli.terminal import Text
 from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.data.sample_size import sample_notes

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from tuner.errors import DataError
+from tuner.home_folder import expanded
 from tuner.path_names import printable
 from tuner.sources.archives import ArchiveSource, archive_at
 from tuner.sources.arrays import NpySource, NpzSource, open_reader
@@ -60,7 +61,7 @@ class InputImages:
     def __init__(
         self, references: Iterable[str], lines: Iterable[str] = (), known: PixelRange = FULL_RANGE
     ) -> None:
-        self._references = [os.path.expanduser(reference) for reference in references]  # noqa: PTH111 - stays text
+        self._references = [expanded(reference) for reference in references]
         self._lines = lines
         self._known = known
         self._archives: dict[str, list[InputImage]] = {}

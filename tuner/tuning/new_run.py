@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from tuner.config import SearchConfig, to_toml
@@ -16,6 +15,7 @@ from tuner.data.near_copies import near_copies
 from tuner.data.sample_size import sample_notes
 from tuner.errors import UsageError
 from tuner.files import reaching, replace_text
+from tuner.home_folder import expanded_path
 from tuner.results.run_folder import RunFolder, run_folder
 from tuner.results.schema import (
     CODE,
@@ -40,7 +40,7 @@ def make_run_folder(config: SearchConfig, dataset: Dataset) -> RunFolder:
     Raises:
         UsageError: a run of that name exists, or the results folder cannot be written.
     """
-    results = Path(config.results_dir)
+    results = expanded_path(config.results_dir)
     stem = config.name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(label(config.space))}-{dataset.name}"
     try:
         results.mkdir(parents=True, exist_ok=True)
