@@ -31,7 +31,7 @@ def visible(text: str) -> str:
 
 
 def visible_json(text: str) -> str:
-    r"""Return JSON of the same value with escapes such as \u009b for characters that a terminal acts on."""
+    r"""Return JSON, or TOML, of the same value with escapes such as \u009b for what a terminal acts on."""
     return text if text.isprintable() else _ACTED_ON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

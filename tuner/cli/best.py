@@ -26,6 +26,7 @@ from tuner.models.export import check_request, export
 from tuner.models.model_card import card_path, card_text, exports_beside
 from tuner.models.run_model import RunModel, model_facts
 from tuner.models.runtimes import Format, beside, export_format
+from tuner.path_names import visible_json
 from tuner.results.query import RunView, find_run
 from tuner.results.schema import TrialRecord
 from tuner.tuning.single_request import single_request
@@ -98,7 +99,7 @@ def best(
         model = RunModel(view, (trial,), evaluation)
         shown = (_table(view, trial), "", evaluation_view(evaluation, test_title(evaluation)))
         if form == "toml":
-            write(to_toml(single_request(view.config, trial.values)))
+            write(visible_json(to_toml(single_request(view.config, trial.values))))
         else:
             _print(form, model_facts(model), f"Best of {view.run_id}: trial {trial.trial_id}", *shown)
     if export_to is not None and kind is not None:
