@@ -19,7 +19,7 @@ def printable(path: str) -> str:
 
     In any locale, names in UTF-8 are shown as they are.
     """
-    return path if path.isprintable() else _UNPRINTABLE.sub(_escaped, _in_utf8(path))
+    return path if path.isprintable() else _UNPRINTABLE.sub(_escaped, in_utf8(path))
 
 
 def visible(text: str) -> str:
@@ -42,13 +42,13 @@ def named_path(text: str) -> str:
     path = _ESCAPE.sub(lambda match: match[0].encode().decode("unicode_escape"), text)
     try:
         path = os.fsdecode(path.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:  # as in _in_utf8
+    except UnicodeEncodeError:  # as in in_utf8
         return text
     return path if os.path.lexists(path) else text
 
 
-def _in_utf8(path: str) -> str:
-    """Decode the bytes of names that the locale could not."""
+def in_utf8(path: str) -> str:
+    """Return the path with those names decoded that are UTF-8 and that the locale could not decode."""
     try:
         return path.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # surrogates that stand for no byte

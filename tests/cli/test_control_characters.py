@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from rich.live import Live
@@ -54,9 +55,9 @@ def on_terminal(action: Callable[[], object]) -> str:
     return file.getvalue()
 
 
-def console(color_system: str | None = None) -> Console:
-    options = {"force_terminal": True, "color_system": color_system, "width": 300}
-    return Console(file=Terminal(newline=""), highlight=False, **options)  # type: ignore[arg-type]
+def console(color_system: Literal["standard"] | None = None) -> Console:
+    file = Terminal(newline="")
+    return Console(file=file, force_terminal=True, color_system=color_system, width=300)
 
 
 def printed(console: Console) -> str:
@@ -125,7 +126,7 @@ def test_an_error_line_shows_what_it_repeats(tuner: Run, received: Path, argumen
 @pytest.mark.parametrize("made", [Text, str])
 def test_nothing_is_dropped_and_styles_survive(made: Callable[[str], Text | str]) -> None:
     shown = console("standard")
-    shown.print(made(HOSTILE), style="bold red", markup=False)
+    shown.print(made(HOSTILE), style="bold red")
     start, end = "\x1b[1;31m", "\x1b[0m"
     assert printed(shown).startswith(start)
     inside = printed(shown).removeprefix(start).rpartition(end)[0]
@@ -142,6 +143,15 @@ def test_a_live_display_shows_names() -> None:
     assert printed(shown).count(visible(HOSTILE)) >= 3
     # The display itself hides the cursor and moves it.
     assert not {"\x1b]", "\x9b", "\x07", "\u202e"} & {*re.findall(r"\x1b.|.", printed(shown))}
+
+
+def test_names_are_no_markup() -> None:
+    shown = console("standard")
+    table = Table("[red]class[/red]")
+    table.add_row("[link=https://example.org]a[/link] :smile:")
+    shown.print(table)
+    assert "[red]class[/red]" in printed(shown)
+    assert "[link=https://example.org]a[/link] :smile:" in printed(shown)
 
 
 def test_columns_are_as_wide_as_what_is_shown() -> None:

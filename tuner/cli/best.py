@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
-from tuner.cli.output import note, stdout, write_json
+from tuner.cli.output import MOST_VALUES, note, stdout, write_json
 from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.review import load_evaluation, test_title
 from tuner.cli.session_display import session_display
@@ -27,7 +27,7 @@ from tuner.models.model_card import card_path, card_text, exports_beside
 from tuner.models.run_model import RunModel, model_facts
 from tuner.models.runtimes import Format, beside, export_format
 from tuner.path_names import visible_json
-from tuner.results.query import RunView, find_run
+from tuner.results.query import RunView, common_values, find_run
 from tuner.results.schema import TrialRecord
 from tuner.tuning.single_request import single_request
 
@@ -161,13 +161,18 @@ def _print(form: str, facts: dict[str, Any], title: str, *shown: Any) -> None:
 
 def _table(run: RunView, trial: TrialRecord) -> Table:
     table = Table(Column(style="dim"), Column(), box=None, show_header=False, pad_edge=False)
+    values, shown = trial.values, [*trial.values]
+    if len(shown) > MOST_VALUES:
+        common = common_values([each.values for each in run.trials]) if len(run.trials) > 1 else {}
+        shown = [name for name in shown if name not in common][:MOST_VALUES]
     rows = {
         run.facts["objective"]: f"{trial.score:.4f}",
         "best epoch": f"{trial.best_epoch} of {trial.epochs} trained",
         "parameters": f"{trial.num_params or 0:,}",
         "trained for": f"{trial.duration_s:,.1f} s, {trial.images_per_s or 0:,.0f} images/s",
         # As --hp and --include take them.
-        **{name: str(value) for name, value in trial.values.items()},
+        **{name: str(values[name]) for name in shown},
+        **({"all": f"{len(values):,} hyperparameters, with --format json"} if shown != [*values] else {}),
     }
     for name, value in rows.items():
         table.add_row(Text(name), Text(value))

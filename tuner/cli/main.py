@@ -10,7 +10,9 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from contextlib import suppress
+from types import TracebackType
 from typing import Annotated, NoReturn
 
 import typer
@@ -40,6 +42,7 @@ from tuner.cli.output import loud_stderr, note, set_quiet
 from tuner.cli.terminal import CLOSED_PIPE
 from tuner.errors import TunerError
 from tuner.home_folder import some_home
+from tuner.path_names import visible
 from tuner.workers.signals import STOPPING
 
 # From the first request to stop to the last moment to do so.
@@ -91,6 +94,7 @@ def main() -> NoReturn:
     """Entry point of the console script."""
     _catch_signals()
     _escape_characters()
+    sys.excepthook = _show_bug
     code = run()
     try:
         sys.stdout.flush()
@@ -136,16 +140,31 @@ def _run() -> int:
 
 
 def _escape_characters() -> None:
-    r"""Let the streams print an escape such as \u00e9, which JSON knows too, for each character they lack."""
+    r"""Let the streams print an escape such as \u00e9, which JSON knows too, for each character they lack.
+
+    Into a pipe or a file, stdout writes the bytes of a path that is not UTF-8 as they are.
+    """
 
     def escape(error: UnicodeError) -> tuple[str, int]:
         assert isinstance(error, UnicodeEncodeError)
         return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
+    def keep(error: UnicodeError) -> tuple[str | bytes, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        with suppress(UnicodeEncodeError):
+            return error.object[error.start : error.end].encode("ascii", "surrogateescape"), error.end
+        return escape(error)
+
     codecs.register_error("escape", escape)
+    codecs.register_error("keep", keep)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="escape")
+            stream.reconfigure(errors="keep" if stream is sys.stdout and not stream.isatty() else "escape")
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an error that nobody expects; its message may hold text of a file."""
+    sys.stderr.write(visible("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _catch_signals() -> None:
@@ -183,5 +202,5 @@ def _report(message: str, code: int) -> int:
     # Where stderr cannot be written either, the exit code says it.
     with suppress(OSError, KeyboardInterrupt):
         if message:
-            loud_stderr().print(f"error: {message}", style="red", markup=False, soft_wrap=True)
+            loud_stderr().print(f"error: {message}", style="red", soft_wrap=True)
     return code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
@@ -18,33 +19,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Format = Literal["table", "json", "csv", "parquet"]
+# Hyperparameters that a line or a table for people has at most; a line says where all are.
+MOST_VALUES = 20
 
 
 def stdout() -> Console:
     """Console for data; as wide as a reader needs where there is no terminal."""
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=max(console.width, 120))
+    console = Console(soft_wrap=False)
+    return console if console.is_terminal else Console(width=max(console.width, 120))
 
 
 @cache
 def stderr() -> Console:
     """Console for progress, notes and errors; one, so that lines do not tear a live display."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True)
 
 
 def loud_stderr() -> Console:
     """Console for what `--quiet` does not silence: errors, warnings, paths of written files."""
-    return Console(stderr=True, highlight=False) if stderr().quiet else stderr()
+    return Console(stderr=True) if stderr().quiet else stderr()
 
 
 def note(text: str) -> None:
     """One line on stderr, but for `--quiet`."""
-    stderr().print(text, markup=False, soft_wrap=True)
+    stderr().print(text, soft_wrap=True)
 
 
 def say(text: str) -> None:
     """One line on stderr, with `--quiet` too."""
-    loud_stderr().print(text, markup=False, soft_wrap=True)
+    loud_stderr().print(text, soft_wrap=True)
 
 
 def set_quiet(quiet: bool) -> None:
@@ -117,10 +120,13 @@ def format_value(value: Any) -> str:
 
 
 def format_values(values: dict[str, Any]) -> str:
-    """A configuration on one line, as --include takes it but for digits of fractions."""
-    return " ".join(
-        f"{name}={value if isinstance(value, int) else format_value(value)}" for name, value in values.items()
+    """A configuration on one line, as --include takes it but for digits of fractions; of many values some."""
+    shown = (
+        f"{name}={value if isinstance(value, int) else format_value(value)}"
+        for name, value in islice(values.items(), MOST_VALUES)
     )
+    more = len(values) - MOST_VALUES
+    return " ".join([*shown, f"and {more} more"] if more > 0 else shown)
 
 
 def format_seconds(seconds: float) -> str:

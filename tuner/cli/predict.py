@@ -22,6 +22,7 @@ from tuner.data.image_paths import STDIN, InputImages
 from tuner.errors import TunerError
 from tuner.evaluation.prediction import DecisionRule, Prediction, decision_rule, predict_images
 from tuner.models.loading import describe_model, load_model
+from tuner.path_names import printable
 from tuner.statistics.thresholds import DEFAULT_THRESHOLD
 from tuner.units import counted
 
@@ -111,8 +112,8 @@ class _Tally:
         if self._first_error is not None and set(self._counts) == {None}:
             path, *_, reason = self._first_error
             raise TunerError(
-                f"none of {self.images:,} images could be predicted, the first being '{path}': {reason}. "
-                "At least one is needed. Check the files."
+                f"none of {self.images:,} images could be predicted, the first being '{printable(path)}': "
+                f"{reason}. At least one is needed. Check the files."
             )
 
     def summary(self) -> str:

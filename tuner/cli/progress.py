@@ -25,7 +25,7 @@ def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     columns = (
-        *(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}")),
+        *(TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[count]}")),
         TimeRemainingColumn(),
     )
     bar = Progress(*columns, console=console, transient=True)

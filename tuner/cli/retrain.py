@@ -94,7 +94,7 @@ def _models(wanted: Sequence[SeededTrial]) -> Iterator[Callable[[Event], None]]:
     missing = [each for each in wanted if each.evaluation() is None]
     trained = {each.label: len(read_history(each.checkpoint)) for each in missing}
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(24),
         TaskProgressColumn(),
         TextColumn("{task.fields[more]}"),

@@ -43,7 +43,10 @@ class Text(rich.text.Text):
 
 
 class Console(rich.console.Console):
-    """A console of rich whose texts are in visible form, wherever they come from."""
+    """A console of rich whose texts are in visible form, wherever they come from, and are no markup."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> rich.text.Text:
         return super().render_str(visible(text), **options)

@@ -41,7 +41,9 @@ def rows_table(rows: Iterable[Any], columns: Sequence[str] | None = None) -> pd.
     """
     import pandas as pd
 
-    return pd.DataFrame(list(rows), columns=None if columns is None else list(columns), dtype="object")
+    # As objects, which hold any text; those of type `str` hold none with a byte that is not UTF-8.
+    names = None if columns is None else pd.Index(list(columns), dtype="object")
+    return pd.DataFrame(list(rows), columns=names, dtype="object")
 
 
 def trials_table(trials: Sequence[TrialRecord], objective: str) -> pd.DataFrame:
@@ -113,12 +115,15 @@ class _Rows(io.StringIO):
 
 def _replaced(frame: pd.DataFrame, pattern: re.Pattern[str], text: str) -> pd.DataFrame:
     """Return a table with `text` for the part of its texts and names of columns that matches."""
+    import pandas as pd
+
     names = [pattern.sub(text, name) if isinstance(name, str) else name for name in frame.columns]
-    whole = frame.set_axis(names, axis="columns")
+    whole = frame.set_axis(pd.Index(names, dtype="object"), axis="columns")
     for position, (_, column) in enumerate(frame.items()):
         # Most columns have no such text, or few different ones.
         if any(isinstance(value, str) and pattern.match(value) for value in column.unique()):
-            whole.isetitem(position, column.replace(pattern, text, regex=True).array)
+            # As a Series, whose type stays.
+            whole.isetitem(position, column.replace(pattern, text, regex=True))  # type: ignore[arg-type]
     return whole
 
 
