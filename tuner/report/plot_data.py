@@ -211,13 +211,21 @@ def _medians(
 
 
 def _curves(positions: Mapping[str, int], epochs: pd.DataFrame) -> tuple[Curve, ...]:
-    curves = []
-    for trial_id, own in epochs[epochs["trial_id"].isin(positions)].groupby("trial_id"):
-        values: dict[int, float] = dict(zip(own["epoch"], own["value"], strict=True))
-        ends = own.groupby("rung")["epoch"].max().tolist()
-        every = tuple(values.get(number) for number in range(1, max(values) + 1))
-        curves.append(Curve(positions[str(trial_id)], every, tuple(ends[:-1])))
-    return tuple(sorted(curves, key=lambda curve: curve.trial))
+    own = epochs[epochs["trial_id"].isin(positions)]
+    values: dict[str, dict[int, float]] = {}
+    ends: dict[str, dict[int, int]] = {}
+    for trial_id, epoch, rung, value in own[["trial_id", "epoch", "rung", "value"]].itertuples(index=False):
+        values.setdefault(trial_id, {})[epoch] = value
+        ends.setdefault(trial_id, {})[rung] = epoch
+    return tuple(
+        Curve(
+            position,
+            tuple(values[trial_id].get(number) for number in range(1, max(values[trial_id]) + 1)),
+            tuple(end for _, end in sorted(ends[trial_id].items()))[:-1],
+        )
+        for trial_id, position in positions.items()
+        if trial_id in values
+    )
 
 
 def _steps_by_trial(run: RunView, ranks: Mapping[str, int]) -> tuple[tuple[int, float], ...]:
