@@ -14,8 +14,8 @@ from tuner.analysis import fanova
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
     """Enough for what is tested here."""
-    for name, number in (("RESAMPLES", 4), ("RESAMPLE_TREES", 2), ("TREES", 4), ("UNSEEN_TREES", 30)):
-        monkeypatch.setattr(fanova, name, number)
+    for name in ("WHOLE", "SAMPLED"):
+        monkeypatch.setattr(fanova, name, fanova.Effort(4, 4, 2, 30))
 
 
 def test_of_scores_that_are_all_the_same_no_hyperparameter_has_a_share():
@@ -67,7 +67,7 @@ def several_axes(trials):
 @pytest.mark.parametrize("seed", [0, 3])
 def test_shares_are_those_that_optuna_finds_tree_by_tree(seed):
     axes, target = several_axes(60)
-    expected = optuna_shares(axes, target, fanova.TREES, seed)
+    expected = optuna_shares(axes, target, fanova.WHOLE.trees, seed)
     found = fanova.shares(axes, target, seed, list(axes))
     assert {name: share.share for name, share in found.items()} == pytest.approx(expected, rel=1e-9)
 
@@ -80,7 +80,8 @@ def test_a_hyperparameter_is_judged_alike_whichever_others_are_asked_for():
 
 
 def test_samples_of_many_trials_rank_hyperparameters_as_all_trials_do(monkeypatch):
-    monkeypatch.setattr(fanova, "TREES", 20)
+    for name in ("WHOLE", "SAMPLED"):
+        monkeypatch.setattr(fanova, name, fanova.Effort(20, 4, 2, 30))
     axes, target = several_axes(1200)
     whole = fanova.shares(axes, target, 0, list(axes))
     monkeypatch.setattr(fanova, "SAMPLE", 150)

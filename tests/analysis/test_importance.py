@@ -25,8 +25,8 @@ from tuner.training.task import EpochDone
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
     """What is tested here are effects that a handful of resamples shows."""
-    for name, number in (("RESAMPLES", 4), ("RESAMPLE_TREES", 2), ("TREES", 4), ("UNSEEN_TREES", 30)):
-        monkeypatch.setattr(fanova, name, number)
+    for name in ("WHOLE", "SAMPLED"):
+        monkeypatch.setattr(fanova, name, fanova.Effort(4, 4, 2, 30))
 
 
 def named(found):

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import Run, write_images
+from tuner.results.evaluation_file import write_evaluation
 from tuner.results.query import open_run
 from tuner.results.schema import STORE_FILE
 from tuner.results.store import Store
@@ -168,6 +169,7 @@ def test_the_card_says_where_the_keras_file_gives_logits(tuner: Run, work):
     model.layers[-1].activation = keras.activations.linear
     model.compile(loss=keras.losses.BinaryCrossentropy(from_logits=True))
     model.save(path)
+    write_evaluation(path.parent, json.loads(path.with_name("evaluation.json").read_text()))
     assert tuner("best", "--export", "model.keras").code == 0
     card = (work / "model.md").read_text("utf-8")
     assert all(word in card for word in ("logits", "softmax", "sigmoid"))
@@ -265,8 +267,8 @@ def test_calibrated_without_an_export_is_refused(tuner: Run):
 
 
 def test_a_temperature_that_was_not_found_is_left_out_of_every_export(tuner: Run, work, images):
-    path = work / "results/first/best/evaluation.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"calibrated": None}))
+    best = work / "results/first/best"
+    write_evaluation(best, json.loads((best / "evaluation.json").read_text()) | {"calibrated": None})
     refused = tuner("best", "--export", "model.keras", "--calibrated")
     assert refused.code == 2
     assert all(word in refused.stderr for word in ("20", "--calibrated"))

@@ -75,6 +75,14 @@ def test_a_flipped_bit_of_a_score_is_found_wherever_it_stands(run: Path, score: 
             read_all(run)
 
 
+def test_text_that_is_no_utf_8_is_damage(run: Path) -> None:
+    contents = bytearray((run / STORE_FILE).read_bytes())
+    contents[contents.index(b"CREATE TABLE trials") + 5] |= 0x80
+    (run / STORE_FILE).write_bytes(contents)
+    with pytest.raises(StorageError, match="damaged"):
+        open_run(run)
+
+
 def test_a_row_that_is_gone_is_missed(run: Path) -> None:
     with closing(sqlite3.connect(run / STORE_FILE)) as connection, connection:
         triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from tuner.analysis.forest_leaves import forest_leaves
+from tuner.analysis.forest_leaves import forest_leaves, grow_forest
 
-# Enough for shares that repeat to within about two hundredths.
-TREES = 64
-RESAMPLES = 60
-RESAMPLE_TREES = 5
-UNSEEN_TREES = 200
-MAX_DEPTH = 64
 # Trials that a tree or a resample takes at most: more of them make trees larger, and shares hardly better.
 SAMPLE = 500
+
+
+class Effort(NamedTuple):
+    """Numbers of trees: for a share, of resamples and of trees in each of them, for `unseen_r2`."""
+
+    trees: int
+    resamples: int
+    resample_trees: int
+    unseen_trees: int
+
+
+# Enough for shares that repeat to within about two hundredths.
+WHOLE = Effort(64, 60, 5, 200)
+# Of a sample each tree takes longer than it is worth: shares repeat to within about three hundredths.
+SAMPLED = Effort(32, 20, 2, 64)
 
 
 @dataclass(frozen=True)
@@ -56,12 +66,14 @@ def shares(
     van Zwet 1997, Resampling fewer than n observations.
     """
     rows_of = np.column_stack([axes[name].values for name in sorted(axes)])
-    point = _main_effects(axes, rows_of, target, TREES, seed, names)
+    effort = _effort(target)
+    point = _main_effects(axes, rows_of, target, effort.trees, seed, names)
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(RESAMPLES):
+    for number in range(effort.resamples):
         rows = rng.integers(0, len(target), min(len(target), SAMPLE))
-        resampled = _main_effects(axes, rows_of[rows], target[rows], RESAMPLE_TREES, seed + number + 1, names)
+        trees, own = effort.resample_trees, seed + number + 1
+        resampled = _main_effects(axes, rows_of[rows], target[rows], trees, own, names)
         for name, share in resampled.items():
             drawn[name].append(share)
     found = {}
@@ -83,7 +95,7 @@ def unseen_r2(axes: Mapping[str, Axis], target: np.ndarray, seed: int) -> float:
     if not np.ptp(target):
         return 0.0
     forest = RandomForestRegressor(
-        UNSEEN_TREES, oob_score=True, max_samples=_draws(target), random_state=seed
+        _effort(target).unseen_trees, oob_score=True, max_samples=_draws(target), random_state=seed
     )
     forest.fit(np.column_stack([axis.values for axis in axes.values()]), target)
     return float(forest.oob_score_)
@@ -98,11 +110,8 @@ def _main_effects(
     names: Collection[str],
 ) -> dict[str, float]:
     """The mean over trees of each share; `rows` has a column for each axis, in alphabetical order."""
-    from sklearn.ensemble import RandomForestRegressor
-
     ordered = sorted(axes)
-    forest = RandomForestRegressor(trees, max_depth=MAX_DEPTH, max_samples=_draws(target), random_state=seed)
-    forest.fit(rows, target)
+    forest = grow_forest(rows, target, trees, seed, _draws(target))
     low, high = (np.array([getattr(axes[name], bound) for name in ordered]) for bound in ("low", "high"))
     leaves = forest_leaves(forest, low, high)
     total = leaves.variances()
@@ -112,6 +121,10 @@ def _main_effects(
         name: float(np.mean(leaves.marginal_variances(ordered.index(name))[total > 0] / total[total > 0]))
         for name in names
     }
+
+
+def _effort(target: np.ndarray) -> Effort:
+    return SAMPLED if len(target) > SAMPLE else WHOLE
 
 
 def _draws(target: np.ndarray) -> int | None:

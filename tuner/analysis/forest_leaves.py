@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.tree import DecisionTreeRegressor
+
+MAX_DEPTH = 64
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,42 @@ class Leaves:
         return variances
 
 
-def forest_leaves(forest: RandomForestRegressor, low: np.ndarray, high: np.ndarray) -> Leaves:
+def grow_forest(
+    rows: np.ndarray, target: np.ndarray, trees: int, seed: int, draws: int | None
+) -> list[DecisionTreeRegressor]:
+    """Return the trees of scikit-learn's `RandomForestRegressor`, without the 10 ms that it adds to each.
+
+    Args:
+        rows: Features, of shape (n, features).
+        target: Of shape (n,).
+        draws: Number of rows that each tree draws, with replacement; None for n.
+    """
+    from sklearn import config_context
+    from sklearn.tree import DecisionTreeRegressor
+
+    features, values = np.asarray(rows, np.float32, order="C"), np.asarray(target, np.float64)[:, None]
+    random, forest = np.random.RandomState(seed), []
+    with config_context(skip_parameter_validation=True):
+        for _ in range(trees):
+            own = random.randint(np.iinfo(np.int32).max)
+            drawn = np.random.RandomState(own).randint(0, len(rows), draws or len(rows))
+            weights = np.bincount(drawn, minlength=len(rows)).astype(np.float64)
+            used = np.flatnonzero(weights)
+            tree = DecisionTreeRegressor(max_depth=MAX_DEPTH, random_state=own)
+            tree.fit(features[used], values[used], sample_weight=weights[used], check_input=False)
+            forest.append(tree)
+    return forest
+
+
+def forest_leaves(forest: Sequence[DecisionTreeRegressor], low: np.ndarray, high: np.ndarray) -> Leaves:
     """Return the leaves of a fitted forest.
 
     Args:
+        forest: Its trees.
         low: Least value of each feature; no box reaches beyond it.
         high: Greatest value of each feature, above `low`.
     """
-    trees: list[Any] = [each.tree_ for each in forest.estimators_]
+    trees: list[Any] = [each.tree_ for each in forest]
     counts = [tree.node_count for tree in trees]
     first = np.repeat(np.cumsum([0, *counts[:-1]]), counts)
     feature = np.concatenate([tree.feature for tree in trees])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,13 +127,21 @@ def importance(run: RunView) -> Importance:
     enough = {rows: each for rows, each in axes.items() if each and not too_few(len(rows), len(each))}
     split = {name: _split(observed, name) for name in varied}
     effects: dict[str, dict[str, Effect]] = {name: {} for name in varied}
+    # What varies alone has all of the variance, whatever it does.
+    shared = {rows: each for rows, each in enough.items() if len(each) > 1}
     for target, values in targets.items():
-        # What varies alone has all of the variance, whatever it does.
-        found = {
-            rows: shares(each, values[list(rows)], SEED, [name for name in each if active[name] == rows])
-            for rows, each in enough.items()
-            if len(each) > 1
-        }
+        # Trees grow outside of Python's lock.
+        with ThreadPoolExecutor() as threads:
+            of_rows = threads.map(
+                lambda rows, values=values: shares(
+                    shared[rows],
+                    values[list(rows)],
+                    SEED,
+                    [name for name in shared[rows] if active[name] == rows],
+                ),
+                shared,
+            )
+            found = dict(zip(shared, of_rows, strict=True))
         judged = [] if adaptive else [name for name in varied if active[name] in enough]
         p_values = _p_values({name: split[name] for name in judged}, trials, values)
         for name in varied:

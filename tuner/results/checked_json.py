@@ -26,7 +26,9 @@ def write_checked(path: Path, value: dict[str, Any], describes: Iterable[str] = 
     """
     beside = (path.with_name(name) for name in describes)
     files = {each.name: sha256(each) for each in beside if each.is_file()}
-    whole = {key: each for key, each in value.items() if key != FILES} | ({FILES: files} if files else {})
+    whole = {key: each for key, each in value.items() if key not in (FILES, CHECKSUM)}
+    if files:
+        whole[FILES] = files
     write_json(path, {**whole, CHECKSUM: _of_content(whole)})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import shutil
 import sqlite3
@@ -115,6 +116,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.create_function("row_checksum", -1, _row_checksum, deterministic=True)
     except sqlite3.DatabaseError as error:
         raise failure(path, error) from None
+    except UnicodeDecodeError:  # of the text of its own error
+        raise damaged(path, "its text is no UTF-8") from None
     return connection
 
 
@@ -214,8 +217,9 @@ def _row(table: str, prefix: str = "") -> str:
     return f"row_checksum({', '.join(prefix + column for column in _TABLES[table][0])})"
 
 
-def _row_checksum(*values: object) -> int:
-    return zlib.crc32(repr(values).encode())
+def _row_checksum(*values: str | int | float | None) -> int:
+    # The second format of marshal is the same in every version of Python, and twice as fast as text.
+    return zlib.crc32(marshal.dumps(values, 2))
 
 
 def _objects(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
