@@ -15,8 +15,8 @@ from tuner.analysis.importance_table import COLUMNS
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, number in (("RESAMPLES", 4), ("RESAMPLE_TREES", 2), ("TREES", 4), ("UNSEEN_TREES", 30)):
-        monkeypatch.setattr(fanova, name, number)
+    for name in ("WHOLE", "SAMPLED"):
+        monkeypatch.setattr(fanova, name, fanova.Effort(4, 4, 2, 30))
 
 
 @pytest.fixture
