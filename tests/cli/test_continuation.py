@@ -46,7 +46,8 @@ def spent(tmp_path_factory: pytest.TempPathFactory, images: Path, cache: Path) -
     It is not in ./results, and only to be copied.
     """
     folder = tmp_path_factory.mktemp("spent")
-    request = ("--space", write_space(folder), "--algorithm", "grid", "--max-trials", 2, "--max-epochs", 2)
+    space = folder / write_space(folder)  # also where the run is copied to, or it would need --trust
+    request = ("--space", space, "--algorithm", "grid", "--max-trials", 2, "--max-epochs", 2)
     there = ("--max-epochs-total", 2, "--results-dir", "mine", "--name", "spent")
     result = run_command("search", "--data", images, *request, *there, cwd=folder, cache=cache)
     assert result.code == 0, result.stderr
