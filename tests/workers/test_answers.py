@@ -194,8 +194,8 @@ def test_a_full_disk_is_the_fault_of_no_space_and_stops_the_search(tmp_path, dat
 
 
 def test_a_folder_for_temporary_files_that_cannot_be_written_is_named(inline, folder, tmp_path, monkeypatch):
-    events(inline, task(folder))
+    events(inline, task(folder, "0042"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    answer = inline.ask(FinishModel((Member({}, folder / "0001"),), "test"))
+    answer = inline.ask(FinishModel((Member({}, folder / "0042"),), "test"))
     assert isinstance(answer, Halt)
     assert "TMPDIR" in answer.message
