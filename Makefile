@@ -12,7 +12,7 @@ KILLS ?= 200
 # What the default run leaves out: real worker processes, kills, Ray, a browser.
 REAL = process or faults or ray or browser
 
-.PHONY: demo test test-processes test-slow test-faults test-jax test-torch lint wheel clean
+.PHONY: demo test test-processes test-slow test-faults test-full-disk test-jax test-torch lint wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tuner search --space sequential --max-trials 50
@@ -40,6 +40,10 @@ test-torch: $(VENV)/.installed-dev
 # Kills real searches at random moments and compares them with one that nobody killed; half an hour or more.
 test-faults: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.killing --kills $(KILLS)
+
+# Searches on small disks, a step of 4 KiB each up to one MiB; needs Linux and unshare.
+test-full-disk: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults.full_disk
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

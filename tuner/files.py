@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ MARK_FILE = "reachable"
 _DRAFT = re.compile(rf"{DRAFT_PREFIX}[0-9a-f]{{8}}-.+", re.DOTALL)
 _DRAFT_FOLDER_PREFIX = f"{DRAFT_PREFIX}folder-"
 _OWNER_FILE = "owner.lock"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Errors of a file that is missing or damaged. Other errors from the library of a URL mean that it failed to
 # reach the storage.
 _OF_CONTENTS = (FileNotFoundError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile)
@@ -175,13 +177,51 @@ def replacing(path: Path) -> Iterator[Path]:
         StorageError: the file cannot be written; it stays as it was.
     """
     drafts = _draft_beside if _is_here(path) else _draft_to_send
+    with _writing(f"'{path}'"), drafts(path) as draft:
+        yield draft
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a private folder of this machine for files of a moment; it is deleted at the end.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    with (
+        _writing("in the folder for temporary files (set TMPDIR to another one)"),
+        tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, ignore_cleanup_errors=True) as name,
+    ):
+        yield Path(name)
+
+
+@contextmanager
+def _writing(where: str) -> Iterator[None]:
+    """Turn the errors of a write into one kind.
+
+    Raises:
+        StorageError: there is no space or no permission.
+    """
     try:
-        with drafts(path) as draft:
-            yield draft
-    except OSError as error:
+        yield
+    except TunerError:
+        raise
+    except Exception as error:
+        cause = error if isinstance(error, OSError) else out_of_space(error)
+        if cause is None:
+            raise
         raise StorageError(
-            f"cannot write '{path}': {error.strerror or error}. Free space or permissions, then go on."
+            f"cannot write {where}: {cause.strerror or cause}. Free space or permissions, then go on."
         ) from None
+
+
+def out_of_space(error: BaseException | None) -> OSError | None:
+    """Return the error of a full disk behind an exception; libraries raise others while they handle it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextmanager
@@ -200,10 +240,10 @@ def _draft_beside(path: Path) -> Iterator[Path]:
 @contextmanager
 def _draft_to_send(path: Any) -> Iterator[Path]:
     """Yield a draft on this machine, and send it at the end; it appears there after its complete transfer."""
-    with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX) as folder:
-        draft = Path(folder) / path.name
+    with temporary_folder() as folder:
+        draft = folder / path.name
         yield draft
-        with reaching(path):
+        with _writing(f"'{path}'"), reaching(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.fs.put_file(str(draft), path.path)
 

@@ -10,7 +10,6 @@ import contextlib
 import math
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -218,7 +217,7 @@ def kill_one_search(arena: Arena, rng: random.Random, tally: Tally, name: str, s
             continue
         _check_orphans(workers, tally)
         if not (run / STORE_FILE).exists():
-            shutil.rmtree(run, ignore_errors=True)
+            # Its name is free again.
             process = arena.start(arena.search(name, seed))
             continue
         finished = _check_store(run, finished, tally)

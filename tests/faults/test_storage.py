@@ -114,6 +114,25 @@ def test_a_run_on_a_read_only_disk_can_be_looked_at_and_not_continued(arena: Pat
 @needs_mount
 @pytest.mark.training
 @pytest.mark.faults
+def test_a_full_folder_for_temporary_files_is_named_and_the_search_goes_on_with_another(arena: Path) -> None:
+    search = f"$TUNER search {shlex.join(map(str, REQUEST))} --results-dir other"
+    done = in_namespace(
+        arena,
+        "mkdir -p tight && mount -t tmpfs -o size=16k tmpfs tight && "
+        f"TMPDIR=$PWD/tight {search}; echo code $?; "
+        "$TUNER resume run --results-dir other --quiet; echo code $?",
+    )
+    codes = [line for line in done.stdout.splitlines() if line.startswith("code")]
+    assert codes == ["code 1", "code 0"], done.stderr
+    first = done.stderr.splitlines()[0]
+    assert "TMPDIR" in first
+    assert "tuner resume other/run" in first
+    assert "Traceback" not in done.stderr
+
+
+@needs_mount
+@pytest.mark.training
+@pytest.mark.faults
 def test_a_cache_that_is_full_is_named(arena: Path) -> None:
     done = in_namespace(
         arena,

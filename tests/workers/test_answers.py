@@ -1,7 +1,9 @@
 """What a worker answers to each request, asked in the test's own process."""
 
 import io
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,3 +175,27 @@ def test_a_space_that_is_nowhere_is_a_failure_without_a_traceback(dataset):
     assert isinstance(found, Failure)
     assert "'sequential'" in found.message
     assert found.traceback == ""
+
+
+ON_A_FULL_DISK = """
+def build(hp, spec):
+    with open("/dev/full", "w") as file:
+        file.write("weights")
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no such device")
+def test_a_full_disk_is_the_fault_of_no_space_and_stops_the_search(tmp_path, dataset):
+    server = Server(setup_for(tmp_path, dataset, ON_A_FULL_DISK))
+    for request in (DESCRIBE, task(tmp_path)):
+        answer = server.answer(request, lambda _: None)
+        assert isinstance(answer, Halt)
+        assert "No space left" in answer.message
+
+
+def test_a_folder_for_temporary_files_that_cannot_be_written_is_named(inline, folder, tmp_path, monkeypatch):
+    events(inline, task(folder, "0042"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    answer = inline.ask(FinishModel((Member({}, folder / "0042"),), "test"))
+    assert isinstance(answer, Halt)
+    assert "TMPDIR" in answer.message

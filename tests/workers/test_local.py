@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,12 @@ def _figures(event):
     if isinstance(event, Failure):
         return event.reason, event.message, event.traceback.splitlines()[-1]
     return replace(event, overhead_s=0.0, trial_id="")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no such device")
+def test_a_log_on_a_full_disk_is_the_fault_of_no_trial(tmp_path, dataset):
+    pool = LocalPool(setup_for(tmp_path, dataset), Path("/dev/full"))
+    try:
+        assert isinstance(events(pool, task(tmp_path))[-1], RungDone)
+    finally:
+        pool.close()

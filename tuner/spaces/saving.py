@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tuner.errors import SpaceError
+from tuner.files import temporary_folder
 from tuner.training.error_text import first_line
 from tuner.training.model_file import LAMBDA, LAMBDA_ACTIVATION, own_parts
 
@@ -33,9 +32,9 @@ def not_read_back(model: Any, images: np.ndarray) -> Iterator[str]:
     """
     import keras
 
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with temporary_folder() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Keras, on lambdas: they are told here
-        path = Path(folder) / "model.keras"
+        path = folder / "model.keras"
         try:
             model.save(path)
         except Exception as error:  # it is the user's code

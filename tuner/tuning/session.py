@@ -88,7 +88,8 @@ class Session:
                 place = stack.enter_context(draft_folder(there if self._config.cluster else None))
             except OSError as error:
                 raise UsageError(
-                    f"cannot write a folder for a moment: {one_line(error)}. Free space."
+                    f"cannot write a temporary folder: {one_line(error)}. Free space or permissions, or "
+                    "set TMPDIR, with --cluster --results-dir, to another folder."
                 ) from None
             folder = run_folder(place, self._config)
             if self._config.storage:

@@ -9,6 +9,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
+from tuner.errors import UsageError, one_line
 from tuner.training.device import configured_backend, load_backend
 
 
@@ -27,9 +28,19 @@ def start_context() -> BaseContext:
 
 
 def load_ahead() -> None:
-    """Let the server load the backend in the background, if there is a server."""
+    """Let the server load the backend in the background, if there is a server.
+
+    Raises:
+        UsageError: there is no space for its socket.
+    """
     if start_context().get_start_method() == "forkserver":
-        forkserver.ensure_running()
+        try:
+            forkserver.ensure_running()
+        except OSError as error:
+            raise UsageError(
+                f"cannot start workers: {one_line(error)}. Free space in the folder for temporary files, or "
+                "set TMPDIR to another one."
+            ) from None
 
 
 def load_beside() -> None:

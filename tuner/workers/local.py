@@ -6,6 +6,7 @@ A process that was killed from outside is Lost; any other death is a Failure of 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import queue
 import signal
@@ -226,12 +227,27 @@ class LocalPool(WorkerPool):
         return Failure(worker.trial_id, "crash", f"the worker process {cause}", output[-LOG_TAIL:])
 
 
+class _Log(io.FileIO):
+    """The log of a worker. It loses text where the disk is full, which is the fault of no trial."""
+
+    def write(self, data: Any) -> int:
+        with contextlib.suppress(OSError):
+            super().write(data)
+        return len(data)
+
+
+def _log_stream(number: int) -> io.TextIOWrapper:
+    buffer = io.BufferedWriter(_Log(number, "w", closefd=False))
+    return io.TextIOWrapper(buffer, "utf-8", "backslashreplace", line_buffering=number == 2)
+
+
 def _main(connection: Connection, log_path: str, environment: dict[str, str], warm_mib: float) -> None:
     """Run a worker process."""
     leave_to_driver()
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    sys.stdout, sys.stderr = _log_stream(1), _log_stream(2)
     os.environ |= environment
     from tuner.workers.serve import Server, announce
 

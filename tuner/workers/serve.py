@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import gc
-import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tuner.errors import StorageError, TunerError
+from tuner.files import out_of_space, temporary_folder
 from tuner.statistics.auroc import NAME as AUROC
 from tuner.statistics.auroc import has_auroc
 from tuner.training.averaging import average
@@ -98,14 +97,15 @@ class Server:
                 return self._explain(request)
             return self._finish(request)
         except TrialError as error:
-            return Failure(trial_id, error.reason, str(error), _user_traceback(error.__cause__ or error))
+            shown = _user_traceback(error.__cause__ or error)
+            return _halt(error) or Failure(trial_id, error.reason, str(error), shown)
         except StorageError as error:
             return Halt(str(error))
         except TunerError as error:
             return Failure(trial_id, "build", str(error), "")
         except (Exception, SystemExit) as error:
             reason: FailureReason = "oom" if is_out_of_memory(error) else "crash"
-            return Failure(trial_id, reason, described(error), _user_traceback(error))
+            return _halt(error) or Failure(trial_id, reason, described(error), _user_traceback(error))
 
     def _train(self, task: TrainTask, emit: Callable[[Event], None]) -> Event:
         begun = time.monotonic()
@@ -198,8 +198,8 @@ class Server:
         dataset = self._dataset
         models = [self._restore(member) for member in request.members]
         model = models[0] if len(models) == 1 else average(models)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.keras"
+        with temporary_folder() as folder:
+            path = folder / "model.keras"
             model.save(path)
             contents = path.read_bytes()
         loop = make_loop(model, dataset.images, dataset.labels)
@@ -221,6 +221,14 @@ class Server:
 
     def _restore(self, member: Member) -> Any:
         return restore_winner(self._hypermodel, member.values, member.checkpoint_dir, self._dataset)
+
+
+def _halt(error: BaseException) -> Halt | None:
+    """Return the answer where a disk is full, whoever wrote to it: the next trial would fail too."""
+    full = out_of_space(error)
+    if full is None:
+        return None
+    return Halt(f"cannot write '{full.filename or 'a file'}': {full.strerror}. Free space, then go on.")
 
 
 def _user_traceback(error: BaseException) -> str:
