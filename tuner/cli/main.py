@@ -135,12 +135,12 @@ def _run(temporary_home: str | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _tell_of_cache(temporary_home: str) -> None:
+def _tell_of_cache(home: str) -> None:
     """Say it where images are decoded to a home folder that does not stay."""
     # Before the options are read.
-    if cache_root().is_relative_to(temporary_home) and not {"-q", "--quiet"} & {*sys.argv}:
+    if cache_root().is_relative_to(home) and not {"-q", "--quiet"} & {*sys.argv}:
         note(
-            f"Home       none: images are decoded to {temporary_home}, which is removed at the end. Set HOME, "
+            f"Home       none: images are decoded to {home}, which is removed at the end. Set HOME, "
             f"or {CACHE_VARIABLE}, to keep them"
         )
 
