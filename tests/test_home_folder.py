@@ -64,6 +64,12 @@ def test_a_temporary_home_is_private_and_removed(homeless: Path) -> None:
     assert list(homeless.iterdir()) == []
 
 
+def test_without_any_home_a_cache_is_refused(homeless: Path) -> None:
+    with pytest.raises(UsageError, match="HOME"):
+        cache_root()
+    assert list(homeless.iterdir()) == []
+
+
 def test_a_user_with_a_home_keeps_it() -> None:
     with some_home() as made:
         assert made is None
@@ -97,6 +103,16 @@ def test_nothing_is_said_where_a_cache_is_given(
     monkeypatch.setenv("TUNER_CACHE_DIR", str(homeless / "cache"))
     code, lines = command(homeless, "data", "show", data, "--format", "csv")
     assert (code, [line for line in lines if "HOME" in line]) == (0, [])
+
+
+def test_a_cache_in_a_home_that_does_not_exist_is_refused(
+    homeless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNER_CACHE_DIR", "~/cache")
+    code, lines = command(homeless, "runs")
+    assert (code, len(lines)) == (2, 1)
+    assert "'~/cache'" in lines[0]
+    assert list(homeless.iterdir()) == []
 
 
 def test_a_run_of_a_configuration_is_not_in_a_folder_named_tilde(homeless: Path, dataset: Dataset) -> None:

@@ -37,7 +37,12 @@ def cache_root() -> Path:
     """
     if chosen := os.environ.get(ENVIRONMENT):
         return Path(expanded(chosen)).absolute()
-    return Path(expanded(platformdirs.user_cache_dir("kt-search", appauthor=False)))
+    try:
+        return Path(expanded(platformdirs.user_cache_dir("kt-search", appauthor=False)))
+    except RuntimeError:
+        raise DataError(
+            f"there is no home folder for decoded images. Set HOME, or {ENVIRONMENT} to a folder."
+        ) from None
 
 
 def code_root() -> Path:

@@ -13,6 +13,7 @@ import pytest
 from rich.live import Live
 from rich.table import Table
 
+import tuner.cli
 from tests.cli.conftest import Result, Run, run_command, write_images
 from tests.pools import stub_pool
 from tuner.cli.output import make_table, show
@@ -179,3 +180,10 @@ def test_json_holds_the_same_values_in_characters_that_do_nothing() -> None:
 
 def test_lines_and_tabs_of_a_layout_stay() -> None:
     assert on_terminal(lambda: write("a\tb\nü 漢字\n")) == "a\tb\nü 漢字\n"
+
+
+def test_all_text_reaches_a_terminal_through_one_module() -> None:
+    past_it = r"from rich\.(text|console) import .*\b(Text|Console)\b|(?<![.\w])print\(|stdout\.write\("
+    modules = Path(tuner.cli.__file__ or "").parent.glob("*.py")
+    users = {path.name for path in modules if re.search(past_it, path.read_text("utf-8"))}
+    assert users == {"terminal.py"}

@@ -111,17 +111,13 @@ def run() -> int:
     """Run the command that the arguments name; return its exit code."""
     set_quiet(False)
     with some_home() as temporary:
-        is_cache = temporary is not None and cache_root().is_relative_to(temporary)
-        if is_cache and not {"-q", "--quiet"} & {*sys.argv}:
-            note(
-                f"Home       none: images are decoded to {temporary}, which is removed at the end. Set HOME, "
-                f"or {CACHE_VARIABLE}, to keep them"
-            )
-        return _run()
+        return _run(temporary)
 
 
-def _run() -> int:
+def _run(temporary_home: str | None) -> int:
     try:
+        if temporary_home is not None:
+            _tell_of_cache(temporary_home)
         code = app(standalone_mode=False)
     except TunerError as error:
         code = _report(str(error), error.exit_code)
@@ -138,6 +134,16 @@ def _run() -> int:
             raise
         code = _report(_unwritten(error), 1)
     return code if isinstance(code, int) else 0
+
+
+def _tell_of_cache(home: str) -> None:
+    """Say it where images are decoded to a home folder that does not stay."""
+    # Before the options are read.
+    if cache_root().is_relative_to(home) and not {"-q", "--quiet"} & {*sys.argv}:
+        note(
+            f"Home       none: images are decoded to {home}, which is removed at the end. Set HOME, "
+            f"or {CACHE_VARIABLE}, to keep them"
+        )
 
 
 def _escape_characters() -> None:
