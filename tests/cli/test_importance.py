@@ -24,7 +24,13 @@ def results(tmp_path: Path) -> Path:
     """A search of 30 trials, and later one of 12 of which some failed."""
     path = tmp_path / "results"
     search(path / "long", 30, by_rate, by_width)
-    search(path / "short", 12, by_rate, fails=lambda values: values["width"] == 64, started_at="2027")
+    search(
+        path / "short",
+        12,
+        by_rate,
+        fails=lambda values: values["width"] == 64,
+        started_at="2027-01-01T00:00:00+00:00",
+    )
     return path
 
 

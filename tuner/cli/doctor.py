@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
+from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument, TrustOption
 from tuner.cli.output import Format, note, show
 from tuner.cli.progress import waiting
 from tuner.config import make_config
@@ -21,6 +21,7 @@ CLUSTER = "Show the nodes of a Ray cluster instead: auto, ray://HOST:PORT or loc
 def doctor(
     run: RunArgument = None,
     cluster: Annotated[str | None, typer.Option("--cluster", help=CLUSTER, metavar="TEXT")] = None,
+    trust: TrustOption = False,
     form: FormatOption = "table",
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
@@ -37,7 +38,7 @@ def doctor(
     from tuner.results.repair import repair_run
 
     with locked(path):
-        findings = repair_run(path)
+        findings = repair_run(path, trust)
     show(rows_table(findings), form)
     damaged = [finding.checked for finding in findings if finding.status == "damaged"]
     if damaged:

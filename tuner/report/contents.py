@@ -18,6 +18,7 @@ from tuner.evaluation.run_robustness import read_robustness
 from tuner.report.after_search import EnsembleView, RetrainedView, read_ensembles, read_retrained
 from tuner.report.evaluation_figures import duration
 from tuner.report.plot_data import Roc, SearchPlots, roc_curves, search_plots
+from tuner.results.checked_json import damaged_file
 from tuner.results.query import RunView, reference
 from tuner.results.schema import (
     BEST,
@@ -194,7 +195,10 @@ def read_contents(run: RunView) -> Contents:
         and ("positive_class" in saved or len(saved["class_names"]) < MANY_CLASSES)
         and (best / PREDICTIONS_FILE).is_file()
     ):
-        roc = roc_curves(read_predictions(run.evaluated_file(PREDICTIONS_FILE)), saved)
+        predictions = read_predictions(run.evaluated_file(PREDICTIONS_FILE))
+        if list(predictions.class_names) != saved["class_names"]:
+            raise damaged_file(best / PREDICTIONS_FILE, "its classes are not those of the evaluation")
+        roc = roc_curves(predictions, saved)
     return Contents(
         run,
         search_plots(run),

@@ -16,7 +16,7 @@ from tuner.errors import StorageError, TunerError, UsageError
 from tuner.results.checked_json import require_intact
 from tuner.results.evaluation_file import read_evaluation
 from tuner.results.lock import is_abandoned
-from tuner.results.run_facts import check_facts
+from tuner.results.run_facts import checked_facts
 from tuner.results.run_folder import RunFolder, check_entries, run_folder
 from tuner.results.schema import (
     BACKUP_FILE,
@@ -29,7 +29,6 @@ from tuner.results.schema import (
     TrialRecord,
 )
 from tuner.results.store import Store
-from tuner.results.store_file import damaged
 from tuner.statistics.confusion import MANY_CLASSES
 from tuner.training.checkpoint import History
 
@@ -54,15 +53,8 @@ class RunView:
 
     @cached_property
     def config(self) -> SearchConfig:
-        """The request of the run.
-
-        Raises:
-            StorageError: it is none.
-        """
-        try:
-            return make_config(self.facts["config"])
-        except UsageError as error:
-            raise damaged(self.path / STORE_FILE, f"its request is none: {error}") from None
+        """The request of the run."""
+        return make_config(self.facts["config"])
 
     @property
     def folder(self) -> RunFolder:
@@ -210,7 +202,7 @@ def open_run(path: Path) -> RunView:
     check_entries(path)
     with closing(Store(path / STORE_FILE)) as store:
         facts, trials = store.run(), tuple(store.trials())
-    check_facts(facts, path / STORE_FILE)
+    facts["config"] = checked_facts(facts, path / STORE_FILE).model_dump(mode="json")
     if facts.get("status") == RUN_RUNNING and is_abandoned(path):
         facts = {**facts, "status": INTERRUPTED}
     return RunView(path, facts, trials)

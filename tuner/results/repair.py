@@ -11,10 +11,10 @@ from pathlib import Path
 
 from tuner.config import make_config, to_toml
 from tuner.errors import StorageError, UnknownVersionError
-from tuner.files import DRAFT_PREFIX, replace_text, replacing
+from tuner.files import DRAFT_PREFIX, is_draft, replace_text, replacing
 from tuner.results.checked_json import FILES, read_checked, require_intact
 from tuner.results.evaluation_file import read_evaluation
-from tuner.results.run_facts import check_facts
+from tuner.results.run_facts import checked_facts
 from tuner.results.run_folder import check_entries, run_folder
 from tuner.results.schema import (
     BACKUP_FILE,
@@ -33,6 +33,7 @@ from tuner.results.schema import (
     SUMMARY_FILE,
     TRIALS_FILE,
 )
+from tuner.results.signature import is_signed
 from tuner.results.store import Store
 from tuner.results.tables import write_epochs, write_json, write_trials
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, is_readable
@@ -42,15 +43,18 @@ _KEPT = "damaged-"
 
 @dataclass(frozen=True)
 class Finding:
-    """Result of one check: `status` is 'ok', 'repaired' or 'damaged'; `note` gives the details."""
+    """Result of one check: `status` is 'ok', 'repaired', 'damaged' or 'unchecked'; `note` gives the details."""
 
     checked: str
     status: str
     note: str = ""
 
 
-def repair_run(path: Path) -> list[Finding]:
+def repair_run(path: Path, trust: bool = False) -> list[Finding]:
     """Check all files of a run and repair them where possible. The caller holds the lock of the run.
+
+    Args:
+        trust: Whether to check checkpoints in a storage that a run of somebody else names.
 
     Raises:
         UnknownVersionError: another version made the run; nothing is touched.
@@ -64,7 +68,7 @@ def repair_run(path: Path) -> list[Finding]:
         return [
             store_finding,
             _drafts(path),
-            *_repair_checkpoints(path, store),
+            *_repair_checkpoints(path, store, trust),
             _repair_tables(path, store),
             *_check_models(path),
             _back_up(path, store),
@@ -112,7 +116,7 @@ def _fault(path: Path) -> str | None:
     try:
         with closing(Store(path)) as store:
             store.check()
-            check_facts(store.run(), path)
+            checked_facts(store.run(), path)
     except UnknownVersionError:
         raise
     except StorageError as error:
@@ -136,7 +140,7 @@ def _back_up(path: Path, store: Store) -> Finding:
 
 def remove_drafts(path: Path) -> int:
     """Delete the unfinished files of killed processes in a run; return their number."""
-    drafts = [draft for draft in path.rglob(f"{DRAFT_PREFIX}*") if draft.is_file()]
+    drafts = [draft for draft in path.rglob(f"{DRAFT_PREFIX}*") if is_draft(draft.name) and draft.is_file()]
     for draft in drafts:
         draft.unlink(missing_ok=True)
     return len(drafts)
@@ -149,13 +153,17 @@ def _drafts(path: Path) -> Finding:
     return Finding("unfinished files", "repaired", f"{removed} removed")
 
 
-def _repair_checkpoints(path: Path, store: Store) -> list[Finding]:
+def _repair_checkpoints(path: Path, store: Store, trust: bool) -> list[Finding]:
     """Let trials with a damaged checkpoint start again, but for those that are over, whose scores stay.
 
     The repeated epochs will be the same, and do not count against the budget of the search.
     """
-    findings = []
-    run = run_folder(path, make_config(store.run()["config"]))
+    findings, facts = [], store.run()
+    config = make_config(facts["config"])
+    if config.storage and not (trust or is_signed(facts)):
+        why = f"not looked at: this run is not known as yours, and they are in '{config.storage}'"
+        return [Finding("checkpoints", "unchecked", f"{why}; --trust checks and removes there")]
+    run = run_folder(path, config)
     for trial in store.trials():
         folder = run.checkpoints / trial.trial_id
         damaged = [

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from tuner.config import SearchConfig, make_config
+from tuner.errors import UsageError
 from tuner.results.store_file import damaged
 
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -87,8 +89,8 @@ class _Facts(_Strict):
     accepted_code: list[dict[str, Any]] = []
 
 
-def check_facts(facts: dict[str, Any], store: Path) -> None:
-    """Refuse facts that no search has written.
+def checked_facts(facts: dict[str, Any], store: Path) -> SearchConfig:
+    """Refuse facts that no search has written; return the request among them.
 
     Raises:
         StorageError: one is missing or of another kind.
@@ -99,3 +101,7 @@ def check_facts(facts: dict[str, Any], store: Path) -> None:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(map(str, first["loc"]))
         raise damaged(store, f"its fact '{name}' is not that of a run ({first['msg']})") from None
+    try:
+        return make_config(facts["config"])
+    except UsageError as error:
+        raise damaged(store, f"its fact 'config' is no request: {error}") from None

@@ -46,6 +46,8 @@ def _named(kind: TypeAdapter[dict[str, Any]], text: str) -> dict[str, Any]:
     """Return the values of an object; thousands of trials share one copy of each name."""
     try:
         found = kind.validate_python(decode(text))
+        if "\\u" in text:  # of half a character, no text can be made
+            json.dumps(found, ensure_ascii=False).encode()
     except ValueError:  # of pydantic too
         raise ValueError(f"{_start(text)} in it does not belong there") from None
     return {intern(name): value for name, value in found.items()}

@@ -13,6 +13,7 @@ from tuner.objective import Objective
 from tuner.results.query import RunView, Tell, runs
 from tuner.results.run_folder import RunFolder
 from tuner.results.schema import CONDITIONS, STORE_FILE, TrialRecord
+from tuner.results.signature import is_signed
 from tuner.results.store import Store
 from tuner.spaces.configurations import key
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, History, read_history
@@ -80,6 +81,8 @@ class EarlierTrials:
 
         The state is never copied alone: the best weights of its epochs would be missing.
         """
+        if found.run.config.storage and not is_signed(found.run.facts):  # whose files are these?
+            return
         source = found.run.folder.checkpoints / found.trial.trial_id
         stands_at = len(read_history(source)) or found.trial.epochs
         if found.run.facts["objective"] != self._objective.name or stands_at != epochs:

@@ -215,9 +215,6 @@ class Session:
             raise InterruptedRunError(
                 f"interrupted; the run is saved. Continue with: tuner resume {reference(folder.path)}"
             ) from None
-        except StorageError as error:
-            said = str(error).rstrip(".")
-            raise StorageError(f"{said}. Continue with: tuner resume {reference(folder.path)}") from None
         finally:
             # Where the storage fails, that error is on its way to the user already.
             with suppress(StorageError):
