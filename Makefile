@@ -8,11 +8,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 KILLS ?= 200
+FLIPS ?= 1000
+TRUNCATIONS ?= 200
 
 # What the default run leaves out: real worker processes, kills, Ray, a browser.
 REAL = process or faults or ray or browser
 
-.PHONY: demo test test-processes test-slow test-faults test-jax test-torch lint wheel clean
+.PHONY: demo test test-processes test-slow test-faults test-damage test-jax test-torch lint wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tuner search --space sequential --max-trials 50
@@ -40,6 +42,10 @@ test-torch: $(VENV)/.installed-dev
 # Kills real searches at random moments and compares them with one that nobody killed; half an hour or more.
 test-faults: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.killing --kills $(KILLS)
+
+# Flips bits of the files of a finished run, or cuts them short, and reads the run; twenty minutes.
+test-damage: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.damage.flipping --flips $(FLIPS) --truncations $(TRUNCATIONS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
