@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -211,11 +212,16 @@ def _tell(damage: Damage, words: str) -> None:
     print(f"{damage}: {' / '.join(shown)[:600]}", file=sys.stderr, flush=True)
 
 
-def damage_runs(folder: Path, flips: int, truncations: int, seed: int = 0) -> Tally:
-    """Damage the files of a run so many times, one at a time."""
+def damage_runs(folder: Path, flips: int, truncations: int, seed: int = 0, only: str = "*") -> Tally:
+    """Damage the files of a run so many times, one at a time.
+
+    Args:
+        only: A pattern of the files to damage.
+    """
     arena, rng, tally = Arena(folder), random.Random(seed), Tally()
+    files = {file: size for file, size in arena.files.items() if fnmatch(file, only)}
     for how, count in ((FLIP, flips), (CUT, truncations)):
-        for number, damage in enumerate(damages(arena.files, rng, how, count), start=1):
+        for number, damage in enumerate(damages(files, rng, how, count), start=1):
             try_damage(arena, damage, tally)
             if number % 100 == 0:
                 print(f"{number} of {count} {how}s\n{tally.table()}\n", file=sys.stderr, flush=True)
@@ -228,6 +234,7 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=1000, help="how many bits to flip, one at a time")
     parser.add_argument("--truncations", type=int, default=200, help="how many files to cut short")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="*", help="pattern of the files to damage, e.g. run.sqlite")
     parser.add_argument("--arena", type=Path, help="folder of the runs, which is kept and used again")
     parser.add_argument(
         "--damage", action="append", help=f"this damage alone, e.g. flip:run.sqlite:100; the run is {DAMAGED}"
@@ -240,7 +247,9 @@ def main() -> int:
             for text in arguments.damage:
                 try_damage(arena, Damage.parse(text), tally)
         else:
-            tally = damage_runs(folder, arguments.flips, arguments.truncations, arguments.seed)
+            tally = damage_runs(
+                folder, arguments.flips, arguments.truncations, arguments.seed, arguments.only
+            )
     print(tally.table())
     return int(tally.faults > 0)
 
