@@ -30,6 +30,10 @@ class StorageError(TunerError):
     """A file of a run cannot be written or read: no trial is to blame, none can go on before that."""
 
 
+class UnknownVersionError(StorageError):
+    """Another version of this program made the file; nothing is wrong with it."""
+
+
 class InterruptedRunError(TunerError):
     """The user or the system asked the run to stop; its state is saved."""
 

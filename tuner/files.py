@@ -61,14 +61,33 @@ def _at_url(text: str) -> Path:
     return found  # type: ignore[no-any-return]
 
 
-def remove_tree(path: Path) -> None:
-    """Delete a folder with its contents, if it exists."""
+def remove_tree(path: Path, within: Path) -> None:
+    """Delete a folder with its contents, if it exists; a link is deleted, not the folder it leads to.
+
+    Args:
+        within: A folder that it must lie in, links resolved. The path may come from a file of a stranger.
+
+    Raises:
+        StorageError: it lies elsewhere.
+    """
+    if not _lies_in(path, within):
+        raise StorageError(f"'{path}' lies outside of '{within}', and is not removed. Look at it yourself.")
     if _is_here(path):
+        if path.is_symlink():
+            path.unlink()
         shutil.rmtree(path, ignore_errors=True)
         return
     away: Any = path
     with suppress(OSError, StorageError), reaching(path):
         away.fs.rm(away.path, recursive=True)
+
+
+def _lies_in(path: Path, within: Path) -> bool:
+    """Whether a path is below a folder, itself not resolved where it is a link."""
+    if _is_here(path):
+        place = path.parent.resolve() / path.name
+        return path.name not in ("", "..") and within.resolve() in place.parents
+    return ".." not in path.parts and str(path).startswith(f"{str(within).rstrip('/')}/")
 
 
 def remove_file(path: Path) -> None:

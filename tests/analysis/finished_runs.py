@@ -1,15 +1,18 @@
 """Runs as they are after their end, made without training."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
-from tests.results.records import FACTS, epoch, record
+import numpy as np
+
+from tests.results.records import DATA, FACTS, epoch, record
 from tuner.config import make_config
+from tuner.results.evaluation_file import write_evaluation
 from tuner.results.query import RunView, open_run
-from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, PREDICTIONS_FILE, STORE_FILE
+from tuner.results.schema import BEST, MODEL_FILE, PREDICTIONS_FILE, STORE_FILE
 from tuner.results.store import Store
+from tuner.statistics.metrics import evaluate
 
 TIMINGS = {"preparation_s": 1.5, "loading_s": 4.0}
 PATHS = ("a.png", "b.png", "c.png")
@@ -31,7 +34,7 @@ def unfinished_run(path: Path, scores: tuple[float, ...] = (0.5, 0.75), **facts:
         "algorithm": "hyperband",
         "config": make_config({}).model_dump(mode="json"),
         "hyperparameters": {"space": []},
-        "data": {"fingerprint": "f", "source": "/data/tiny"},
+        "data": DATA,
         "timings": TIMINGS,
     }
     store = Store.create(path / STORE_FILE, {**given, **facts})
@@ -53,7 +56,10 @@ def finished_run(
 ) -> RunView:
     """A run whose trial 0002 was evaluated: 200 images, 90 % right, all REAL."""
     unfinished_run(path, **{"status": "completed", **facts})
+    labels = np.ones(200, np.int64)
+    probabilities = np.tile([0.25, 0.75], (200, 1))
     figures = {
+        **evaluate(labels, probabilities, ("FAKE", "REAL"), "FAKE"),
         "trial_id": "0002",
         "images": 200,
         "accuracy": 0.9,
@@ -63,7 +69,6 @@ def finished_run(
     }
     best = path / BEST
     best.mkdir()
-    (best / EVALUATION_FILE).write_text(json.dumps({**figures, **(evaluation or {})}))
     (best / MODEL_FILE).write_bytes(bytes(MODEL_BYTES))
     with (best / PREDICTIONS_FILE).open("w", newline="") as file:
         rows = (
@@ -71,4 +76,5 @@ def finished_run(
             for name, said in zip(tested, predicted or ["REAL"] * len(tested), strict=True)
         )
         csv.writer(file).writerows([("path", "label", "predicted"), *rows])
+    write_evaluation(best, {**figures, **(evaluation or {})})
     return open_run(path)

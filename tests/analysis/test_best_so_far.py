@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from tests.results.records import record
+from tests.results.records import FACTS, record
 from tuner.analysis.best_so_far import best_so_far, halvings, score_after
 from tuner.results.query import open_run
 from tuner.results.schema import STORE_FILE
@@ -13,7 +13,7 @@ from tuner.training.task import EpochDone
 def run(path, epochs, direction="max", failed=()):
     """A run with these epochs: (trial, epoch, score, seconds of the run)."""
     path.mkdir()
-    store = Store.create(path / STORE_FILE, {"objective": "val_x", "direction": direction})
+    store = Store.create(path / STORE_FILE, {**FACTS, "objective": "val_x", "direction": direction})
     for trial_id in dict.fromkeys(trial_id for trial_id, *_ in epochs):
         store.start_rung(record(trial_id))
     for trial_id, number, score, spent_s in epochs:

@@ -3,10 +3,11 @@ import re
 import pytest
 
 from tests.analysis.finished_runs import finished_run, unfinished_run
+from tests.results.records import DATA
 from tuner.analysis.run_comparison import COLUMNS, caveats, comparison_row
 from tuner.results.schema import BEST, MODEL_FILE, PREDICTIONS_FILE
 
-OTHER = {"fingerprint": "g", "source": "/data/other"}
+OTHER = DATA | {"fingerprint": "g", "source": "/data/other"}
 
 
 def test_a_row_has_every_column_in_order(tmp_path):
@@ -103,9 +104,9 @@ def test_runs_on_other_test_images_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("facts", "tested"),
     [
-        ({"data": {"fingerprint": "f", "source": "/data/tiny.zip"}}, ("z/a.png",)),
+        ({"data": DATA | {"source": "/data/tiny.zip"}}, ("z/a.png",)),
         ({"seed": 1}, ("c.png", "a.png", "b.png")),
-        ({"data": {"fingerprint": "g", "source": "/data/tiny"}}, ("a.png", "b.png", "c.png")),
+        ({"data": DATA | {"fingerprint": "g"}}, ("a.png", "b.png", "c.png")),
     ],
     ids=["a copy elsewhere", "an official test split, another seed", "images of another size"],
 )

@@ -1,25 +1,24 @@
 """Runs with all that a report shows, made without training."""
 
-import json
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.results.records import FACTS, epoch, record
+from tests.results.records import DATA, FACTS, epoch, record
 from tuner.config import make_config, to_toml
 from tuner.evaluation.corruptions import CORRUPTIONS
 from tuner.evaluation.evaluated_predictions import EvaluatedPredictions, compare_predictions
 from tuner.evaluation.gallery import MakeHeatmaps, write_gallery
 from tuner.evaluation.predictions import Predictions, read_predictions, write_predictions
+from tuner.results.checked_json import write_checked
+from tuner.results.evaluation_file import write_evaluation
 from tuner.results.query import RunView, open_run
 from tuner.results.schema import (
     BEST,
     CONFIG_FILE,
     ENSEMBLE_PREFIX,
-    EVALUATION_FILE,
     GALLERY_FILE,
     MODEL_FILE,
     PREDICTIONS_FILE,
@@ -29,6 +28,7 @@ from tuner.results.schema import (
     SUMMARY_FILE,
 )
 from tuner.results.store import Store
+from tuner.results.store_file import connect
 from tuner.statistics.metrics import evaluate
 from tuner.statistics.spread import main_figures, spread
 from tuner.statistics.thresholds import Chosen
@@ -51,31 +51,7 @@ def facts_of_a_run() -> dict[str, Any]:
     """The facts that every run has in its store."""
     return {
         **FACTS,
-        "status": "completed",
-        "space": "sequential",
-        "dataset": "tiny",
-        "device": "CPU, 2 cores",
-        "seed": 0,
-        "objective": "val_accuracy",
-        "algorithm": "hyperband",
-        "config": make_config({}).model_dump(mode="json"),
-        "data": {
-            "fingerprint": "f",
-            "source": "/home/somebody/tiny",
-            "class_names": list(CLASSES),
-            "positive_class": CLASSES[0],
-            "image_shape": [8, 8, 3],
-            "resized": {},
-            "counts": {split: dict.fromkeys(CLASSES, 45) for split in ("train", "validation", "test")},
-            "skipped": 0,
-            "seen_test_images": 0,
-            "near_test_images": 0,
-        },
-        "hyperparameters": {"space": []},
-        "compute": {"precision": "float32"},
-        "backend": "tensorflow",
-        "git_commit": None,
-        "versions": {"keras": "3.15.1"},
+        "data": {**DATA, "source": "/home/somebody/tiny"},
         "spent_s": 600.0,
     }
 
@@ -115,7 +91,7 @@ def searched_run(path: Path, trials: int = 12, failed: int = 0, **facts: Any) ->
 def multiply(run: RunView, times: int) -> RunView:
     """Add copies of all trials to a run, so that there are so many times as many."""
     count = len(run.trials)
-    with closing(sqlite3.connect(run.path / STORE_FILE)) as store, store:
+    with closing(connect(run.path / STORE_FILE)) as store, store:
         for table in ("trials", "rungs", "epochs", "costs"):
             rows = store.execute(f"SELECT * FROM {table}").fetchall()
             marks = ", ".join("?" * len(rows[0]))
@@ -157,16 +133,16 @@ def reported_run(
     best = run.path / BEST
     best.mkdir()
     evaluation = {"trial_id": run.ranked[0].trial_id, "split": "test", **figures, "prediction_s": 0.5}
-    (best / EVALUATION_FILE).write_text(json.dumps(evaluation), "utf-8")
     write_predictions(best / PREDICTIONS_FILE, made)
     pixels: Any = Pixels(len(made.paths))
     write_gallery(best / GALLERY_FILE, pixels, "test", made, heat)
+    write_evaluation(best, evaluation)
     return run
 
 
 def measure_robustness(run: RunView, **changes: Any) -> dict[str, Any]:
     """Leave what measuring the winner's robustness leaves: the stronger a corruption, the more is lost."""
-    evaluation = json.loads((run.path / BEST / EVALUATION_FILE).read_text("utf-8"))
+    evaluation = run.evaluation or {}
     tested = next(trial for trial in run.trials if trial.trial_id == evaluation["trial_id"])
 
     def level(strength: float | None, lost: float) -> dict[str, Any]:
@@ -197,13 +173,13 @@ def measure_robustness(run: RunView, **changes: Any) -> dict[str, Any]:
         ],
         **changes,
     }
-    (run.path / BEST / ROBUSTNESS_FILE).write_text(json.dumps(found), "utf-8")
+    write_checked(run.path / BEST / ROBUSTNESS_FILE, found)
     return found
 
 
 def retrain(run: RunView, seeds: int = 3, trials: int = 1) -> dict[str, Any]:
     """Leave what training the best trials anew leaves: each seed a little better than the one before."""
-    evaluation = json.loads((run.path / BEST / EVALUATION_FILE).read_text("utf-8"))
+    evaluation = run.evaluation or {}
     found = []
     for trial in run.ranked[:trials]:
         figures = [main_figures(evaluation) for _ in range(seeds)]
@@ -213,14 +189,14 @@ def retrain(run: RunView, seeds: int = 3, trials: int = 1) -> dict[str, Any]:
         found.append({"trial_id": trial.trial_id, "epochs": 7, "seeds": numbered, "figures": spread(figures)})
     summary = {"trained_on": {"images": 1234}, "trials": found}
     (run.path / RETRAINED).mkdir()
-    (run.path / RETRAINED / SUMMARY_FILE).write_text(json.dumps(summary), "utf-8")
+    write_checked(run.path / RETRAINED / SUMMARY_FILE, summary)
     return summary
 
 
 def average(run: RunView, count: int) -> dict[str, Any]:
     """Leave what averaging the best trials leaves; the mean is as good as the best alone."""
     made = read_predictions(run.path / BEST / PREDICTIONS_FILE)
-    evaluation = json.loads((run.path / BEST / EVALUATION_FILE).read_text("utf-8"))
+    evaluation = run.evaluation or {}
     members = [
         {"trial_id": trial.trial_id, "best_epoch": trial.best_epoch, "score": trial.score}
         for trial in run.ranked[:count]
@@ -231,5 +207,5 @@ def average(run: RunView, count: int) -> dict[str, Any]:
     folder = run.path / f"{ENSEMBLE_PREFIX}{count}"
     folder.mkdir()
     (folder / MODEL_FILE).write_bytes(b"")
-    (folder / EVALUATION_FILE).write_text(json.dumps(found), "utf-8")
+    write_evaluation(folder, found)
     return found

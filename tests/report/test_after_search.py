@@ -1,6 +1,5 @@
 """What the page says of trials that were trained anew or averaged after the search."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from tests.report.pages import Page, page
 from tests.report.reported import average, measure_robustness, reported_run, retrain
 from tuner.errors import StorageError
 from tuner.report.contents import read_contents
+from tuner.results.evaluation_file import write_evaluation
 from tuner.results.query import RunView
 from tuner.results.schema import EVALUATION_FILE, RETRAINED, SUMMARY_FILE
 
@@ -84,7 +84,7 @@ def test_the_mean_of_trials_that_are_no_longer_the_best_is_not_shown(tmp_path: P
     run = reported_run(tmp_path / "r")
     found = average(run, 2)
     found["members"].reverse()
-    (run.path / "ensemble-2" / EVALUATION_FILE).write_text(json.dumps(found), "utf-8")
+    write_evaluation(run.path / "ensemble-2", found)
     assert "beyond" not in page(run).ids
 
 

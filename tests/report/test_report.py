@@ -15,6 +15,8 @@ from tuner.evaluation.gallery import MakeHeatmaps
 from tuner.report import contents as report_contents
 from tuner.report.contents import Contents, read_contents
 from tuner.report.page import render, write_report
+from tuner.results.evaluation_file import write_evaluation
+from tuner.results.query import open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, PREDICTIONS_FILE
 from tuner.training.heatmaps import ATTENTION_ROLLOUT
 
@@ -66,9 +68,8 @@ def test_the_summary_states_the_accuracy_with_its_interval(tmp_path: Path) -> No
 
 def test_a_temperature_that_was_not_found_is_told_beside_the_calibration_error(tmp_path: Path) -> None:
     run = reported_run(tmp_path / "r")
-    path = run.path / BEST / EVALUATION_FILE
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"calibrated": None}))
-    made = page(run)
+    write_evaluation(run.path / BEST, (run.evaluation or {}) | {"calibrated": None})
+    made = page(open_run(run.path))
     assert "did not converge" in made.text
     assert "at temperature 1.5" not in made.text
 

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from tests.results.records import epoch, record
-from tuner.errors import TunerError
+from tuner.errors import TunerError, UnknownVersionError
 from tuner.results.schema import BACKUP_FILE
 from tuner.results.store import Store
 
@@ -67,7 +67,7 @@ def test_a_store_of_another_version_is_refused(store, path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 999")
     connection.close()
-    with pytest.raises(TunerError, match=r"run\.sqlite'\D+\b999\b\D+\b3\b"):
+    with pytest.raises(UnknownVersionError, match=r"run\.sqlite'\D+\b999\b\D+\b4\b"):
         Store(path)
 
 
@@ -75,7 +75,7 @@ def test_a_database_of_another_program_is_refused(path):
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE songs (title TEXT)")
     connection.close()
-    with pytest.raises(TunerError, match=r"run\.sqlite'.*no trials"):
+    with pytest.raises(TunerError, match=r"run\.sqlite'.*no store"):
         Store(path)
 
 

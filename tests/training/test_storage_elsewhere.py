@@ -26,7 +26,7 @@ def storage(tmp_path):
     """A place in the memory of this process, which is reached as an object store is."""
     place = location(f"memory://{tmp_path.name}/bucket")
     yield place
-    remove_tree(place)
+    remove_tree(place, place.parent)
 
 
 @pytest.fixture

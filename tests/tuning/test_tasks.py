@@ -6,6 +6,7 @@ import pytest
 
 from tests.results.records import record
 from tuner.config import make_config
+from tuner.results.run_folder import RunFolder
 from tuner.results.schema import TRAINING
 from tuner.training.checkpoint import Epoch
 from tuner.training.compute import DEFAULT_COMPUTE
@@ -22,7 +23,7 @@ def tasks(folder, **request):
     asked = {"max_trials": 27, "max_epochs": 9, "patience": 2, "objective": "val_loss", **request}
     config = make_config(asked)
     facts = {"compute": asdict(DEFAULT_COMPUTE), TRAINING: []}
-    return Tasks(config, make_plan(config), facts, Checkpoints(folder))
+    return Tasks(config, make_plan(config), facts, Checkpoints(RunFolder(folder, folder)))
 
 
 @pytest.mark.parametrize("rung", [0, 1, 2])

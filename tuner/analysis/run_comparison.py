@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.errors import UsageError
+from tuner.errors import StorageError, UsageError
 from tuner.results.query import RunView
 from tuner.results.schema import BEST, MODEL_FILE, PREDICTIONS_FILE, TIMINGS
 from tuner.results.tables import read_table, rows_table
@@ -156,7 +155,7 @@ def _test(first: RunView, second: RunView) -> McNemar | str:
     for run in (first, second):
         if run.evaluation is None:
             return f"{run.run_id} has no evaluated winner yet"
-    answers, others = _answers(first.path), _answers(second.path)
+    answers, others = _answers(first), _answers(second)
     for run, found in ((first, answers), (second, others)):
         if found.empty:
             return f"{run.run_id} has no readable {BEST}/{PREDICTIONS_FILE}"
@@ -166,7 +165,7 @@ def _test(first: RunView, second: RunView) -> McNemar | str:
     return mcnemar(right, also)
 
 
-def _answers(run_path: Path) -> pd.DataFrame:
+def _answers(run: RunView) -> pd.DataFrame:
     """Return `label` and `predicted` of each test image, in the order of `path`, the index.
 
     The table is empty where the file cannot be read.
@@ -175,8 +174,8 @@ def _answers(run_path: Path) -> pd.DataFrame:
 
     columns = ["path", "label", "predicted"]
     try:
-        frame = read_table(run_path / BEST / PREDICTIONS_FILE, PREDICTIONS_FILE)
-    except UsageError:
+        frame = read_table(run.evaluated_file(PREDICTIONS_FILE), PREDICTIONS_FILE)
+    except (UsageError, StorageError):
         frame = pd.DataFrame()
     whole = frame if {*columns} <= {*frame.columns} else pd.DataFrame(columns=columns)
     return whole[columns].set_index("path").sort_index()
@@ -234,6 +233,6 @@ def _same_test_images(first: RunView, second: RunView) -> bool:
     same_data = data["fingerprint"] == other["fingerprint"]
     if same_data and first.facts["seed"] == second.facts["seed"]:
         return True
-    labels, others = _answers(first.path)["label"], _answers(second.path)["label"]
+    labels, others = _answers(first)["label"], _answers(second)["label"]
     same_source = same_data or data["source"] == other["source"]
     return same_source and not labels.empty and labels.equals(others)

@@ -72,7 +72,7 @@ def best(
     of_retrain = {"--seeds": seeds, "--top": top, "--max-time": max_time}
     _check_together(form, export_to, calibrated, retrain, of_retrain, ensemble, data, accept_changed_code)
     kind = None if export_to is None else check_request(export_to, calibrated)
-    view = find_run(run, results_dir)
+    view = find_run(run, results_dir, note)
     evaluation = load_evaluation(view)
     if retrain:
         from tuner.cli.retrain import retraining_display, summary_view

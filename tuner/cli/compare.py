@@ -130,7 +130,7 @@ def _views(references: Sequence[str], results_dir: Path) -> list[RunView]:
     """
     views: list[RunView] = []
     for reference in references:
-        view = find_run(reference, results_dir)
+        view = find_run(reference, results_dir, note)
         if any(view.path.resolve() == other.path.resolve() for other in views):
             raise UsageError(f"run '{reference}' is named twice. Name each run once.")
         views.append(view)

@@ -24,7 +24,7 @@ def dashboard(
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
     """Show a run as an Optuna study in optuna-dashboard, live while the search runs. Ctrl-C ends it."""
-    view = find_run(run, results_dir)
+    view = find_run(run, results_dir, note)
     if find_spec("optuna_dashboard") is None:
         raise UsageError(
             "the dashboard is optuna-dashboard, which is not installed. "

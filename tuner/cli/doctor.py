@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import Format, show
+from tuner.cli.output import Format, note, show
 from tuner.cli.progress import waiting
 from tuner.config import make_config
 from tuner.errors import TunerError, UsageError
@@ -29,7 +29,7 @@ def doctor(
             raise UsageError(f"--cluster shows nodes, not the run '{run}'. Give one of them.")
         _show_cluster(make_config({"cluster": cluster}).cluster or "", form)
         return
-    path = find_folder(run, results_dir)
+    path = find_folder(run, results_dir, note)
 
     from tuner.results.lock import locked
     from tuner.results.repair import repair_run

@@ -39,7 +39,7 @@ def show_importance(
     variance are by fANOVA, with the range of 95 % of resamples; a hyperparameter that is not always active
     is judged among the trials where it is.
     """
-    view = find_run(run, results_dir)
+    view = find_run(run, results_dir, note)
     with stderr().status("Resampling the trials ..."):
         found = importance(view)
     if not found.observations.trials:

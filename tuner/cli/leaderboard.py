@@ -27,7 +27,7 @@ def leaderboard(
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
     """Rank the trials of a run by their score."""
-    view = find_run(run, results_dir)
+    view = find_run(run, results_dir, note)
     if view.facts["status"] == INTERRUPTED:
         note(f"Run '{view.run_id}' was interrupted. Continue it with: tuner resume {reference(view.path)}")
     if form == "table":

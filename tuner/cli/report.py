@@ -32,7 +32,7 @@ def report(
     """Write a page on a run that needs nothing else, and print its path."""
     if out is not None and out.suffix not in (".html", ".htm"):
         raise UsageError(f"cannot write '{out}': the page is HTML. Give a name that ends in .html.")
-    view = find_run(run, results_dir)
+    view = find_run(run, results_dir, note)
     from tuner.report.contents import read_contents
     from tuner.report.page import write_report
 

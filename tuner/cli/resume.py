@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption, RunArgument, options_of
+from tuner.cli.output import note
 from tuner.errors import UsageError
 from tuner.results.query import find_run
 from tuner.results.schema import CONFIG_FILE
@@ -62,7 +63,7 @@ def continue_run(
     Raises:
         UsageError: more trials are asked for than the plan of the run has.
     """
-    view = find_run(run, results_dir)
+    view = find_run(run, results_dir, note)
     if "max_trials" in changes:
         raise UsageError(
             f"--max-trials {changes['max_trials']}: the plan of run '{view.run_id}' is laid for "

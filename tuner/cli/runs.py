@@ -24,9 +24,7 @@ SHOWN = COLUMNS[:6]
 
 def runs(form: FormatOption = "table", results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR) -> None:
     """List runs, the last begun at the end."""
-    found = query.runs(results_dir)
-    for path in query.damaged_runs(results_dir, found):
-        note(f"Run '{path.name}' cannot be read. Repair it with: tuner doctor {query.reference(path)}")
+    found = query.runs(results_dir, note)
     if not found and form == "table":
         note(f"No runs in '{results_dir}' yet. Start one with: tuner search")
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -16,16 +15,15 @@ from tuner.evaluation.predictions import read_predictions
 from tuner.evaluation.run_images import run_images
 from tuner.models.run_model import RunModel
 from tuner.models.trial_weights import best_epoch, is_kept
+from tuner.results.evaluation_file import read_evaluation, write_evaluation
 from tuner.results.query import RunView, reference
 from tuner.results.schema import (
-    BEST,
     ENSEMBLE_PREFIX,
     EVALUATION_FILE,
     MODEL_FILE,
     PREDICTIONS_FILE,
     TrialRecord,
 )
-from tuner.results.tables import write_json
 from tuner.statistics.significance import ALPHA, p_text
 from tuner.tuning.events import Listener, busy, progress
 from tuner.tuning.workers import workers_again
@@ -91,11 +89,8 @@ def ensemble_members(run: RunView, count: int) -> tuple[TrialRecord, ...]:
 def ensemble_before(run: RunView, members: Sequence[TrialRecord]) -> dict[str, Any] | None:
     """Return the evaluation of an earlier mean of these trials, None where there is none."""
     folder = run.path / ensemble_folder(len(members))
-    path = folder / EVALUATION_FILE
-    if not (path.is_file() and (folder / MODEL_FILE).is_file()):
-        return None
-    evaluation: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return evaluation if evaluation["members"] == _described(members) else None
+    evaluation = read_evaluation(folder) if (folder / MODEL_FILE).is_file() else None
+    return evaluation if evaluation and evaluation.get("members") == _described(members) else None
 
 
 def make_ensemble(
@@ -117,7 +112,7 @@ def make_ensemble(
     failure = f"the ensemble of {len(members)} cannot be made"
     evaluated, figures = finish_model(folder, restored, dataset, pool, failure)
     single = f"trial {members[0].trial_id}"
-    other = read_predictions(run.path / BEST / PREDICTIONS_FILE)
+    other = read_predictions(run.evaluated_file(PREDICTIONS_FILE))
     correct = correct_in_order(evaluated.predictions, other, single)
     comparison = compare_predictions("the ensemble", evaluated, single, correct)
     evaluation = {
@@ -126,7 +121,7 @@ def make_ensemble(
         **figures,
         "comparison": {**comparison, "conclusion": _conclusion(comparison, len(members))},
     }
-    write_json(folder / EVALUATION_FILE, evaluation)
+    write_evaluation(folder, evaluation)
     return evaluation
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,8 @@ from tuner.evaluation.group_figures import group_figures
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.predictions import Predictions, read_predictions
 from tuner.models.loading import TrainedModel
+from tuner.results.checked_json import require_intact
+from tuner.results.evaluation_file import read_evaluation
 from tuner.results.schema import EVALUATION_FILE, PREDICTIONS_FILE
 from tuner.sources.class_names import positive_class
 from tuner.statistics.intervals import wilson_interval
@@ -106,13 +107,16 @@ def read_evaluated_predictions(path: Path) -> EvaluatedPredictions:
 
     Raises:
         UsageError: the file cannot be read or makes no sense.
+        StorageError: the evaluation is damaged, or is that of other predictions.
     """
     predictions = read_predictions(path)
     names = predictions.class_names
     facts: dict[str, Any] = {"predictions": str(path)}
     if path.name == PREDICTIONS_FILE:
         beside = path.with_name(EVALUATION_FILE)
-        before = _read_evaluation(beside)
+        before = read_evaluation(path.parent) or {}
+        if before:
+            require_intact(path, before)
         if (before.get("class_names"), before.get("images")) == (list(names), len(predictions.paths)):
             facts["chosen_in"] = str(beside)
             return EvaluatedPredictions(
@@ -170,12 +174,3 @@ def correct_in_order(predictions: Predictions, other: Predictions, name: str) ->
             "Predict them with both."
         )
     return other.right[order]
-
-
-def _read_evaluation(path: Path) -> dict[str, Any]:
-    """The content of an evaluation.json; empty where it is missing or damaged."""
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}

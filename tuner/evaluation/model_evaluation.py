@@ -22,8 +22,8 @@ from tuner.evaluation.plot_confusion import write_confusion_csv
 from tuner.evaluation.predictions import read_predictions, write_predictions
 from tuner.evaluation.robustness import robustness, write_robustness
 from tuner.models.loading import ModelFacts, TrainedModel, load_model
+from tuner.results.evaluation_file import write_evaluation
 from tuner.results.schema import CONFUSION_TABLE, EVALUATION_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILES
-from tuner.results.tables import write_json
 from tuner.sources.opening import open_source
 from tuner.tuning.events import Listener, Note, busy, ignore, progress
 from tuner.units import listed
@@ -74,8 +74,8 @@ class ModelEvaluation:
     def write(self, folder: Path) -> list[str]:
         """Write WRITTEN_FILES and the files of the robustness; return their names."""
         write_predictions(folder / PREDICTIONS_FILE, self.predictions.predictions)
-        write_json(folder / EVALUATION_FILE, self.evaluation)
         write_confusion_csv(folder / CONFUSION_TABLE, self.evaluation)
+        write_evaluation(folder, self.evaluation)
         if self.robustness is None:
             return [*WRITTEN_FILES]
         write_robustness(folder, self.robustness, self.title)

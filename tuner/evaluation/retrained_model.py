@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ from tuner.errors import InterruptedRunError
 from tuner.evaluation.retraining import Event, SeededTrial, retrain, seeded_trials, summarize
 from tuner.evaluation.run_images import run_images
 from tuner.models.run_model import RunModel
+from tuner.results.evaluation_file import read_evaluation
 from tuner.results.query import RunView, reference
-from tuner.results.schema import EVALUATION_FILE
 from tuner.tuning import events
 from tuner.tuning.budget import Budget
 from tuner.tuning.events import Note, progress
@@ -90,7 +89,8 @@ def retrained_model(run: RunView, request: Retraining, listener: Listener) -> tu
         "seeds": [each["seed"] for each in best["seeds"]],
         "figures": best["figures"],
     }
-    evaluation = json.loads((run.path / folder / EVALUATION_FILE).read_text("utf-8"))
+    evaluation = read_evaluation(run.path / folder)
+    assert evaluation is not None
     return summary, RunModel(run, (wanted[0].trial,), evaluation, folder, facts)
 
 

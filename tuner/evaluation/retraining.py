@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +11,14 @@ from typing import Any
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, TunerError
 from tuner.evaluation.predictions import split_predictions, write_predictions
-from tuner.files import remove_tree, replace_bytes, replace_text
+from tuner.files import replace_bytes, replace_text
+from tuner.results.checked_json import write_checked
+from tuner.results.evaluation_file import read_evaluation, write_evaluation
 from tuner.results.query import RunView, trial_history
+from tuner.results.run_folder import RunFolder
 from tuner.results.schema import (
     CHECKPOINT,
     ERRORS,
-    EVALUATION_FILE,
     MODEL_FILE,
     PREDICTIONS_FILE,
     RETRAINED,
@@ -25,7 +26,6 @@ from tuner.results.schema import (
     SUMMARY_FILE,
     TrialRecord,
 )
-from tuner.results.tables import write_json
 from tuner.statistics.metrics import evaluate
 from tuner.statistics.spread import main_figures, spread
 from tuner.training.checkpoint import History, read_history
@@ -51,6 +51,7 @@ class SeededTrial:
     seed: int
     epochs: int
     folder: Path
+    run_folder: RunFolder
     checkpoint: Path
     """Folder of what it takes to go on, while it is trained."""
 
@@ -58,6 +59,10 @@ class SeededTrial:
     def label(self) -> str:
         """What people read."""
         return f"{self.trial.trial_id} seed {self.seed}"
+
+    def remove_checkpoint(self) -> None:
+        """Delete what it takes to go on."""
+        self.run_folder.remove(self.checkpoint)
 
     def evaluation(self) -> dict[str, Any] | None:
         """Return its figures on the test split once it is trained to its end, None before that."""
@@ -72,11 +77,7 @@ class SeededTrial:
         return found if is_cut else None
 
     def _measured(self) -> dict[str, Any] | None:
-        path = self.folder / EVALUATION_FILE
-        if not (path.is_file() and (self.folder / MODEL_FILE).is_file()):
-            return None
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return found
+        return read_evaluation(self.folder) if (self.folder / MODEL_FILE).is_file() else None
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,14 @@ def seeded_trials(run: RunView, seeds: int, top: int) -> list[SeededTrial]:
         )
     images = sum(run.facts["data"]["counts"]["train"].values())
     first = run.facts["seed"]
-    reached = run.folder.workers_path
+    run_folder = run.folder
     found = []
     for trial in ranked[:top]:
         epochs = passes_to_best(trial_history(run, trial.trial_id), trial.best_epoch, images)
         for seed in range(first, first + seeds):
             folder = Path(RETRAINED, trial.trial_id, f"{SEED_PREFIX}{seed}")
-            found.append(SeededTrial(trial, seed, epochs, run.path / folder, reached / folder / CHECKPOINT))
+            checkpoint = run_folder.workers_path / folder / CHECKPOINT
+            found.append(SeededTrial(trial, seed, epochs, run.path / folder, run_folder, checkpoint))
     return found
 
 
@@ -228,7 +230,7 @@ def summarize(run: RunView, wanted: Sequence[SeededTrial]) -> dict[str, Any]:
         "test_images": evaluations[0]["images"],
         "trials": trials,
     }
-    write_json(run.path / RETRAINED / SUMMARY_FILE, summary)
+    write_checked(run.path / RETRAINED / SUMMARY_FILE, summary)
     return summary
 
 
@@ -237,13 +239,13 @@ def _tasks(run: RunView) -> Tasks:
     from tuner.spaces.configurations import declared_space, space_size
 
     plan = make_plan(run.config, space_size(declared_space(run.facts["hyperparameters"])))
-    return Tasks(run.config, plan, run.facts, Checkpoints(run.folder.checkpoints))
+    return Tasks(run.config, plan, run.facts, Checkpoints(run.folder))
 
 
 def _task(tasks: Tasks, each: SeededTrial, left_s: float | None) -> TrainTask:
     """What the search would train, but with all images from the first epoch on, and no validation."""
     if len(read_history(each.checkpoint)) > each.epochs:
-        remove_tree(each.checkpoint)
+        each.remove_checkpoint()
     return replace(
         tasks.make(each.trial, each.epochs, left_s=left_s),
         trial_id=each.label,
@@ -273,9 +275,9 @@ def _measure(run: RunView, dataset: Dataset, each: SeededTrial, answer: ModelDon
         "prediction_s": answer.prediction_s,
     }
     write_predictions(each.folder / PREDICTIONS_FILE, test)
-    write_json(each.folder / EVALUATION_FILE, evaluation)
+    write_evaluation(each.folder, evaluation)
     if len(history) == each.epochs:
-        remove_tree(each.checkpoint)
+        each.remove_checkpoint()
     return evaluation
 
 
@@ -289,7 +291,7 @@ def _counted(of_trial: Sequence[SeededTrial]) -> list[tuple[SeededTrial, dict[st
     finished = [(each, found) for each in of_trial if (found := each.evaluation()) is not None]
     for each, _ in finished:
         # Of a process that was killed just before it could remove it.
-        remove_tree(each.checkpoint)
+        each.remove_checkpoint()
     cut = [(each, found) for each in of_trial if (found := each.cut_short()) is not None]
     return finished or cut[:1]
 

@@ -15,8 +15,9 @@ from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.plot_robustness import write_robustness_png
 from tuner.models.loading import TrainedModel
+from tuner.results.checked_json import write_checked
 from tuner.results.schema import ROBUSTNESS_FILE, ROBUSTNESS_PLOT, ROBUSTNESS_TABLE
-from tuner.results.tables import rows_table, write_json, write_table
+from tuner.results.tables import rows_table, write_table
 from tuner.statistics.headline import headline, headline_row
 from tuner.training.device import num_cores
 
@@ -80,7 +81,7 @@ def robustness_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 def write_robustness(folder: Path, found: dict[str, Any], title: str) -> None:
     """Write ROBUSTNESS_FILES into a folder: all of it, as a table, as curves."""
-    write_json(folder / ROBUSTNESS_FILE, found)
+    write_checked(folder / ROBUSTNESS_FILE, found)
     write_table(folder / ROBUSTNESS_TABLE, rows_table(robustness_rows(found)))
     write_robustness_png(folder / ROBUSTNESS_PLOT, found, title)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from tuner.errors import StorageError
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.model_evaluation import ModelEvaluation
 from tuner.evaluation.robustness import write_robustness
+from tuner.results.checked_json import read_checked
 from tuner.results.query import RunView, open_run
 from tuner.results.schema import BEST, MODEL_FILE, ROBUSTNESS_FILE, TrialRecord
 
@@ -50,10 +50,10 @@ def read_robustness(run: RunView) -> dict[str, Any] | None:
     if trial is None or not path.is_file():
         return None
     try:
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        found = read_checked(path)
         key = {name: found[name] for name in _key(trial)}
         _ = [level["accuracy"] for corruption in found["corruptions"] for level in corruption["levels"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise StorageError(f"'{path}' is damaged: {error}. Delete it; the report does without.") from None
     return found if key == _key(trial) else None
 

@@ -12,12 +12,12 @@ from tuner.evaluation.gallery import write_gallery
 from tuner.evaluation.plot_confusion import write_confusion_png
 from tuner.evaluation.plot_curves import write_curves_png
 from tuner.models.trial_weights import best_epoch
+from tuner.results.evaluation_file import write_evaluation
 from tuner.results.query import RunView, trial_history, winner
 from tuner.results.schema import (
     BEST,
     CONFUSION_FILE,
     CURVES_FILE,
-    EVALUATION_FILE,
     GALLERY_FILE,
     HYPERPARAMETERS_FILE,
 )
@@ -58,5 +58,5 @@ def evaluate_winner(run: RunView, dataset: Dataset, pool: Pool) -> dict[str, Any
         return explained.heat if isinstance(explained, Explained) else None
 
     write_gallery(best / GALLERY_FILE, dataset, "test", judged.predictions, heatmaps)
-    write_json(best / EVALUATION_FILE, evaluation)
+    write_evaluation(best, evaluation)
     return evaluation

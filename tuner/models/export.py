@@ -35,6 +35,7 @@ from tuner.models.runtimes import (
     require_packages,
     write_facts,
 )
+from tuner.results.checked_json import require_intact
 from tuner.results.query import reference
 from tuner.statistics.calibration import NOT_CONVERGED, at_temperature
 from tuner.statistics.metrics import chosen_before
@@ -101,6 +102,7 @@ def export(model: RunModel, target: str, form: Format, calibrated: bool, dataset
     if not model.path.is_file():
         again = reference(model.run.path)
         raise TunerError(f"'{model.path}' is gone. Make it again with: tuner resume {again}")
+    require_intact(model.path, model.evaluation)
     try:
         # Folders on the way are made only for an export that has passed.
         there = next(parent for parent in path.absolute().parents if parent.is_dir())

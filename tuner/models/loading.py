@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from tuner.data.decoding import Format
 from tuner.data_options import MAX_SIZE, MIN_SIZE, DataOptions, Resize
 from tuner.errors import SpaceError, UsageError
 from tuner.models.runtimes import Runtime, beside, model_format, not_described, read_facts
+from tuner.results.checked_json import require_intact
+from tuner.results.evaluation_file import read_evaluation
 from tuner.results.query import find_run, open_run
 from tuner.results.schema import BEST, EVALUATION_FILE, MODEL_FILE, STORE_FILE
 from tuner.sources.pixel_range import FULL_RANGE, PixelRange
@@ -267,18 +268,18 @@ def _of_run(run_path: Path, folder: Path, reference: str) -> ModelFacts:
     """What a run says of a model that it holds in a folder: its winner, or one that was made afterwards."""
     run = open_run(run_path)
     path = run.path / folder / MODEL_FILE
-    evaluated = run.path / folder / EVALUATION_FILE
-    if not (path.is_file() and evaluated.is_file()):
+    evaluation = read_evaluation(path.parent)
+    if evaluation is None or not path.is_file():
         if folder != Path(BEST):
             raise UsageError(
-                f"'{reference}' is not finished: '{evaluated}' is not there. Needed: both. Make it again "
-                "with tuner best, --retrain or --ensemble as before."
+                f"'{reference}' is not finished: '{path.with_name(EVALUATION_FILE)}' is not there. "
+                "Needed: both. Make it again with tuner best, --retrain or --ensemble as before."
             )
         raise UsageError(
             f"run '{run.run_id}' ({run.facts['status']}) has no model yet. "
             f"Finish it with: tuner resume {run.run_id}"
         )
-    evaluation = json.loads(evaluated.read_text("utf-8"))
+    require_intact(path, evaluation)
     data = run.facts["data"]
     values = {trial.trial_id: trial.values for trial in run.trials}
     members = [member["trial_id"] for member in evaluation.get("members", ())] or [evaluation["trial_id"]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from tuner.errors import StorageError
 from tuner.evaluation.ensemble import ensemble_before, ensemble_folder
 from tuner.report.evaluation_figures import FigureTable, headline_cells, number, percent
+from tuner.results.checked_json import read_checked
 from tuner.results.query import RunView
 from tuner.results.schema import ENSEMBLE_PREFIX, RETRAINED, SUMMARY_FILE
 from tuner.statistics.headline import headline
@@ -50,7 +50,7 @@ def read_retrained(run: RunView, evaluation: dict[str, Any]) -> tuple[RetrainedV
     if not path.is_file():
         return ()
     with _refusing_damage(path):
-        summary = json.loads(path.read_text("utf-8"))
+        summary = read_checked(path)
         images = summary["trained_on"]["images"]
         return tuple(_retrained(trial, images, evaluation) for trial in summary["trials"])
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tuner.analysis.importance import Importance, importance
 from tuner.analysis.value_bins import value_text
+from tuner.config import to_toml
 from tuner.evaluation.gallery import Gallery, read_gallery
 from tuner.evaluation.predictions import read_predictions
 from tuner.evaluation.run_robustness import read_robustness
@@ -173,19 +174,18 @@ def read_contents(run: RunView) -> Contents:
     # Curves of many classes tell nothing, and the file is as large as they are many.
     if (
         saved is not None
-        and ("positive_class" in saved or len(saved.get("class_names", ())) < MANY_CLASSES)
+        and ("positive_class" in saved or len(saved["class_names"]) < MANY_CLASSES)
         and (best / PREDICTIONS_FILE).is_file()
     ):
-        roc = roc_curves(read_predictions(best / PREDICTIONS_FILE), saved)
-    config = run.path / CONFIG_FILE
+        roc = roc_curves(read_predictions(run.evaluated_file(PREDICTIONS_FILE)), saved)
     return Contents(
         run,
         search_plots(run),
         saved,
         roc,
-        read_gallery(best / GALLERY_FILE),
+        read_gallery(run.evaluated_file(GALLERY_FILE)) if (best / GALLERY_FILE).is_file() else None,
         importance(run) if run.trials else None,
-        config.read_text("utf-8") if config.is_file() else "",
+        to_toml(run.config),
         read_robustness(run) if saved is not None else None,
         read_retrained(run, saved) if saved is not None else (),
         read_ensembles(run, saved) if saved is not None else None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from tuner.config import SearchConfig, make_config
-from tuner.errors import TunerError, UsageError
+from tuner.errors import StorageError, TunerError, UsageError
+from tuner.results.checked_json import require_intact
+from tuner.results.evaluation_file import read_evaluation
 from tuner.results.lock import is_abandoned
-from tuner.results.run_folder import RunFolder, run_folder
+from tuner.results.run_facts import check_facts
+from tuner.results.run_folder import RunFolder, check_entries, run_folder
 from tuner.results.schema import (
     BACKUP_FILE,
     BEST,
     COMPLETED,
-    EVALUATION_FILE,
     FAILED,
     INTERRUPTED,
     RUN_RUNNING,
@@ -27,8 +29,15 @@ from tuner.results.schema import (
     TrialRecord,
 )
 from tuner.results.store import Store
+from tuner.results.store_file import damaged
 from tuner.statistics.confusion import MANY_CLASSES
 from tuner.training.checkpoint import History
+
+Tell = Callable[[str], None]
+
+
+def _nobody(_: str) -> None:
+    """Keep a sentence to oneself."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,15 @@ class RunView:
 
     @cached_property
     def config(self) -> SearchConfig:
-        """The request of the run."""
-        return make_config(self.facts["config"])
+        """The request of the run.
+
+        Raises:
+            StorageError: it is none.
+        """
+        try:
+            return make_config(self.facts["config"])
+        except UsageError as error:
+            raise damaged(self.path / STORE_FILE, f"its request is none: {error}") from None
 
     @property
     def folder(self) -> RunFolder:
@@ -55,10 +71,20 @@ class RunView:
 
     @cached_property
     def evaluation(self) -> dict[str, Any] | None:
-        """The content of best/evaluation.json; None before the winner is evaluated."""
-        path = self.path / BEST / EVALUATION_FILE
-        found: dict[str, Any] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
-        return found
+        """The content of best/evaluation.json; None before the winner is evaluated.
+
+        Raises:
+            StorageError: the file is damaged.
+        """
+        return read_evaluation(self.path / BEST)
+
+    def evaluated_file(self, name: str) -> Path:
+        """Return the path of a file in best/, which is the one that this evaluation describes.
+
+        Raises:
+            StorageError: it is missing or damaged.
+        """
+        return require_intact(self.path / BEST / name, self.evaluation or {})
 
     @property
     def evaluated_trial(self) -> TrialRecord | None:
@@ -102,30 +128,35 @@ def common_values(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     }
 
 
-def runs(results_dir: Path) -> list[RunView]:
-    """Return the readable runs in a folder in the order of their start."""
-    if not results_dir.is_dir():
-        return []
+def runs(results_dir: Path, tell: Tell = _nobody) -> list[RunView]:
+    """Return the readable runs in a folder in the order of their start.
+
+    Args:
+        tell: Called with a sentence on each run that cannot be read.
+    """
     found = []
-    for path in results_dir.iterdir():
-        # A run that was killed during its creation has no store yet.
-        with suppress(TunerError):
-            run = open_run(path)
-            if "started_at" in run.facts:
-                found.append(run)
+    for path in _folders(results_dir):
+        try:
+            found.append(open_run(path))
+        except StorageError as error:
+            tell(f"Run '{path.name}' is left out: {error}")
     return sorted(found, key=lambda run: (run.facts["started_at"], run.run_id))
 
 
-def find_run(reference: str | None, results_dir: Path) -> RunView:
+def find_run(reference: str | None, results_dir: Path, tell: Tell = _nobody) -> RunView:
     """Return a run by its id or path; without either, the run that started last.
+
+    Args:
+        tell: Called with a sentence on each run that cannot be read, where all are looked at.
 
     Raises:
         UsageError: no such run exists, or no run at all.
+        StorageError: the run cannot be read.
     """
     named = _named(reference, results_dir)
     if named is not None:
         return open_run(named)
-    found = runs(results_dir)
+    found = runs(results_dir, tell)
     if not found:
         raise UsageError(f"no runs in '{results_dir}'. Start one with: tuner search")
     if reference is None:
@@ -135,8 +166,11 @@ def find_run(reference: str | None, results_dir: Path) -> RunView:
     raise UsageError(f"no run '{reference}' in '{results_dir}'.{hint} List them with: tuner runs")
 
 
-def find_folder(reference: str | None, results_dir: Path) -> Path:
+def find_folder(reference: str | None, results_dir: Path, tell: Tell = _nobody) -> Path:
     """Return the folder of a run, which may be damaged; by default that of the run changed last.
+
+    Args:
+        tell: As for `find_run`.
 
     Raises:
         UsageError: no such run exists, or no run at all.
@@ -146,13 +180,7 @@ def find_folder(reference: str | None, results_dir: Path) -> Path:
         if not folders:
             raise UsageError(f"no runs in '{results_dir}'. Start one with: tuner search")
         return max(folders, key=lambda path: path.stat().st_mtime)
-    return _named(reference, results_dir) or find_run(reference, results_dir).path
-
-
-def damaged_runs(results_dir: Path, readable: Sequence[RunView]) -> list[Path]:
-    """Return the folders of runs that are not among the readable ones."""
-    known = {run.path for run in readable}
-    return [path for path in _folders(results_dir) if path not in known]
+    return _named(reference, results_dir) or find_run(reference, results_dir, tell).path
 
 
 def _named(reference: str | None, results_dir: Path) -> Path | None:
@@ -168,17 +196,21 @@ def _folders(results_dir: Path) -> list[Path]:
 
 
 def _is_run(path: Path) -> bool:
-    return any((path / name).is_file() for name in (STORE_FILE, BACKUP_FILE))
+    # Unlike those of pathlib, this has no error for the folder of another user.
+    return any(os.path.isfile(path / name) for name in (STORE_FILE, BACKUP_FILE))  # noqa: PTH113
 
 
 def open_run(path: Path) -> RunView:
     """Read a run. A running one without a process that works on it counts as interrupted.
 
     Raises:
-        TunerError: its store is missing or damaged.
+        UnknownVersionError: another version made it.
+        StorageError: its store is missing or damaged, or the folder leads out of itself.
     """
+    check_entries(path)
     with closing(Store(path / STORE_FILE)) as store:
         facts, trials = store.run(), tuple(store.trials())
+    check_facts(facts, path / STORE_FILE)
     if facts.get("status") == RUN_RUNNING and is_abandoned(path):
         facts = {**facts, "status": INTERRUPTED}
     return RunView(path, facts, trials)

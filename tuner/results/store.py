@@ -7,64 +7,35 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import fields
 from pathlib import Path
-from sys import intern
 from typing import Any
 
 from tuner.errors import StorageError
 from tuner.files import replacing
 from tuner.results.schema import (
     BACKUP_FILE,
-    EPOCH_COLUMNS,
     FAILED,
     RUNNING,
-    SCHEMA_VERSION,
     STOPPED,
-    EpochRecord,
     TrialRecord,
 )
-from tuner.results.store_file import SCHEMA_SQL, check_version, connect, damaged
-from tuner.training.checkpoint import Epoch
+from tuner.results.store_file import connect, copy_to, create_tables, damaged
+from tuner.results.store_reader import StoreReader
 from tuner.training.task import EpochDone
 
-_TRIAL_COLUMNS = [field.name for field in fields(TrialRecord) if field.name not in ("values", "metrics")]
 
-
-class Store:
-    """Opens the store of a run; `create` makes a new one.
-
-    Raises:
-        StorageError: the file is missing, damaged, or from a newer version.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        if not path.is_file():
-            raise damaged(path, "it is missing")
-        if not path.stat().st_size:
-            raise damaged(path, "it is empty")
-        self._connection = connect(path)
-        try:
-            check_version(self._connection, path)
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
-            raise damaged(path, str(error)) from None
+class Store(StoreReader):
+    """The store of a run, with an event for each change; `create` makes a new one."""
 
     @classmethod
     def create(cls, path: Path, run: dict[str, Any]) -> Store:
         """Make the store of a new run, with its facts as JSON values. The file appears complete."""
         with replacing(path) as draft:
             with closing(connect(draft)) as connection:
-                connection.executescript(
-                    f"BEGIN; {SCHEMA_SQL} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                )
+                create_tables(connection)
             with closing(cls(draft)) as store:
                 store.set_run(run)
         return cls(path)
-
-    def close(self) -> None:
-        self._connection.close()
 
     def back_up(self) -> None:
         """Copy the store to a file beside it. The copy appears complete or not at all.
@@ -73,20 +44,12 @@ class Store:
             StorageError: the copy cannot be written.
         """
         with replacing(self._path.with_name(BACKUP_FILE)) as draft:
-            try:
-                with closing(sqlite3.connect(draft)) as copy:
-                    self._connection.backup(copy)
-            except sqlite3.DatabaseError as error:
-                raise OSError(str(error)) from None
+            copy_to(draft, self._connection)
 
     def set_run(self, facts: dict[str, Any]) -> None:
         """Add or replace facts of the run."""
         with self._event() as cursor:
             _set_run(cursor, facts)
-
-    def run(self) -> dict[str, Any]:
-        """Return the facts of the run."""
-        return {key: json.loads(value) for key, value in self.rows("SELECT key, value FROM run")}
 
     def start_rung(self, trial: TrialRecord, run: dict[str, Any] | None = None) -> None:
         """Record that a trial starts a rung, or starts it again after an interruption.
@@ -98,9 +61,10 @@ class Store:
             _set_run(cursor, run or {})
             cursor.execute(
                 "INSERT INTO trials (trial_id, hyperparameters, status, bracket, rung, seed, batch_size, "
-                "attempts, started_at, epochs, duration_s, train_s, images, error, known_epochs) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, 0, 0, 0, '', 0) ON CONFLICT (trial_id) DO UPDATE SET "
-                "status = excluded.status, rung = excluded.rung, attempts = attempts + 1",
+                "attempts, started_at, epochs, duration_s, train_s, images, error, known_epochs, metrics) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, 0, 0, 0, '', 0, '{}') "
+                "ON CONFLICT (trial_id) DO UPDATE "
+                "SET status = excluded.status, rung = excluded.rung, attempts = attempts + 1",
                 (
                     trial.trial_id,
                     json.dumps(trial.values),
@@ -127,13 +91,11 @@ class Store:
             known: True for an epoch that an earlier run trained.
         """
         trial_id, number, epoch = done.trial_id, done.number, done.epoch
+        metrics = {name: _finite(value) for name, value in epoch.metrics.items()}
         with self._event() as cursor:
             cursor.executemany(
                 "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)",
-                [
-                    (trial_id, number, name, done.rung, _finite(value))
-                    for name, value in epoch.metrics.items()
-                ],
+                [(trial_id, number, name, done.rung, value) for name, value in metrics.items()],
             )
             cost = (epoch.duration_s, epoch.train_s, epoch.images)
             cursor.execute(
@@ -148,9 +110,10 @@ class Store:
             )
             _set_run(cursor, run)
             if best_score is not None:
+                known_metrics = {name: value for name, value in metrics.items() if value is not None}
                 cursor.execute(
-                    "UPDATE trials SET best_epoch = ?, score = ? WHERE trial_id = ?",
-                    (number, best_score, trial_id),
+                    "UPDATE trials SET best_epoch = ?, score = ?, metrics = ? WHERE trial_id = ?",
+                    (number, best_score, json.dumps(known_metrics), trial_id),
                 )
 
     def finish_rung(
@@ -214,71 +177,12 @@ class Store:
             cursor.execute(
                 "UPDATE trials SET status = ?, batch_size = ?, attempts = 0, score = NULL, "
                 "best_epoch = NULL, epochs = 0, duration_s = 0, train_s = 0, images = 0, error = '', "
-                "known_epochs = 0 "
+                "known_epochs = 0, metrics = '{}' "
                 "WHERE trial_id = ?",
                 (STOPPED, batch_size, trial_id),
             )
             for table in ("epochs", "costs"):
                 cursor.execute(f"DELETE FROM {table} WHERE trial_id = ?", (trial_id,))
-
-    def trial(self, trial_id: str) -> TrialRecord:
-        """Return one trial, with the metrics of its best epoch."""
-        return self._trials("WHERE trial_id = ?", (trial_id,))[0]
-
-    def trials(self) -> list[TrialRecord]:
-        """Return all trials in the order of their numbers, with the metrics of their best epochs."""
-        return self._trials("", ())
-
-    def _trials(self, condition: str, arguments: tuple[str, ...]) -> list[TrialRecord]:
-        metrics: dict[str, dict[str, float]] = {}
-        best = (
-            f"SELECT trial_id, metric, value FROM (SELECT * FROM trials {condition}) JOIN epochs "
-            "USING (trial_id) WHERE epoch = best_epoch AND value IS NOT NULL"
-        )
-        for trial_id, metric, value in self.rows(best, arguments):
-            # Thousands of trials share one copy of each name.
-            metrics.setdefault(trial_id, {})[intern(metric)] = value
-        rows = self.rows(
-            f"SELECT hyperparameters, {', '.join(_TRIAL_COLUMNS)} FROM trials {condition} "
-            "ORDER BY length(trial_id), trial_id",
-            arguments,
-        )
-        return [
-            TrialRecord(
-                values={intern(name): value for name, value in json.loads(values).items()},
-                metrics=metrics.get(row[0], {}),
-                **dict(zip(_TRIAL_COLUMNS, row, strict=True)),
-            )
-            for values, *row in rows
-        ]
-
-    def rung_scores(self) -> dict[str, list[float | None]]:
-        """Return the scores of each trial at the end of its rungs, None for an unfinished rung."""
-        scores: dict[str, list[float | None]] = {}
-        for trial_id, score in self.rows("SELECT trial_id, score FROM rungs ORDER BY trial_id, rung"):
-            scores.setdefault(trial_id, []).append(score)
-        return scores
-
-    def epochs(self, trial_id: str | None = None) -> list[EpochRecord]:
-        """Return every metric of every epoch in order, of one trial or of all."""
-        return list(self.each_epoch(trial_id))
-
-    def each_epoch(self, trial_id: str | None = None) -> Iterator[EpochRecord]:
-        """Yield the records of `epochs` one by one, since those of a large run take much memory."""
-        condition, arguments = ("WHERE trial_id = ? ", (trial_id,)) if trial_id else ("", ())
-        columns = ", ".join(EPOCH_COLUMNS)
-        query = f"SELECT {columns} FROM epochs {condition}ORDER BY length(trial_id), trial_id, epoch, metric"
-        for row in self._each_row(query, arguments):
-            yield EpochRecord(*row)
-
-    def history(self, trial_id: str) -> tuple[Epoch, ...]:
-        """Return the finished epochs of a trial in order; a value that was not finite is NaN."""
-        metrics: dict[int, dict[str, float]] = {}
-        for record in self.epochs(trial_id):
-            value = math.nan if record.value is None else record.value
-            metrics.setdefault(record.epoch, {})[record.metric] = value
-        query = "SELECT epoch, duration_s, train_s, images FROM costs WHERE trial_id = ? ORDER BY epoch"
-        return tuple(Epoch(metrics[number], *cost) for number, *cost in self.rows(query, (trial_id,)))
 
     @contextmanager
     def _event(self) -> Iterator[sqlite3.Cursor]:
@@ -292,20 +196,6 @@ class Store:
             raise StorageError(
                 f"cannot write '{self._path}': {error}. Free space or permissions, then go on."
             ) from None
-        except sqlite3.DatabaseError as error:
-            raise damaged(self._path, str(error)) from None
-
-    def rows(self, query: str, arguments: tuple[Any, ...] = ()) -> list[Any]:
-        """Return the rows of a query.
-
-        Raises:
-            StorageError: the file is damaged.
-        """
-        return list(self._each_row(query, arguments))
-
-    def _each_row(self, query: str, arguments: tuple[Any, ...] = ()) -> Iterator[Any]:
-        try:
-            yield from self._connection.execute(query, arguments)
         except sqlite3.DatabaseError as error:
             raise damaged(self._path, str(error)) from None
 

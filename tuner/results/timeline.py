@@ -32,5 +32,5 @@ def timed_epochs(run_path: Path, metric: str) -> pd.DataFrame:
     import pandas as pd
 
     with closing(Store(run_path / STORE_FILE)) as store:
-        frame = pd.DataFrame(store.rows(_QUERY, (metric,)), columns=list(_COLUMNS))
+        frame = pd.DataFrame(store.rows(_QUERY, (metric,), ("epochs", "costs")), columns=list(_COLUMNS))
     return frame.astype({"trial_id": "str", **dict.fromkeys(("value", "duration_s", "spent_s"), "float64")})

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tuner.files import reaching, remove_file, remove_tree
+from tuner.files import reaching, remove_file
+from tuner.results.run_folder import RunFolder
 from tuner.training.checkpoint import BEST_FILE, STATE_FILE, has_best
 from tuner.tuning.throttle import Throttle
 
 
 class Checkpoints:
-    """A folder in `path` for each trial that has one."""
+    """A folder of the run for each trial that has one."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, run: RunFolder) -> None:
+        self._run, self._path = run, run.checkpoints
         self._throttle = Throttle()
-        with reaching(path):
+        with reaching(self._path):
             folders = self._path.iterdir() if self._path.is_dir() else ()
             self._present = {folder.name for folder in folders if folder.is_dir()}
 
@@ -45,7 +46,7 @@ class Checkpoints:
 
     def discard(self, trial_id: str) -> None:
         """Delete the folder of a trial."""
-        remove_tree(self._path / trial_id)
+        self._run.remove_checkpoint(trial_id)
         self._present.discard(trial_id)
 
     def refresh(self, best: Mapping[str, int], may_continue: Callable[[str], bool]) -> None:

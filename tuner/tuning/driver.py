@@ -56,7 +56,7 @@ class Search:
         self._oracle, self._pool, self._listener = oracle, pool, listener
         self._objective = config.objective
         self._trials: dict[str, TrialRecord] = {}
-        self._checkpoints = Checkpoints(folder.checkpoints)
+        self._checkpoints = Checkpoints(folder)
         self._outputs = Outputs(folder, store, self._trials, self._objective.name)
         self.tally = Tally()
         # In a row, by rung: where the last rung always fails, trials of the others may succeed for ever.
@@ -68,7 +68,8 @@ class Search:
         self._following: tuple[str, Values] | None = None
         if facts.get(SETTLED):
             oracle.settle(*facts[SETTLED])
-        self._known = EarlierTrials(folder, facts.get(CONDITIONS) if config.reuse else None, self._objective)
+        reusable = facts.get(CONDITIONS) if config.reuse else None
+        self._known = EarlierTrials(folder, reusable, self._objective, lambda text: listener(Note(text)))
         self._epochs_s_before = facts.get("epochs_s", 0.0)
         self._budget = budget_of(config, facts)
 

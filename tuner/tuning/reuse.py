@@ -10,7 +10,7 @@ from typing import Any
 from tuner.errors import TunerError
 from tuner.files import copy_file, replacing
 from tuner.objective import Objective
-from tuner.results.query import RunView, runs
+from tuner.results.query import RunView, Tell, runs
 from tuner.results.run_folder import RunFolder
 from tuner.results.schema import CONDITIONS, STORE_FILE, TrialRecord
 from tuner.results.store import Store
@@ -30,14 +30,19 @@ class EarlierTrials:
 
     `conditions` in run_conditions.py lists all that has to be equal. A trial with the same configuration,
     seed and batch size has the same epochs.
+
+    Args:
+        tell: Called with a sentence on each run that cannot be read.
     """
 
-    def __init__(self, folder: RunFolder, conditions: dict[str, Any] | None, objective: Objective) -> None:
+    def __init__(
+        self, folder: RunFolder, conditions: dict[str, Any] | None, objective: Objective, tell: Tell
+    ) -> None:
         self._objective = objective
         self._found: dict[tuple[str, int, int], _Found] = {}
         if conditions is None:  # nothing is taken over
             return
-        for run in runs(folder.path.parent):
+        for run in runs(folder.path.parent, tell):
             if run.path != folder.path and run.facts.get(CONDITIONS) == conditions:
                 for trial in run.trials:
                     known = self._found.get(_identity(trial))

@@ -99,7 +99,7 @@ class Session:
                     self._tell_plan(dataset, pool, description)
             finally:
                 if self._config.storage:
-                    remove_tree(folder.workers_path)
+                    remove_tree(folder.workers_path, folder.workers_path.parent)
 
     def start(self) -> RunView:
         """Run the search from its beginning, and return the finished run.

@@ -1,0 +1,55 @@
+"""The JSON texts in a store."""
+
+from __future__ import annotations
+
+import json
+from sys import intern
+from typing import Any
+
+from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr, TypeAdapter
+
+_VALUES = TypeAdapter(dict[str, StrictBool | StrictInt | StrictFloat | StrictStr | None])
+_METRICS = TypeAdapter(dict[str, float])
+
+
+def decode(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{_start(text)} in it is no JSON") from None
+
+
+def decode_values(text: str) -> dict[str, Any]:
+    """Return the values of hyperparameters by name.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    return _named(_VALUES, text)
+
+
+def decode_metrics(text: str) -> dict[str, float]:
+    """Return metrics by name.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    return _named(_METRICS, text)
+
+
+def _named(kind: TypeAdapter[dict[str, Any]], text: str) -> dict[str, Any]:
+    """Return the values of an object; thousands of trials share one copy of each name."""
+    try:
+        found = kind.validate_python(decode(text))
+    except ValueError:  # of pydantic too
+        raise ValueError(f"{_start(text)} in it does not belong there") from None
+    return {intern(name): value for name, value in found.items()}
+
+
+def _start(text: str) -> str:
+    return repr(text[:40])
