@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import traceback
@@ -68,6 +69,8 @@ class Reader:
     arguments: tuple[object, ...]
     reads: tuple[str, ...] = (STORE_FILE,)
     writes: tuple[str, ...] = ()
+    computes: bool = False
+    """Whether its figures come from a model, whose last digits differ from one call to the next."""
 
     @property
     def text(self) -> str:
@@ -107,21 +110,24 @@ READERS = (
         (STORE_FILE, f"{BEST}/{EVALUATION_FILE}", f"{BEST}/{PREDICTIONS_FILE}"),
     ),
     Reader(("importance", DAMAGED, "--format", "json")),
-    Reader(("predict", DAMAGED, "a.png", "b.png", "--format", "json"), OF_THE_MODEL),
+    Reader(("predict", DAMAGED, "a.png", "b.png", "--format", "json"), OF_THE_MODEL, computes=True),
     Reader(
         ("predict", f"results/{DAMAGED}/{OF_ENSEMBLE}/{MODEL_FILE}", "a.png", "--format", "json"),
         (f"{OF_ENSEMBLE}/{MODEL_FILE}", f"{OF_ENSEMBLE}/{EVALUATION_FILE}"),
+        computes=True,
     ),
     Reader(
         ("best", DAMAGED, "--retrain", "--seeds", 1, "--export", EXPORTED),
         (f"{RETRAINED}/*/{MODEL_FILE}",),
         writes=("exported.md", "exported.json"),
+        computes=True,
     ),
-    Reader(("evaluate", DAMAGED, "--format", "json"), OF_THE_MODEL),
+    Reader(("evaluate", DAMAGED, "--format", "json"), OF_THE_MODEL, computes=True),
     Reader(
         ("best", DAMAGED, "--export", EXPORTED, "--format", "json"),
         OF_THE_MODEL,
         writes=("exported.md", "exported.json"),
+        computes=True,
     ),
     # These write into the run, and come last.
     Reader(
@@ -132,6 +138,7 @@ READERS = (
     Reader(
         ("best", DAMAGED, "--ensemble", MEMBERS + 1),
         (f"{CHECKPOINTS}/*", f"{BEST}/{PREDICTIONS_FILE}"),
+        computes=True,
     ),
 )
 DOCTOR = Reader(("doctor", DAMAGED, "--format", "json"), ("*",))
@@ -184,8 +191,9 @@ class Arena:
                 result = run_command(*reader.arguments, cwd=self.folder, cache=self.folder / "cache")
         except Exception:
             return Answer(failure=traceback.format_exc())
-        written = tuple(path.read_text("utf-8") for path in outputs if path.is_file())
-        return Answer(result.code, result.stdout, result.stderr, written)
+        texts = (result.stdout, *(path.read_text("utf-8") for path in outputs if path.is_file()))
+        stdout, *written = (_rounded(text) for text in texts) if reader.computes else texts
+        return Answer(result.code, stdout, result.stderr, tuple(written))
 
     def other_is_as_it_was(self) -> bool:
         """True where no command has changed the run that is not damaged."""
@@ -217,6 +225,11 @@ class Arena:
     def _do(self, *arguments: object) -> None:
         result = run_command(*arguments, cwd=self.folder, cache=self.folder / "cache")
         assert result.code == 0, f"{arguments}: {result.stderr}"
+
+
+def _rounded(text: str) -> str:
+    """Return a text with four digits of each fraction in it."""
+    return re.sub(r"\d+\.\d+(e-\d+)?", lambda number: f"{float(number[0]):.4g}", text)
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

@@ -31,7 +31,7 @@ REPAIR = (SOUND, MADE_AGAIN, NAMED, FOR_PEOPLE, WRONG, TRACEBACK)
 FAULTS = {UNCLEAR, SILENT, WRONG, TRACEBACK}
 
 A_DAMAGE = re.compile(r"damage|cannot (be )?read|checksum|unreadable|corrupt", re.IGNORECASE)
-A_LOSS = re.compile(r"lost|again|without|missing|removed", re.IGNORECASE)
+A_LOSS = re.compile(r"(?<!nothing is )lost|again|without|missing|removed", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -247,9 +247,8 @@ def main() -> int:
             for text in arguments.damage:
                 try_damage(arena, Damage.parse(text), tally)
         else:
-            tally = damage_runs(
-                folder, arguments.flips, arguments.truncations, arguments.seed, arguments.only
-            )
+            counts = arguments.flips, arguments.truncations
+            tally = damage_runs(folder, *counts, seed=arguments.seed, only=arguments.only)
     print(tally.table())
     return int(tally.faults > 0)
 

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tuner.results.checked_json import FILES, read_checked, write_checked
 from tuner.results.schema import (
     CHECKPOINTS,
     FAILED,
@@ -147,10 +148,10 @@ def contents_attack(run: Path, _victim: Path, name: str, text: str) -> None:
 
 
 def part_attack(run: Path, victim: Path, name: str, where: str, value: Any) -> None:
-    """Give a part of a JSON file another value."""
-    holder = whole = json.loads((run / name).read_text("utf-8"))
+    """Give a part of a JSON file another value, and the file the checksum that goes with it."""
+    holder = whole = read_checked(run / name)
     *names, last = [int(part) if part.isdecimal() else part for part in where.split(".")]
     for part in names:
         holder = holder[part]
     holder[last] = json.loads(json.dumps(value).replace("{victim}", str(victim)))
-    contents_attack(run, victim, name, json.dumps(whole))
+    write_checked(run / name, whole, whole.get(FILES, ()))
