@@ -13,25 +13,30 @@ from pathlib import Path
 import psutil
 
 from tuner.cache_folder import ENVIRONMENT as CACHE_VARIABLE
+from tuner.state_folder import ENVIRONMENT as STATE_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 _TERMINATED = 143
 
 
 def forget_settings(cache: Path) -> None:
-    """Drop the variables that change a search, and give this process a cache of its own."""
+    """Drop the variables that change a search, and give this process a cache and a key of its own."""
     for name in [name for name in os.environ if name.startswith("TUNER_")]:
         del os.environ[name]
-    os.environ[CACHE_VARIABLE] = str(cache)
+    os.environ |= _folders(cache)
 
 
 def environment(cache: Path) -> dict[str, str]:
     """The variables of a child: an empty cache of its own, this repository, no notes of TensorFlow."""
     return {
-        CACHE_VARIABLE: str(cache),
+        **_folders(cache),
         "PYTHONPATH": str(ROOT),
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
     }
+
+
+def _folders(cache: Path) -> dict[str, str]:
+    return {CACHE_VARIABLE: str(cache), STATE_VARIABLE: str(cache.with_name(f"{cache.name}-state"))}
 
 
 def heed_termination() -> None:

@@ -35,7 +35,16 @@ from typing import Any
 import pandas as pd
 
 # Keys and columns left out of files that both sides write; look-ups read the same run, and all is compared.
-TIMES = {"started_at", "duration_s", "prediction_s", "epochs_s", "spent_s", "images_per_s", "timings"}
+TIMES = {
+    "started_at",
+    "duration_s",
+    "prediction_s",
+    "epochs_s",
+    "spent_s",
+    "images_per_s",
+    "timings",
+    "signature",
+}
 OF_THE_CHECKOUT = {"code", "conditions", "git_commit"}
 SMALL = {"TUNER_MAX_TRIALS": "2", "TUNER_MAX_EPOCHS": "1", "TUNER_LIMIT": "400", "TUNER_DATA": "cifake.zip"}
 SMALLER = {"--max-trials 50": "--max-trials 2", "--max-time 2h": "--max-time 20m", "--seeds 3": "--seeds 2"}
@@ -58,8 +67,9 @@ OTHERS = """
 report first, report resnet --out page.html, report first --png pictures, importance first --png importance
 compare first three --png compared.png, evaluate first --out out, resume first, retry first, search --dry-run
 best first --export exported.keras, best first --export exported.onnx, best first --export exported.tflite
-best first --export exported, best first --export calibrated.keras --calibrated, predict exported cifake.zip
-predict exported.keras cifake.zip, predict exported.onnx cifake.zip, predict exported.tflite cifake.zip
+best first --export exported, best first --export calibrated.keras --calibrated
+predict exported cifake.zip --trust, predict exported.keras cifake.zip
+predict exported.onnx cifake.zip, predict exported.tflite cifake.zip
 evaluate first three --data demo --limit 200 --out both, search --space resnet --dry-run, best --top 0
 evaluate first --data demo --limit 50 --robustness --out tested, search --max-trials 0, leaderboard nothing
 search --space cnn --algorithm asha --max-trials 9 --dry-run, evaluate nothing.keras, predict first none.jpg
@@ -83,7 +93,8 @@ class Side:
 
     def python(self, *words: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
         """Run Python on the checkout."""
-        paths = {"TUNER_CACHE_DIR": f"{self.folder}-cache", "PYTHONPATH": str(self.checkout)}
+        own = {f"TUNER_{name.upper()}_DIR": f"{self.folder}-{name}" for name in ("cache", "state")}
+        paths = {**own, "PYTHONPATH": str(self.checkout)}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TUNER_")}
         environment = kept | variables | paths | {"COLUMNS": "200"}
         return subprocess.run([sys.executable, *words], cwd=self.folder, env=environment, capture_output=True)

@@ -40,10 +40,11 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Decoded data sets of the tests, never among the user's."""
+    """Decoded data sets and the key of the tests, never among the user's."""
     with pytest.MonkeyPatch.context() as patch:
         root = tmp_path_factory.mktemp("session-cache")
         patch.setenv("TUNER_CACHE_DIR", str(root))
+        patch.setenv("TUNER_STATE_DIR", str(tmp_path_factory.mktemp("session-state")))
         yield root
 
 

@@ -138,6 +138,9 @@ class StubServer(Server):
         images = len(self._dataset.splits["train"])
         model = build_model(self._hypermodel, task.values, self._dataset)
         model.optimizer.build(model.trainable_variables)
+        # The checkpoint may hold epochs that never reached the driver.
+        for number in range(task.epochs_reported + 1, len(history) + 1):
+            emit(EpochDone(task.trial_id, task.rung, number, history[number - 1]))
         while len(history) < task.epochs and not task.is_over(history):
             score = type(self).score(task.values, len(history) + 1)
             history = (*history, Epoch(_metrics(score), 0.5, 0.4, images))

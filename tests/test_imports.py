@@ -1,6 +1,7 @@
 """Imports go one way (design, section 2), and heavy libraries only come when they are needed."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,8 @@ SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "s
 # Lowest first. A part of the program imports only from floors below its own.
 FLOORS = (
     {"errors"},
-    {"units", "files", "path_names", "cache_folder", "objective", "option_fields"},
+    {"units", "files", "path_names", "cache_folder", "state_folder", "objective", "credentials"},
+    {"option_fields"},
     {"data_options"},
     {"config", "sources", "statistics"},
     {"data"},
@@ -136,6 +138,26 @@ def test_backend_specific_code_sits_behind_one_seam():
     assert users == {
         f"tuner/training/{name}.py" for name in ("kernels_tensorflow", "loop_jax", "loop_tensorflow")
     }
+
+
+def test_code_that_a_run_names_has_one_gate():
+    """Who makes models from a reference is known, and takes that of a run only behind the gate."""
+    sources = {relative(path): path.read_text("utf-8") for path in OF_TUNER}
+    makers = {
+        path
+        for path, text in sources.items()
+        if re.search(r"\b(SpaceHyperModel|SearchSpace)\((?!Space)", text)
+    }
+    assert makers - {"tuner/spaces/search_space.py"} == {
+        "tuner/cli/spaces.py",  # a reference that the user types
+        "tuner/models/rebuilding.py",
+        "tuner/tuning/workers.py",
+    }
+    assert {path for path, text in sources.items() if re.search(r"\bTrustedRun\(", text)} == {
+        "tuner/tuning/trusted_run.py"
+    }
+    behind = ("models/rebuilding.py", "tuning/workers.py", "tuning/session.py")
+    assert all("run: TrustedRun" in sources[f"tuner/{path}"] for path in behind)
 
 
 def test_no_file_is_long():

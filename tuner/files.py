@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import uuid
@@ -12,9 +13,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from tuner.errors import StorageError, TunerError, UsageError, one_line
 
 DRAFT_PREFIX = "draft-"
+MARK_FILE = "reachable"
+"""The file by which a worker on another machine sees that it reaches the folder of the checkpoints."""
+_DRAFT = re.compile(rf"{DRAFT_PREFIX}[0-9a-f]{{8}}-.+", re.DOTALL)
+_DRAFT_FOLDER_PREFIX = f"{DRAFT_PREFIX}folder-"
+_OWNER_FILE = "owner.lock"
 # Errors of a file that is missing or damaged. Other errors from the library of a URL mean that it failed to
 # reach the storage.
 _OF_CONTENTS = (FileNotFoundError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile)
@@ -125,6 +133,33 @@ def copy_file(source: Path, target: Path) -> None:
 def _is_here(path: object) -> bool:
     """True for a path of the file system of this machine."""
     return isinstance(path, Path)
+
+
+def is_draft(name: str) -> bool:
+    """True for the name of a draft of `replacing`; a killed process leaves one."""
+    return _DRAFT.fullmatch(name) is not None
+
+
+@contextmanager
+def draft_folder(place: Path | None = None) -> Iterator[Path]:
+    """Yield an empty folder in `place` for files that are not finished; it is deleted at the end.
+
+    Folders that killed processes have left there are deleted too: nobody holds their locks.
+
+    Args:
+        place: Default: the folder of the system for temporary files.
+    """
+    there = Path(tempfile.gettempdir()) if place is None else place
+    for left in there.glob(f"{_DRAFT_FOLDER_PREFIX}????????/{_OWNER_FILE}"):
+        with suppress(OSError, Timeout), FileLock(left, timeout=0):
+            shutil.rmtree(left.parent, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(
+            prefix=_DRAFT_FOLDER_PREFIX, dir=there, ignore_cleanup_errors=True
+        ) as name,
+        FileLock(Path(name, _OWNER_FILE), timeout=0),
+    ):
+        yield Path(name)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from tuner.credentials import credentials_refusal
 from tuner.errors import UsageError
 
 Options = TypeVar("Options", bound=BaseModel)
@@ -52,8 +53,12 @@ def validated(kind: type[Options], values: Mapping[str, Any], origin: str = "") 
         origin: Where the values come from (a TOML file), for the error.
 
     Raises:
-        UsageError: an unknown key or a value that is not allowed.
+        UsageError: an unknown key or a value that is not allowed, such as a URL with a password.
     """
+    for field, value in values.items():
+        for text in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(text, str) and (refusal := credentials_refusal(text)):
+                raise UsageError(f"{origin}: {option_name(field)}: {refusal}.".removeprefix(": "))
     try:
         return kind.model_validate(values)
     except ValidationError as error:

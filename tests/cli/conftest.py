@@ -48,7 +48,8 @@ def environment(cache: Path) -> dict[str, str]:
     # Keras sets the last where a test imports it; users have it from `quiet_import`.
     dropped = ("TUNER_", "TF_CPP_MIN_LOG_LEVEL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    return {**kept, "TUNER_CACHE_DIR": str(cache), "TUNER_REUSE": "false"}
+    own = {"TUNER_CACHE_DIR": str(cache), "TUNER_STATE_DIR": str(cache.with_name(f"{cache.name}-state"))}
+    return {**kept, **own, "TUNER_REUSE": "false"}
 
 
 def write_images(folder: Path, classes: tuple[str, ...] = ("FAKE", "REAL"), count: int = 60) -> Path:

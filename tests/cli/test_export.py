@@ -42,7 +42,7 @@ def test_an_export_states_its_difference_and_is_evaluated_like_the_run(tuner: Ru
     assert (count, allowed) == (24, 1e-3)
     assert difference <= allowed
     assert left(work) == {target, "model.md"} | ({"model.json"} if target == "model.keras" else set())
-    shown = tuner("evaluate", target, "--data", images, "--format", "json")
+    shown = tuner("evaluate", target, "--data", images, "--format", "json", "--trust")
     assert shown.code == 0, shown.stderr
     found, before = (
         json.loads(shown.stdout),
@@ -59,7 +59,7 @@ def test_a_calibrated_export_has_the_probabilities_at_the_temperature(tuner: Run
     result = tuner("best", "--export", target, "--calibrated")
     assert result.code == 0, result.stderr
     assert f"temperature {before['calibrated']['temperature']:.4g}" in result.stderr
-    shown = tuner("evaluate", target, "--data", images, "--format", "json")
+    shown = tuner("evaluate", target, "--data", images, "--format", "json", "--trust")
     found = json.loads(shown.stdout)
     for figure in ("log_loss", "brier", "ece"):
         assert found[figure] == pytest.approx(before["calibrated"][figure], abs=1e-4)
@@ -82,7 +82,7 @@ def test_a_point_in_the_name_of_an_export_is_part_of_it(tuner: Run, work, images
     (card,) = (work / "models").glob("*.md")
     assert card.read_text("utf-8").startswith(f"# {card.name.removesuffix('.md')}\n")
     assert f"| {target.rstrip('/')} |" in card.read_text("utf-8")
-    shown = tuner("evaluate", f"models/{target}", "--data", images, "--format", "json")
+    shown = tuner("evaluate", f"models/{target}", "--data", images, "--format", "json", "--trust")
     assert json.loads(shown.stdout)["class_names"] == ["FAKE", "REAL"]
 
 
@@ -278,3 +278,13 @@ def test_a_temperature_that_was_not_found_is_left_out_of_every_export(tuner: Run
     assert json.loads(shown.stdout)["calibrated"] is None
     picture = next(Path(images).rglob("*.png"))
     assert tuner("predict", "model.keras", picture, "--calibrated").code == 2
+
+
+def test_an_export_clears_what_a_killed_one_has_left_and_nothing_else(tuner: Run, work: Path) -> None:
+    names = ("draft-folder-0123abcd", "draft-folder-of_mine", "draft-notes")
+    for name, file in zip(names, ("owner.lock", "text", "owner.lock"), strict=True):
+        (work / name).mkdir()
+        (work / name / file).write_text("", "utf-8")
+    result = tuner("best", "--export", "model.keras")
+    assert result.code == 0, result.stderr
+    assert left(work) == {"model.keras", "model.json", "model.md", *names[1:]}

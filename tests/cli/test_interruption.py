@@ -156,7 +156,7 @@ def test_a_damaged_run_is_named_repaired_and_goes_on_to_the_same_end(
     assert result.code == 1
     for part in ("run.sqlite' is damaged", "tuner doctor results/cut"):
         assert part in result.stderr
-    assert "tuner doctor cut" in tuner("runs").stderr
+    assert "tuner doctor results/cut" in tuner("runs").stderr
     result = tuner("doctor", "cut", "--format", "json")
     assert result.code == 0, result.stderr
     statuses = {row["checked"]: row["status"] for row in json.loads(result.stdout)}

@@ -15,6 +15,7 @@ from tuner.evaluation.evaluated_predictions import evaluate_model
 from tuner.evaluation.labelled_images import LabelledImages
 from tuner.evaluation.robustness import robustness, robustness_rows, write_robustness
 from tuner.models.loading import ModelFacts
+from tuner.results.checked_json import read_checked
 from tuner.statistics.headline import headline
 
 BY_NAME = {corruption.name: corruption for corruption in CORRUPTIONS}
@@ -182,7 +183,7 @@ def test_of_three_classes_the_auroc_is_the_mean_of_each_against_the_rest(three_c
 
 def test_the_files_hold_every_level_and_a_picture(found, tmp_path):
     write_robustness(tmp_path, found, "a model on data")
-    assert json.loads((tmp_path / "robustness.json").read_text()) == json.loads(json.dumps(found))
+    assert read_checked(tmp_path / "robustness.json") == json.loads(json.dumps(found))
     rows = list(csv.DictReader(io.StringIO((tmp_path / "robustness.csv").read_text())))
     assert len(rows) == len(robustness_rows(found)) == sum(1 + len(c.strengths) for c in CORRUPTIONS)
     assert all(float(row["accuracy_low_95"]) <= float(row["accuracy"]) for row in rows)

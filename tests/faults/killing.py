@@ -130,7 +130,8 @@ class Arena:
 
     def start(self, command: list[str]) -> subprocess.Popen[bytes]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TUNER_")}
-        environment = {**kept, "TUNER_CACHE_DIR": str(self.folder / "cache"), "TUNER_REUSE": "false"}
+        own = {f"TUNER_{name.upper()}_DIR": str(self.folder / name) for name in ("cache", "state")}
+        environment = {**kept, **own, "TUNER_REUSE": "false"}
         with (self.folder / "driver.log").open("ab") as log:
             return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
 

@@ -98,7 +98,7 @@ def test_every_format_gives_the_probability_of_each_class(tmp_path, name, kind):
         pytest.importorskip("tf2onnx", reason="the extra onnx is not installed")
     made, path = model(**MODELS[kind]), tmp_path / name
     convert(made, path, export_format(name))
-    found = Runtime(path).predict(IMAGES, ALL[3:])
+    found = Runtime(path, trust=True).predict(IMAGES, ALL[3:])
     assert found == pytest.approx(keras_probabilities(made, IMAGES, ALL[3:]), abs=1e-5)
 
 
@@ -112,7 +112,7 @@ def test_facts_and_labels_are_inside_and_the_model_still_loads(tmp_path, name):
     write_facts(path, facts)
     assert read_facts(path) == facts
     if name != "model.keras":
-        assert Runtime(path).predict(IMAGES, ALL).shape == (20, 2)
+        assert Runtime(path, trust=True).predict(IMAGES, ALL).shape == (20, 2)
 
 
 def test_a_folder_or_a_slash_asks_for_a_saved_model():
@@ -122,7 +122,7 @@ def test_a_folder_or_a_slash_asks_for_a_saved_model():
 def test_a_damaged_export_is_named(tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"nothing")
     with refusal(UsageError, tmp_path / "model.tflite", "loaded", "tuner best --export"):
-        Runtime(tmp_path / "model.tflite")
+        Runtime(tmp_path / "model.tflite", trust=True)
     with refusal(UsageError, tmp_path / "model.tflite", "class_names", "tuner best --export"):
         read_facts(tmp_path / "model.tflite")
 
@@ -134,7 +134,7 @@ def test_activations_of_the_spaces_can_be_written_as_onnx(tmp_path, activation):
 
     made = model(outputs=16, activation=activation, end=(layers.Dense(2, activation="softmax"),))
     convert(made, tmp_path / "m.onnx", "onnx")
-    found = Runtime(tmp_path / "m.onnx").predict(IMAGES, ALL)
+    found = Runtime(tmp_path / "m.onnx", trust=True).predict(IMAGES, ALL)
     assert found == pytest.approx(keras_probabilities(made, IMAGES, ALL), abs=1e-5)
 
 
@@ -143,7 +143,7 @@ def test_a_saved_model_keeps_each_weight_once(tmp_path):
     convert(made, tmp_path / "m", "saved_model")
     size = sum(path.stat().st_size for path in (tmp_path / "m" / "variables").iterdir())
     assert size < 1.5 * 4 * made.count_params()
-    found = Runtime(tmp_path / "m").predict(IMAGES, ALL)
+    found = Runtime(tmp_path / "m", trust=True).predict(IMAGES, ALL)
     assert found == pytest.approx(keras_probabilities(made, IMAGES, ALL), abs=1e-6)
 
 
@@ -154,7 +154,7 @@ def test_sigmoid_units_one_for_each_class_are_exported_as_probabilities(last, tm
     made = model(outputs=3, activation=last)
     made.compile("adam", keras.losses.BinaryCrossentropy(from_logits=last is None))
     convert(made, tmp_path / "model", export_format("model"))
-    found = Runtime(tmp_path / "model").predict(IMAGES, ALL)
+    found = Runtime(tmp_path / "model", trust=True).predict(IMAGES, ALL)
     assert found == pytest.approx(keras_probabilities(made, IMAGES, ALL), abs=1e-5)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
     with refusal(UsageError, "--calibrated", "softmax"):

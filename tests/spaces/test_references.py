@@ -1,4 +1,3 @@
-import json
 import os
 import pickle
 import subprocess
@@ -283,14 +282,6 @@ def test_a_hypermodel_travels_without_the_code_of_its_space(space_file):
     model.build(kt.HyperParameters())
     copy = pickle.loads(pickle.dumps(model))
     assert copy.build(kt.HyperParameters()) == ("build_small", SPEC)
-
-
-def test_a_carried_notebook_is_built_where_its_file_is_not(tmp_path):
-    path = tmp_path / "carried.ipynb"
-    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": SOURCE}]}), "utf-8")
-    carried = SpaceHyperModel(f"{path}:build_small", SPEC).carried()
-    path.unlink()
-    assert pickle.loads(pickle.dumps(carried)).build(None) == ("build_small", SPEC)
 
 
 @pytest.mark.parametrize(

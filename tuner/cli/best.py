@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tuner.cli.evaluation_view import evaluation_view
-from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
+from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument, TrustOption
 from tuner.cli.output import note, stdout
 from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.review import load_evaluation, test_title
@@ -28,6 +28,7 @@ from tuner.models.runtimes import Format, beside, export_format
 from tuner.results.query import RunView, find_run
 from tuner.results.schema import TrialRecord
 from tuner.tuning.single_request import single_request
+from tuner.tuning.trusted_run import trusted
 
 DEFAULT_SEEDS = 3
 EXPORT = (
@@ -62,6 +63,7 @@ def best(
     ensemble: Annotated[int | None, typer.Option(help=ENSEMBLE, min=2, show_default=False)] = None,
     data: Annotated[str | None, typer.Option(help=DATA, show_default=False)] = None,
     accept_changed_code: Annotated[bool, typer.Option("--accept-changed-code", help=ACCEPT)] = False,
+    trust: TrustOption = False,
     form: Annotated[Literal["table", "json", "toml"], typer.Option("--format", help=FORMAT)] = "table",
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
@@ -78,16 +80,18 @@ def best(
         from tuner.cli.retrain import retraining_display, summary_view
         from tuner.evaluation.retrained_model import Retraining, retrained_model
 
-        request = Retraining(seeds or DEFAULT_SEEDS, top or 1, max_time, data, accept_changed_code)
+        request = Retraining(seeds or DEFAULT_SEEDS, top or 1, max_time, data, accept_changed_code, trust)
+        own = trusted(view, trust)
         with retraining_display() as show:
-            summary, model = retrained_model(view, request, show)
+            summary, model = retrained_model(own, request, show)
         _print(form, summary, f"Best of {view.run_id}, trained anew", summary_view(summary))
     elif ensemble is not None:
         from tuner.cli.ensemble import ensemble_view
         from tuner.evaluation.ensemble import ensemble_model
 
+        own = trusted(view, trust)
         with session_display() as show:
-            model = ensemble_model(view, ensemble, data, accept_changed_code, show)
+            model = ensemble_model(own, ensemble, data, accept_changed_code, show)
         title = f"Ensemble of {view.run_id}: the mean of {ensemble} trials"
         _print(form, model_facts(model), title, ensemble_view(model))
     else:
@@ -99,7 +103,7 @@ def best(
         else:
             _print(form, model_facts(model), f"Best of {view.run_id}: trial {trial.trial_id}", *shown)
     if export_to is not None and kind is not None:
-        _export(model, export_to, kind, calibrated, data)
+        _export(model, export_to, kind, calibrated, data, trust)
 
 
 def _check_together(
@@ -170,19 +174,21 @@ def _table(run: RunView, trial: TrialRecord) -> Table:
     return table
 
 
-def _export(model: RunModel, target: str, form: Format, calibrated: bool, data: str | None) -> None:
+def _export(
+    model: RunModel, target: str, form: Format, calibrated: bool, data: str | None, trust: bool
+) -> None:
     """Write the model with its card, and say how far it is from the Keras model."""
     dataset: Dataset | None = None
     try:
-        with progress_bar("decoding images") as advance:
-            dataset = run_images(model.run, data, advance)
+        with progress_bar("reading images") as advance:
+            dataset = run_images(model.run, data, advance, lambda text: note(f"Note       {text}"))
     except DataError as error:
         # A copy of the file needs no comparison; whoever named data wants one.
         if form != "keras" or calibrated or data is not None:
             raise
         reason = str(error)
     with waiting(f"exporting {target}"):
-        done = export(model, target, form, calibrated, dataset)
+        done = export(model, target, form, calibrated, dataset, trust)
         card = card_path(done.path)
         replace_text(card, card_text(model, exports_beside(done)))
     described = f"{beside(done.path, '.json')}, {card}" if form == "keras" else str(card)

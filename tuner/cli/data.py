@@ -41,7 +41,7 @@ def show_data(
     from tuner.data.audit import audit
     from tuner.data.dataset import load_dataset
 
-    with progress_bar("decoding images") as advance:
+    with progress_bar("reading images") as advance:
         dataset = load_dataset(path, options, seed=seed, labelled_only=unusable, progress=advance)
     if unusable:
         note(f"{counted(len(dataset.skipped), 'image')} cannot be used")

@@ -13,6 +13,7 @@ from tuner.config import make_config
 from tuner.errors import TunerError, UsageError
 from tuner.results.query import find_folder, reference
 from tuner.results.tables import rows_table
+from tuner.results.unstarted import refuse_unstarted
 
 CLUSTER = "Show the nodes of a Ray cluster instead: auto, ray://HOST:PORT or local."
 
@@ -29,6 +30,7 @@ def doctor(
             raise UsageError(f"--cluster shows nodes, not the run '{run}'. Give one of them.")
         _show_cluster(make_config({"cluster": cluster}).cluster or "", form)
         return
+    refuse_unstarted(run, results_dir)
     path = find_folder(run, results_dir, note)
 
     from tuner.results.lock import locked

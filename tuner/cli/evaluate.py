@@ -11,7 +11,14 @@ from rich.text import Text
 
 from tuner.cli.cross_evaluation import MATRIX_FILE, matrix_files, print_matrix, write_matrix
 from tuner.cli.evaluation_view import FIGURE_COLUMNS, accuracy_text, evaluation_view, figure_rows
-from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, QuietOption, ResultsDirOption, options_of
+from tuner.cli.options import (
+    DEFAULT_RESULTS_DIR,
+    FormatOption,
+    QuietOption,
+    ResultsDirOption,
+    TrustOption,
+    options_of,
+)
 from tuner.cli.output import Format, note, say, show, stdout
 from tuner.cli.robustness import robustness_figure_rows, robustness_view
 from tuner.cli.session_display import session_display
@@ -76,6 +83,7 @@ def evaluate(
     classes: Annotated[str | None, typer.Option(help=CLASSES, show_default=False)] = None,
     with_robustness: Annotated[bool, typer.Option("--robustness", help=ROBUSTNESS)] = False,
     out: Annotated[Path | None, typer.Option(help=OUT, show_default=False)] = None,
+    trust: TrustOption = False,
     form: FormatOption = "table",
     _quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
@@ -104,7 +112,9 @@ def evaluate(
         other = Path(compare) if is_file else describe_model(compare, results_dir)
     pairs = _class_pairs(class_map or [])
     options = validated(DataOptions, given)
-    request = EvaluationRequest(split, pairs, limit, threshold, positive, other, with_robustness, options)
+    request = EvaluationRequest(
+        split, pairs, limit, threshold, positive, other, with_robustness, options, trust
+    )
     if predictions is not None:
         results = [evaluate_predictions(predictions, request)]
     else:

@@ -34,6 +34,7 @@ from tuner.cli import (
     train,
 )
 from tuner.cli.output import loud_stderr, set_quiet
+from tuner.credentials import without_credentials
 from tuner.errors import TunerError
 from tuner.workers.signals import STOPPING
 
@@ -149,5 +150,6 @@ def _catch_signals() -> None:
 
 def _report(message: str, code: int) -> int:
     if message:
-        loud_stderr().print(f"error: {message}", style="red", markup=False, soft_wrap=True)
+        text = f"error: {without_credentials(message)}"
+        loud_stderr().print(text, style="red", markup=False, soft_wrap=True)
     return code

@@ -20,6 +20,12 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to print the
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress on stderr.", callback=set_quiet, expose_value=False)
 ]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Execute what others made: the code that a run names, a SavedModel. Look at it first."
+    ),
+]
 ResultsDirOption = Annotated[
     Path, typer.Option("--results-dir", envvar="TUNER_RESULTS_DIR", help="Folder that holds the runs.")
 ]

@@ -14,7 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption
+from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption, TrustOption
 from tuner.cli.output import format_seconds, note, stderr
 from tuner.cli.prediction_streams import StreamFormat, texts
 from tuner.cli.progress import waiting
@@ -42,6 +42,7 @@ def predict(
     threshold: Annotated[float | None, typer.Option(help=THRESHOLD, show_default=False)] = None,
     calibrated: Annotated[bool, typer.Option("--calibrated", help=CALIBRATED)] = False,
     classes: Annotated[str | None, typer.Option(help=CLASSES, show_default=False)] = None,
+    trust: TrustOption = False,
     form: Annotated[StreamFormat, typer.Option("--format", help=FORMAT)] = "table",
     _quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
@@ -53,7 +54,7 @@ def predict(
     for text in images.notes:
         note(f"Images     {text}")
     with waiting(f"loading {facts.name}"):
-        trained = load_model(facts)
+        trained = load_model(facts, trust)
     if trained.note:
         note(trained.note)
     _tell(rule)

@@ -7,11 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption, RunArgument, options_of
+from tuner.cli.options import (
+    DEFAULT_RESULTS_DIR,
+    QuietOption,
+    ResultsDirOption,
+    RunArgument,
+    TrustOption,
+    options_of,
+)
 from tuner.cli.output import note
 from tuner.errors import UsageError
 from tuner.results.query import find_run
 from tuner.results.schema import CONFIG_FILE
+from tuner.results.unstarted import refuse_unstarted
 
 CHANGES = "Changes to the request; the budget counts from the run's beginning"
 DATA = typer.Option(
@@ -42,12 +50,13 @@ changes_of_a_run = options_of(
 def resume(
     run: RunArgument = None,
     accept_changed_code: AcceptChangedCode = False,
+    trust: TrustOption = False,
     _quiet: QuietOption = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
     **changes: Any,
 ) -> None:
     """Continue an interrupted run where it stands; a finished one is shown."""
-    continue_run(run, results_dir, changes, accept_changed_code, retry=False)
+    continue_run(run, results_dir, changes, accept_changed_code, trust, retry=False)
 
 
 def continue_run(
@@ -55,14 +64,16 @@ def continue_run(
     results_dir: Path,
     changes: dict[str, str],
     accept_changed_code: bool,
+    trust: bool,
     *,
     retry: bool,
 ) -> None:
     """Find a run and take it up, with the changes that are given.
 
     Raises:
-        UsageError: more trials are asked for than the plan of the run has.
+        UsageError: more trials are asked for than the plan of the run has, or its code is not trusted.
     """
+    refuse_unstarted(run, results_dir)
     view = find_run(run, results_dir, note)
     if "max_trials" in changes:
         raise UsageError(
@@ -73,5 +84,6 @@ def continue_run(
         )
 
     from tuner.cli.search_commands import resume_search
+    from tuner.tuning.trusted_run import trusted
 
-    resume_search(view, changes, accept_changed_code, retry)
+    resume_search(trusted(view, trust), changes, accept_changed_code, retry)

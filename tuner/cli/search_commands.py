@@ -11,6 +11,7 @@ from tuner.config import SearchConfig, make_config
 from tuner.data.dataset import Dataset
 from tuner.results.query import RunView
 from tuner.tuning.session import Session
+from tuner.tuning.trusted_run import TrustedRun
 from tuner.workers.protocol import Pool
 
 
@@ -27,7 +28,9 @@ def run_search(config: SearchConfig) -> None:
     print_review(run)
 
 
-def resume_search(run: RunView, changes: Mapping[str, Any], accept_changed_code: bool, retry: bool) -> None:
+def resume_search(
+    run: TrustedRun, changes: Mapping[str, Any], accept_changed_code: bool, retry: bool
+) -> None:
     """Take up a run where it stands, to the review of its winner.
 
     Args:

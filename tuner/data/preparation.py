@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -47,8 +47,6 @@ from tuner.sources.pixel_range import (
 MAX_DEFAULT_SIZE = 64
 """Most pixels a side where neither the user nor the space states an image size."""
 
-Progress = Callable[[int, int], None]
-
 # Options that change the images, their classes, splits or groups: each combination is decoded on its own.
 _OF_LISTING = {*OF_FILES, "min_class_images", "data_format"}
 _HEADER_SAMPLE = 256
@@ -87,16 +85,17 @@ def prepare(
     options: DataOptions,
     wanted: WantedFormat,
     least_classes: int = 2,
-    progress: Progress | None = None,
+    progress: cache.Progress | None = None,
 ) -> tuple[Path, cache.Meta]:
     """Return the cache folder of a source's decoded images, and decode them first where they are not there.
 
     Two processes may ask for the same at once: one decodes, the other waits. `progress(done, total)` is
-    called while images are decoded; it starts again where a sample of the images gave another format.
+    called while images are decoded; it starts again where a sample of the images gave another format. It is
+    called too while very many decoded ones are checked. A note says that damaged ones are decoded anew.
 
     Raises:
         DataError: the source is unusable, has fewer than `least_classes` classes, no image can be read, or
-            the cache cannot be written.
+            the cache cannot be read or written.
     """
     said = {name: value for name, value in options.model_dump().items() if name in _OF_LISTING}
     request = [cache.CACHE_VERSION, source.digest(), said, wanted.size, wanted.channels, wanted.resize]
@@ -106,15 +105,17 @@ def prepare(
         request.append(beside)
     key = blake2b(json.dumps(request).encode(), digest_size=12).hexdigest()
     folder = cache_folder.cache_root() / "datasets" / key
-    meta = cache.open_checked(folder)
+    meta = cache.open_checked(folder, progress)
     if meta is None:
         with cache_folder.exclusive(folder):
-            meta = cache.open_checked(folder)  # another process may have been faster
+            meta = cache.open_checked(folder, progress)  # another process may have been faster
             if meta is None:
+                repair = (f"{folder} was damaged: its images are decoded anew",) if folder.exists() else ()
                 listing = source.listing(options)
                 _require_classes(listing.class_names, least_classes, source.location, listing.notes)
                 with cache_folder.replacing(folder) as draft, quiet_pillow():
-                    return folder, _build(draft, source.location, listing, wanted, progress)
+                    meta = _build(draft, source.location, listing, wanted, progress)
+                return folder, replace(meta, notes=(*meta.notes, *repair))
     _require_classes(meta.class_names, least_classes, source.location, meta.notes)
     return folder, meta
 
@@ -128,7 +129,7 @@ def _require_classes(names: Sequence[str], least: int, location: str, notes: Seq
 
 
 def _build(
-    folder: Path, location: str, listing: Listing, wanted: WantedFormat, progress: Progress | None
+    folder: Path, location: str, listing: Listing, wanted: WantedFormat, progress: cache.Progress | None
 ) -> cache.Meta:
     guess, form = None, wanted.suited_to(*_sample(listing))
     while guess != form:  # mostly once; guessing first spares most data sets a second reading of every file
@@ -220,7 +221,7 @@ class _Part(NamedTuple):
         return cache.PixelStats(min(lows), max(highs), sum(totals) / number)
 
 
-def _decode_all(path: Path, listing: Listing, form: Format, progress: Progress | None) -> _Part:
+def _decode_all(path: Path, listing: Listing, form: Format, progress: cache.Progress | None) -> _Part:
     """Decode every image, in the order of the listing, into one .npy file at `path`.
 
     Threads decode chunks; this thread writes them in order. Ordinary writes, not a writable map: with a map a

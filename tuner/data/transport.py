@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import numpy.typing as npt
 from tuner import cache_folder
 from tuner.data import cache
 from tuner.data.dataset import Dataset
-from tuner.data.preparation import fingerprint
 from tuner.errors import DataError
 
 PIECE_MIB = 64
@@ -36,14 +36,14 @@ def content(dataset: Dataset) -> str:
 def found_here(dataset: Dataset, expected: str) -> Dataset | None:
     """Return the data set on this machine, None where it is absent.
 
-    It lies where it was decoded, on this machine or on a shared disk, or where it was received.
+    It lies where it was decoded, on this machine or on a shared disk, or where it was received. It is checked
+    in full: the process that decoded it may have seen another disk.
 
     Args:
         expected: Result of `content` on the sending machine.
     """
     for folder in (dataset.cache_dir, _received(expected)):
-        meta = cache.open_checked(folder)
-        if meta is not None and meta.fingerprint == expected:
+        if _content(folder) == expected:
             return replace(dataset, cache_dir=folder)
     return None
 
@@ -77,14 +77,11 @@ def receive(dataset: Dataset, expected: str, arriving: Mapping[str, list[Callabl
 
 
 def _content(folder: Path) -> str | None:
-    """Return the fingerprint of the pixels in a folder, None where they cannot be read."""
-    meta = cache.open_checked(folder)
-    if meta is None:
-        return None
-    records = cache.load_records(folder)
-    records.flags.writeable = True
-    records["pixel_hash"] = [cache.pixel_hash(image) for image in cache.load_images(folder)]
-    return fingerprint(meta.class_names, meta.image_shape, records)
+    """Return the fingerprint of the images in a folder, None where it is absent, damaged or not shared."""
+    with suppress(DataError):
+        if meta := cache.open_checked(folder):
+            return meta.fingerprint
+    return None
 
 
 def _received(fingerprint: str) -> Path:

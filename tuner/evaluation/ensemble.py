@@ -25,13 +25,14 @@ from tuner.results.schema import (
     TrialRecord,
 )
 from tuner.statistics.significance import ALPHA, p_text
-from tuner.tuning.events import Listener, busy, progress
+from tuner.tuning.events import Listener, busy, noted, progress
+from tuner.tuning.trusted_run import TrustedRun
 from tuner.tuning.workers import workers_again
 from tuner.workers.protocol import Pool
 
 
 def ensemble_model(
-    run: RunView, count: int, data: str | None, accept_changed_code: bool, listener: Listener
+    run: TrustedRun, count: int, data: str | None, accept_changed_code: bool, listener: Listener
 ) -> RunModel:
     """Return the mean of the best trials, which is made once and compared with the trial in best/.
 
@@ -54,7 +55,7 @@ def ensemble_model(
         )
     evaluation = ensemble_before(run, members)
     if evaluation is None:
-        dataset = run_images(run, data, progress(listener))
+        dataset = run_images(run, data, progress(listener), noted(listener))
         with (
             workers_again(run, dataset, accept_changed_code, "ensemble", listener) as pool,
             busy(listener, f"averaging {count} models"),

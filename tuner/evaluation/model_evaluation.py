@@ -49,6 +49,8 @@ class EvaluationRequest:
     robustness: bool = False
     options: DataOptions = NO_WISHES
     """How the images and their labels are read."""
+    trust: bool = False
+    """Whether models that execute what somebody else made may be loaded."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def evaluate_models(
     found: dict[str, tuple[Shortcut, ...]] = {}
     results = []
     for facts in models:
-        model = _load(facts, listener)
+        model = _load(facts, request.trust, listener)
         for source in used:
             images = labelled_images(
                 source,
@@ -168,9 +170,9 @@ def _own_source(models: Sequence[ModelFacts]) -> str:
     return models[0].source
 
 
-def _load(facts: ModelFacts, listener: Listener) -> TrainedModel:
+def _load(facts: ModelFacts, trust: bool, listener: Listener) -> TrainedModel:
     with busy(listener, f"loading {facts.name}"):
-        model = load_model(facts)
+        model = load_model(facts, trust)
     if model.note:
         listener(Note(model.note))
     return model
@@ -213,7 +215,7 @@ def _evaluate(
     if isinstance(other, Path):
         evaluation["comparison"] = _comparison_with_file(name, predictions, other)
     elif other is not None:
-        second = _load(other, listener)
+        second = _load(other, request.trust, listener)
         others = same_images(images, source, second, request.options, request.pairs, progress(listener))
         _warn_of_seen(others, other.name, source, listener)
         with busy(listener, f"predicting {len(others.indices):,} images"):

@@ -57,10 +57,12 @@ def _fonts(signs: str) -> tuple[tuple[str, ...], str]:
     from matplotlib import font_manager
 
     families, missing = [_DEFAULT], _lacking(font_manager.findfont(_DEFAULT), signs)
+    upright = (font for font in font_manager.fontManager.ttflist if font.style == "normal")
+    # The regular font of a family comes last, and so counts; a bold one may have fewer characters.
     others = {
         font.name: font.fname
-        for font in font_manager.fontManager.ttflist
-        if font.style == "normal" and not font.name.startswith((_DEFAULT, *_NEVER))
+        for font in sorted(upright, key=lambda font: str(font.weight) in ("400", "normal"))
+        if not font.name.startswith((_DEFAULT, *_NEVER))
     }
     for name in sorted(others, key=lambda name: (not name.startswith(_FIRST), name)):
         if not missing:

@@ -14,10 +14,11 @@ from tuner.evaluation.retraining import Event, SeededTrial, retrain, seeded_tria
 from tuner.evaluation.run_images import run_images
 from tuner.models.run_model import RunModel
 from tuner.results.evaluation_file import read_evaluation
-from tuner.results.query import RunView, reference
+from tuner.results.query import reference
 from tuner.tuning import events
 from tuner.tuning.budget import Budget
-from tuner.tuning.events import Note, progress
+from tuner.tuning.events import Note, noted, progress
+from tuner.tuning.trusted_run import TrustedRun
 from tuner.tuning.workers import workers_again
 from tuner.units import counted
 
@@ -36,6 +37,8 @@ class Retraining:
     """Place of the images now; default: their place during the search."""
     accept_changed_code: bool = False
     """Whether to train with code of the search space that changed since the search."""
+    trust: bool = False
+    """Whether the user trusts a run of somebody else, for the command that goes on."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class RetrainingStarted:
 Listener = Callable[[events.Event | RetrainingStarted | Event], None]
 
 
-def retrained_model(run: RunView, request: Retraining, listener: Listener) -> tuple[dict[str, Any], RunModel]:
+def retrained_model(
+    run: TrustedRun, request: Retraining, listener: Listener
+) -> tuple[dict[str, Any], RunModel]:
     """Train the models that are missing; return the summary, and the model of the best trial's first seed.
 
     Raises:
@@ -62,8 +67,11 @@ def retrained_model(run: RunView, request: Retraining, listener: Listener) -> tu
     again = f"tuner best {reference(run.path)} --retrain --seeds {request.seeds} --top {request.top}"
     if request.accept_changed_code:
         again += " --accept-changed-code"
+    if request.trust:
+        again += " --trust"
     if any(each.evaluation() is None for each in wanted):
-        dataset = run_images(run, request.data, progress(listener)).with_validation_in_training()
+        dataset = run_images(run, request.data, progress(listener), noted(listener))
+        dataset = dataset.with_validation_in_training()
         try:
             with workers_again(run, dataset, request.accept_changed_code, "retraining", listener) as pool:
                 listener(Note(_announcement(wanted, dataset)))

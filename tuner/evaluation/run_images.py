@@ -11,13 +11,17 @@ from tuner.results.query import RunView
 
 
 def run_images(
-    run: RunView, data: str | None = None, progress: Callable[[int, int], None] | None = None
+    run: RunView,
+    data: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Dataset:
     """Return the data set of a run, with the splits of the run.
 
     Args:
         data: Its place now; default: its place at the start of the run.
         progress: Called with (done, total) while images are decoded.
+        tell: Called with each note on the images that the run has not on record.
 
     Raises:
         DataError: it is gone or has changed.
@@ -40,4 +44,7 @@ def run_images(
             f"'{source}' is not the data set of run '{run.run_id}': its fingerprint is "
             f"{dataset.fingerprint}, not {known.fingerprint}. Name the images of the run with --data."
         )
+    for text in dataset.notes:
+        if tell and text not in facts.get("notes", dataset.notes):
+            tell(text)
     return dataset

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from tuner.data.dataset import Dataset
 from tuner.errors import StorageError, TunerError, UsageError
-from tuner.files import DRAFT_PREFIX
+from tuner.files import draft_folder
 from tuner.models.conversion import (
     calibrate,
     calibrated_probabilities,
@@ -84,16 +83,19 @@ def check_request(target: str, calibrated: bool) -> Format:
     return form
 
 
-def export(model: RunModel, target: str, form: Format, calibrated: bool, dataset: Dataset | None) -> Export:
+def export(
+    model: RunModel, target: str, form: Format, calibrated: bool, dataset: Dataset | None, trust: bool
+) -> Export:
     """Write a model of a run as a file, and compare the predictions of both on real images.
 
     Args:
         form: What `check_request` returned.
         calibrated: Bake the temperature chosen on validation into the model.
         dataset: The data of the run; None makes a plain copy, for .keras only, and compares nothing.
+        trust: Whether the user trusts the code of a run that somebody else made.
 
     Raises:
-        UsageError: it is to be calibrated, and has no temperature.
+        UsageError: it is to be calibrated, and has no temperature; or it takes code that is not trusted.
         TunerError: the run has lost the model, the format cannot hold it, or its probabilities differ by more
             than MAX_DIFFERENCE. Nothing is left behind.
         StorageError: the file cannot be written.
@@ -106,15 +108,15 @@ def export(model: RunModel, target: str, form: Format, calibrated: bool, dataset
     try:
         # Folders on the way are made only for an export that has passed.
         there = next(parent for parent in path.absolute().parents if parent.is_dir())
-        with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, dir=there) as folder:
-            draft = Path(folder) / path.name
+        with draft_folder(there) as folder:
+            draft = folder / path.name
             if dataset is None:
                 assert form == "keras"
                 assert not calibrated
                 shutil.copyfile(model.path, draft)
                 facts = {**model_facts(model), "format": form, "calibrated_by": None, "parity": None}
             else:
-                facts = _write(model, draft, form, calibrated, dataset)
+                facts = _write(model, draft, form, calibrated, dataset, trust)
             write_facts(draft, facts)
             path.parent.mkdir(parents=True, exist_ok=True)
             _move(draft, path)
@@ -128,7 +130,7 @@ def export(model: RunModel, target: str, form: Format, calibrated: bool, dataset
 
 
 def _write(
-    run_model: RunModel, draft: Path, form: Format, calibrated: bool, dataset: Dataset
+    run_model: RunModel, draft: Path, form: Format, calibrated: bool, dataset: Dataset, trust: bool
 ) -> dict[str, Any]:
     """Write the model, compare, and return its facts."""
     data = run_model.run.facts["data"]
@@ -139,7 +141,7 @@ def _write(
         run_path=run_model.run.path,
         configurations=tuple(trial.values for trial in run_model.trials),
     )
-    loaded = load_model(source)
+    loaded = load_model(source, trust)
     original = loaded.model
     validation = dataset.splits["validation"]
     places = np.linspace(0, len(validation) - 1, min(PARITY_IMAGES, len(validation))).astype(int)
@@ -163,7 +165,8 @@ def _write(
             expected = keras_probabilities(model, dataset.images, indices)
         convert(model, draft, form)
     if form == "keras":
-        written = load_model(dataclasses.replace(source, path=draft)).predict(dataset.images, indices)
+        again = load_model(dataclasses.replace(source, path=draft), trust)
+        written = again.predict(dataset.images, indices)
     else:
         written = _loaded_again(draft, form).predict(dataset.images, indices)
     # Written so that what is no number is refused too.
@@ -201,7 +204,7 @@ def _loaded_again(draft: Path, form: Format) -> Runtime:
         TunerError: that runtime refuses it, as it does an operation that it does not know.
     """
     try:
-        return Runtime(draft)
+        return Runtime(draft, trust=True)  # this process has just written it
     except UsageError as error:
         reason = first_line(error.__context__ or error).replace(str(draft), draft.name)
         raise TunerError(
@@ -220,5 +223,5 @@ def _baked(chosen: Chosen, temperature: float) -> Chosen:
 
 def _move(draft: Path, path: Path) -> None:
     if path.is_dir():
-        shutil.rmtree(path)
+        path.replace(draft.with_name(f"{path.name}-before"))
     draft.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from tuner.data.decoding import Format
 from tuner.data_options import MAX_SIZE, MIN_SIZE, DataOptions, Resize
 from tuner.errors import SpaceError, UsageError
+from tuner.models.keras_archive import check_archive
 from tuner.models.runtimes import Runtime, beside, model_format, not_described, read_facts
 from tuner.results.checked_json import require_intact
 from tuner.results.evaluation_file import read_evaluation
@@ -26,8 +28,9 @@ from tuner.training.device import load_backend
 from tuner.training.error_text import first_line
 from tuner.training.evaluation_batch import MAX_EVALUATION_BATCH
 from tuner.training.loop import KerasLoop
-from tuner.training.model_file import loss_takes_logits, own_parts
+from tuner.training.model_file import is_compiled_by_keras, loss_takes_logits, own_parts, refused_parts
 from tuner.training.task import TrialError
+from tuner.tuning.trusted_run import trusted
 from tuner.units import listed
 
 SUFFIX = ".keras"
@@ -142,29 +145,39 @@ def describe_model(reference: str, results_dir: Path, classes: tuple[str, ...] =
     return ModelFacts(reference, path, classes)
 
 
-def load_model(facts: ModelFacts) -> TrainedModel:
+def load_model(facts: ModelFacts, trust: bool) -> TrainedModel:
     """Load a model and check that it can be used on images of these classes.
 
+    Args:
+        trust: Whether the user trusts a model that executes what it holds, and the code of a run.
+
     Raises:
-        UsageError: Keras cannot load it, it does not take square images, or its outputs are not the classes.
+        UsageError: it holds what is not allowed, it executes and is not trusted, Keras cannot load it, it
+            does not take square images, or its outputs are not the classes.
     """
     if model_format(facts.path) != "keras":
         height, width, channels = map(int, read_facts(facts.path)["image_shape"])
-        return TrainedModel(facts, (height, width, channels), Runtime(facts.path))
+        return TrainedModel(facts, (height, width, channels), Runtime(facts.path, trust))
     load_backend()
-    names = _own_parts(facts.path)
-    if names and facts.run_path is not None:
-        return _rebuilt(facts, names)
     try:
+        check_archive(facts.path)
+        names, refused = own_parts(facts.path), refused_parts(facts.path)
+        if (names or refused) and facts.run_path is not None:
+            return _rebuilt(facts, names or refused, trust)
+        if refused:
+            raise UsageError(
+                f"'{facts.path}' cannot be loaded: it holds {listed(refused)}. Allowed in a model file: "
+                "layers and functions of Keras that read no other file. Name its run instead of the file, or "
+                "export it as .onnx."
+            )
         model = _read(facts.path)
+    except UsageError:
+        raise
     except Exception as error:
-        why = (
-            f"it needs the code of {', '.join(names)}, which no file holds. Name its run instead of the "
-            "file, or export it as .onnx."
-            if names
-            else f"{first_line(error)} Needed: a whole {SUFFIX} file of Keras 3. Export it again."
-        )
-        raise UsageError(f"'{facts.path}' cannot be loaded: {why}") from None
+        raise UsageError(
+            f"'{facts.path}' cannot be loaded: {first_line(error)} Needed: a whole {SUFFIX} file of Keras 3. "
+            "Export it again."
+        ) from None
     height, width, channels = _image_shape(model, facts.name)
     outputs = model.output_shape[-1]
     num_classes = len(facts.class_names)
@@ -176,13 +189,6 @@ def load_model(facts: ModelFacts) -> TrainedModel:
     return TrainedModel(facts, (height, width, channels), model)
 
 
-def _own_parts(path: Path) -> tuple[str, ...]:
-    try:
-        return own_parts(path)
-    except (OSError, ValueError):  # loading it will say why
-        return ()
-
-
 def _read(path: Path) -> Any:
     """Return the model of a file, with a loss of Keras where its own loss or metrics are unknown here."""
     import keras
@@ -190,20 +196,20 @@ def _read(path: Path) -> Any:
     with warnings.catch_warnings():
         # The state of the optimizer, which a winner is saved without, is not needed.
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)
-        try:
-            return keras.models.load_model(path)
-        except (TypeError, ValueError):
-            model = keras.models.load_model(path, compile=False)
+        with suppress(TypeError, ValueError):
+            if is_compiled_by_keras(path):
+                return keras.models.load_model(path)
+        model = keras.models.load_model(path, compile=False)
     model.compile(loss=keras.losses.BinaryCrossentropy(from_logits=loss_takes_logits(path)))
     return model
 
 
-def _rebuilt(facts: ModelFacts, names: Sequence[str]) -> TrainedModel:
+def _rebuilt(facts: ModelFacts, names: Sequence[str], trust: bool) -> TrainedModel:
     """Return a model of a run whose file only the code of its space can read."""
     from tuner.models.rebuilding import rebuild
 
     assert facts.run_path is not None
-    run = open_run(facts.run_path)
+    run = trusted(open_run(facts.run_path), trust)
     needed = f"needs the code of {', '.join(names)}"
     try:
         model = rebuild(run, facts.configurations, facts.path)

@@ -12,11 +12,11 @@ import keras
 import keras_tuner as kt
 
 from search_spaces import DataSpec
-from tuner.results.query import RunView
 from tuner.spaces.hypermodel import SpaceHyperModel
 from tuner.training.averaging import average
 from tuner.training.build import build_model
 from tuner.training.compute import DEFAULT_COMPUTE, use_precision
+from tuner.tuning.trusted_run import TrustedRun
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class _Images:
     class_names: tuple[str, ...]
 
 
-def rebuild(run: RunView, configurations: Sequence[dict[str, Any]], weights: Path) -> Any:
+def rebuild(run: TrustedRun, configurations: Sequence[dict[str, Any]], weights: Path) -> Any:
     """Return a compiled model in float32.
 
     Args:

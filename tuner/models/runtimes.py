@@ -7,7 +7,7 @@ import json
 import math
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ _SUFFIXES: dict[str, Format] = {".keras": "keras", ".onnx": "onnx", ".tflite": "
 _ONNX_FACTS = "model"
 _ONNX_LABELS = "labels"
 _WRITERS = ("onnx", "onnxruntime", "tf2onnx")
-_READERS = ("onnxruntime",)
+_READERS = ("onnx", "onnxruntime")
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -87,17 +87,29 @@ def require_packages(form: Format, writing: bool = False) -> None:
 class Runtime:
     """A model in one of these formats, ready to predict."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, trust: bool) -> None:
         """Load it.
 
+        Args:
+            trust: Whether it may execute what it holds.
+
         Raises:
-            UsageError: it cannot be loaded, or what it takes is not installed.
+            UsageError: it executes what it holds and is not trusted, it cannot be loaded, or what it takes is
+                not installed.
         """
         form = model_format(path)
         assert form in _LOADERS, form
         require_packages(form)
+        if form == "saved_model" and not trust:
+            raise UsageError(
+                f"'{path}' is a SavedModel, which executes what it holds, and can read and write any file. "
+                "Allowed without a question: .keras, .onnx, .tflite. If you trust its origin, type the same "
+                "with --trust."
+            )
         try:
             self._run = _LOADERS[form](path)
+        except UsageError:
+            raise
         except Exception as error:
             raise UsageError(
                 f"'{path}' cannot be loaded: {first_line(error)} Needed: a whole model that "
@@ -120,8 +132,38 @@ class Runtime:
 def _onnx(path: Path) -> Run:
     import onnxruntime
 
+    _read_onnx(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return lambda images: np.asarray(session.run(None, {INPUT: images})[0])
+
+
+def _read_onnx(path: Path) -> Any:
+    """Return the content of an .onnx file, which holds all of its weights.
+
+    Raises:
+        UsageError: it names other files for some. The runtime follows such names, hard links too.
+    """
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    for tensor in _tensors(model):
+        if tensor.external_data or tensor.data_location == tensor.EXTERNAL:
+            named = next((entry.value for entry in tensor.external_data if entry.key == "location"), "?")
+            raise UsageError(
+                f"'{path}' cannot be loaded: its weights refer to another file on the disk: '{named}'. "
+                "Allowed: an .onnx that holds all of its weights. Export it again."
+            )
+    return model
+
+
+def _tensors(message: Any) -> Iterator[Any]:
+    """Yield all tensors in a message of protobuf, wherever they are."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for each in (value,) if hasattr(value, "ListFields") else value:
+                yield from _tensors(each)
 
 
 def _tflite(path: Path) -> Run:
@@ -222,10 +264,7 @@ def not_described(path: Path, error: Exception) -> UsageError:
 
 def _facts_text(form: Format, path: Path) -> str:
     if form == "onnx":
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        return str(session.get_modelmeta().custom_metadata_map[_ONNX_FACTS])
+        return str({entry.key: entry.value for entry in _read_onnx(path).metadata_props}[_ONNX_FACTS])
     if form == "tflite":
         with zipfile.ZipFile(path) as archive:
             return archive.read(FACTS_FILE).decode("utf-8")

@@ -53,6 +53,8 @@ SPACE_NOTES = "space_notes"
 CONDITIONS = "conditions"
 # A hash of each file of its search space:
 CODE = "code"
+# Proof that this user made the run; None where no key can be kept:
+SIGNATURE = "signature"
 # Each acceptance of changed code: its time, the files, the number of trials before it, its use:
 ACCEPTED_CODE = "accepted_code"
 # Seconds of each step of the command:

@@ -10,7 +10,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tuner.errors import StorageError
 from tuner.files import replacing
 from tuner.results.schema import (
     BACKUP_FILE,
@@ -19,7 +18,7 @@ from tuner.results.schema import (
     STOPPED,
     TrialRecord,
 )
-from tuner.results.store_file import connect, copy_to, create_tables, damaged
+from tuner.results.store_file import connect, copy_to, create_tables, failure
 from tuner.results.store_reader import StoreReader
 from tuner.training.task import EpochDone
 
@@ -31,8 +30,11 @@ class Store(StoreReader):
     def create(cls, path: Path, run: dict[str, Any]) -> Store:
         """Make the store of a new run, with its facts as JSON values. The file appears complete."""
         with replacing(path) as draft:
-            with closing(connect(draft)) as connection:
-                create_tables(connection)
+            try:
+                with closing(connect(draft)) as connection:
+                    create_tables(connection)
+            except sqlite3.DatabaseError as error:
+                raise failure(path, error) from None
             with closing(cls(draft)) as store:
                 store.set_run(run)
         return cls(path)
@@ -192,12 +194,8 @@ class Store(StoreReader):
                 yield connection.cursor()
         except sqlite3.IntegrityError:
             raise  # a bug of the caller
-        except sqlite3.OperationalError as error:
-            raise StorageError(
-                f"cannot write '{self._path}': {error}. Free space or permissions, then go on."
-            ) from None
         except sqlite3.DatabaseError as error:
-            raise damaged(self._path, str(error)) from None
+            raise failure(self._path, error) from None
 
 
 def _set_run(cursor: sqlite3.Cursor, facts: dict[str, Any]) -> None:

@@ -72,6 +72,13 @@ _TABLES = {
         "trial_id, epoch",
     ),
 }
+# Errors of SQLite that say nothing of the file itself.
+_UNWRITTEN = (
+    *("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_LOCKED"),
+    *("SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHM"),
+    *("SQLITE_IOERR_LOCK", "SQLITE_IOERR_DELETE"),
+)
+
 TABLES = tuple(_TABLES)
 _SUM = "checksums"
 
@@ -107,7 +114,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA recursive_triggers = ON")
         connection.create_function("row_checksum", -1, _row_checksum, deterministic=True)
     except sqlite3.DatabaseError as error:
-        raise damaged(path, str(error)) from None
+        raise failure(path, error) from None
     return connection
 
 
@@ -167,6 +174,13 @@ def copy_to(path: Path, connection: sqlite3.Connection) -> None:
             connection.backup(copy)
     except sqlite3.DatabaseError as error:
         raise OSError(str(error)) from None
+
+
+def failure(path: Path, error: sqlite3.DatabaseError) -> StorageError:
+    """Return the error for a file that SQLite cannot use: for want of space or permissions, else damaged."""
+    if getattr(error, "sqlite_errorname", "").startswith(_UNWRITTEN):
+        return StorageError(f"cannot write '{path}': {error}. Free space or permissions, then go on.")
+    return damaged(path, str(error))
 
 
 def damaged(path: Path, how: str) -> StorageError:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tuner.errors import StorageError
 from tuner.results.schema import EPOCH_COLUMNS, EpochRecord, TrialRecord
-from tuner.results.store_file import TABLES, check, check_rows, connect, damaged
+from tuner.results.store_file import TABLES, check, check_rows, connect, damaged, failure
 from tuner.results.stored_values import decode, decode_metrics, decode_values
 from tuner.training.checkpoint import Epoch
 
@@ -142,5 +142,7 @@ class StoreReader:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except sqlite3.DatabaseError as error:
+            raise failure(self._path, error) from None
+        except ValueError as error:
             raise damaged(self._path, str(error)) from None

@@ -31,7 +31,7 @@ _FREE_BYTES = 2**28
 """An archive may unpack to this many bytes, and to MAX_RATIO times its size where that is more."""
 _SAMPLES, _SAMPLE_BYTES = 32, 4096
 _PIECE_BYTES = 2**20
-_UNPACKED = "unpacked"
+_UNPACKED, _CHECKSUM = "unpacked", "checksum"
 _SHOWN = 3
 # The last is for a method of packing that zipfile lacks.
 _DAMAGE = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
@@ -170,12 +170,25 @@ def _kept(
     """Return an archive from the cache; put it there first, whole or not at all."""
     folder = cache_folder.cache_root() / "archives" / key
     path, most = folder / _UNPACKED, max(_FREE_BYTES, MAX_RATIO * packed_bytes)
-    if not path.is_file():
+    if not _is_whole(folder):
         with cache_folder.exclusive(folder):
-            if not path.is_file():  # another process may have been faster
-                with cache_folder.replacing(folder) as draft, (draft / _UNPACKED).open("wb") as file:
-                    file.writelines(_pieces(location, open_packed, most))
+            if not _is_whole(folder):  # another process may have been faster
+                with cache_folder.replacing(folder) as draft:
+                    with (draft / _UNPACKED).open("wb") as file:
+                        file.writelines(_pieces(location, open_packed, most))
+                    (draft / _CHECKSUM).write_text(cache_folder.checksum(draft / _UNPACKED), "ascii")
     return tar_archive(path, location) if _is_tar(path, location) else zip_archive(path, location)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell whether an unpacked archive is there as it was written."""
+    with cache_folder.readable(folder):
+        try:
+            return cache_folder.checksum(folder / _UNPACKED).encode() == (folder / _CHECKSUM).read_bytes()
+        except PermissionError:
+            raise
+        except OSError:
+            return False
 
 
 def _pieces(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,6 @@ import numpy as np
 
 from search_spaces import DataSpec
 from tuner.errors import SpaceError
-from tuner.files import replace_text
 from tuner.spaces.candidates import BUILD, TRAINING, build_of, owner_of
 from tuner.spaces.global_settings import Changes, settings_kept, use_own_settings
 from tuner.spaces.references import Resolved, resolve, split_reference, unknown
@@ -44,8 +41,8 @@ class SpaceHyperModel:
     """NAME=VALUE|VALUE,...: the only values to search of these hyperparameters."""
     fixed: tuple[tuple[str, Any], ...] = ()
     """Names and values of hyperparameters of the training, where the space declares them."""
-    source: str | None = None
-    """Text of the file that the reference names, for machines without the file."""
+    source: bytes | None = None
+    """Contents of the file that the reference names, for machines without the file."""
     pixels: PixelRange = RAW
     """Range of the pixels that the models expect."""
 
@@ -56,7 +53,7 @@ class SpaceHyperModel:
             return self
         path = Path(file).resolve()
         reference = f"{path}:{attribute}" if attribute else str(path)
-        return replace(self, reference=reference, source=path.read_text("utf-8"))
+        return replace(self, reference=reference, source=path.read_bytes())
 
     def load(self) -> None:
         """Import the space, and put the settings of the process back that it or a build before changed.
@@ -233,28 +230,19 @@ class _Space:
         return (*self.about_file, *self.changes.notes())
 
 
-def _unpacked(reference: str, source: str) -> str:
-    """Return a reference to a file with this text: the one that is named, or a copy."""
-    file, attribute = split_reference(reference)
-    path = Path(file)
-    if not (path.is_file() and path.read_text("utf-8") == source):
-        folder = f"tuner-space-{blake2b(source.encode(), digest_size=8).hexdigest()}"
-        path = Path(tempfile.gettempdir(), folder, path.name)
-        # Workers of one machine come here together; none writes again a file that another has written.
-        if not (path.is_file() and path.read_text("utf-8") == source):
-            replace_text(path, source)
-    return f"{path}:{attribute}" if attribute else str(path)
-
-
 @functools.cache
-def loaded_space(reference: str, source: str | None) -> _Space:
-    """Return a space, imported once in a process."""
+def loaded_space(reference: str, source: bytes | None) -> _Space:
+    """Return a space, imported once in a process.
+
+    Args:
+        source: Contents of its file, for machines without the file.
+    """
     import keras
 
     with quiet_import():  # Keras imports TensorFlow for this, whatever its backend
         keras.utils.set_random_seed(0)  # layers that the file makes are the same in every worker
     with settings_kept() as changes:
-        found = resolve(reference if source is None else _unpacked(reference, source))
+        found = resolve(reference, source)
     made = functools.cache(functools.partial(_made, found, reference))
     return _Space(found.module, made, found.notes, changes)
 

@@ -18,15 +18,22 @@ from tuner.training.source_code import is_installed
 
 
 class _Loader(Loader):
-    """Runs the statements of a source; those of a notebook have their cell for a file in tracebacks."""
+    """Runs the statements of a source; those of a notebook have their cell for a file in tracebacks.
 
-    def __init__(self, path: Path, source: Source) -> None:
-        self._path, self._source = path, source
+    No compiled file beside the source is read or written.
+
+    Args:
+        carried: Contents of the file where it is not on this machine.
+    """
+
+    def __init__(self, path: Path, source: Source, carried: bytes | None = None) -> None:
+        self._path, self._source, self.carried = path, source, carried
 
     def exec_module(self, module: ModuleType) -> None:
         for cell in self._source.cells:
             file = str(self._path.with_name(cell.label))
-            if cell.label != self._path.name:  # for tracebacks, and for functions that TensorFlow reads again
+            # For tracebacks, and for functions that TensorFlow reads again.
+            if cell.label != self._path.name or self.carried is not None:
                 lines = cell.text.splitlines(keepends=True)
                 linecache.cache[file] = (len(cell.text), None, lines, file)
             exec(compile(cell.tree, file, "exec", dont_inherit=True), vars(module))
@@ -35,11 +42,15 @@ class _Loader(Loader):
         return self._source.text
 
 
-def import_file(path: Path, name: str = "") -> tuple[ModuleType, tuple[str, ...]]:
+def import_file(
+    path: Path, name: str = "", contents: bytes | None = None
+) -> tuple[ModuleType, tuple[str, ...]]:
     """Import a Python file or a notebook from wherever it is; it may import its neighbours.
 
     Args:
         name: The object in it that is wanted; "" for the only one.
+        contents: Those of the file. Where they are not on this machine, it has no neighbours, and nothing is
+            written: in a folder for all, another user could place a neighbour.
 
     Returns:
         The module, and sentences about lines that are left out or changed.
@@ -47,7 +58,13 @@ def import_file(path: Path, name: str = "") -> tuple[ModuleType, tuple[str, ...]
     Raises:
         SpaceError: the file cannot be read or does more than define a space.
     """
-    source = read_source(path, name)
+    source = read_source(path, name, contents)
+    if contents is not None and not _holds(path, contents):
+        spec = importlib.util.spec_from_loader(
+            f"_space_{path.stem}", _Loader(path, source, contents), origin=str(path)
+        )
+        assert spec is not None
+        return _run(spec, path), source.notes
     resolved = path.resolve()
     levels = [
         node.level
@@ -65,8 +82,14 @@ def import_file(path: Path, name: str = "") -> tuple[ModuleType, tuple[str, ...]
     return _run(spec, path), source.notes
 
 
+def add_working_folder() -> None:
+    """Let modules be found in the working folder too, and there first, as `python -m` would."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+
+
 def import_module(name: str, attribute: str, reference: str) -> tuple[ModuleType, tuple[str, ...]]:
-    """Import a module by its name, also from the working folder.
+    """Import a module by its name.
 
     Returns:
         The module, and sentences about lines of it that are changed.
@@ -74,8 +97,6 @@ def import_module(name: str, attribute: str, reference: str) -> tuple[ModuleType
     Raises:
         SpaceError: there is no such module, or it does more than define a space.
     """
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:  # as `python -m` would
-        sys.path.insert(0, str(Path.cwd()))
     try:
         by_others = name in sys.modules and not isinstance(sys.modules[name].__loader__, _Loader)
         spec = None if by_others else importlib.util.find_spec(name)
@@ -91,6 +112,14 @@ def import_module(name: str, attribute: str, reference: str) -> tuple[ModuleType
     source = read_source(path, attribute)
     spec.loader = _Loader(path, source)
     return _run(spec, path), source.notes
+
+
+def _holds(path: Path, contents: bytes) -> bool:
+    """True for a file of this machine with these contents."""
+    try:
+        return path.read_bytes() == contents
+    except OSError:
+        return False
 
 
 def _run(spec: ModuleSpec, path: Path) -> ModuleType:

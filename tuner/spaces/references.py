@@ -15,8 +15,9 @@ from typing import Any
 
 from tuner.errors import SpaceError, did_you_mean
 from tuner.spaces.candidates import space_of, unused_tuners
-from tuner.spaces.imports import import_file, import_module
+from tuner.spaces.imports import add_working_folder, import_file, import_module
 from tuner.spaces.source import SUFFIXES, is_file, read_source, read_tree
+from tuner.training.source_code import is_installed
 
 IMAGE_SIZE = "IMAGE_SIZE"
 """Name in a space of the side, in pixels, of the images that it is made for."""
@@ -52,6 +53,17 @@ def builtin_names() -> list[str]:
     return sorted(
         module.name for module in pkgutil.iter_modules(_builtin_paths()) if not module.name.startswith("_")
     )
+
+
+def is_installed_space(reference: str) -> bool:
+    """True for a name of a built-in space, or of a plugin of an installed package: no file beside."""
+    if reference in builtin_names():
+        return True
+    if is_file(reference) or split_reference(reference)[1]:
+        return False
+    points = [point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name == reference]
+    folders = [point.dist and Path(str(point.dist.locate_file(""))) for point in points]
+    return bool(folders) and all(folder is not None and is_installed(folder) for folder in folders)
 
 
 def summary(name: str) -> str:
@@ -92,16 +104,21 @@ def label(reference: str) -> str:
     return Path(target).stem if is_file(target) else target.rpartition(".")[2]
 
 
-def resolve(reference: str) -> Resolved:
+def resolve(reference: str, contents: bytes | None = None) -> Resolved:
     """Import a space: a function, a class with `build`, or an instance of one.
+
+    Args:
+        contents: Those of the file, which may be missing on this machine.
 
     Raises:
         SpaceError: no such name, module, file or function, or the file does more than define a space.
     """
     target, attribute = split_reference(reference)
     if is_file(target):
-        module, notes = import_file(_existing(Path(target)), attribute)
+        path = Path(target) if contents is not None else _existing(Path(target))
+        module, notes = import_file(path, attribute, contents)
     elif attribute:
+        add_working_folder()
         module, notes = import_module(target, attribute, reference)
     elif plugin := _named(target):
         module, notes = import_module(plugin.module, plugin.attr, reference)

@@ -43,17 +43,18 @@ def is_file(target: str) -> bool:
     return target.endswith(SUFFIXES)
 
 
-def read_source(path: Path, name: str = "") -> Source:
+def read_source(path: Path, name: str = "", contents: bytes | None = None) -> Source:
     """Read a file and see that an import of it defines a space and does nothing else.
 
     Args:
         name: The function, class or instance that is wanted; "" for the only one.
+        contents: Those of the file; None: as they are on the disk.
 
     Raises:
         SpaceError: the file cannot be read, has a syntax error, or would read data, train or ask something
             when it is imported; of a notebook, if the space needs the result of such a line.
     """
-    cells, left_out = _cells(path)
+    cells, left_out = _cells(path, contents)
     notes = [note for cell in cells for note in renewed(cell.tree, cell.label)]
     if path.suffix == NOTEBOOK:
         selection = definitions(cells, name, path.parent)
@@ -72,10 +73,10 @@ def read_tree(path: Path) -> list[ast.stmt]:
         return []
 
 
-def _cells(path: Path) -> tuple[list[Cell], list[str]]:
+def _cells(path: Path, contents: bytes | None = None) -> tuple[list[Cell], list[str]]:
     """Return the parts of a file as Python, and its lines that are none, with their places."""
     try:
-        contents = path.read_bytes()
+        contents = path.read_bytes() if contents is None else contents
         notebook = path.suffix == NOTEBOOK
         texts = code_cells(contents) if notebook else [importlib.util.decode_source(contents)]
     except OSError as error:

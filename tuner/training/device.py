@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuner.cache_folder import cache_root
+from tuner.cache_folder import code_root
 
 # Defaults of the environment for a backend: no noise, GPU memory on demand, and a cache on disk, of at most a
 # GiB, for all but the smallest functions that JAX compiles.
@@ -130,7 +130,7 @@ def quiet_import() -> Iterator[None]:
 
     Variables of the environment that the user has set stay.
     """
-    for name, value in (DEFAULTS | {"JAX_COMPILATION_CACHE_DIR": str(cache_root() / "jax")}).items():
+    for name, value in (DEFAULTS | {"JAX_COMPILATION_CACHE_DIR": str(code_root() / "jax")}).items():
         os.environ.setdefault(name, value)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     saved = os.dup(2)

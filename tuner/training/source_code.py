@@ -45,11 +45,14 @@ def code_hashes() -> dict[str, str]:
             continue
         path = Path(file)
         own = name.partition(".")[0] == "search_spaces"
-        if (own or not is_installed(path.parent)) and path.is_file():
+        loader: Any = getattr(module, "__loader__", None)
+        carried: bytes | None = getattr(loader, "carried", None)
+        if (own or not is_installed(path.parent)) and (carried is not None or path.is_file()):
             key = PROGRAM if name.partition(".")[0] == PROGRAM else path.name
-            notebook = file.endswith(NOTEBOOK)
-            loader: Any = module.__loader__
-            contents = loader.get_source(name).encode() if notebook else path.read_bytes()
+            if file.endswith(NOTEBOOK):
+                contents = loader.get_source(name).encode()
+            else:
+                contents = path.read_bytes() if carried is None else carried
             hashers.setdefault(key, blake2b(digest_size=8)).update(contents)
     return {name: hasher.hexdigest() for name, hasher in sorted(hashers.items())}
 

@@ -155,6 +155,11 @@ def busy(listener: Listener, text: str) -> Iterator[None]:
         listener(BusyEnded())
 
 
-def progress(listener: Listener, text: str = "decoding images") -> Callable[[int, int], None]:
+def noted(listener: Listener) -> Callable[[str], None]:
+    """Return the function that tells a listener a sentence on images that are evaluated."""
+    return lambda text: listener(Note(f"Note       {text}"))
+
+
+def progress(listener: Listener, text: str = "reading images") -> Callable[[int, int], None]:
     """Return the function that tells a listener the progress of a work, as numbers of images."""
     return lambda done, total: listener(Progress(text, done, total))

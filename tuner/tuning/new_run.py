@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,10 @@ from tuner.config import SearchConfig, to_toml
 from tuner.data.dataset import Dataset
 from tuner.data.near_copies import near_copies
 from tuner.data.sample_size import sample_notes
-from tuner.errors import UsageError
+from tuner.errors import StorageError, UsageError
 from tuner.files import reaching, replace_text
+from tuner.results.lock import locked
+from tuner.results.query import reference
 from tuner.results.run_folder import RunFolder, run_folder
 from tuner.results.schema import (
     CODE,
@@ -23,43 +26,70 @@ from tuner.results.schema import (
     CONFIG_FILE,
     RUN_FILE,
     RUN_RUNNING,
+    SIGNATURE,
     SPACE_NOTES,
+    STORE_FILE,
     TRAINING,
     WORKER_LOG,
 )
+from tuner.results.signature import signature
 from tuner.results.store import Store
 from tuner.results.tables import write_json
+from tuner.results.unstarted import clear_unstarted, is_unstarted, remove_unstarted
 from tuner.spaces.references import label
 from tuner.tuning.run_conditions import conditions
 from tuner.workers.protocol import Description, Ready
 
 
-def make_run_folder(config: SearchConfig, dataset: Dataset) -> RunFolder:
-    """Make the folder of a new run: its name, or the time, the space and the data set.
+@contextmanager
+def new_run_folder(config: SearchConfig, dataset: Dataset) -> Iterator[RunFolder]:
+    """Make and lock the folder of a new run: its name, or the time, the space and the data set.
+
+    It is deleted at the end if no search was begun in it; one that a killed search has left is used again.
 
     Raises:
         UsageError: a run of that name exists, or the results folder cannot be written.
     """
     results = Path(config.results_dir)
     stem = config.name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(label(config.space))}-{dataset.name}"
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        # Two runs may start in one second.
-        numbered = () if config.name else (f"{stem}-{number}" for number in range(2, 100))
-        for path in (results / name for name in (stem, *numbered)):
+    # Two runs may start in one second.
+    numbered = () if config.name else (f"{stem}-{number}" for number in range(2, 100))
+    for path in (results / name for name in (stem, *numbered)):
+        with going_on(path), ExitStack() as stack:
             try:
-                path.mkdir()
-            except FileExistsError:
-                continue
-            (path / WORKER_LOG).touch()
-            return run_folder(path, config)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write results folder '{results}': {error.strerror}. Choose another with --results-dir."
-        ) from None
+                if not _is_free(path, again=config.name is not None):
+                    continue
+                stack.enter_context(locked(path))
+                # Another process may have begun a run here before this one had the lock.
+                if not is_unstarted(path):
+                    continue
+                stack.callback(remove_unstarted, path)
+                clear_unstarted(path)
+                (path / WORKER_LOG).touch()
+            except OSError as error:
+                raise UsageError(
+                    f"cannot write results folder '{results}': {error.strerror}. Choose another with "
+                    "--results-dir."
+                ) from None
+            yield run_folder(path, config)
+            return
     raise UsageError(
         f"run '{stem}' exists in '{results}'. Choose another --name; a run is never overwritten."
     )
+
+
+def _is_free(path: Path, again: bool) -> bool:
+    """Make the folder of a run; False where it exists, but for one to be used again.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return again and is_unstarted(path)
+    return True
 
 
 def require_no_checkpoints(folder: RunFolder) -> None:
@@ -79,10 +109,22 @@ def require_no_checkpoints(folder: RunFolder) -> None:
         )
 
 
-def discard_if_unstarted(folder: RunFolder) -> None:
-    """Remove a run folder in which no search was begun."""
-    if not folder.store.exists():
-        shutil.rmtree(folder.path, ignore_errors=True)
+@contextmanager
+def going_on(path: Path) -> Iterator[None]:
+    """Add to an error of the storage how to go on after it.
+
+    Raises:
+        UsageError: a file cannot be written, and no run was begun.
+        StorageError: the run is begun, and a file cannot be written or read.
+    """
+    try:
+        yield
+    except StorageError as error:
+        text = str(error).rstrip(".")
+        if (path / STORE_FILE).exists():
+            again = f"tuner resume {reference(path)}"
+            raise StorageError(f"{text}. Then continue with: {again}") from None
+        raise UsageError(f"{text}. No run was begun: give the same command again.") from None
 
 
 def begin_run(
@@ -135,19 +177,27 @@ def begin_run(
         CODE: space.code,
         CONDITIONS: conditions(config, dataset, ready, space),
     }
-    store = Store.create(folder.store, facts)
+    # Together with the request: a run without it could not go on.
+    store = Store.create(folder.store, facts | _begun(config))
     record_config(folder, store, config)
     return store
 
 
-def record_config(folder: RunFolder, store: Store, config: SearchConfig) -> None:
-    """Record that a search with this request begins or goes on.
+def record_config(
+    folder: RunFolder, store: Store, config: SearchConfig, changes: dict[str, Any] | None = None
+) -> None:
+    """Record that a search with this request begins or goes on, with changes to the facts, and sign the run.
 
     Raises:
         StorageError: a file cannot be written.
     """
-    record_facts(folder, store, {"config": config.model_dump(mode="json"), "status": RUN_RUNNING})
+    facts = _begun(config) | (changes or {})
+    record_facts(folder, store, {**facts, SIGNATURE: signature({**store.run(), **facts})})
     replace_text(folder.path / CONFIG_FILE, to_toml(config))
+
+
+def _begun(config: SearchConfig) -> dict[str, Any]:
+    return {"config": config.model_dump(mode="json"), "status": RUN_RUNNING}
 
 
 def record_facts(folder: RunFolder, store: Store, facts: dict[str, Any]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,8 @@ from tuner.data.dataset import Dataset, load_dataset
 from tuner.data.near_copies import near_copies
 from tuner.data.preparation import MAX_DEFAULT_SIZE
 from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
-from tuner.errors import InterruptedRunError, StorageError, TunerError, UsageError
-from tuner.files import DRAFT_PREFIX, remove_tree
+from tuner.errors import InterruptedRunError, StorageError, TunerError, UsageError, one_line
+from tuner.files import draft_folder, remove_tree
 from tuner.results.lock import locked
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.repair import remove_drafts
@@ -39,8 +38,8 @@ from tuner.tuning.events import (
 )
 from tuner.tuning.new_run import (
     begin_run,
-    discard_if_unstarted,
-    make_run_folder,
+    going_on,
+    new_run_folder,
     record_config,
     record_facts,
     require_no_checkpoints,
@@ -48,6 +47,7 @@ from tuner.tuning.new_run import (
 from tuner.tuning.oracles import make_oracle, settle_fidelity
 from tuner.tuning.run_conditions import acceptance, check_conditions, check_data, check_space
 from tuner.tuning.tasks import training_values
+from tuner.tuning.trusted_run import TrustedRun, unsigned_note
 from tuner.tuning.workers import describe_space, prepare_workers, worker_pool
 from tuner.units import counted
 from tuner.workers.protocol import Description, Pool
@@ -82,24 +82,21 @@ class Session:
         results = Path(self._config.results_dir).absolute()
         # Where the workers of a cluster would find the run, too.
         there = next(path for path in (results, *results.parents) if path.is_dir())
-        try:
-            temporary = tempfile.TemporaryDirectory(
-                prefix=DRAFT_PREFIX, dir=there if self._config.cluster else None
-            )
-        except OSError as error:
-            raise UsageError(
-                f"cannot write folder '{there}': {error.strerror}. Choose another with --results-dir."
-            ) from None
-        with temporary as name:
-            folder = run_folder(Path(name), self._config)
+        with ExitStack() as stack:
             try:
-                with worker_pool(self._config, dataset, folder, self._listener) as pool:
-                    description = describe_space(self._config, dataset, pool, self._listener)
-                    self._initial(description)
-                    self._tell_plan(dataset, pool, description)
-            finally:
-                if self._config.storage:
-                    remove_tree(folder.workers_path, folder.workers_path.parent)
+                place = stack.enter_context(draft_folder(there if self._config.cluster else None))
+            except OSError as error:
+                raise UsageError(
+                    f"cannot write a folder for a moment: {one_line(error)}. Free space."
+                ) from None
+            folder = run_folder(place, self._config)
+            if self._config.storage:
+                stack.callback(remove_tree, folder.workers_path, folder.workers_path.parent)
+            stack.enter_context(going_on(place))
+            with worker_pool(self._config, dataset, folder, self._listener) as pool:
+                description = describe_space(self._config, dataset, pool, self._listener)
+                self._initial(description)
+                self._tell_plan(dataset, pool, description)
 
     def start(self) -> RunView:
         """Run the search from its beginning, and return the finished run.
@@ -111,20 +108,17 @@ class Session:
         """
         dataset = self._prepare(self._config.data)
         self._stopwatch.end("preparation_s")
-        folder = make_run_folder(self._config, dataset)
-        try:
+        with new_run_folder(self._config, dataset) as folder:
             require_no_checkpoints(folder)
-            with locked(folder.path), worker_pool(self._config, dataset, folder, self._listener) as pool:
+            with worker_pool(self._config, dataset, folder, self._listener) as pool:
                 description = describe_space(self._config, dataset, pool, self._listener)
                 initial = self._initial(description)
                 self._tell_plan(dataset, pool, description, folder.path)
                 store = begin_run(folder, self._config, dataset, pool.device(), description, initial)
                 self._search(folder, store, dataset, pool)
-        finally:
-            discard_if_unstarted(folder)
         return open_run(folder.path)
 
-    def resume(self, run: RunView, *, accept_changed_code: bool = False, retry: bool = False) -> RunView:
+    def resume(self, run: TrustedRun, *, accept_changed_code: bool = False, retry: bool = False) -> RunView:
         """Take up a run where it stands, and return it finished.
 
         Args:
@@ -137,8 +131,8 @@ class Session:
             TunerError: the search failed.
             InterruptedRunError: it was interrupted; the run is saved.
         """
-        with locked(run.path):
-            folder = run_folder(run.path, self._config)
+        folder = run_folder(run.path, self._config)
+        with going_on(run.path), locked(run.path):
             failed = [trial for trial in run.trials if retry and trial.status == FAILED]
             if failed:
                 _require_budget(run, self._config)
@@ -152,10 +146,9 @@ class Session:
                 self._tell_plan(dataset, pool, description, folder.path)
                 remove_drafts(folder.path)
                 store = Store(folder.store)
-                record_config(folder, store, self._config)
-                store.set_run({"data": {**run.facts["data"], "source": dataset.source}})
-                if changed:
-                    store.set_run(acceptance(store, description, changed, "search"))
+                moved_to = {"data": {**run.facts["data"], "source": dataset.source}}
+                accepted = acceptance(store, description, changed, "search") if changed else {}
+                record_config(folder, store, self._config, moved_to | accepted)
                 check_conditions(store, self._config, dataset, pool.device(), description)
                 for trial in failed:
                     chosen = training_values(self._config, description.training, trial.values)
@@ -234,6 +227,8 @@ class Session:
         from tuner.tuning.equivalence import training_on, without_effect
 
         facts = store.run()
+        if unsigned := unsigned_note(facts):
+            self._listener(Note(unsigned))
         if SHORTCUTS not in facts:
             found = shortcuts(dataset)
             store.set_run({SHORTCUTS: shortcut_rows(found)})

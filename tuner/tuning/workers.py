@@ -26,6 +26,7 @@ from tuner.tuning.events import Listener, Note, busy
 from tuner.tuning.new_run import record_facts
 from tuner.tuning.oracles import make_plan
 from tuner.tuning.run_conditions import acceptance, check_names, check_space
+from tuner.tuning.trusted_run import TrustedRun
 from tuner.workers.local import LocalPool
 from tuner.workers.protocol import (
     Describe,
@@ -166,7 +167,7 @@ def _whole(config: SearchConfig, description: Description, pool: Pool) -> Descri
 
 @contextmanager
 def workers_again(
-    run: RunView,
+    run: TrustedRun,
     dataset: Dataset,
     accept_changed_code: bool,
     use: Literal["retraining", "ensemble"],

@@ -13,7 +13,7 @@ from typing import Any
 
 from tuner.data.transport import content
 from tuner.errors import TunerError
-from tuner.files import remove_file, replace_text
+from tuner.files import MARK_FILE, remove_file, replace_text
 from tuner.training.device import threads_environment
 from tuner.training.task import TrainTask
 from tuner.training.versions import differences, installed_versions
@@ -30,7 +30,6 @@ REPORT_S = 0.5
 WORKERS_PER_REPORT_S = 200
 # Interval between checks of the memory and the time of busy workers.
 WATCH_S = 1.0
-MARK_FILE = "reachable"
 
 
 @dataclass(kw_only=True)
