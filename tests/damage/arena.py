@@ -59,7 +59,7 @@ OF_ENSEMBLE = f"{ENSEMBLE_PREFIX}{MEMBERS}"
 EXPORTED, PAGE = "exported.keras", "page.html"
 LIVE = (".sqlite-wal", ".sqlite-shm")
 # Longer than the slowest command on a busy machine.
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 
 
 @dataclass(frozen=True)

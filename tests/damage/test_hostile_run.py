@@ -80,7 +80,7 @@ FIRST = {
     ),
     *(f"link {name}" for name in ("run.sqlite", "worker.log", "checkpoints", "best/evaluation.json")),
 }
-LIMIT_S = 60.0
+LIMIT_S = 300.0
 
 
 @pytest.fixture(scope="module")
