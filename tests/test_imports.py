@@ -16,6 +16,7 @@ SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "s
 # Lowest first. A part of the program imports only from floors below its own.
 FLOORS = (
     {"errors"},
+    {"home_folder"},
     {"units", "files", "path_names", "cache_folder", "state_folder", "objective", "credentials"},
     {"option_fields"},
     {"data_options"},

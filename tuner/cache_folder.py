@@ -19,6 +19,7 @@ from filelock import FileLock
 from xxhash import xxh3_128
 
 from tuner.errors import DataError
+from tuner.home_folder import expanded
 
 ENVIRONMENT = "TUNER_CACHE_DIR"
 
@@ -29,10 +30,14 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def cache_root() -> Path:
-    """Return the folder for all decoded data sets: $TUNER_CACHE_DIR, else the user's cache folder."""
+    """Return the folder for all decoded data sets: $TUNER_CACHE_DIR, else the user's cache folder.
+
+    Raises:
+        UsageError: it lies in the home folder of a user who has none.
+    """
     if chosen := os.environ.get(ENVIRONMENT):
-        return Path(chosen).expanduser().absolute()
-    return Path(platformdirs.user_cache_dir("kt-search", appauthor=False))
+        return Path(expanded(chosen)).absolute()
+    return Path(expanded(platformdirs.user_cache_dir("kt-search", appauthor=False)))
 
 
 def code_root() -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tuner.errors import StorageError, TunerError, UsageError, one_line
+from tuner.home_folder import expanded
 
 DRAFT_PREFIX = "draft-"
 MARK_FILE = "reachable"
@@ -35,9 +36,10 @@ def location(text: str) -> Path:
     `mkdir`, `iterdir` and the like.
 
     Raises:
-        UsageError: a package for the URL is missing, or no such kind of URL exists.
+        UsageError: a package for the URL is missing, no such kind of URL exists, or the home folder of a path
+            with `~`.
     """
-    return _at_url(text) if "://" in text else Path(text).expanduser().absolute()
+    return _at_url(text) if "://" in text else Path(expanded(text)).absolute()
 
 
 @cache

@@ -10,16 +10,22 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from tuner.home_folder import expanded_path, has_home
+
 ENVIRONMENT = "TUNER_STATE_DIR"
 KEY_FILE = "key"
 KEY_BYTES = 32
 
 
 def state_folder() -> Path | None:
-    """Return $TUNER_STATE_DIR, else the user's state folder; None for a user without a home folder."""
-    chosen = os.environ.get(ENVIRONMENT) or platformdirs.user_state_dir("kt-search", appauthor=False)
-    folder = os.path.expanduser(chosen)  # noqa: PTH111 - pathlib raises where there is no home folder
-    return None if folder.startswith("~") else Path(folder).absolute()
+    """Return $TUNER_STATE_DIR, else the user's state folder; None for a user without a home folder.
+
+    Raises:
+        UsageError: the variable names a home folder that does not exist.
+    """
+    if chosen := os.environ.get(ENVIRONMENT):
+        return expanded_path(chosen).absolute()
+    return Path(platformdirs.user_state_dir("kt-search", appauthor=False)) if has_home() else None
 
 
 def secret_key() -> bytes | None:

@@ -8,24 +8,26 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Column, Table
-from rich.text import Text
 
 from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument, TrustOption
-from tuner.cli.output import note, stdout
+from tuner.cli.output import MOST_VALUES, note, stdout, write_json
 from tuner.cli.progress import progress_bar, waiting
 from tuner.cli.review import load_evaluation, test_title
 from tuner.cli.session_display import session_display
+from tuner.cli.terminal import Text, write
 from tuner.config import to_toml
 from tuner.data.dataset import Dataset
 from tuner.errors import DataError, UsageError
 from tuner.evaluation.run_images import run_images
 from tuner.files import replace_text
+from tuner.home_folder import expanded
 from tuner.models.export import check_request, export
 from tuner.models.model_card import card_path, card_text, exports_beside
 from tuner.models.run_model import RunModel, model_facts
 from tuner.models.runtimes import Format, beside, export_format
-from tuner.results.query import RunView, find_run
+from tuner.path_names import visible_json
+from tuner.results.query import RunView, common_values, find_run
 from tuner.results.schema import TrialRecord
 from tuner.tuning.single_request import single_request
 from tuner.tuning.trusted_run import trusted
@@ -54,7 +56,9 @@ ACCEPT = (
 
 def best(
     run: RunArgument = None,
-    export_to: Annotated[str | None, typer.Option("--export", help=EXPORT, metavar="PATH")] = None,
+    export_to: Annotated[
+        str | None, typer.Option("--export", help=EXPORT, parser=expanded, metavar="PATH")
+    ] = None,
     calibrated: Annotated[bool, typer.Option("--calibrated", help=CALIBRATED)] = False,
     retrain: Annotated[bool, typer.Option("--retrain", help=RETRAIN)] = False,
     seeds: Annotated[int | None, typer.Option(help=SEEDS, min=1, show_default=False)] = None,
@@ -99,7 +103,7 @@ def best(
         model = RunModel(view, (trial,), evaluation)
         shown = (_table(view, trial), "", evaluation_view(evaluation, test_title(evaluation)))
         if form == "toml":
-            print(to_toml(single_request(view.config, trial.values)), end="")
+            write(visible_json(to_toml(single_request(view.config, trial.values))))
         else:
             _print(form, model_facts(model), f"Best of {view.run_id}: trial {trial.trial_id}", *shown)
     if export_to is not None and kind is not None:
@@ -152,7 +156,7 @@ def _check_together(
 
 def _print(form: str, facts: dict[str, Any], title: str, *shown: Any) -> None:
     if form == "json":
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        write_json(json.dumps(facts, indent=2, ensure_ascii=False))
         return
     stdout().print(Text(title, "bold"), soft_wrap=True)
     for each in shown:
@@ -161,13 +165,18 @@ def _print(form: str, facts: dict[str, Any], title: str, *shown: Any) -> None:
 
 def _table(run: RunView, trial: TrialRecord) -> Table:
     table = Table(Column(style="dim"), Column(), box=None, show_header=False, pad_edge=False)
+    values, shown = trial.values, [*trial.values]
+    if len(shown) > MOST_VALUES:
+        common = common_values([each.values for each in run.trials]) if len(run.trials) > 1 else {}
+        shown = [name for name in shown if name not in common][:MOST_VALUES]
     rows = {
         run.facts["objective"]: f"{trial.score:.4f}",
         "best epoch": f"{trial.best_epoch} of {trial.epochs} trained",
         "parameters": f"{trial.num_params or 0:,}",
         "trained for": f"{trial.duration_s:,.1f} s, {trial.images_per_s or 0:,.0f} images/s",
         # As --hp and --include take them.
-        **{name: str(value) for name, value in trial.values.items()},
+        **{name: str(values[name]) for name in shown},
+        **({"all": f"{len(values):,} hyperparameters, with --format json"} if shown != [*values] else {}),
     }
     for name, value in rows.items():
         table.add_row(Text(name), Text(value))

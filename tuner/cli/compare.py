@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from tuner.analysis.best_so_far import best_so_far, halvings, score_after
 from tuner.analysis.run_comparison import (
@@ -23,7 +21,9 @@ from tuner.analysis.run_comparison import (
 )
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption
 from tuner.cli.output import fits, format_seconds, make_table, note, show, stdout
+from tuner.cli.terminal import Console, Text
 from tuner.errors import TunerError, UsageError
+from tuner.home_folder import expanded_path
 from tuner.results.query import RunView, find_run
 from tuner.results.tables import rows_table
 from tuner.units import counted
@@ -38,7 +38,10 @@ PADDING = 2
 # Half of the way each: the whole, its half, its quarter, ...
 CHECKPOINTS = 5
 PngOption = Annotated[
-    Path | None, typer.Option("--png", metavar="FILE", help="Draw the best score so far of each run.")
+    Path | None,
+    typer.Option(
+        "--png", metavar="FILE", help="Draw the best score so far of each run.", parser=expanded_path
+    ),
 ]
 
 Cells = dict[str, str]

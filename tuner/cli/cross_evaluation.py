@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
 from tuner.cli.evaluation_view import SHORT, bounds, figures_table, short_figure
 from tuner.cli.output import Format, say, show, stdout
+from tuner.cli.terminal import Text
 from tuner.evaluation.model_evaluation import WRITTEN_FILES, ModelEvaluation
 from tuner.results.tables import rows_table, write_table
 from tuner.statistics.headline import headline, headline_row

@@ -12,6 +12,7 @@ import typer
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import note
+from tuner.cli.terminal import write
 from tuner.errors import UsageError
 from tuner.results.query import find_run
 
@@ -36,7 +37,7 @@ def dashboard(
     with _server(host, port) as server:
         server.set_app(study)
         url = f"http://{host}:{server.server_port}{STUDY_PATH}"
-        print(url, flush=True)
+        write(f"{url}\n")
         if open_browser:
             webbrowser.open(url)
         try:

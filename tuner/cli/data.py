@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from tuner.cli.options import FormatOption, QuietOption, options_of
-from tuner.cli.output import note, show, stderr
+from tuner.cli.output import note, show, stderr, write_json
+from tuner.cli.terminal import write
 from tuner.data_options import DataOptions
+from tuner.home_folder import expanded_path
 from tuner.option_fields import DATA, validated
 from tuner.results.tables import json_text, rows_table
 from tuner.units import counted
@@ -55,7 +57,7 @@ def show_data(
         summary = {name: getattr(dataset, name) for name in FACTS}
         summary["notes"] = data_notes(dataset, findings)
         groups = {"groups": group_counts(dataset), "pixels": dataclasses.asdict(dataset.pixel_stats)}
-        print(json_text(summary | groups | dataclasses.asdict(findings)))
+        write_json(json_text(summary | groups | dataclasses.asdict(findings)))
     else:
         show(rows_table(class_rows(dataset, findings), CLASS_COLUMNS), form)
 
@@ -64,7 +66,13 @@ def show_data(
 def fetch(
     name: Annotated[str, typer.Argument(help="cifake (120,000 images) or faces (140,000).", metavar="NAME")],
     to: Annotated[
-        Path | None, typer.Option("--to", help="A new folder for it; default: kagglehub's cache.")
+        Path | None,
+        typer.Option(
+            "--to",
+            help="A new folder for it; default: kagglehub's cache.",
+            parser=expanded_path,
+            metavar="PATH",
+        ),
     ] = None,
     _quiet: QuietOption = False,
 ) -> None:
@@ -73,7 +81,7 @@ def fetch(
     from tuner.data.kaggle import fetch as fetch_set
 
     path = fetch_set(name, to, quiet=stderr().quiet)
-    print(path)
+    write(f"{path}\n")
     splits = (
         f"{split} " + " + ".join(f"{count:,} {label}" for label, count in counts.items())
         for split, counts in KAGGLE_SETS[name].counts.items()

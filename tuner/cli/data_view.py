@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from rich.text import Text
 
 from tuner.cli.output import Format, make_table, stdout
+from tuner.cli.terminal import Text
 from tuner.data.audit import Audit
 from tuner.data.dataset import Dataset
 from tuner.data.sample_size import sample_notes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from tuner.cli.evaluation_view import evaluation_view
 from tuner.cli.output import make_table
+from tuner.cli.terminal import Text
 from tuner.models.run_model import RunModel
 from tuner.results.tables import rows_table
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from tuner.cli.cross_evaluation import MATRIX_FILE, matrix_files, print_matrix, write_matrix
 from tuner.cli.evaluation_view import FIGURE_COLUMNS, accuracy_text, evaluation_view, figure_rows
@@ -19,9 +18,10 @@ from tuner.cli.options import (
     TrustOption,
     options_of,
 )
-from tuner.cli.output import Format, note, say, show, stdout
+from tuner.cli.output import Format, note, say, show, stdout, write_json
 from tuner.cli.robustness import robustness_figure_rows, robustness_view
 from tuner.cli.session_display import session_display
+from tuner.cli.terminal import Text
 from tuner.data_options import DataOptions
 from tuner.errors import UsageError
 from tuner.evaluation.evaluated_predictions import EvaluatedPredictions
@@ -34,6 +34,7 @@ from tuner.evaluation.model_evaluation import (
     evaluate_predictions,
 )
 from tuner.evaluation.run_robustness import write_run_robustness
+from tuner.home_folder import expanded_path
 from tuner.models.loading import describe_model
 from tuner.option_fields import DATA, option_name, validated
 from tuner.results.schema import ROBUSTNESS_FILE, ROBUSTNESS_FILES
@@ -82,7 +83,9 @@ def evaluate(
     positive: Annotated[str | None, typer.Option(help=POSITIVE, show_default=False)] = None,
     classes: Annotated[str | None, typer.Option(help=CLASSES, show_default=False)] = None,
     with_robustness: Annotated[bool, typer.Option("--robustness", help=ROBUSTNESS)] = False,
-    out: Annotated[Path | None, typer.Option(help=OUT, show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help=OUT, show_default=False, parser=expanded_path, metavar="PATH")
+    ] = None,
     trust: TrustOption = False,
     form: FormatOption = "table",
     _quiet: QuietOption = False,
@@ -136,7 +139,7 @@ def evaluate(
 
 def _data_sets(texts: Sequence[str]) -> list[str]:
     """Return each data set that is named: A,B are two, unless there is a file or folder of that name."""
-    parts = ([text] if Path(text).expanduser().exists() else text.split(",") for text in texts)
+    parts = ([text] if expanded_path(text).exists() else text.split(",") for text in texts)
     return [source for part in parts for source in part]
 
 
@@ -190,7 +193,7 @@ def _print(result: ModelEvaluation, form: Format) -> None:
     evaluation, corrupted = result.evaluation, result.robustness
     if form == "json":
         whole = evaluation if corrupted is None else {**evaluation, "robustness": corrupted}
-        print(json_text(whole))
+        write_json(json_text(whole))
         return
     if form != "table":
         more = [] if corrupted is None else robustness_figure_rows(corrupted)

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
+from tuner.cli.terminal import Text
 from tuner.results.schema import CONFUSION_TABLE, EVALUATION_FILE
 from tuner.statistics.calibration import NOT_CONVERGED
 from tuner.statistics.confusion import PAIRS_FROM, most_confused, shown_classes

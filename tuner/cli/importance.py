@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
-from rich.text import Text
 
 from tuner.analysis.importance import LITTLE, SCORE, SECONDS, TARGETS, Effect, Importance, Level, importance
 from tuner.analysis.importance_table import importance_document, importance_table
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import format_values, note, show, stderr, stdout
+from tuner.cli.output import MOST_VALUES, format_values, note, show, stderr, stdout, write_json
+from tuner.cli.terminal import Console, Text
 from tuner.errors import TunerError
 from tuner.results.query import RunView, find_run
 from tuner.results.query import reference as run_reference
@@ -48,7 +48,7 @@ def show_importance(
             f"See how it stands with: tuner leaderboard {run_reference(view.path)}"
         )
     if form == "json":
-        print(json.dumps(importance_document(view, found), indent=2, ensure_ascii=False))
+        write_json(json.dumps(importance_document(view, found), indent=2, ensure_ascii=False))
     elif form == "table":
         _print(view, found, stdout())
     else:
@@ -63,6 +63,8 @@ def show_importance(
 
 def _print(run: RunView, found: Importance, console: Console) -> None:
     observed = found.observations
+    more = len(found.hyperparameters) - MOST_VALUES
+    found = replace(found, hyperparameters=found.hyperparameters[:MOST_VALUES])
     console.print(Text(f"Importance of hyperparameters in {run.run_id}", "bold"), soft_wrap=True)
     console.print(Text(_compared(found), "dim"))
     console.print()
@@ -81,6 +83,8 @@ def _print(run: RunView, found: Importance, console: Console) -> None:
     if found.hyperparameters:
         console.print()
         console.print(_level_table(found))
+    if more > 0:
+        console.print(Text(f"and {more:,} more hyperparameters: --format csv has all", "dim"))
     if found.constant:
         console.print(Text(f"all with {format_values(found.constant)}", "dim"))
     if observed.failed:

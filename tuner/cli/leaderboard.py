@@ -6,14 +6,13 @@ from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, FormatOption, ResultsDirOption, RunArgument
-from tuner.cli.output import fits, format_value, format_values, make_table, note, show, stdout
+from tuner.cli.output import MOST_VALUES, fits, format_value, format_values, make_table, note, show, stdout
+from tuner.cli.terminal import Console, Text
 from tuner.results.query import RunView, common_values, find_run, reference
-from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TRIAL_COLUMNS
+from tuner.results.schema import FAILED, HP_PREFIX, INTERRUPTED, RUNNING, TRIAL_COLUMNS, TRIALS_FILE
 from tuner.results.tables import rows_table, trials_table
 from tuner.units import counted
 
@@ -46,6 +45,12 @@ def print_leaderboard(run: RunView, top: int, console: Console) -> None:
     # A single trial has nothing in common with others.
     common = common_values([trial.values for trial in run.trials]) if len(run.trials) > 1 else {}
     console.print(_table(run, top, common, console))
+    differing = len({name for trial in run.trials for name in trial.values} - common.keys())
+    if differing > MOST_VALUES or len(common) > MOST_VALUES:
+        console.print(
+            Text(f"all {differing + len(common):,} hyperparameters: {run.path / TRIALS_FILE}", "dim"),
+            soft_wrap=True,
+        )
     if common:
         console.print(Text(f"all with {format_values(common)}", "dim"))
     console.print(Text(_counts(run, min(top, len(run.ranked))), "dim"))
@@ -75,7 +80,7 @@ def _table(run: RunView, top: int, common: Collection[str], console: Console) ->
         for rank, (trial, varied) in enumerate(zip(ranked, values, strict=True), start=1)
     ]
     fixed = ["", "trial", run.facts["objective"], "epoch", "params", "seconds"]
-    names = list(dict.fromkeys(HP_PREFIX + name for varied in values for name in varied))
+    names = list(dict.fromkeys(HP_PREFIX + name for varied in values for name in varied))[:MOST_VALUES]
     table = make_table(rows_table(rows, [*fixed, *names]))
     for column in table.columns:
         name = str(column.header)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import json
 import os
 import signal
 import sys
 import threading
+import traceback
 from contextlib import suppress
+from types import TracebackType
 from typing import Annotated, NoReturn
 
 import typer
 
 from tuner import __version__
+from tuner.cache_folder import ENVIRONMENT as CACHE_VARIABLE
+from tuner.cache_folder import cache_root
 from tuner.cli import (
     best,
     compare,
@@ -33,13 +38,18 @@ from tuner.cli import (
     spaces,
     train,
 )
-from tuner.cli.output import loud_stderr, set_quiet
+from tuner.cli.output import loud_stderr, note, set_quiet
+from tuner.cli.terminal import CLOSED_PIPE
 from tuner.credentials import without_credentials
 from tuner.errors import TunerError
+from tuner.home_folder import some_home
+from tuner.path_names import visible
 from tuner.workers.signals import STOPPING
 
 # From the first request to stop to the last moment to do so.
 LEAVE_S = 4.0
+# Of an output that cannot be written; it has no name, unlike the files of a run.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(
     name="tuner",
@@ -85,9 +95,14 @@ def main() -> NoReturn:
     """Entry point of the console script."""
     _catch_signals()
     _escape_characters()
+    sys.excepthook = _show_bug
     code = run()
-    with suppress(BrokenPipeError):
+    try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        code = code or CLOSED_PIPE
+    except OSError as error:
+        code = _report(_unwritten(error), 1)
     # TensorFlow takes over a second to tear down what the system frees at once.
     os._exit(code)
 
@@ -95,6 +110,17 @@ def main() -> NoReturn:
 def run() -> int:
     """Run the command that the arguments name; return its exit code."""
     set_quiet(False)
+    with some_home() as temporary:
+        is_cache = temporary is not None and cache_root().is_relative_to(temporary)
+        if is_cache and not {"-q", "--quiet"} & {*sys.argv}:
+            note(
+                f"Home       none: images are decoded to {temporary}, which is removed at the end. Set HOME, "
+                f"or {CACHE_VARIABLE}, to keep them"
+            )
+        return _run()
+
+
+def _run() -> int:
     try:
         code = app(standalone_mode=False)
     except TunerError as error:
@@ -103,22 +129,43 @@ def run() -> int:
         code = _report(error.format_message().replace("\n", " "), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = _report("interrupted.", 130)
-    except BrokenPipeError:
-        code = 1
+    except SystemExit as error:  # of typer and rich, when they print the help
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        code = CLOSED_PIPE
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        code = _report(_unwritten(error), 1)
     return code if isinstance(code, int) else 0
 
 
 def _escape_characters() -> None:
-    r"""Let the streams print an escape such as \u00e9, which JSON knows too, for each character they lack."""
+    r"""Let the streams print an escape such as \u00e9, which JSON knows too, for each character they lack.
+
+    Into a pipe or a file, stdout writes the bytes of a path that is not UTF-8 as they are.
+    """
 
     def escape(error: UnicodeError) -> tuple[str, int]:
         assert isinstance(error, UnicodeEncodeError)
         return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
+    def keep(error: UnicodeError) -> tuple[str | bytes, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        with suppress(UnicodeEncodeError):
+            return error.object[error.start : error.end].encode("ascii", "surrogateescape"), error.end
+        return escape(error)
+
     codecs.register_error("escape", escape)
+    codecs.register_error("keep", keep)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="escape")
+            stream.reconfigure(errors="keep" if stream is sys.stdout and not stream.isatty() else "escape")
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an error that nobody expects; its message may hold text of a file."""
+    sys.stderr.write(visible("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _catch_signals() -> None:
@@ -148,8 +195,13 @@ def _catch_signals() -> None:
         signal.signal(number, interrupt)
 
 
+def _unwritten(error: OSError) -> str:
+    return f"cannot write the output: {error.strerror}. Free some space, or send it elsewhere."
+
+
 def _report(message: str, code: int) -> int:
-    if message:
-        text = f"error: {without_credentials(message)}"
-        loud_stderr().print(text, style="red", markup=False, soft_wrap=True)
+    # Where stderr cannot be written either, the exit code says it.
+    with suppress(OSError, KeyboardInterrupt):
+        if message:
+            loud_stderr().print(f"error: {without_credentials(message)}", style="red", soft_wrap=True)
     return code

@@ -12,6 +12,7 @@ import typer
 
 from tuner.cli.output import Format, set_quiet
 from tuner.config import SearchConfig
+from tuner.home_folder import expanded_path
 from tuner.option_fields import option_name, panel_of
 
 RUN = typer.Argument(help="A run: its id or its folder; default: the last one.", show_default=False)
@@ -27,7 +28,14 @@ TrustOption = Annotated[
     ),
 ]
 ResultsDirOption = Annotated[
-    Path, typer.Option("--results-dir", envvar="TUNER_RESULTS_DIR", help="Folder that holds the runs.")
+    Path,
+    typer.Option(
+        "--results-dir",
+        envvar="TUNER_RESULTS_DIR",
+        help="Folder that holds the runs.",
+        parser=expanded_path,
+        metavar="PATH",
+    ),
 ]
 DEFAULT_RESULTS_DIR = Path(SearchConfig.model_fields["results_dir"].default)
 

@@ -5,46 +5,49 @@ from __future__ import annotations
 import json
 import sys
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from tuner.cli.terminal import Console, Text, write
 from tuner.errors import UsageError
+from tuner.path_names import visible_json
 from tuner.results.tables import csv_text, parquet, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Format = Literal["table", "json", "csv", "parquet"]
+# Hyperparameters that a line or a table for people has at most; a line says where all are.
+MOST_VALUES = 20
 
 
 def stdout() -> Console:
     """Console for data; as wide as a reader needs where there is no terminal."""
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=max(console.width, 120))
+    console = Console(soft_wrap=False)
+    return console if console.is_terminal else Console(width=max(console.width, 120))
 
 
 @cache
 def stderr() -> Console:
     """Console for progress, notes and errors; one, so that lines do not tear a live display."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True)
 
 
 def loud_stderr() -> Console:
     """Console for what `--quiet` does not silence: errors, warnings, paths of written files."""
-    return Console(stderr=True, highlight=False) if stderr().quiet else stderr()
+    return Console(stderr=True) if stderr().quiet else stderr()
 
 
 def note(text: str) -> None:
     """One line on stderr, but for `--quiet`."""
-    stderr().print(text, markup=False, soft_wrap=True)
+    stderr().print(text, soft_wrap=True)
 
 
 def say(text: str) -> None:
     """One line on stderr, with `--quiet` too."""
-    loud_stderr().print(text, markup=False, soft_wrap=True)
+    loud_stderr().print(text, soft_wrap=True)
 
 
 def set_quiet(quiet: bool) -> None:
@@ -65,9 +68,9 @@ def show(frame: pd.DataFrame, form: Format, sparse: bool = False) -> None:
         rows = plain(frame).to_dict("records")
         if sparse:
             rows = [{name: value for name, value in row.items() if value is not None} for row in rows]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        write_json(json.dumps(rows, indent=2, ensure_ascii=False))
     elif form == "csv":
-        sys.stdout.write(csv_text(frame))
+        write(csv_text(frame))
     elif form == "parquet":
         if sys.stdout.isatty():
             raise UsageError(
@@ -76,6 +79,11 @@ def show(frame: pd.DataFrame, form: Format, sparse: bool = False) -> None:
         sys.stdout.buffer.write(parquet(frame))
     else:
         stdout().print(make_table(frame))
+
+
+def write_json(text: str) -> None:
+    """Print JSON."""
+    write(visible_json(text) + "\n")
 
 
 def make_table(frame: pd.DataFrame) -> Table:
@@ -112,10 +120,13 @@ def format_value(value: Any) -> str:
 
 
 def format_values(values: dict[str, Any]) -> str:
-    """A configuration on one line, as --include takes it but for digits of fractions."""
-    return " ".join(
-        f"{name}={value if isinstance(value, int) else format_value(value)}" for name, value in values.items()
+    """A configuration on one line, as --include takes it but for digits of fractions; of many values some."""
+    shown = (
+        f"{name}={value if isinstance(value, int) else format_value(value)}"
+        for name, value in islice(values.items(), MOST_VALUES)
     )
+    more = len(values) - MOST_VALUES
+    return " ".join([*shown, f"and {more} more"] if more > 0 else shown)
 
 
 def format_seconds(seconds: float) -> str:

@@ -12,16 +12,17 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, QuietOption, ResultsDirOption, TrustOption
 from tuner.cli.output import format_seconds, note, stderr
 from tuner.cli.prediction_streams import StreamFormat, texts
 from tuner.cli.progress import waiting
+from tuner.cli.terminal import Text, write
 from tuner.data.image_paths import STDIN, InputImages
 from tuner.errors import TunerError
 from tuner.evaluation.prediction import DecisionRule, Prediction, decision_rule, predict_images
 from tuner.models.loading import describe_model, load_model
+from tuner.path_names import printable
 from tuner.statistics.thresholds import DEFAULT_THRESHOLD
 from tuner.units import counted
 
@@ -112,8 +113,8 @@ class _Tally:
         if self._first_error is not None and set(self._counts) == {None}:
             path, *_, reason = self._first_error
             raise TunerError(
-                f"none of {self.images:,} images could be predicted, the first being '{path}': {reason}. "
-                "At least one is needed. Check the files."
+                f"none of {self.images:,} images could be predicted, the first being '{printable(path)}': "
+                f"{reason}. At least one is needed. Check the files."
             )
 
     def summary(self) -> str:
@@ -136,7 +137,7 @@ def _writer(images: InputImages) -> Iterator[Callable[[str, int], None]]:
     """Yield the function that writes rows, of so many images so far; on a terminal it also moves a bar."""
     console = stderr()
     if not console.is_terminal:
-        yield lambda text, _done: _write(text)
+        yield lambda text, _done: write(text)
         return
     columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), _Rate())
     in_the_way = sys.stdout.isatty()
@@ -144,16 +145,11 @@ def _writer(images: InputImages) -> Iterator[Callable[[str, int], None]]:
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         task = progress.add_task("", total=images.count())
 
-        def write(text: str, done: int) -> None:
+        def write_part(text: str, done: int) -> None:
             if in_the_way:
                 progress.stop()
-            _write(text)
+            write(text)
             progress.update(task, completed=done)
             progress.start()
 
-        yield write
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+        yield write_part

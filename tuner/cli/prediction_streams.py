@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len, set_cell_size
 
 from tuner.evaluation.prediction import Prediction
 from tuner.evaluation.predictions import PREFIX
+from tuner.path_names import printable, visible_json
 from tuner.results.tables import csv_text, rows_table
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ def texts(parts: Parts, class_names: tuple[str, ...], form: StreamFormat) -> Ite
     if form == "csv":
         head = csv_text(_frame([], class_names))
         return chain([head], (csv_text(frame, header=False) for frame in frames))
-    objects = ([json.dumps(row, ensure_ascii=False) for row in frame.to_dict("records")] for frame in frames)
+    objects = (
+        [visible_json(json.dumps(row, ensure_ascii=False)) for row in frame.to_dict("records")]
+        for frame in frames
+    )
     if form == "json":
         return _json(objects)
     return ("".join(f"{row}\n" for row in rows) for rows in objects)
@@ -46,6 +50,10 @@ def _frame(part: list[Prediction], class_names: tuple[str, ...]) -> pd.DataFrame
     rows = [(row.path, row.prediction, *(row.probabilities or none), row.error) for row in part]
     columns = ["path", "prediction", *(PREFIX + name for name in class_names), "error"]
     return rows_table(rows, columns)
+
+
+def _object(row: dict[Any, Any]) -> str:
+    return visible_json(json.dumps(row, ensure_ascii=False))
 
 
 def _json(parts: Iterable[list[str]]) -> Iterator[str]:
@@ -64,14 +72,15 @@ def _table(parts: Parts, class_names: tuple[str, ...]) -> Iterator[str]:
     path_width = len("path")
     head = True
     for part in parts:
-        path_width = max(path_width, *(cell_len(row.path) for row in part))
+        paths = [printable(row.path) for row in part]
+        path_width = max(path_width, *map(cell_len, paths))
         lines = []
         if head:
             cells = [set_cell_size("path", path_width), set_cell_size("prediction", class_width), *names]
             lines.append("  ".join(cells))
             head = False
-        for row in part:
-            start = f"{set_cell_size(row.path, path_width)}  "
+        for path, row in zip(paths, part, strict=True):
+            start = f"{set_cell_size(path, path_width)}  "
             if row.probabilities is None:
                 lines.append(f"{start}error: {row.error}")
                 continue

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from tuner.cli.output import stderr
+from tuner.cli.terminal import Text
 from tuner.units import counted
 
 REFRESH_PER_S = 8
@@ -25,7 +25,7 @@ def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     columns = (
-        *(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}")),
+        *(TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[count]}")),
         TimeRemainingColumn(),
     )
     bar = Progress(*columns, console=console, transient=True)

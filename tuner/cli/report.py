@@ -10,7 +10,9 @@ import typer
 
 from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import note, stderr
+from tuner.cli.terminal import write
 from tuner.errors import UsageError
+from tuner.home_folder import expanded_path
 from tuner.results.query import find_run
 from tuner.results.schema import REPORT_FILE
 
@@ -18,12 +20,20 @@ from tuner.results.schema import REPORT_FILE
 def report(
     run: RunArgument = None,
     png: Annotated[
-        Path | None, typer.Option("--png", metavar="FOLDER", help="Write each plot as a picture there, too.")
+        Path | None,
+        typer.Option(
+            "--png",
+            metavar="FOLDER",
+            help="Write each plot as a picture there, too.",
+            parser=expanded_path,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the page here; default: report.html in the folder of the run."
+            metavar="FILE",
+            help="Write the page here; default: report.html in the folder of the run.",
+            parser=expanded_path,
         ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
@@ -48,6 +58,6 @@ def report(
         note(f"Pictures   {png}: {', '.join(names)}")
         if missing := font_note(view.facts["data"]["class_names"]):
             note(f"Fonts      {missing}")
-    print(target)
+    write(f"{target}\n")
     if open_ and not webbrowser.open(target.resolve().as_uri()):
         note(f"No browser to be found. Open it with one: {target.resolve().as_uri()}")

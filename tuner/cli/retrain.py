@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
-from rich.text import Text
 
 from tuner.cli.output import format_seconds, stderr
 from tuner.cli.progress import REFRESH_PER_S
 from tuner.cli.session_display import session_display
+from tuner.cli.terminal import Text
 from tuner.evaluation.retrained_model import Listener, RetrainingStarted
 from tuner.evaluation.retraining import Event, Measured, SeededTrial
 from tuner.statistics.spread import epochs_text
@@ -94,7 +94,7 @@ def _models(wanted: Sequence[SeededTrial]) -> Iterator[Callable[[Event], None]]:
     missing = [each for each in wanted if each.evaluation() is None]
     trained = {each.label: len(read_history(each.checkpoint)) for each in missing}
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(24),
         TaskProgressColumn(),
         TextColumn("{task.fields[more]}"),

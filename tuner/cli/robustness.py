@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Group
 from rich.table import Table
-from rich.text import Text
 
 from tuner.cli.evaluation_view import figures_table, rows_of, short_figure
+from tuner.cli.terminal import Text
 
 
 def robustness_view(found: dict[str, Any]) -> Group:

@@ -12,10 +12,10 @@ from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
 from tuner.cli.output import format_seconds, format_values, stderr
 from tuner.cli.progress import REFRESH_PER_S
+from tuner.cli.terminal import Text
 from tuner.results.query import rank
 from tuner.results.schema import COMPLETED, FAILED, TrialRecord
 from tuner.training.task import EpochDone, StepsDone

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 
 from rich.table import Table
-from rich.text import Text
 
 from tuner.cli.output import format_seconds, stderr
+from tuner.cli.terminal import Text
 from tuner.config import WITH_RUNGS, SearchConfig
 from tuner.data.dataset import Dataset
 from tuner.data.sample_size import sample_notes
@@ -63,7 +63,7 @@ def show_start(event: Prepared) -> None:
     console = stderr()
     if not console.is_terminal:
         for name, text in (*lines.items(), *notes):
-            console.print(f"{name:<{LABEL_WIDTH}}{text}", markup=False, soft_wrap=True)
+            console.print(f"{name:<{LABEL_WIDTH}}{text}", soft_wrap=True)
         return
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style="dim", no_wrap=True)

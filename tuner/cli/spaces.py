@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from search_spaces import DataSpec
 from tuner.cli.options import FormatOption
-from tuner.cli.output import format_value, format_values, make_table, note, show, stdout
+from tuner.cli.output import format_value, format_values, make_table, note, show, stdout, write_json
+from tuner.cli.terminal import Text
 from tuner.errors import SpaceError, TunerError, UsageError
+from tuner.home_folder import expanded_path
 from tuner.results.tables import rows_table
 from tuner.spaces.references import (
     BUILTIN_PACKAGE,
@@ -75,7 +76,7 @@ def show_space(
     if form == "table":
         _print(found)
     elif form == "json":
-        print(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+        write_json(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     else:
         show(rows_table(found.hyperparameters, COLUMNS), form)
 
@@ -120,7 +121,9 @@ def check(
 @app.command("copy")
 def copy(
     name: Annotated[str, typer.Argument(help="A built-in space.")],
-    file: Annotated[Path, typer.Argument(help="A new file, e.g. my_space.py.")],
+    file: Annotated[
+        Path, typer.Argument(help="A new file, e.g. my_space.py.", parser=expanded_path, metavar="FILE")
+    ],
 ) -> None:
     """Copy a built-in space to a file of your own, to be changed and searched."""
     if name not in builtin_names():

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from tuner.errors import DataError
-from tuner.path_names import printable
+from tuner.home_folder import expanded
+from tuner.path_names import in_utf8, printable
 from tuner.sources.archives import ArchiveSource, archive_at
 from tuner.sources.arrays import NpySource, NpzSource, open_reader
 from tuner.sources.file_kinds import IMAGE_SUFFIXES, suffix_of
@@ -31,7 +32,7 @@ class InputImage(NamedTuple):
     """An image to read."""
 
     path: str
-    """In printable form."""
+    """As it is, whatever characters and bytes are in it; what lies in an archive is in printable form."""
     handle: Any
     """Argument of the reader."""
     open_reader: Callable[[], AbstractContextManager[Reader]]
@@ -60,7 +61,7 @@ class InputImages:
     def __init__(
         self, references: Iterable[str], lines: Iterable[str] = (), known: PixelRange = FULL_RANGE
     ) -> None:
-        self._references = [os.path.expanduser(reference) for reference in references]  # noqa: PTH111 - stays text
+        self._references = [expanded(reference) for reference in references]
         self._lines = lines
         self._known = known
         self._archives: dict[str, list[InputImage]] = {}
@@ -95,7 +96,7 @@ class InputImages:
         name = printable(reference)
         if _is_array_file(reference):
             alone = len(self._references) == 1
-            prefix = "" if alone else f"{name}/"
+            prefix = "" if alone else f"{in_utf8(reference)}/"
             self._archives[reference], notes = _images_in_arrays(reference, prefix, self._known)
             self.notes += [f"{name}: {text}" for text in notes]
         elif archive := _archive_at(reference):
@@ -116,7 +117,7 @@ def _images_in(archive: ArchiveSource, path: str) -> list[InputImage]:
     """Return the images of an archive, which need not lie in class folders."""
     found = archive.contents()
     return [
-        InputImage(f"{printable(path)}/{image.path}", image.handle, found.open_reader)
+        InputImage(f"{in_utf8(path)}/{image.path}", image.handle, found.open_reader)
         for image in sorted(found.images)
     ]
 
@@ -136,15 +137,15 @@ def _images_at(path: str, known: PixelRange) -> Iterator[InputImage]:
             if error:
                 yield _unreadable(found, f"cannot be listed ({error.strerror})")
             else:
-                yield InputImage(printable(found), found, _open_files)
+                yield InputImage(in_utf8(found), found, _open_files)
         return
     try:
         if _is_array_file(path):
-            yield from _images_in_arrays(path, f"{printable(path)}/", known)[0]
+            yield from _images_in_arrays(path, f"{in_utf8(path)}/", known)[0]
         elif archive := _archive_at(path):
             yield from _images_in(archive, path)
         else:
-            yield InputImage(printable(path), path, _open_files)
+            yield InputImage(in_utf8(path), path, _open_files)
     except DataError as error:
         yield _unreadable(path, str(error))
 
@@ -174,7 +175,7 @@ def _is_array_file(path: str) -> bool:
 
 
 def _unreadable(path: str, reason: str) -> InputImage:
-    return InputImage(printable(path), reason, lambda: nullcontext(_refuse))
+    return InputImage(in_utf8(path), reason, lambda: nullcontext(_refuse))
 
 
 def _refuse(reason: str) -> NoReturn:

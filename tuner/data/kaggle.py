@@ -115,7 +115,7 @@ def _download(name: str, folder: Path | None, quiet: bool) -> Path:
                 f"Install it with: pip install 'kt-search[kaggle]'. Or {_by_hand(name)}"
             ) from error
         try:
-            output_dir = None if folder is None else str(folder.expanduser().absolute())
+            output_dir = None if folder is None else str(folder.absolute())
             return Path(kagglehub.dataset_download(KAGGLE_SETS[name].handle, output_dir=output_dir))
         except Exception as error:  # whatever a library does over the network and on disk
             _refuse(name, folder, error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 # A large run has millions of rows in epochs.csv, of which this many are in memory at once.
 _ROWS_AT_ONCE = 50_000
+# The place before a text that a spreadsheet takes for a formula, and the apostrophe that was put there. A
+# text with apostrophes before such a character has one more: each is read back as it was.
+_FORMULA = re.compile("^(?='*[=+\\-@\t\r\n＝＋－＠])")
+_NO_FORMULA = re.compile(f"^'{_FORMULA.pattern[1:]}")
 
 
 def rows_table(rows: Iterable[Any], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -35,7 +41,9 @@ def rows_table(rows: Iterable[Any], columns: Sequence[str] | None = None) -> pd.
     """
     import pandas as pd
 
-    return pd.DataFrame(list(rows), columns=None if columns is None else list(columns), dtype="object")
+    # As objects, which hold any text; those of type `str` hold none with a byte that is not UTF-8.
+    names = None if columns is None else pd.Index(list(columns), dtype="object")
+    return pd.DataFrame(list(rows), columns=names, dtype="object")
 
 
 def trials_table(trials: Sequence[TrialRecord], objective: str) -> pd.DataFrame:
@@ -80,8 +88,43 @@ def write_epochs(path: Path, epochs: Iterable[EpochRecord]) -> None:
 
 
 def csv_text(frame: pd.DataFrame, header: bool = True) -> str:
-    """Return a table as CSV, without its index; a missing value stays empty."""
-    return frame.to_csv(index=False, header=header, lineterminator="\n")
+    """Return a table as CSV, without its index; a missing value stays empty.
+
+    A text that a spreadsheet would take for a formula, in a cell or the header, has an apostrophe before it,
+    which `read_table` takes away.
+
+    Source: OWASP, CSV Injection.
+    """
+    rows = _Rows()
+    _replaced(frame, _FORMULA, "'").to_csv(rows, index=False, header=header, lineterminator="\r\n")
+    return rows.getvalue()
+
+
+class _Rows(io.StringIO):
+    """Rows of CSV as they are written, each ending in one character.
+
+    The library quotes a cell for the characters that its rows end in, and both of them end a row for readers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(newline="")
+
+    def write(self, row: str, /) -> int:
+        return super().write(row.removesuffix("\r\n") + "\n")
+
+
+def _replaced(frame: pd.DataFrame, pattern: re.Pattern[str], text: str) -> pd.DataFrame:
+    """Return a table with `text` for the part of its texts and names of columns that matches."""
+    import pandas as pd
+
+    names = [pattern.sub(text, name) if isinstance(name, str) else name for name in frame.columns]
+    whole = frame.set_axis(pd.Index(names, dtype="object"), axis="columns")
+    for position, (_, column) in enumerate(frame.items()):
+        # Most columns have no such text, or few different ones.
+        if any(isinstance(value, str) and pattern.match(value) for value in column.unique()):
+            # As a Series, whose type stays.
+            whole.isetitem(position, column.replace(pattern, text, regex=True))  # type: ignore[arg-type]
+    return whole
 
 
 def parquet(frame: pd.DataFrame) -> bytes:
@@ -114,7 +157,7 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
 
 
 def read_table(path: Path, wanted: str) -> pd.DataFrame:
-    """Return the cells of a CSV file as text, empty ones as "".
+    """Return the cells of a CSV file as text, empty ones as "", without the apostrophes of `csv_text`.
 
     The index is the number of the row in a spreadsheet, which shows the header in row 1.
 
@@ -138,6 +181,7 @@ def read_table(path: Path, wanted: str) -> pd.DataFrame:
         reason = str(error).strip()
         raise UsageError(f"'{path}' is not a CSV table in UTF-8: {reason}. Give {wanted}.") from None
     rows.index += 1
+    rows = _replaced(rows, _NO_FORMULA, "")
     frame = rows.iloc[1:].set_axis(rows.iloc[0], axis="columns")
     return frame.loc[:, ~frame.columns.duplicated(keep="last")]
 

@@ -11,6 +11,7 @@ from zipfile import is_zipfile
 
 from tuner import cache_folder
 from tuner.errors import DataError, did_you_mean
+from tuner.home_folder import expanded
 from tuner.path_names import named_path, printable
 from tuner.sources.archives import ArchiveSource, archive_at, first_bytes
 from tuner.sources.arrays import NpySource, NpzSource, is_array_folder
@@ -51,7 +52,7 @@ def open_source(reference: str) -> Source:
     if not reference or "\0" in reference:
         raise DataError(f"'{printable(reference)}' names no data set. {_ALLOWED}. Give --data.")
     # Not resolved: links stay as the user named them.
-    path = Path(os.path.abspath(Path(named_path(reference)).expanduser()))  # noqa: PTH100
+    path = Path(os.path.abspath(expanded(named_path(reference))))  # noqa: PTH100
     file = next(place for place in (path, *path.parents) if place.exists())
     if file.is_dir():
         if file != path:

@@ -6,6 +6,7 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 
 from tuner.errors import UsageError
+from tuner.home_folder import expanded
 
 WEIGHTS = "weights"
 """The hyperparameter of a space that has pretrained weights."""
@@ -21,7 +22,7 @@ def weights_value(weights: str) -> str:
     """
     if weights in _BY_NAME:
         return weights
-    path = Path(weights).expanduser().resolve()
+    path = Path(expanded(weights)).resolve()
     if not path.is_file():
         raise UsageError(
             f"--weights '{weights}': no such file. Allowed: {', '.join(_BY_NAME)}, or the path of a Keras "

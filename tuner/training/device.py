@@ -104,7 +104,7 @@ def _watch_scopes() -> None:
 
 def configured_backend() -> str:
     """Return the backend that Keras will load, by KERAS_BACKEND or its file of settings."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))  # noqa: PTH111 - needs no home
     settings: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
         settings = json.loads((home / "keras.json").read_text("utf-8"))

@@ -11,6 +11,7 @@ import keras_tuner as kt
 
 from tuner.config import SearchConfig
 from tuner.errors import UsageError
+from tuner.home_folder import expanded_path
 from tuner.objective import Objective
 from tuner.results.schema import COMPLETED, HP_PREFIX, TRIALS_FILE
 from tuner.results.tables import read_table
@@ -51,7 +52,7 @@ def initial_configurations(
         )
     if config.warm_start is None:
         return Initial(tuple(found.values()))
-    best, left_out = _earlier(Path(config.warm_start), config.objective, space)
+    best, left_out = _earlier(expanded_path(config.warm_start), config.objective, space)
     places = min(math.ceil(config.max_trials / 2), config.max_trials - len(found))
     new = [name for name in best if name not in found][:places]
     return Initial((*found.values(), *(best[name] for name in new)), left_out)

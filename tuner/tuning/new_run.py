@@ -17,6 +17,7 @@ from tuner.data.near_copies import near_copies
 from tuner.data.sample_size import sample_notes
 from tuner.errors import StorageError, UsageError
 from tuner.files import reaching, replace_text
+from tuner.home_folder import expanded_path
 from tuner.results.lock import locked
 from tuner.results.query import reference
 from tuner.results.run_folder import RunFolder, run_folder
@@ -50,7 +51,7 @@ def new_run_folder(config: SearchConfig, dataset: Dataset) -> Iterator[RunFolder
     Raises:
         UsageError: a run of that name exists, or the results folder cannot be written.
     """
-    results = Path(config.results_dir)
+    results = expanded_path(config.results_dir)
     stem = config.name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(label(config.space))}-{dataset.name}"
     # Two runs may start in one second.
     numbered = () if config.name else (f"{stem}-{number}" for number in range(2, 100))

@@ -14,6 +14,7 @@ from tuner.data.preparation import MAX_DEFAULT_SIZE
 from tuner.data.shortcuts import shortcut_rows, shortcut_warnings, shortcuts
 from tuner.errors import InterruptedRunError, StorageError, TunerError, UsageError, one_line
 from tuner.files import draft_folder, remove_tree
+from tuner.home_folder import expanded_path
 from tuner.results.lock import locked
 from tuner.results.query import RunView, open_run, reference
 from tuner.results.repair import remove_drafts
@@ -79,7 +80,7 @@ class Session:
             UsageError: a search would refuse the request too.
         """
         dataset = self._prepare(self._config.data)
-        results = Path(self._config.results_dir).absolute()
+        results = expanded_path(self._config.results_dir).absolute()
         # Where the workers of a cluster would find the run, too.
         there = next(path for path in (results, *results.parents) if path.is_dir())
         with ExitStack() as stack:
@@ -213,6 +214,9 @@ class Session:
             raise InterruptedRunError(
                 f"interrupted; the run is saved. Continue with: tuner resume {reference(folder.path)}"
             ) from None
+        except StorageError as error:
+            said = str(error).rstrip(".")
+            raise StorageError(f"{said}. Continue with: tuner resume {reference(folder.path)}") from None
         finally:
             # Where the storage fails, that error is on its way to the user already.
             with suppress(StorageError):
