@@ -149,7 +149,8 @@ def contents_attack(run: Path, _victim: Path, name: str, text: str) -> None:
 
 def part_attack(run: Path, victim: Path, name: str, where: str, value: Any) -> None:
     """Give a part of a JSON file another value, and the file the checksum that goes with it."""
-    holder = whole = read_checked(run / name)
+    whole = read_checked(run / name)
+    holder: Any = whole
     *names, last = [int(part) if part.isdecimal() else part for part in where.split(".")]
     for part in names:
         holder = holder[part]
