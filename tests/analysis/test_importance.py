@@ -1,7 +1,6 @@
 import math
 import re
 
-import numpy as np
 import pytest
 
 from tests.analysis.searches import by_rate, by_width, draw, request, search, unfinished_run
@@ -255,28 +254,6 @@ def test_trials_without_a_finite_score_are_not_compared(tmp_path):
     assert importance(search(tmp_path / "r", 3, lambda _: math.inf)).observations.trials == ()
 
 
-def test_of_scores_that_are_all_the_same_no_hyperparameter_has_a_share():
-    axes = {"rate": fanova.Axis(np.arange(20.0), -0.5, 19.5)}
-    assert fanova.shares(axes, np.ones(20), 0) == {"rate": fanova.Share(0.0, 0.0, 0.0)}
-    assert fanova.unseen_r2(axes, np.ones(20), 0) == 0.0
-    assert fanova.differing([np.ones(3), np.ones(4)]) == 1.0
-
-
-def test_the_interval_of_a_mean_is_student_s():
-    """By hand: mean 2, standard deviation 1, and 4.303 for two degrees of freedom."""
-    half = 4.302653 / math.sqrt(3)
-    assert fanova.mean_interval([1.0, 2.0, 3.0]) == pytest.approx((2 - half, 2 + half), abs=1e-6)
-
-
-def test_shares_are_those_of_hutter_s_decomposition():
-    """By hand: x + 2 y on a grid has a fifth of its variance from x and four fifths from y."""
-    x, y = (each.ravel().astype(float) for each in np.meshgrid(range(8), range(8)))
-    axes = {"x": fanova.Axis(x, -0.5, 7.5), "y": fanova.Axis(y, -0.5, 7.5)}
-    found = fanova.shares(axes, x + 2 * y, 0)
-    assert found["x"].share == pytest.approx(0.2, abs=0.05)
-    assert found["y"].share == pytest.approx(0.8, abs=0.05)
-
-
 @pytest.mark.parametrize(
     ("score", "differs"), [(by_rate, True), (lambda _: 0.5, False)], ids=["effect", "noise"]
 )
@@ -291,3 +268,11 @@ def test_a_single_hyperparameter_has_no_share_by_construction(tmp_path, score, d
     assert (effect.p_value < 0.01) == differs
     assert "'rate'" in found.too_few
     assert [level.means[SCORE].mean for level in alone.levels]
+
+
+@pytest.mark.parametrize(("trials", "sampled"), [(30, False), (31, True)])
+def test_that_shares_are_of_samples_is_said_where_they_are(tmp_path, monkeypatch, trials, sampled):
+    for module in ("fanova", "importance"):
+        monkeypatch.setattr(f"tuner.analysis.{module}.SAMPLE", 30)
+    found = importance(search(tmp_path / "r", trials, by_rate))
+    assert [" 30 of the 31 trials " in sentence for sentence in found.caveats] == [True] * sampled

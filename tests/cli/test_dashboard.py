@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -85,6 +86,15 @@ def test_it_serves_the_run_at_the_address_that_it_prints_and_opens(show: Show) -
     assert (result.code, result.stderr) == (0, "")
     assert result.stdout.split() == opened
     assert opened[0].startswith("http://127.0.0.1:")
+
+
+@needs_dashboard
+def test_under_a_foreign_name_it_does_not_answer(show: Show) -> None:
+    def look(address: str) -> None:
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(Request(address, headers={"Host": "rebound.example"}), timeout=MAX_WAIT_S)
+
+    assert show(look).code == 0
 
 
 @needs_dashboard

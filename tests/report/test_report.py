@@ -4,6 +4,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from tuner.report import contents as report_contents
 from tuner.report.contents import Contents, read_contents
 from tuner.report.page import render, write_report
 from tuner.results.evaluation_file import write_evaluation
-from tuner.results.query import open_run
-from tuner.results.schema import BEST, EVALUATION_FILE, PREDICTIONS_FILE
+from tuner.results.query import RunView, open_run
+from tuner.results.schema import BEST, EVALUATION_FILE, FAILED, PREDICTIONS_FILE
 from tuner.training.heatmaps import ATTENTION_ROLLOUT
 
 HOSTILE = "<script>alert(1)</script>"
@@ -152,7 +153,8 @@ def test_a_hyperparameter_of_one_value_has_no_axis_and_an_inactive_one_no_value(
 
 def test_the_best_so_far_never_gets_worse(tmp_path: Path) -> None:
     progress = page(searched_run(tmp_path / "r", direction="min", objective="val_accuracy")).data["progress"]
-    assert progress["by_trial"] == sorted(progress["by_trial"], reverse=True)
+    scores = [score for _, score in progress["by_trial"]]
+    assert scores == sorted(scores, reverse=True)
 
 
 @pytest.mark.parametrize("where", ["classes", "run", "value", "fact", "error", "path"])
@@ -200,6 +202,62 @@ def test_a_report_of_500_trials_stays_small(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "report.html"
     write_report(read_contents(multiply(reported_run(tmp_path / "r", 48, 2), 10)), path)
     assert path.stat().st_size < MIB
+
+
+def many_trials(path: Path, monkeypatch: pytest.MonkeyPatch, shown: int = 40) -> tuple[RunView, Page]:
+    """A run of 90 trials and 10 that failed, and its page, on which there is room for fewer."""
+    monkeypatch.setattr(report_contents, "importance", lambda _: None)
+    monkeypatch.setattr("tuner.report.plot_data.MAX_SHOWN", shown)
+    run = reported_run(path, 90, 10)
+    return run, page(run)
+
+
+def test_of_many_trials_the_page_shows_the_best_and_others_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, made = many_trials(tmp_path / "r", monkeypatch)
+    rows = re.findall(r'class="pin" aria-pressed="false">(\d+)<', render(read_contents(run)))
+    ids = [trial["trial_id"] for trial in made.data["trials"]]
+    assert len(ids) == len(set(ids)) == 40
+    assert sorted(rows) == sorted(ids)
+    assert {trial.trial_id for trial in run.ranked[:20]} < set(ids)
+    assert {trial.trial_id for trial in run.trials if trial.status == FAILED} & set(ids)
+    assert made.text.count("40 of 100 trials are shown") == 2
+    assert page(run).data == made.data
+
+
+def test_what_is_drawn_of_some_trials_is_where_it_is_among_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, made = many_trials(tmp_path / "r", monkeypatch)
+    _, whole = many_trials(tmp_path / "whole", monkeypatch, shown=100)
+    trials = made.data["trials"]
+    assert trials == [whole.data["trials"][trial["number"] - 1] for trial in trials]
+    assert trials[made.data["winner"]]["trial_id"] == run.ranked[0].trial_id
+    assert made.data["progress"]["by_trial"] == whole.data["progress"]["by_trial"]
+    assert [step[:2] for step in made.data["progress"]["by_time"]] == [
+        step[:2] for step in whole.data["progress"]["by_time"]
+    ]
+    assert made.data["scored"] == 90
+    for axis, of_all in zip(made.data["axes"], whole.data["axes"], strict=True):
+        assert axis["values"] == [of_all["values"][trial["number"] - 1] for trial in trials]
+        assert {**axis, "values": None} == {**of_all, "values": None}
+    curves = {whole.data["trials"][curve["trial"]]["trial_id"]: curve for curve in whole.data["curves"]}
+    for curve in made.data["curves"]:
+        assert curve["values"] == curves[trials[curve["trial"]]["trial_id"]]["values"]
+
+
+def test_a_page_that_has_room_for_all_trials_says_nothing_of_a_choice(tmp_path: Path) -> None:
+    made = page(reported_run(tmp_path / "r"))
+    assert [trial["number"] for trial in made.data["trials"]] == list(range(1, 13))
+    assert "are shown" not in made.text
+
+
+def test_the_median_of_a_value_is_that_of_all_its_scores(tmp_path: Path) -> None:
+    run = searched_run(tmp_path / "r")
+    axes = {axis["name"]: axis for axis in page(run).data["axes"]}
+    scores = [trial.score or 0.0 for trial in run.trials if trial.values["optimizer"] == "sgd"]
+    assert axes["optimizer"]["medians"][1] == pytest.approx(median(scores), abs=1e-5)
 
 
 def test_test_figures_of_a_damaged_file_are_refused(tmp_path: Path) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from tuner.analysis.forest_leaves import forest_leaves
 
 # Enough for shares that repeat to within about two hundredths.
 TREES = 64
 RESAMPLES = 60
 RESAMPLE_TREES = 5
 UNSEEN_TREES = 200
+MAX_DEPTH = 64
+# Trials that a tree or a resample takes at most: more of them make trees larger, and shares hardly better.
+SAMPLE = 500
 
 
 @dataclass(frozen=True)
@@ -35,22 +40,29 @@ class Share:
     high_95: float
 
 
-def shares(axes: Mapping[str, Axis], target: np.ndarray, seed: int) -> dict[str, Share]:
-    """Return the main effect of each hyperparameter on `target`, of shape (trials,).
+def shares(
+    axes: Mapping[str, Axis], target: np.ndarray, seed: int, names: Collection[str]
+) -> dict[str, Share]:
+    """Return the main effects of the hyperparameters `names` on `target`, of shape (trials,).
 
     All values of a hyperparameter count alike, however often the search took them. Texts are axes too, one
-    stretch for each: Optuna's own encoding of categories also counts combinations that cannot be.
+    stretch for each. Of more than SAMPLE trials, each tree and each resample takes that many at random.
 
-    Source: Hutter et al. 2014, An efficient approach for assessing hyperparameter importance; Optuna 5.0,
-    FanovaImportanceEvaluator; intervals: Efron 1979, Bootstrap methods, percentiles of resampled trials.
+    Args:
+        axes: All hyperparameters that the forest takes into account.
+
+    Source: Hutter et al. 2014, An efficient approach for assessing hyperparameter importance; intervals:
+    Efron 1979, Bootstrap methods, percentiles of resampled trials; fewer draws than trials: Bickel, Götze &
+    van Zwet 1997, Resampling fewer than n observations.
     """
-    point = _fanova(axes, target, TREES, seed)
+    rows_of = np.column_stack([axes[name].values for name in sorted(axes)])
+    point = _main_effects(axes, rows_of, target, TREES, seed, names)
     rng = np.random.default_rng(seed)
-    drawn: dict[str, list[float]] = {name: [] for name in axes}
+    drawn: dict[str, list[float]] = {name: [] for name in names}
     for number in range(RESAMPLES):
-        rows = rng.integers(0, len(target), len(target))
-        resampled = {name: Axis(axis.values[rows], axis.low, axis.high) for name, axis in axes.items()}
-        for name, share in _fanova(resampled, target[rows], RESAMPLE_TREES, seed + number + 1).items():
+        rows = rng.integers(0, len(target), min(len(target), SAMPLE))
+        resampled = _main_effects(axes, rows_of[rows], target[rows], RESAMPLE_TREES, seed + number + 1, names)
+        for name, share in resampled.items():
             drawn[name].append(share)
     found = {}
     for name, share in point.items():
@@ -70,37 +82,41 @@ def unseen_r2(axes: Mapping[str, Axis], target: np.ndarray, seed: int) -> float:
 
     if not np.ptp(target):
         return 0.0
-    forest = RandomForestRegressor(UNSEEN_TREES, oob_score=True, random_state=seed)
+    forest = RandomForestRegressor(
+        UNSEEN_TREES, oob_score=True, max_samples=_draws(target), random_state=seed
+    )
     forest.fit(np.column_stack([axis.values for axis in axes.values()]), target)
     return float(forest.oob_score_)
 
 
-def _fanova(axes: Mapping[str, Axis], target: np.ndarray, trees: int, seed: int) -> dict[str, float]:
-    import optuna
-    from optuna.distributions import BaseDistribution, FloatDistribution
-    from optuna.importance import FanovaImportanceEvaluator
+def _main_effects(
+    axes: Mapping[str, Axis],
+    rows: np.ndarray,
+    target: np.ndarray,
+    trees: int,
+    seed: int,
+    names: Collection[str],
+) -> dict[str, float]:
+    """The mean over trees of each share; `rows` has a column for each axis, in alphabetical order."""
+    from sklearn.ensemble import RandomForestRegressor
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    distributions: dict[str, BaseDistribution] = {
-        name: FloatDistribution(axis.low, axis.high) for name, axis in axes.items()
+    ordered = sorted(axes)
+    forest = RandomForestRegressor(trees, max_depth=MAX_DEPTH, max_samples=_draws(target), random_state=seed)
+    forest.fit(rows, target)
+    low, high = (np.array([getattr(axes[name], bound) for name in ordered]) for bound in ("low", "high"))
+    leaves = forest_leaves(forest, low, high)
+    total = leaves.variances()
+    if not total.any():  # no tree found any difference
+        return dict.fromkeys(names, 0.0)
+    return {
+        name: float(np.mean(leaves.marginal_variances(ordered.index(name))[total > 0] / total[total > 0]))
+        for name in names
     }
-    study = optuna.create_study()
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                params={name: float(axis.values[row]) for name, axis in axes.items()},
-                distributions=distributions,
-                value=float(value),
-            )
-            for row, value in enumerate(target)
-        ]
-    )
-    try:
-        # Not by `get_param_importances`, which makes the shares of main effects add up to one.
-        evaluated = FanovaImportanceEvaluator(n_trees=trees, seed=seed).evaluate(study)
-    except RuntimeError:  # no tree found any difference
-        return dict.fromkeys(axes, 0.0)
-    return {name: float(evaluated[name]) for name in axes}
+
+
+def _draws(target: np.ndarray) -> int | None:
+    """How many trials each tree draws; None for as many as there are."""
+    return SAMPLE if len(target) > SAMPLE else None
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tuner.analysis.comparable_trials import Observation, Observations, observe
-from tuner.analysis.fanova import Axis, Share, differing, mean_interval, shares, unseen_r2
+from tuner.analysis.fanova import SAMPLE, Axis, Share, differing, mean_interval, shares, unseen_r2
 from tuner.analysis.value_bins import coordinates, levels, ordered
 from tuner.config import WITH_RUNGS
 from tuner.results.query import RunView, common_values
@@ -129,7 +129,9 @@ def importance(run: RunView) -> Importance:
     for target, values in targets.items():
         # What varies alone has all of the variance, whatever it does.
         found = {
-            rows: shares(each, values[list(rows)], SEED) for rows, each in enough.items() if len(each) > 1
+            rows: shares(each, values[list(rows)], SEED, [name for name in each if active[name] == rows])
+            for rows, each in enough.items()
+            if len(each) > 1
         }
         judged = [] if adaptive else [name for name in varied if active[name] in enough]
         p_values = _p_values({name: split[name] for name in judged}, trials, values)
@@ -157,7 +159,7 @@ def importance(run: RunView) -> Importance:
         },
         few or _alone(varied, effects),
         tuple(_failing(hyperparameters)),
-        tuple(_caveats(run, adaptive)),
+        tuple(_caveats(run, adaptive, len(trials))),
     )
 
 
@@ -276,8 +278,13 @@ def _adaptive(run: RunView) -> bool:
     return by not in ("random", "grid")
 
 
-def _caveats(run: RunView, adaptive: bool) -> list[str]:
+def _caveats(run: RunView, adaptive: bool, trials: int) -> list[str]:
     found = []
+    if trials > SAMPLE:
+        found.append(
+            f"shares are of samples: each tree and each resample takes {SAMPLE} of the {trials:,} trials at "
+            "random; means, p values and failures are of all"
+        )
     if adaptive:
         found.append(
             "earlier scores chose later configurations, so good values come with good values of others: the "

@@ -10,6 +10,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import typer
 
+from tuner.cli.dashboard_access import OwnAddress
 from tuner.cli.options import DEFAULT_RESULTS_DIR, ResultsDirOption, RunArgument
 from tuner.cli.output import note
 from tuner.cli.terminal import write
@@ -24,7 +25,10 @@ def dashboard(
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     results_dir: ResultsDirOption = DEFAULT_RESULTS_DIR,
 ) -> None:
-    """Show a run as an Optuna study in optuna-dashboard, live while the search runs. Ctrl-C ends it."""
+    """Show a run as an Optuna study in optuna-dashboard, live while the search runs. Ctrl-C ends it.
+
+    It answers under its own address only, and not to pages of other sites; it never writes to the run.
+    """
     view = find_run(run, results_dir, note)
     if find_spec("optuna_dashboard") is None:
         raise UsageError(
@@ -35,7 +39,7 @@ def dashboard(
 
     study = LiveStudy(view.path, note)
     with _server(host, port) as server:
-        server.set_app(study)
+        server.set_app(OwnAddress(study, host, server.server_port))
         url = f"http://{host}:{server.server_port}{STUDY_PATH}"
         write(f"{url}\n")
         if open_browser:

@@ -37,7 +37,7 @@ Facts = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Row:
-    """A trial in the table; `position` is its place among the trials, `rank` None without a score."""
+    """A trial in the table; `position` is its place among those shown, `rank` None without a score."""
 
     position: int
     rank: int | None
@@ -80,8 +80,12 @@ class Contents:
 
     @property
     def winner_position(self) -> int | None:
-        """Position of the winner among the trials."""
-        return None if self.winner is None else self.run.trials.index(self.winner)
+        """Position of the winner among the trials that are shown."""
+        winner = self.winner
+        return next(
+            (i for i, each in enumerate(self.plots.trials) if winner and each.trial_id == winner.trial_id),
+            None,
+        )
 
     @property
     def winner_facts(self) -> list[str]:
@@ -112,12 +116,25 @@ class Contents:
 
     @property
     def rows(self) -> list[Row]:
-        """Trials with a score by their rank, then those without one; failed ones at the end."""
+        """The trials that are shown, by their rank; then those without a score, failed ones at the end."""
         rows = [
             Row(position, point.rank, trial, tuple(map(_cell, map(trial.values.get, self.varied))))
-            for position, (trial, point) in enumerate(zip(self.run.trials, self.plots.trials, strict=True))
+            for position, point in enumerate(self.plots.trials)
+            if (trial := self.run.trials[point.number - 1])
         ]
         return sorted(rows, key=lambda row: (row.rank or math.inf, row.trial.status == FAILED))
+
+    @property
+    def sample(self) -> str | None:
+        """Sentence on the trials that are shown where they are not all."""
+        shown, every = len(self.plots.trials), len(self.run.trials)
+        if shown == every:
+            return None
+        return (
+            f"{shown:,} of {every:,} trials are shown, in the plots and the leaderboard: the best "
+            f"{min(shown // 2, self.plots.scored):,}, the last that were the best so far, and others drawn "
+            "at random. The lines of the best so far and the medians are of all."
+        )
 
     @property
     def failures(self) -> list[Failures]:

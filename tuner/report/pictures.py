@@ -82,11 +82,10 @@ def _colour(plots: SearchPlots, trial: int, winner: int | None) -> str:
     """By rank, as on the page."""
     if trial == winner:
         return WINNER
-    scored = sum(each.rank is not None for each in plots.trials)
     rank = plots.trials[trial].rank
     if rank is None:
         return RAMP[0]
-    share = (rank - 1) / max(scored - 1, 1)
+    share = (rank - 1) / max(plots.scored - 1, 1)
     return RAMP[sum(share <= end for end in RAMP_ENDS)]
 
 
@@ -100,9 +99,8 @@ def _scored(plots: SearchPlots) -> list[int]:
 
 def _draw_progress(figure: Any, plots: SearchPlots, winner: int | None) -> None:
     axes = _axes(figure.add_subplot(), "trial", f"{plots.objective} in the end")
-    best = [(i + 1, value) for i, value in enumerate(plots.progress.by_trial) if value is not None]
-    axes.step(*zip(*best, strict=True), where="post", color=ACCENT, linewidth=1.6)
-    _scatter(axes, plots, winner, lambda i: i + 1, 16)
+    axes.step(*zip(*plots.progress.by_trial, strict=True), where="post", color=ACCENT, linewidth=1.6)
+    _scatter(axes, plots, winner, lambda i: plots.trials[i].number, 16)
 
 
 def _draw_curves(figure: Any, plots: SearchPlots, winner: int | None) -> None:

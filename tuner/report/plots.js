@@ -26,19 +26,20 @@ function drawProgress(chart, byTime) {
     frame.marks.append(svg('path', { class: 'best', d: steps(places) }));
     progress.by_time.slice(0, -1).forEach(([seconds, value, trial], i) => {
       const [cx, cy] = places[i];
+      if (trial === null) return;
       frame.marks.append(svg('circle', { class: `dot ${tone(trial)}`, cx, cy, r: 4, 'data-trial': trial }));
       points.push({ x: cx, y: cy, trial, text: `${score(value)} after ${short(+(seconds / unit[1]).toFixed(1))} ${unit[0]}\n${describe(trial)}` });
     });
     return points;
   }
-  const x = frame.xAxis(scale('linear', 1, Math.max(trials.length, 2), frame.x0 + 6, frame.x1 - 6), 'trial');
-  const y = frame.yAxis(scale('linear', ...bounds(scores), frame.y0, frame.y1));
+  const x = frame.xAxis(scale('linear', 1, Math.max(2, ...progress.by_trial.slice(-1).map(step => step[0])), frame.x0 + 6, frame.x1 - 6), 'trial');
+  const y = frame.yAxis(scale('linear', ...bounds([...scores, ...progress.by_trial.map(step => step[1])]), frame.y0, frame.y1));
   for (const i of backToFront(shown)) {
-    const cx = x(i + 1), cy = y(trials[i].score);
+    const cx = x(trials[i].number), cy = y(trials[i].score);
     frame.marks.append(svg('circle', { class: `dot ${tone(i)}`, cx, cy, r: i === DATA.winner ? 5 : 3.5, 'data-trial': i }));
     points.push({ x: cx, y: cy, trial: i, text: describe(i) });
   }
-  const best = progress.by_trial.map((value, i) => value === null ? null : [x(i + 1), y(value)]).filter(Boolean);
+  const best = progress.by_trial.map(([number, value]) => [x(number), y(value)]);
   if (best.length) frame.marks.prepend(svg('path', { class: 'best', d: steps(best) }));
   return points;
 }
@@ -196,9 +197,8 @@ function drawSlice(chart, axis) {
     points.push({ x: cx, y: cy, trial: i, text: describe(i) });
   }
   if (axis.scale === 'places') axis.labels.forEach((_, place) => {
-    const values = shown.filter(i => axis.values[i] === place).map(i => DATA.trials[i].score).sort((a, b) => a - b);
-    if (values.length < 2) return;
-    const middle = (values[(values.length - 1) >> 1] + values[values.length >> 1]) / 2;
+    const middle = axis.medians[place];
+    if (middle === null) return;
     frame.marks.append(svg('line', { class: 'median', x1: x(place) - spread - 5, x2: x(place) + spread + 5, y1: y(middle), y2: y(middle) }));
   });
   return points;

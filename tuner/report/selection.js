@@ -1,7 +1,5 @@
 // Which trials are looked at: pointed at, pinned, and not filtered away. All plots and the table follow.
 
-const scored = DATA.trials.filter(trial => trial.rank !== null).length;
-
 const selection = {
   pointed: undefined, pinned: undefined, conditions: new Map(), kept: null,
 
@@ -43,7 +41,7 @@ function tone(trial) {
   if (trial === DATA.winner) return 'w';
   const { rank } = DATA.trials[trial];
   if (rank === null) return 's0';
-  const share = scored > 1 ? (rank - 1) / (scored - 1) : 0;
+  const share = DATA.scored > 1 ? (rank - 1) / (DATA.scored - 1) : 0;
   return 's' + (share <= 0.05 ? 4 : share <= 0.2 ? 3 : share <= 0.45 ? 2 : share <= 0.7 ? 1 : 0);
 }
 
