@@ -8,11 +8,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 KILLS ?= 200
+FLIPS ?= 1000
+TRUNCATIONS ?= 200
 
 # What the default run leaves out: real worker processes, kills, Ray, a browser.
 REAL = process or faults or ray or browser
 
-.PHONY: demo test test-processes test-slow test-faults test-full-disk test-jax test-torch lint wheel clean
+.PHONY: demo test test-processes test-slow test-faults test-full-disk test-damage test-jax test-torch lint wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tuner search --space sequential --max-trials 50
@@ -44,6 +46,10 @@ test-faults: $(VENV)/.installed-dev
 # Searches on small disks, a step of 4 KiB each up to one MiB; needs Linux and unshare.
 test-full-disk: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.full_disk
+
+# Flips bits of the files of a finished run, or cuts them short, and reads the run; twenty minutes.
+test-damage: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.damage.flipping --flips $(FLIPS) --truncations $(TRUNCATIONS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
