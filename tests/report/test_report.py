@@ -12,6 +12,7 @@ import pytest
 from tests.analysis.finished_runs import finished_run
 from tests.report.pages import Page, page
 from tests.report.reported import facts_of_a_run, halves, multiply, reported_run, searched_run
+from tuner.analysis import fanova
 from tuner.evaluation.gallery import MakeHeatmaps
 from tuner.report import contents as report_contents
 from tuner.report.contents import Contents, read_contents
@@ -28,8 +29,8 @@ MIB = 2**20
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """What importance finds is tested where it is made."""
-    monkeypatch.setattr("tuner.analysis.fanova.RESAMPLES", 2)
-    monkeypatch.setattr("tuner.analysis.fanova.TREES", 2)
+    for name in ("WHOLE", "SAMPLED"):
+        monkeypatch.setattr(fanova, name, fanova.Effort(2, 2, 5, 200))
 
 
 def test_a_report_has_all_sections_in_their_order(tmp_path: Path) -> None:

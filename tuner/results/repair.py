@@ -43,7 +43,7 @@ _KEPT = "damaged-"
 
 @dataclass(frozen=True)
 class Finding:
-    """Result of one check: `status` is 'ok', 'repaired', 'damaged' or 'unchecked'; `note` gives the details."""
+    """Result of one check: `status` is ok, repaired, damaged or unchecked; `note` gives the details."""
 
     checked: str
     status: str
