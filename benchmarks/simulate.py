@@ -35,6 +35,7 @@ from tuner.config import WITH_RUNGS, make_config
 from tuner.results.run_folder import run_folder
 from tuner.results.schema import STORE_FILE, TRIALS_FILE
 from tuner.results.store import Store
+from tuner.results.store_reader import StoreReader
 from tuner.training.device import quiet_import
 
 REFERENCE = Path(__file__).parent.parent / "results" / "reference" / "resnet-cifake24k"
@@ -181,21 +182,11 @@ def _parts() -> Parts:
     from tuner.tuning.oracles.planned import PlannedOracle
     from tuner.tuning.outputs import Outputs
 
-    store = (
-        "run",
-        "start_rung",
-        "record_epoch",
-        "finish_rung",
-        "stop",
-        "trial",
-        "trials",
-        "epochs",
-        "each_epoch",
-        "back_up",
-    )
+    reads = ("run", "trial", "trials", "epochs", "each_epoch")
+    events = ("start_rung", "record_epoch", "finish_rung", "stop", "back_up")
     return {
         "Oracle": [(PlannedOracle, ("create_trial", "end_trial", "retry", "may_continue"))],
-        "store": [(Store, store)],
+        "store": [(StoreReader, reads), (Store, events)],
         "outputs": [(Outputs, ("refresh", "write"))],
         "checkpoints": [(Checkpoints, ("refresh", "prune"))],
         "simulated workers": [(SimulatedPool, ("idle", "submit", "next_event"))],

@@ -182,7 +182,7 @@ def test_a_damaged_checkpoint_is_found_and_its_trial_trained_again(
     run = tmp_path / "results" / "whole"
     weights = next((run / "checkpoints").rglob("best.npz"))
     weights.write_bytes(weights.read_bytes()[:100])
-    (run / "draft-trials.csv").write_text("half a ta")
+    (run / "draft-0123abcd-trials.csv").write_text("half a ta")
     rows = json.loads(tuner("doctor", "whole", "--format", "json").stdout)
     repaired = {row["checked"] for row in rows if row["status"] == "repaired"}
     assert repaired == {f"checkpoint of trial {weights.parent.name}", "unfinished files"}
