@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,12 @@ from rich.console import Console
 
 from tests.analysis.finished_runs import finished_run, unfinished_run
 from tests.cli.conftest import Result, Run
+from tests.results.records import DATA
 from tuner.analysis.run_comparison import COLUMNS, DIFFERENCE_COLUMNS
 from tuner.cli import compare
+from tuner.results.store_file import connect
+
+OTHER = DATA | {"fingerprint": "g", "source": "/data/other"}
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ def test_a_run_is_named_by_its_folder_where_another_has_the_same_name(tuner: Run
 
 @pytest.mark.usefixtures("results")
 def test_runs_on_other_test_images_are_told_on_stderr(tuner: Run, tmp_path: Path) -> None:
-    finished_run(tmp_path / "results" / "other", data={"fingerprint": "g", "source": "/data/other"})
+    finished_run(tmp_path / "results" / "other", data=OTHER)
     result = tuner("compare", "wide", "other", "--format", "json")
     assert result.code == 0
     noted(result, "test images", "wide", "other")
@@ -150,7 +153,7 @@ def test_json_has_the_test_against_the_first_run(tuner: Run, tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("results")
 def test_winners_that_cannot_be_tested_are_told_with_the_reason(tuner: Run, tmp_path: Path) -> None:
-    finished_run(tmp_path / "results" / "other", data={"fingerprint": "g", "source": "/data/other"})
+    finished_run(tmp_path / "results" / "other", data=OTHER)
     finished_run(tmp_path / "results" / "lost")
     (tmp_path / "results" / "lost" / "best" / "predictions.csv").unlink()
     shown = tuner("compare", "wide", "other", "cut", "lost").stdout
@@ -190,7 +193,7 @@ def test_scores_on_other_validation_images_are_told_on_stderr(tuner: Run, tmp_pa
 def test_a_run_of_which_no_epoch_is_over_is_said_to_have_no_curve(tuner: Run, tmp_path: Path) -> None:
     finished_run(tmp_path / "results" / "a", **CURVE)
     begun = finished_run(tmp_path / "results" / "b", **CURVE)
-    with sqlite3.connect(begun.path / "run.sqlite") as connection:
+    with connect(begun.path / "run.sqlite") as connection:
         connection.execute("DELETE FROM costs")
         connection.execute("DELETE FROM epochs")
     noted(tuner("compare", "a", "b"), "curve", ": b.")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import run_command
 from tests.pools import InlinePool, stub_pool
+from tuner.results.store_file import connect
 from tuner.training.task import RungDone, TrainTask
 from tuner.workers.protocol import Event, WorkerSetup
 from tuner.workers.serve import Server
@@ -259,7 +259,7 @@ def test_time_that_ends_before_a_known_winner_has_weights_ends_the_search(train,
 def test_a_trial_that_never_said_how_large_it_is_has_no_size(search):
     """Of a run that was killed in the first rung."""
     search("cut", "--max-trials", 1)
-    store = sqlite3.connect("results/cut/run.sqlite")
+    store = connect(Path("results/cut/run.sqlite"))
     store.execute("UPDATE trials SET num_params = NULL")
     store.commit()
     store.close()
