@@ -19,7 +19,7 @@ HEAD = ("run_id", "trial_id", "split", "prediction_s")
 def figures(evaluation):
     """Without what says of which model and images it is, and what is true of the images alone."""
     head = (*HEAD, "model", "data", "data_fingerprint", "classes_of_data", "seen_in_training", "comparison")
-    others = (*head, "predictions", "chosen_in", "shortcuts")
+    others = (*head, "predictions", "chosen_in", "shortcuts", "files", "checksum")
     return {name: value for name, value in evaluation.items() if name not in others}
 
 
