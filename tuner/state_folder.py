@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock
 
+from tuner.errors import UsageError
 from tuner.home_folder import expanded_path, has_home
 
 ENVIRONMENT = "TUNER_STATE_DIR"
@@ -18,13 +20,11 @@ KEY_BYTES = 32
 
 
 def state_folder() -> Path | None:
-    """Return $TUNER_STATE_DIR, else the user's state folder; None for a user without a home folder.
-
-    Raises:
-        UsageError: the variable names a home folder that does not exist.
-    """
+    """Return $TUNER_STATE_DIR, else the user's state folder; None where they lie in no home folder."""
     if chosen := os.environ.get(ENVIRONMENT):
-        return expanded_path(chosen).absolute()
+        with suppress(UsageError):
+            return expanded_path(chosen).absolute()
+        return None
     return Path(platformdirs.user_state_dir("kt-search", appauthor=False)) if has_home() else None
 
 

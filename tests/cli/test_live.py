@@ -10,6 +10,7 @@ from tuner.cli import progress, retrain
 from tuner.cli.session_display import session_display
 from tuner.evaluation.retrained_model import RetrainingStarted
 from tuner.evaluation.retraining import Measured, SeededTrial
+from tuner.results.run_folder import RunFolder
 from tuner.training.checkpoint import Epoch
 from tuner.training.task import EpochDone, StepsDone
 from tuner.tuning.events import Busy, BusyEnded, Progress
@@ -45,7 +46,14 @@ def test_listing_has_a_number_decoding_a_bar_and_loading_a_sign(terminal):
 
 def test_a_retraining_shows_its_models_and_each_that_is_measured(terminal, tmp_path):
     wanted = [
-        SeededTrial(record("0001"), seed, 2, tmp_path / f"seed-{seed}", tmp_path / f"checkpoint-{seed}")
+        SeededTrial(
+            record("0001"),
+            seed,
+            2,
+            tmp_path / f"seed-{seed}",
+            RunFolder(tmp_path, tmp_path),
+            tmp_path / f"checkpoint-{seed}",
+        )
         for seed in (7, 8)
     ]
     evaluation = {"accuracy": 0.875, "epochs": 2, "planned_epochs": 2, "duration_s": 3.0}

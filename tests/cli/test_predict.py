@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.analysis.finished_runs import finished_run
 from tests.cli.conftest import SIDE, Result, Run, command, environment
+from tuner.results.evaluation_file import write_evaluation
 
 pytestmark = pytest.mark.training
 
@@ -213,11 +214,9 @@ def test_a_pattern_and_an_archive_will_do(at, images, tmp_path):
 
 
 def test_a_run_stands_for_its_winner(tuner, folder, images, tmp_path):
-    names = ["FAKE", "REAL"]
-    data = {"class_names": names, "positive_class": "FAKE", "fingerprint": "f", "source": "/data/tiny"}
-    config = {"limit": None, "limit_test": None}
-    finished_run(tmp_path / "results" / "mine", data=data, config=config)
+    run = finished_run(tmp_path / "results" / "mine")
     (tmp_path / "results/mine/best/model.keras").write_bytes((folder / "model.keras").read_bytes())
+    write_evaluation(tmp_path / "results/mine/best", run.evaluation)
     of_run = rows(tuner("predict", "mine", images / "test/FAKE", "--format", "csv"))
     of_file = rows(tuner("predict", folder / "model.keras", images / "test/FAKE", "--format", "csv"))
     assert numbers(of_run) == pytest.approx(numbers(of_file))

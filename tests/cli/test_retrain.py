@@ -109,7 +109,7 @@ def test_what_is_finished_is_taken_as_it_is_and_the_rest_trained(tuner: Run, wor
     result = tuner("best", "--retrain", "--format", "json")
     assert result.code == 0, result.stderr
     found = json.loads(result.stdout)
-    assert found == summary(work)
+    assert found == {key: value for key, value in summary(work).items() if key != "checksum"}
     assert [seed["seed"] for seed in found["trials"][0]["seeds"]] == [*SEEDS, 9]
     assert {seed: figures(work, seed) for seed in SEEDS} == kept
     assert {seed: (seed_folder(work, seed) / "model.keras").stat().st_mtime_ns for seed in SEEDS} == times

@@ -5,6 +5,8 @@ import pytest
 
 from tuner.errors import StorageError, UsageError
 from tuner.files import copy_file, location, reaching, remove_file, remove_tree, replace_bytes, replace_text
+from tuner.results.run_folder import RunFolder
+from tuner.results.schema import CHECKPOINTS
 from tuner.training.checkpoint import (
     BEST_FILE,
     STATE_FILE,
@@ -46,10 +48,11 @@ def test_a_checkpoint_that_is_not_there_has_no_epochs(storage):
     assert not is_readable(storage / "0002" / BEST_FILE)
 
 
-def test_the_search_keeps_what_it_needs_and_deletes_the_rest(storage, snapshot):
+def test_the_search_keeps_what_it_needs_and_deletes_the_rest(storage, snapshot, tmp_path):
     for trial_id in ("0001", "0002", "0003"):
-        save(storage / trial_id, snapshot, lambda: (HISTORY, True))
-    checkpoints = Checkpoints(storage)
+        save(storage / CHECKPOINTS / trial_id, snapshot, lambda: (HISTORY, True))
+    checkpoints = Checkpoints(RunFolder(tmp_path, storage))
+    storage /= CHECKPOINTS
     checkpoints.prune({"0002": 1}, lambda trial_id: trial_id == "0003")
     assert sorted(path.name for path in storage.iterdir()) == ["0002", "0003"]
     assert [path.name for path in (storage / "0002").iterdir()] == [BEST_FILE]
