@@ -205,7 +205,10 @@ def test_no_command_leaves_the_folder_of_a_hostile_run(attack: str, sound: Path,
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("attack", ODD)
+@pytest.mark.parametrize(
+    "attack",
+    [pytest.param(name, marks=[] if place % 12 == 0 else pytest.mark.slow) for place, name in enumerate(ODD)],
+)
 def test_odd_contents_of_a_run_are_refused_in_one_line(attack: str, sound: Path, tmp_path: Path) -> None:
     attack_run(ODD[attack], sound, tmp_path)
 
