@@ -111,7 +111,7 @@ def code_attack(run: Path, victim: Path, space: str) -> None:
 
 
 def schema_attack(run: Path, _victim: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(run / STORE_FILE)) as connection:
+    with closing(connect(run / STORE_FILE)) as connection:
         for statement in statements:
             connection.execute(statement)
         connection.commit()

@@ -27,8 +27,9 @@ from tuner.models.model_card import card_path, card_text, exports_beside
 from tuner.models.run_model import RunModel, model_facts
 from tuner.models.runtimes import Format, beside, export_format
 from tuner.path_names import visible_json
+from tuner.results.checked_json import damaged_file
 from tuner.results.query import RunView, common_values, find_run
-from tuner.results.schema import TrialRecord
+from tuner.results.schema import BEST, EVALUATION_FILE, TrialRecord
 from tuner.tuning.single_request import single_request
 from tuner.tuning.trusted_run import trusted
 
@@ -99,7 +100,9 @@ def best(
         title = f"Ensemble of {view.run_id}: the mean of {ensemble} trials"
         _print(form, model_facts(model), title, ensemble_view(model))
     else:
-        trial = next(trial for trial in view.trials if trial.trial_id == evaluation["trial_id"])
+        trial = view.evaluated_trial
+        if trial is None:
+            raise damaged_file(view.path / BEST / EVALUATION_FILE, "it is of a trial that the run lacks")
         model = RunModel(view, (trial,), evaluation)
         shown = (_table(view, trial), "", evaluation_view(evaluation, test_title(evaluation)))
         if form == "toml":

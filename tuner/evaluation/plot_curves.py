@@ -31,7 +31,8 @@ def write_curves_png(path: Path, history: History, objective: str, best_epoch: i
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=9, color="#333333")
     with replacing(path) as draft:
         figure.savefig(draft, format="png")

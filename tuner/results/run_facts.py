@@ -61,7 +61,7 @@ class _Facts(_Strict):
     space: _Line
     dataset: _Line
     algorithm: _Line
-    objective: _Line
+    objective: Annotated[_Line, Field(min_length=1)]
     direction: Literal["min", "max"]
     hyperparameters: _Space
     default_num_params: _Count | None

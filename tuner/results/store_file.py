@@ -22,7 +22,8 @@ _INTEGER = "INTEGER NOT NULL CHECK (typeof({}) = 'integer')"
 _INTEGER_OR_NULL = "INTEGER CHECK (typeof({}) IN ('integer', 'null'))"
 _REAL = "REAL NOT NULL CHECK (typeof({}) = 'real')"
 _REAL_OR_NULL = "REAL CHECK (typeof({}) IN ('real', 'null'))"
-_ID = "TEXT NOT NULL CHECK (length({0}) BETWEEN 1 AND 9 AND {0} NOT GLOB '*[^0-9]*')"
+_ID = "TEXT NOT NULL CHECK (typeof({0}) = 'text' AND length({0}) BETWEEN 1 AND 9 AND {0} NOT GLOB '*[^0-9]*')"
+_DATE = "TEXT NOT NULL CHECK ({} GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]*')"
 _OF_TRIAL = f"{_ID} REFERENCES trials"
 _STATUS = f"TEXT NOT NULL CHECK ({{}} IN ('{RUNNING}', '{COMPLETED}', '{FAILED}', '{STOPPED}'))"
 # Each table: its columns, then its primary key.
@@ -38,7 +39,7 @@ _TABLES = {
             "seed": _INTEGER,
             "batch_size": _INTEGER,
             "attempts": _INTEGER,
-            "started_at": _TEXT,
+            "started_at": _DATE,
             "score": _REAL_OR_NULL,
             "best_epoch": _INTEGER_OR_NULL,
             "epochs": _INTEGER,
