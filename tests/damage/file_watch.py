@@ -1,4 +1,4 @@
-"""Whatever happens to the files of a folder, as the kernel reports it."""
+"""The events of the files in a folder, as the kernel reports them."""
 
 from __future__ import annotations
 

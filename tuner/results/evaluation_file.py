@@ -17,6 +17,7 @@ from tuner.results.schema import (
     PREDICTIONS_FILE,
     VALIDATION_PREDICTIONS_FILE,
 )
+from tuner.results.stored_values import first_fault
 
 _DESCRIBED = (
     MODEL_FILE,
@@ -134,7 +135,6 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
     try:
         _Evaluation.model_validate(found)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(map(str, first["loc"]))
-        raise damaged_file(path, f"'{name}' is not that of an evaluation ({first['msg']})") from None
+        name, why = first_fault(error)
+        raise damaged_file(path, f"'{name}' is not that of an evaluation ({why})") from None
     return found

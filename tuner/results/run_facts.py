@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from tuner.config import SearchConfig, make_config
 from tuner.errors import UsageError
 from tuner.results.store_file import damaged
+from tuner.results.stored_values import first_fault
 
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Date = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT[0-9:.+Z-]+$", max_length=40)]
@@ -98,9 +99,8 @@ def checked_facts(facts: dict[str, Any], store: Path) -> SearchConfig:
     try:
         _Facts.model_validate(facts)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(map(str, first["loc"]))
-        raise damaged(store, f"its fact '{name}' is not that of a run ({first['msg']})") from None
+        name, why = first_fault(error)
+        raise damaged(store, f"its fact '{name}' is not that of a run ({why})") from None
     try:
         return make_config(facts["config"])
     except UsageError as error:

@@ -6,7 +6,7 @@ import json
 from sys import intern
 from typing import Any
 
-from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr, TypeAdapter
+from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr, TypeAdapter, ValidationError
 
 _VALUES = TypeAdapter(dict[str, StrictBool | StrictInt | StrictFloat | StrictStr | None])
 _METRICS = TypeAdapter(dict[str, float])
@@ -40,6 +40,12 @@ def decode_metrics(text: str) -> dict[str, float]:
         ValueError: it is something else.
     """
     return _named(_METRICS, text)
+
+
+def first_fault(error: ValidationError) -> tuple[str, str]:
+    """Return the place of the first value that a model refuses, as `a.b.0`, and the reason."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ".".join(map(str, first["loc"])), first["msg"]
 
 
 def _named(kind: TypeAdapter[dict[str, Any]], text: str) -> dict[str, Any]:
